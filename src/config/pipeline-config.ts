@@ -1,0 +1,98 @@
+// A pipeline after normalize: the one shape the rest of the program reads. All defaults are filled in, units resolved
+// (milliseconds, bytes), aliases replaced by their types; no code behind this asks "is it set?".
+
+import type { HookEvent } from '../sdk/index.ts';
+
+/** A component as configured. `config` holds the keys of its own type, validated against its descriptor's schema. */
+export interface ComponentConfig {
+  readonly name: string;
+  /** Canonical type name, or the absolute path of a user's plugin module. */
+  readonly type: string;
+  readonly config: unknown;
+  /** YAML path for errors: `destinations[1]`. */
+  readonly where: string;
+}
+
+export interface EnvelopeConfig {
+  readonly type: 'debezium' | 'plain' | 'cdc_event' | 'sync_event' | 'elide' | 'cloudevents';
+  /** Options of the envelope, validated by its own schema. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface BatchConfig {
+  /** Flush at this many events … */
+  readonly maxEvents: number;
+  /** … or at this many bytes … */
+  readonly maxBytes: number;
+  /** … or this long after the first event; 0 = as soon as nothing more is waiting. */
+  readonly timeoutMs: number;
+}
+
+export interface DestinationConfig extends ComponentConfig {
+  /** A required destination holds back the source's acknowledgement; an optional one is detached when it falls too far behind. */
+  readonly required: boolean;
+  /** Where a destination that is new to the pipeline joins. */
+  readonly start: 'snapshot' | 'log_start' | 'now';
+  readonly envelope: EnvelopeConfig;
+  readonly batch: BatchConfig;
+}
+
+export interface PluginConfig extends ComponentConfig {
+  /** How long an awaited call may take. */
+  readonly timeoutMs: number;
+}
+
+export interface HookConfig extends PluginConfig {
+  readonly on: readonly HookEvent[];
+}
+
+export interface RetryConfig {
+  /** Tries in all for one write; Infinity while a destination is unreachable. */
+  readonly maxAttempts: number;
+  readonly initialDelayMs: number;
+  readonly maxDelayMs: number;
+  readonly backoff: 'exponential' | 'constant';
+  /** 0 = none, 1 = the whole delay is random. */
+  readonly jitter: number;
+}
+
+export interface SyncConfig {
+  readonly mode: 'one_time' | 'continuous' | 'cron';
+  /** Cron pattern; only with mode `cron`. */
+  readonly schedule: string | null;
+  readonly timezone: string;
+  readonly batch: BatchConfig;
+  readonly checkpointIntervalMs: number;
+  /** How long a stop may take before what is in flight is given up (and repeated at the next start). */
+  readonly shutdownTimeoutMs: number;
+}
+
+export interface HealthConfig {
+  readonly enabled: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly endpoints: readonly { readonly path: string; readonly format: 'json' | 'prometheus'; readonly checks: readonly string[] }[];
+  /** A pipeline that shows no progress for this long, with work to do, is not alive. */
+  readonly stallAfterMs: number;
+}
+
+export interface PipelineConfig {
+  readonly name: string;
+  /** The file and document it came from, for messages: `pipelines/orders.yaml`. */
+  readonly file: string;
+  /** Absolute folder of that file: paths of plugin modules start here. Data paths start at the working directory. */
+  readonly baseDir: string;
+  readonly sources: readonly ComponentConfig[];
+  readonly destinations: readonly DestinationConfig[];
+  readonly transformers: readonly PluginConfig[];
+  readonly middleware: readonly PluginConfig[];
+  readonly hooks: readonly HookConfig[];
+  readonly sync: SyncConfig;
+  readonly log: { readonly type: 'memory'; readonly maxEvents: number; readonly maxBytes: number };
+  readonly state: { readonly type: 'sqlite'; readonly path: string; readonly leaseMs: number };
+  readonly retry: RetryConfig;
+  readonly deadLetterQueue: { readonly type: 'file'; readonly path: string };
+  readonly health: HealthConfig;
+  /** Keys that are known but cannot be honoured yet: running stops with these, validating does not. */
+  readonly unavailable: readonly { readonly where: string; readonly code: 'CONFIG_TYPE_NOT_AVAILABLE' | 'CONFIG_FEATURE_NOT_AVAILABLE'; readonly message: string }[];
+}

@@ -1,0 +1,56 @@
+// The change log: the ordered spine between transform chain and lanes. One interface for the memory ring and the disk log.
+//
+// Each batch takes `events.length + 1` sequence numbers: one per event and one for its end mark, so that every place a lane
+// may stand at, also between events and after an empty batch, has a number. The first number is 1.
+
+import type { ChangeEvent, ResumePoint } from '../sdk/index.ts';
+
+/** What stands at a place in the log: positions of all sources and snapshot progress. Never changed after it was made. */
+export type LogPlace = Pick<ResumePoint, 'sources' | 'snapshots'>;
+
+/** What the transform chain hands to the log. */
+export interface LogAppend {
+  readonly source: string;
+  readonly partition: string;
+  readonly events: readonly ChangeEvent[];
+  readonly bytes: number;
+  /** The place once all of the batch is done. */
+  readonly after: LogPlace;
+  /** Holds snapshot rows: a lane takes it whole or not at all. */
+  readonly whole: boolean;
+}
+
+export interface LogBatch extends LogAppend {
+  /** Sequence number of the first event, or of the end mark if there is none. */
+  readonly firstSeq: number;
+  /** Sequence number of the end mark. */
+  readonly endSeq: number;
+  /** The place before the batch. */
+  readonly before: LogPlace;
+}
+
+/** What the log needs to know of a lane to bound itself. */
+export interface LogReader {
+  /** Everything up to this number may be dropped as far as this lane is concerned. */
+  release(upTo: number): void;
+  close(): void;
+}
+
+export interface ChangeLog {
+  readonly id: string;
+  /** The number of the last end mark; 0 when nothing was appended yet. */
+  readonly lastSeq: number;
+  /** The greatest number lanes may read: all of it (memory), what is synced (disk). */
+  readonly readableSeq: number;
+  /** Resolves when a batch may be appended (bound in events and bytes; an empty log takes any batch), or on abort. */
+  room(signal: AbortSignal): Promise<void>;
+  append(batch: LogAppend): LogBatch;
+  /** The batch that holds `seq`; `null` when it is beyond the readable end. Throws `STATE_LOG_GAP` when it was dropped. */
+  read(seq: number): LogBatch | null;
+  /** Resolves when `readableSeq` has grown beyond `seq`, or on abort. */
+  grown(seq: number, signal: AbortSignal): Promise<void>;
+  /** Registers a lane that holds everything after `from`. */
+  reader(from: number): LogReader;
+  /** What is held now. */
+  held(): { readonly events: number; readonly bytes: number };
+}

@@ -1,0 +1,68 @@
+// Every error code with a paragraph for the operator. The reference page is generated from this list, and a test proves
+// that each code thrown is listed and each listed code is thrown.
+
+export const ERROR_CODES = {
+  // -- configuration (exit 2) --
+  CONFIG_FILE_UNREADABLE: 'A configuration file or folder cannot be read: it is missing, not permitted, or no file matches the pattern. Nothing was started.',
+  CONFIG_EMPTY: 'The configuration holds no pipeline: the file is empty, or all of its documents are.',
+  CONFIG_YAML_SYNTAX: 'The file is not valid YAML 1.2. The line and column point at the place where the parser stopped.',
+  CONFIG_DUPLICATE_KEY: 'A key stands twice in the same mapping. One of the two would be lost, so neither is used.',
+  CONFIG_ALIAS_LIMIT: 'Anchors and aliases expand to more nodes than allowed. This is a hostile or broken file.',
+  CONFIG_VARIABLE_MISSING: 'A `${VAR}` has no value and no default. All missing ones are reported together.',
+  CONFIG_SECRET_FILE: 'A `${file:…}` cannot be read.',
+  CONFIG_UNKNOWN_KEY: 'A key is not known at this place. Keys are strict, because a misspelt key would silently do nothing.',
+  CONFIG_MISSING_KEY: 'A required key is missing.',
+  CONFIG_WRONG_TYPE: 'A value has the wrong type or form.',
+  CONFIG_INVALID_VALUE: 'A value has the right type but is not allowed: out of range, not one of the choices, or in conflict with another key.',
+  CONFIG_INVALID_DURATION: 'A duration cannot be read. Write a number with a unit: `200ms`, `30s`, `5m`, `1h`, `7d`.',
+  CONFIG_INVALID_SIZE: 'A size cannot be read. Write a number with a unit: `64KiB`, `10MB`, `10GiB`.',
+  CONFIG_INVALID_CRON: 'A cron pattern or time zone cannot be read. Patterns have five fields, or six with seconds first.',
+  CONFIG_UNKNOWN_TYPE: 'No adapter or plugin has this type name.',
+  CONFIG_TYPE_NOT_AVAILABLE: 'The type is known and its keys are accepted, but this version cannot run it yet.',
+  CONFIG_FEATURE_NOT_AVAILABLE: 'The key is known, but this version cannot do yet what it asks for. It stops instead of ignoring the key.',
+  CONFIG_DUPLICATE_NAME: 'Two pipelines, sources or destinations have the same name; their positions would be mixed up.',
+  // -- environment (exit 3) --
+  DEPENDENCY_MISSING: 'An optional package that this pipeline needs is not installed. The fix line holds the command.',
+  // -- state --
+  STATE_LOCKED: 'Another process holds the lease of this pipeline. Only one may run it; the second waits as a standby or stops.',
+  STATE_FENCED: 'This process has lost its lease: another one has taken over. It stopped writing at once.',
+  STATE_CORRUPT: 'The state file is damaged. It is never reset silently, because positions would be lost with it.',
+  STATE_VERSION: 'The state file was written by a newer version.',
+  STATE_UNAVAILABLE: 'The state file cannot be opened or written: no permission, no space, or locked by another program.',
+  STATE_LOST: 'The source or a destination has been used by this pipeline before, but the state knows nothing of it. Resuming would be guessing.',
+  STATE_LOG_GAP: 'A lane needs events which the change log no longer holds.',
+  // -- source --
+  SOURCE_UNREACHABLE: 'The source cannot be reached.',
+  SOURCE_FORBIDDEN: 'The source refuses the login or a privilege is missing.',
+  SOURCE_MISCONFIGURED: 'The source lacks something that capture needs: a table, a column, a setting.',
+  SOURCE_POSITION_GONE: 'The source no longer holds the position that the pipeline must resume from. Continuing would leave a gap.',
+  SOURCE_DATA_INVALID: 'The source sent data that cannot be decoded.',
+  SOURCE_FAILED: 'Reading from the source failed.',
+  // -- destination --
+  DESTINATION_UNREACHABLE: 'The destination cannot be reached. Required destinations are tried again until they answer.',
+  DESTINATION_FORBIDDEN: 'The destination refuses the login or a privilege is missing.',
+  DESTINATION_MISCONFIGURED: 'The destination lacks something that delivery needs: a table, a column, a folder.',
+  DESTINATION_FENCED: 'Another, newer run of this pipeline writes to the destination. This one stopped without writing.',
+  DESTINATION_OUTCOME_UNKNOWN: 'The connection broke while a commit was under way. The stored point is read back to find out.',
+  DESTINATION_POSITION_LOST: 'The destination held a point before and holds none now: it was emptied or replaced.',
+  DESTINATION_FULL: 'The destination has no space left.',
+  DESTINATION_EVENT_REJECTED: 'The destination refuses this event for good: a constraint, a type, a size. It goes to the dead letter queue.',
+  DESTINATION_ROW_MISSING: 'An event with only some of the columns met no row to update. It goes to the dead letter queue.',
+  DESTINATION_FAILED: 'Writing to the destination failed.',
+  // -- plugins --
+  PLUGIN_LOAD_FAILED: 'A plugin module cannot be loaded, or does not export what it should.',
+  PLUGIN_FAILED: 'A plugin threw. The events it was working on go to the dead letter queue.',
+  PLUGIN_TIMEOUT: 'An awaited plugin did not answer in time.',
+  PLUGIN_STUCK: 'A plugin blocks the process: it neither returned nor gave way. The watchdog ended the process.',
+  PLUGIN_CONTRACT: 'A plugin or adapter broke its contract, for example by returning something that is not an event.',
+  // -- delivery --
+  DLQ_UNAVAILABLE: 'The dead letter queue cannot be written. The lane stops: an event that cannot be parked must not be dropped.',
+  CHECK_FAILED: 'A check said no.',
+  AUDIT_CHAIN_BROKEN: 'The audit log was changed after it was written, or a part is missing.',
+  // -- control --
+  CONTROL_UNREACHABLE: 'No running pipeline answers on the control socket.',
+  // -- our own bugs --
+  INTERNAL_UNEXPECTED: 'A bug in cdc-run. Please report it with the log.',
+} as const satisfies Record<string, string>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,0 +1,15 @@
+// The public contract, exported as `cdc-run/sdk`. Built-in adapters and plugins use nothing else.
+
+export * from './change-event.ts';
+export * from './config-schema.ts';
+export * from './define.ts';
+export * from './destination.ts';
+export * from './error-codes.ts';
+export * from './errors.ts';
+export * from './logger.ts';
+export * from './plugin.ts';
+export * from './ports.ts';
+export * from './position.ts';
+export * from './source.ts';
+export * from './table-schema.ts';
+export * from './value.ts';

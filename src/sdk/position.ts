@@ -1,0 +1,111 @@
+// Where things stand: an event in its source's log, and a lane or a pipeline as a whole. Everything that is stored about
+// progress is made of the types in this file.
+
+declare const brand: unique symbol;
+/** A type that does not mix with its siblings: `Brand<string, 'Position'>`. */
+export type Brand<T, Name extends string> = T & { readonly [brand]: Name };
+
+/**
+ * Where an event sits in its source's log: opaque text which only the source's own codec reads. Of a queue source it is a
+ * receipt, valid in the session that received it and used for `acknowledge` alone.
+ */
+export type Position = Brand<string, 'Position'>;
+
+export interface PositionCodec {
+  /** Byte order of the text is log order within a partition. */
+  readonly sortable: boolean;
+  /** Log order within one partition; `null` when the two cannot be ordered (GTID sets). */
+  compare(a: Position, b: Position): -1 | 0 | 1 | null;
+  /** Is `position` part of what was done once `point` was reached? A point covers itself. */
+  covers(point: Position, position: Position): boolean;
+  /** For people: `LSN 16/B374D848`, `line 120 of orders.ndjson`. */
+  describe(position: Position): string;
+  /** The source's own fields of a position as they appear in an envelope's `source` block (`lsn`, `file`, `pos` …). */
+  fields?(position: Position): Readonly<Record<string, string | number | null>>;
+}
+
+/** The codec of sources whose position text sorts like their log: fixed-width numbers. Describes by `label` and the text. */
+export function sortablePositions(label: string): PositionCodec {
+  return {
+    sortable: true,
+    compare: (a, b) => (a < b ? -1 : a > b ? 1 : 0),
+    covers: (point, position) => position <= point,
+    describe: (position) => `${label} ${position}`,
+  };
+}
+
+/** `42n → "0000000000000042"`: sixteen digits, so text order equals number order up to 10^16. */
+export function positionOfNumber(n: number | bigint): Position {
+  return n.toString().padStart(16, '0') as Position;
+}
+
+/** How far the snapshot of one table has come. Stored with the stream positions at which it was confirmed. */
+export interface SnapshotProgress {
+  readonly source: string;
+  /** Made new each time a table is snapshotted from its beginning. */
+  readonly run: string;
+  readonly table: string;
+  /** Number of the last chunk; grows by at least one per chunk. 0 = none yet. */
+  readonly chunk: number;
+  /** Text of the last key, only for the source that wrote it; `null` before the first chunk. */
+  readonly lastKey: string | null;
+  readonly state: 'running' | 'done' | 'failed' | 'skipped';
+  /** Rows emitted so far in this run. */
+  readonly rows: number;
+}
+
+/** Position per partition of one source. A partition that is missing stands at its beginning. */
+export interface PartitionPositions {
+  readonly [partition: string]: Position;
+}
+
+/** Where one source stands. */
+export interface SourcePoint {
+  readonly partitions: PartitionPositions;
+  readonly snapshots: readonly SnapshotProgress[];
+}
+
+/** Where a pipeline, or one lane of it, stands. */
+export interface ResumePoint {
+  /** Raised at every start and by operators; a writer with a lower one is fenced. */
+  readonly epoch: number;
+  /** The change log the point was taken in, and the local sequence number there; `null` when taken outside of one. */
+  readonly log: { readonly id: string; readonly seq: number } | null;
+  readonly sources: { readonly [source: string]: PartitionPositions };
+  readonly snapshots: readonly SnapshotProgress[];
+}
+
+/** The part of a point that concerns one source. */
+export function sourcePointOf(point: ResumePoint, source: string): SourcePoint {
+  return { partitions: point.sources[source] ?? {}, snapshots: point.snapshots.filter((s) => s.source === source) };
+}
+
+function sorted<T>(record: { readonly [key: string]: T }): { [key: string]: T } {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * A point as text for storage. Canonical: equal points give equal text, so a fence may compare text
+ * (`update … where point = $previous`).
+ */
+export function formatPoint(point: ResumePoint): string {
+  const sources = sorted(point.sources);
+  for (const name of Object.keys(sources)) sources[name] = sorted(sources[name] as { [p: string]: Position });
+  const snapshots = [...point.snapshots]
+    .sort((a, b) => (`${a.source}/${a.table}` < `${b.source}/${b.table}` ? -1 : 1))
+    .map(({ source, run, table, chunk, lastKey, state, rows }) => ({ source, run, table, chunk, lastKey, state, rows }));
+  return JSON.stringify({ epoch: point.epoch, log: point.log && { id: point.log.id, seq: point.log.seq }, sources, snapshots });
+}
+
+/** The reverse of `formatPoint`. Throws `SyntaxError` or `TypeError` on text that is not a point. */
+export function parsePoint(text: string): ResumePoint {
+  const value: unknown = JSON.parse(text);
+  if (!isPoint(value)) throw new TypeError(`not a resume point: ${text.slice(0, 80)}`);
+  return value;
+}
+
+function isPoint(value: unknown): value is ResumePoint {
+  if (typeof value !== 'object' || value === null) return false;
+  const p = value as Partial<ResumePoint>;
+  return Number.isInteger(p.epoch) && typeof p.sources === 'object' && p.sources !== null && Array.isArray(p.snapshots) && p.log !== undefined;
+}

@@ -1,0 +1,90 @@
+// The contract of a source. A source captures and hands over; it never decides about delivery, order between partitions,
+// retries or what may be forgotten.
+
+import type { ChangeBatch } from './change-event.ts';
+import type { Finding } from './errors.ts';
+import type { PartitionPositions, Position, PositionCodec, SnapshotProgress, SourcePoint } from './position.ts';
+import type { TableId, TableSchema } from './table-schema.ts';
+
+/** What the engine offers while a source reads. */
+export interface ReadContext {
+  /** Upper bounds of one batch. A snapshot chunk may be larger only where `boundaries` asks for it. */
+  readonly maxBatchEvents: number;
+  readonly maxBatchBytes: number;
+  /** one_time: read up to here, then return. `null`: read until `signal` aborts. */
+  readonly until: SourcePoint | null;
+  /** Where the snapshot of each table stands at the slowest lane. Empty at the first start. */
+  readonly snapshots: readonly SnapshotProgress[];
+  /**
+   * Ends of chunks that faster lanes already have, beyond `snapshots`, in chunk order. The rows between a table's progress
+   * and its next boundary are emitted as one chunk that ends exactly there and has the boundary's number; those lanes drop it.
+   */
+  readonly boundaries: readonly SnapshotProgress[];
+  /** Called before the first batch of a partition: where to resume; `null` = from its beginning. */
+  assign(partition: string): Promise<Position | null>;
+  /** The partition goes to another process: resolves when everything read of it is delivered and checkpointed. */
+  revoke(partition: string): Promise<void>;
+  /** The partition is finished for good (a closed shard): its position is forgotten once it is delivered. */
+  end(partition: string): Promise<void>;
+  /**
+   * An input that cannot be decoded: it goes to the dead letter queue, and reading goes on. Resolves when the dead letter
+   * is durable; only then may a later `resume` cover it. `input` is what was read, `at` a place for people.
+   */
+  reject(input: string | Uint8Array, at: string, error: Error): Promise<void>;
+}
+
+/** How far delivery is behind, as far as the source can tell. */
+export interface Lag { readonly events: number | null; readonly bytes: number | null }
+
+export interface SourceDescription {
+  /** The connector name in envelopes: `postgresql`, `mysql`, `sqlite`. */
+  readonly connector: string;
+  readonly database: string | null;
+}
+
+/**
+ * Calls never overlap, except that `acknowledge`, `lag` and `schema` may come while `read` waits. After `close` nothing is
+ * called. Errors are `CdcError`s; a retriable one from `read` makes the engine call `read` again after a backoff, with the
+ * positions reached by then. Being aborted is not an error: `read` returns.
+ */
+export interface Source {
+  /**
+   * `log`: positions grow within a partition and are never reused; after a restart reading resumes at a position.
+   * `queue`: a position is a receipt of this session, in growing order; what was not acknowledged is delivered again.
+   */
+  readonly ordering: 'log' | 'queue';
+  /** Only one process may read at a time. */
+  readonly exclusive: boolean;
+  readonly positions: PositionCodec;
+  describe(): SourceDescription;
+  /** Reachable? Privileges? Settings? Risks? Yields all findings, each with a fix, and never throws for what it can name. */
+  check(): AsyncIterable<Finding>;
+  /** Yields batches until `signal` aborts or `ctx.until` is reached. The next batch is only asked for when there is room. */
+  read(ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch>;
+  /** Where a one_time run stops: asked once, before `read`. A queue source returns no partitions: it ends when it is empty. */
+  end(): Promise<PartitionPositions>;
+  /** Upstream may forget everything up to here. Idempotent, cumulative, never goes back; receipts of older sessions are ignored. */
+  acknowledge(upTo: PartitionPositions): Promise<void>;
+  /** Positions that upstream has been told to forget: reading before them is impossible. `null` = everything is still there. */
+  acknowledged(): Promise<PartitionPositions | null>;
+  lag(): Promise<Lag>;
+  schema(table: TableId): Promise<TableSchema>;
+  close(): Promise<void>;
+}
+
+/** What a source can do. Each comes with its consequence. */
+export interface SourceCapabilities {
+  readonly ordering: 'log' | 'queue';
+  /** Deletes are captured. Without: rows deleted at the source stay at the destinations. */
+  readonly deletes: boolean;
+  /** Updates and deletes carry the whole row before. Without: `before` has the key at most. */
+  readonly beforeImage: boolean;
+  /** Existing rows are read first, as `r` events. */
+  readonly snapshot: boolean;
+  /** Changes of a table's schema are noticed and sent as `s` events. */
+  readonly schemaChanges: boolean;
+  /** Sentences for `plan` about what can be missed by design (polling and late commits). Empty: nothing. */
+  readonly risks: readonly string[];
+  /** Sentences for `plan` about what is created or written at the source. */
+  readonly creates: readonly string[];
+}

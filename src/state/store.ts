@@ -1,0 +1,80 @@
+// What survives a restart: points of lanes, cursors, the lease, run history, errors, plugin state. Every write is one
+// transaction and conditional on the lease, so that a process which lost it cannot overwrite its successor (invariant 2).
+
+import type { CdcError, ResumePoint, RunSummary } from '../sdk/index.ts';
+
+/** What is known of one lane. */
+export interface LaneState {
+  /** What its destination had confirmed when it was saved, one per worker slot. */
+  readonly points: readonly ResumePoint[];
+  /** Where it joined: a replay never starts before. */
+  readonly joinedAt: ResumePoint;
+  /** Set while the lane has a gap and waits for the operator. `from`: where the gap begins. */
+  readonly detached: { readonly from: ResumePoint; readonly sinceMs: number; readonly reason: string } | null;
+  /** An optional lane under a queue source that missed messages already acknowledged. */
+  readonly behindQueue: boolean;
+}
+
+/** The last error of one component, and how often it came. */
+export interface ErrorRecord {
+  readonly component: string;
+  readonly code: string;
+  readonly message: string;
+  readonly count: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+export interface StatefulPoint { readonly point: ResumePoint; readonly state: Uint8Array }
+
+/** Everything stored about one pipeline. */
+export interface PipelineState {
+  /** The pipeline has started before with this state: its sources may have been acknowledged. */
+  readonly used: boolean;
+  readonly epoch: number;
+  readonly lanes: { readonly [lane: string]: LaneState };
+  /** State of the stateful transformer chain and the point up to which it is complete. */
+  readonly transformer: StatefulPoint | null;
+  /** Milliseconds since the epoch of the last cron time that was started; `null` before the first. */
+  readonly lastScheduledMs: number | null;
+}
+
+/** A change of the state, applied whole or not at all. Only what is present changes. */
+export interface StateChange {
+  readonly used?: true;
+  readonly epoch?: number;
+  /** `null` forgets the lane. */
+  readonly lanes?: { readonly [lane: string]: LaneState | null };
+  readonly transformer?: StatefulPoint;
+  readonly lastScheduledMs?: number;
+}
+
+export interface Lease { readonly owner: string; readonly untilMs: number }
+
+/**
+ * Storage of all pipelines' state. Writes other than `acquire` throw `STATE_FENCED` when `owner` does not hold the lease of
+ * the pipeline; each of them renews it. Damage is `STATE_CORRUPT`, never repaired silently.
+ */
+export interface StateStore {
+  /** Takes or renews the lease until `untilMs`. Returns the lease that is in force: somebody else's when not granted. */
+  acquire(pipeline: string, owner: string, nowMs: number, untilMs: number): Promise<Lease>;
+  /** Gives the lease back at a clean stop. No error when it is somebody else's by now. */
+  release(pipeline: string, owner: string): Promise<void>;
+  load(pipeline: string): Promise<PipelineState>;
+  save(pipeline: string, owner: string, untilMs: number, change: StateChange): Promise<void>;
+
+  /** Begins a run; returns its number. */
+  beginRun(pipeline: string, owner: string, startedAtMs: number): Promise<number>;
+  endRun(pipeline: string, owner: string, run: RunSummary): Promise<void>;
+  /** Newest first. */
+  runs(pipeline: string, limit: number): Promise<readonly RunSummary[]>;
+  recordError(pipeline: string, owner: string, component: string, error: CdcError, nowMs: number): Promise<void>;
+  errors(pipeline: string): Promise<readonly ErrorRecord[]>;
+
+  getPluginValue(pipeline: string, plugin: string, key: string): Promise<Uint8Array | null>;
+  setPluginValue(pipeline: string, owner: string, plugin: string, key: string, value: Uint8Array): Promise<void>;
+
+  /** Names of the pipelines that have state. */
+  pipelines(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
