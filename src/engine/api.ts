@@ -1,0 +1,113 @@
+// What the engine needs from outside, and what it shows of a running pipeline. The engine imports no adapter and no
+// catalog: descriptors, state, dead letters and time are handed in, which is also how the simulator drives it.
+
+import type { CdcError, ChangeEvent, Clock, Descriptor, Logger, PluginStore, Random, ResumePoint, RunSummary } from '../sdk/index.ts';
+import type { StateStore } from '../state/store.ts';
+import type { PipelineConfig } from './pipeline-config.ts';
+
+/** An event that could not be delivered, as it was before the failing step. Kept until an operator decides. */
+export interface DeadLetter {
+  /** Key of the letter: the same failure of the same event replaces itself. */
+  readonly id: string;
+  readonly pipeline: string;
+  /** The lane that gave up, or `null` when the event failed before the log. */
+  readonly lane: string | null;
+  readonly stage: 'decode' | 'transform' | 'write';
+  /** Name of the plugin, source or destination that refused it. */
+  readonly component: string;
+  readonly error: CdcError;
+  readonly attempts: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** `null` when the input could not be decoded: then `input` holds it. */
+  readonly event: ChangeEvent | null;
+  readonly input: string | Uint8Array | null;
+  /** Where it was, for people: `line 12 of orders.ndjson`. */
+  readonly at: string;
+}
+
+export interface DeadLetterQueue {
+  /** Resolves when the letters are durable. Throws `DLQ_UNAVAILABLE`. A letter whose id is there already is not doubled. */
+  put(letters: readonly DeadLetter[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface EngineDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Unique per process start: host, process id, random part. Owner of leases. */
+  readonly owner: string;
+  readonly state: StateStore;
+  readonly deadLetters: DeadLetterQueue;
+  /** The descriptor of a configured component. Throws `CONFIG_TYPE_NOT_AVAILABLE` for planned types. */
+  resolve(kind: Descriptor['kind'], type: string): Promise<Descriptor>;
+  store(plugin: string): PluginStore;
+}
+
+export interface RunOptions {
+  /** Stop once what existed at the start is delivered, whatever `sync.mode` says. */
+  readonly untilCaughtUp: boolean;
+  /** Stop after about this many events; `null` = no limit. */
+  readonly limit: number | null;
+  /** Give up at once when a destination is unreachable at the start, instead of waiting for it. */
+  readonly failFast: boolean;
+}
+
+export interface LaneStatus {
+  readonly name: string;
+  readonly type: string;
+  readonly required: boolean;
+  readonly state: 'starting' | 'running' | 'retrying' | 'detached' | 'stopped' | 'failed';
+  readonly delivered: number;
+  readonly deadLetters: number;
+  /** Events in the log that this lane has not confirmed. */
+  readonly queued: number;
+  /** Commit time at the source → delivered, of the last event; `null` before the first. */
+  readonly lagMs: number | null;
+  readonly point: ResumePoint | null;
+  readonly lastError: CdcError | null;
+}
+
+export interface SourceStatus {
+  readonly name: string;
+  readonly type: string;
+  readonly state: 'starting' | 'snapshot' | 'streaming' | 'retrying' | 'ended' | 'stopped' | 'failed';
+  readonly read: number;
+  /** Partition → position, described for people. */
+  readonly positions: { readonly [partition: string]: string };
+  readonly snapshots: readonly { readonly table: string; readonly state: string; readonly rows: number }[];
+  readonly lastEventMs: number | null;
+}
+
+export interface PipelineStatus {
+  readonly name: string;
+  readonly file: string;
+  readonly mode: 'one_time' | 'continuous' | 'cron';
+  readonly state: 'starting' | 'standby' | 'running' | 'waiting' | 'stopping' | 'stopped' | 'failed';
+  readonly epoch: number;
+  /** Milliseconds since the epoch. */
+  readonly startedMs: number;
+  readonly run: RunSummary;
+  readonly sources: readonly SourceStatus[];
+  readonly lanes: readonly LaneStatus[];
+  readonly log: { readonly events: number; readonly bytes: number; readonly maxEvents: number; readonly maxBytes: number };
+  readonly lastCheckpointMs: number | null;
+  /** Last time anything moved: an event, a keepalive, a confirmed write. Liveness is judged by this. */
+  readonly lastProgressMs: number;
+  /** For mode cron: when the next run starts. */
+  readonly nextRunMs: number | null;
+  readonly error: CdcError | null;
+}
+
+/** A started pipeline. */
+export interface PipelineHandle {
+  readonly name: string;
+  readonly config: PipelineConfig;
+  /** Resolves when the pipeline has ended; never rejects: see `outcome` and `error` of the summary. */
+  readonly done: Promise<RunSummary>;
+  /** Drains, checkpoints and ends. Idempotent; resolves with `done`. */
+  stop(): Promise<RunSummary>;
+  status(): PipelineStatus;
+}
+
