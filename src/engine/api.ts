@@ -43,6 +43,10 @@ export interface EngineDeps {
   /** The descriptor of a configured component. Throws `CONFIG_TYPE_NOT_AVAILABLE` for planned types. */
   resolve(kind: Descriptor['kind'], type: string): Promise<Descriptor>;
   store(plugin: string): PluginStore;
+  /** Is the process behind this lease owner known to be gone? When in doubt `false`: then its lease must run out. */
+  isGone(owner: string): boolean;
+  /** Told when transformers run on the main thread; `null` = nobody watches. */
+  readonly monitor: { enter(plugin: number): void; leave(): void } | null;
 }
 
 export interface RunOptions {
@@ -52,7 +56,13 @@ export interface RunOptions {
   readonly limit: number | null;
   /** Give up at once when a destination is unreachable at the start, instead of waiting for it. */
   readonly failFast: boolean;
+  /** Detached or lost destinations that shall join anew by their `start`. */
+  readonly rejoin: readonly string[];
+  /** For a run by cron: the time it stands for, stored so that it is not run twice. */
+  readonly scheduledMs: number | null;
 }
+
+export const DEFAULT_RUN_OPTIONS: RunOptions = { untilCaughtUp: false, limit: null, failFast: false, rejoin: [], scheduledMs: null };
 
 export interface LaneStatus {
   readonly name: string;

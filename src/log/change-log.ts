@@ -31,26 +31,27 @@ export interface LogBatch extends LogAppend {
 
 /** What the log needs to know of a lane to bound itself. */
 export interface LogReader {
+  /** What the lane has released so far. */
+  readonly releasedSeq: number;
   /** Everything up to this number may be dropped as far as this lane is concerned. */
   release(upTo: number): void;
   close(): void;
 }
 
+/** A log wakes nobody: whoever appends wakes the lanes, and a lane that releases wakes the readers. */
 export interface ChangeLog {
   readonly id: string;
   /** The number of the last end mark; 0 when nothing was appended yet. */
   readonly lastSeq: number;
   /** The greatest number lanes may read: all of it (memory), what is synced (disk). */
   readonly readableSeq: number;
-  /** Resolves when a batch may be appended (bound in events and bytes; an empty log takes any batch), or on abort. */
-  room(signal: AbortSignal): Promise<void>;
+  /** No further batch may be appended: the bound in events or bytes is reached. An empty log takes any batch (invariant 5). */
+  readonly full: boolean;
   append(batch: LogAppend): LogBatch;
   /** The batch that holds `seq`; `null` when it is beyond the readable end. Throws `STATE_LOG_GAP` when it was dropped. */
   read(seq: number): LogBatch | null;
-  /** Resolves when `readableSeq` has grown beyond `seq`, or on abort. */
-  grown(seq: number, signal: AbortSignal): Promise<void>;
-  /** Registers a lane that holds everything after `from`. */
-  reader(from: number): LogReader;
+  /** Registers a lane that holds everything after the present end. */
+  reader(): LogReader;
   /** What is held now. */
   held(): { readonly events: number; readonly bytes: number };
 }

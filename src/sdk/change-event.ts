@@ -24,6 +24,8 @@ export interface Transaction {
 /** Which snapshot a `r` event belongs to; `false` on streamed events. */
 export type SnapshotMark = false | {
   readonly run: string;
+  /** The table as `SnapshotProgress.table` names it. */
+  readonly table: string;
   readonly chunk: number;
   readonly place: 'first' | 'first_in_data_collection' | 'true' | 'last_in_data_collection' | 'last';
 };
@@ -61,6 +63,16 @@ export interface ChangeEventInit {
 }
 
 type Side = 'before' | 'after';
+
+/** Opaque: see `ChangeEvent.save`. */
+export interface SavedRows {
+  readonly key: Row | null | undefined;
+  readonly before: Row | RowImage | null;
+  readonly after: Row | RowImage | null;
+  readonly headers: Record<string, string> | null;
+}
+
+const copyRow = (row: Row | RowImage | null): Row | RowImage | null => (row === null || row instanceof RowImage ? row : { ...row });
 
 /**
  * One change. What says where it comes from is read-only; `key`, `before`, `after` and `headers` may be changed by
@@ -157,6 +169,19 @@ export class ChangeEvent {
     if (row === null) return;
     row[column] = value;
     if (this.table.key.includes(column)) this.#key = undefined;
+  }
+
+  /** What transformers may change, to put back with `restore`. Rows still undecoded cost nothing here. */
+  save(): SavedRows {
+    return { key: this.#key, before: copyRow(this.#before), after: copyRow(this.#after), headers: this.headers && { ...this.headers } };
+  }
+
+  /** Puts back what `save` returned. Use each saved state once. */
+  restore(saved: SavedRows): void {
+    this.#key = saved.key;
+    this.#before = saved.before;
+    this.#after = saved.after;
+    this.headers = saved.headers;
   }
 
   /** A copy whose rows may be changed without touching this event. Nested values are shared: replace them, do not edit. */

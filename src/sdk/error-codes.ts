@@ -61,6 +61,9 @@ export const ERROR_CODES = {
   AUDIT_CHAIN_BROKEN: 'The audit log was changed after it was written, or a part is missing.',
   // -- control --
   CONTROL_UNREACHABLE: 'No running pipeline answers on the control socket.',
+  CONTROL_BAD_REQUEST: 'A request on the control socket is not understood: bad JSON, too long, or an unknown command. Nothing was done.',
+  HEALTH_PORT_UNAVAILABLE: 'The health server cannot listen on its host and port. Nothing was started.',
+  USAGE_INVALID: 'The command line is not understood: an unknown command or option, or a wrong value. Nothing was started.',
   // -- our own bugs --
   INTERNAL_UNEXPECTED: 'A bug in cdc-run. Please report it with the log.',
 } as const satisfies Record<string, string>;

@@ -1,0 +1,119 @@
+// Checkpoints: lanes' confirmed points → state → and only then the source may forget (invariant 1). Each step is one await;
+// dying between two of them repeats events at most, since every step only moves what the one before has made durable.
+
+import type { ChangeLog } from '../log/change-log.ts';
+import type { PartitionPositions, Position, ResumePoint, Source } from '../sdk/index.ts';
+import type { LaneState, StateChange, StatefulPoint } from '../state/store.ts';
+import type { Lane } from './lane.ts';
+import { type Codecs, oldestPlace } from './places.ts';
+
+/** A queue message batch that is in the log: acknowledged once all required lanes are past it. */
+interface Receipt { readonly endSeq: number; readonly source: string; readonly partition: string; readonly position: Position }
+
+/** The chain's state after a batch: saved once what it emitted up to there is durable. */
+interface PendingState { readonly seq: number; readonly saved: StatefulPoint }
+
+export interface CheckpointerOptions {
+  readonly log: ChangeLog;
+  readonly codecs: Codecs;
+  readonly sources: ReadonlyMap<string, Source>;
+  /** Lanes that are not detached. */
+  lanes(): readonly Lane[];
+  laneState(lane: string): LaneState;
+  save(change: StateChange): Promise<void>;
+  onCheckpoint(point: ResumePoint): Promise<void>;
+}
+
+export class Checkpointer {
+  readonly #o: CheckpointerOptions;
+  #receipts: Receipt[] = [];
+  #pending: PendingState[] = [];
+  /** The stateful chain's place that is saved; `null` without a stateful chain. */
+  #savedState: ResumePoint | null;
+  #running: Promise<void> = Promise.resolve();
+  #acknowledging = false;
+
+  constructor(options: CheckpointerOptions, savedState: ResumePoint | null) {
+    this.#o = options;
+    this.#savedState = savedState;
+  }
+
+  addReceipt(receipt: Receipt): void { this.#receipts.push(receipt); }
+  addState(seq: number, saved: StatefulPoint): void { this.#pending.push({ seq, saved }); }
+
+  /** One checkpoint at a time; a second caller waits for its own. */
+  checkpoint(): Promise<void> {
+    const next = this.#running.then(() => this.#checkpoint());
+    this.#running = next.catch(() => {});
+    return next;
+  }
+
+  async #checkpoint(): Promise<void> {
+    const lanes = this.#o.lanes(), required = lanes.filter((l) => l.required);
+    const points = lanes.map((lane) => ({ lane, point: lane.durablePoint }));
+    const floor = Math.min(this.#o.log.lastSeq, ...required.map((l) => l.doneSeq));
+    const state = this.#dueState(floor);
+    const changed = points.filter(({ lane, point }) => this.#o.laneState(lane.name).points[0] !== point);
+    if (changed.length > 0 || state !== null) {
+      await this.#o.save({
+        lanes: Object.fromEntries(changed.map(({ lane, point }) => [lane.name, { ...this.#o.laneState(lane.name), points: [point] }])),
+        ...(state === null ? {} : { transformer: state.saved }),
+      });
+      if (state !== null) this.#savedState = state.saved.point;
+    }
+    // Invariant 1: what is acknowledged was saved above.
+    await this.#acknowledge(points.filter(({ lane }) => lane.required).map(({ point }) => point));
+    await this.#acknowledgeReceipts();
+    const [first] = points;
+    if (first !== undefined && changed.length > 0) await this.#o.onCheckpoint(first.point);
+  }
+
+  /** The newest state whose output is durable at every required lane (design: later pairs only after their output). */
+  #dueState(floor: number): PendingState | null {
+    let due: PendingState | null = null;
+    for (const p of this.#pending) if (p.seq <= floor) due = p;
+    this.#pending = this.#pending.filter((p) => p.seq > floor);
+    return due;
+  }
+
+  async #acknowledge(points: readonly ResumePoint[]): Promise<void> {
+    const limits = this.#savedState === null ? points : [...points, this.#savedState];
+    const place = oldestPlace(this.#o.codecs, limits);
+    for (const [name, source] of this.#o.sources) {
+      const upTo: PartitionPositions = place.sources[name] ?? {};
+      if (source.ordering === 'log' && Object.keys(upTo).length > 0) await source.acknowledge(upTo);
+    }
+  }
+
+  /** For queue sources: a broker hands out only so many unacknowledged messages, so they do not wait for the next checkpoint. */
+  async acknowledgeSoon(): Promise<void> {
+    if (this.#acknowledging || this.#receipts.length === 0) return;
+    this.#acknowledging = true;
+    const next = this.#running.then(() => { this.#acknowledging = false; return this.#acknowledgeReceipts(); });
+    this.#running = next.catch(() => {});
+    return next;
+  }
+
+  /** As soon as every required lane is past them. An optional lane that lacks one is marked first. */
+  async #acknowledgeReceipts(): Promise<void> {
+    const required = this.#o.lanes().filter((l) => l.required);
+    const floor = Math.min(this.#o.log.lastSeq, ...required.map((l) => l.doneSeq));
+    const due = this.#receipts.filter((r) => r.endSeq <= floor);
+    if (due.length === 0) return;
+    this.#receipts = this.#receipts.filter((r) => r.endSeq > floor);
+    await this.#markLate(due[due.length - 1] as Receipt);
+    const bySource = new Map<string, { [partition: string]: Position }>();
+    for (const r of due) bySource.set(r.source, { ...bySource.get(r.source), [r.partition]: r.position });
+    for (const [name, positions] of bySource) await this.#o.sources.get(name)?.acknowledge(positions);
+  }
+
+  /** Of a queue's messages no cursor can tell what an optional lane missed, so state says it before they are gone. */
+  async #markLate(last: Receipt): Promise<void> {
+    const marks: { [lane: string]: LaneState } = {};
+    for (const lane of this.#o.lanes()) {
+      const state = this.#o.laneState(lane.name), late = !lane.required && lane.doneSeq < last.endSeq;
+      if (!lane.required && state.behindQueue !== late) marks[lane.name] = { ...state, behindQueue: late };
+    }
+    if (Object.keys(marks).length > 0) await this.#o.save({ lanes: marks });
+  }
+}

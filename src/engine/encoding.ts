@@ -1,0 +1,56 @@
+// Encoding for lanes: events → records once per log batch and envelope configuration, shared by all lanes that use the same.
+
+import type { Envelope } from '../envelope/envelope.ts';
+import type { LogBatch } from '../log/change-log.ts';
+import type { ChangeEvent, EncodedBatch } from '../sdk/index.ts';
+
+/** A stretch of a log batch that went into a lane batch: events `from` (inclusive) to `to` (exclusive). */
+export interface Piece { readonly batch: LogBatch; readonly from: number; readonly to: number }
+
+/** One per envelope configuration of a pipeline. */
+export class SharedEncoder {
+  readonly #envelope: Envelope;
+  /** How many lanes use it: with one there is nothing to share. */
+  users = 0;
+  readonly #cache = new WeakMap<LogBatch, EncodedBatch>();
+
+  constructor(envelope: Envelope) { this.#envelope = envelope; }
+
+  /** `events` are those of `pieces`, unless some were dropped: then `pieces` is `null`. */
+  encode(events: readonly ChangeEvent[], pieces: readonly Piece[] | null): EncodedBatch {
+    if (pieces === null || this.users < 2) return this.#envelope.encode(events);
+    const [first] = pieces;
+    if (pieces.length === 1 && first !== undefined && first.to - first.from === first.batch.events.length) return this.#whole(first.batch);
+    return joinPieces(pieces.map((p) => ({ piece: p, encoded: this.#whole(p.batch) })));
+  }
+
+  #whole(batch: LogBatch): EncodedBatch {
+    let encoded = this.#cache.get(batch);
+    if (encoded === undefined) {
+      encoded = this.#envelope.encode(batch.events);
+      this.#cache.set(batch, encoded);
+    }
+    return encoded;
+  }
+}
+
+function joinPieces(parts: readonly { piece: Piece; encoded: EncodedBatch }[]): EncodedBatch {
+  const event: number[] = [], timestampMs: number[] = [];
+  const topic: string[] = [], key: (Uint8Array | null)[] = [], value: (Uint8Array | null)[] = [];
+  const headers: EncodedBatch['headers'][number][] = [];
+  let base = 0;
+  for (const { piece, encoded } of parts) {
+    for (let i = 0; i < encoded.event.length; i++) {
+      const at = encoded.event[i] as number;
+      if (at < piece.from || at >= piece.to) continue;
+      event.push(base + at - piece.from);
+      topic.push(encoded.topic[i] as string);
+      key.push(encoded.key[i] as Uint8Array | null);
+      value.push(encoded.value[i] as Uint8Array | null);
+      headers.push(encoded.headers[i] as EncodedBatch['headers'][number]);
+      timestampMs.push(encoded.timestampMs[i] as number);
+    }
+    base += piece.to - piece.from;
+  }
+  return { event: Uint32Array.from(event), topic, key, value, headers, timestampMs: Float64Array.from(timestampMs) };
+}

@@ -1,0 +1,52 @@
+// Bounds on foreign code: an awaited plugin that never returns becomes an error that names it.
+
+import { CdcError, type Clock } from '../sdk/index.ts';
+
+function timeoutError(name: string, ms: number): CdcError {
+  return new CdcError('PLUGIN_TIMEOUT', `plugin "${name}" did not answer within ${ms} ms`, {
+    where: `plugin "${name}"`, fix: 'Raise its `timeout`, or find out what it waits for.',
+  });
+}
+
+/** Waits for a plugin's promise at most `ms`. The promise itself cannot be stopped; its result is then ignored. */
+export async function withTimeout<T>(clock: Clock, name: string, ms: number, call: Promise<T>): Promise<T> {
+  const done = new AbortController();
+  try {
+    return await Promise.race([
+      call,
+      clock.sleep(ms, done.signal).then(() => { if (!done.signal.aborted) throw timeoutError(name, ms); return new Promise<never>(() => {}); }),
+    ]);
+  } finally {
+    done.abort();
+  }
+}
+
+/**
+ * Runs a middleware around `next`. Its own time is bounded by `ms`, the time inside `next` is not: a write may wait for a
+ * destination for hours.
+ */
+export async function aroundNext<T>(
+  clock: Clock, name: string, ms: number, call: (next: () => Promise<T>) => Promise<T>, next: () => Promise<T>,
+): Promise<T> {
+  let resume: (() => void) | null = null;
+  let inside: Promise<void> | null = null;
+  let calls = 0;
+  const guarded = async (): Promise<T> => {
+    if (++calls > 1) throw new CdcError('PLUGIN_CONTRACT', `middleware "${name}" called next() twice`, { where: `plugin "${name}"`, fix: 'Call `next` once.' });
+    inside = new Promise((resolve) => { resume = resolve; });
+    try { return await next(); } finally { inside = null; resume?.(); }
+  };
+  const result = call(guarded);
+  result.catch(() => {});   // observed below; it may reject while we wait for `inside`
+  for (;;) {
+    try {
+      const value = await withTimeout(clock, name, ms, result);
+      if (calls === 0) throw new CdcError('PLUGIN_CONTRACT', `middleware "${name}" returned without calling next()`, { where: `plugin "${name}"`, fix: 'Await `next()` exactly once.' });
+      return value;
+    } catch (error) {
+      const isOurs = error instanceof CdcError && error.code === 'PLUGIN_TIMEOUT';
+      if (!isOurs || inside === null) throw error;
+      await inside;
+    }
+  }
+}

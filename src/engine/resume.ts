@@ -1,0 +1,172 @@
+// Where everything resumes after a start: the table of docs/architecture.md ("Resuming") as pure decisions. Each rule closes
+// a way to lose or double events that the delivery model found; the simulator runs the real engine against all of them.
+
+import type { LogPlace } from '../log/change-log.ts';
+import { CdcError, type Committed, type PartitionPositions, type ResumePoint } from '../sdk/index.ts';
+import type { LaneState, PipelineState } from '../state/store.ts';
+import { BEGINNING, type Codecs, coversPlace, oldestPlace, snapshotBoundaries } from './places.ts';
+
+export interface LaneFacts {
+  readonly name: string;
+  readonly required: boolean;
+  readonly start: 'snapshot' | 'log_start' | 'now';
+  readonly committed: Committed;
+}
+
+export interface SourceFacts {
+  readonly name: string;
+  readonly ordering: 'log' | 'queue';
+  /** Reads existing rows: a lane that begins anew gets them, although upstream has forgotten older changes. */
+  readonly snapshots: boolean;
+  /** What upstream has been told to forget; `null` = nothing. */
+  readonly acknowledged: PartitionPositions | null;
+}
+
+export type LaneDecision =
+  | { readonly kind: 'resume'; readonly point: ResumePoint; readonly isNew: boolean }
+  | { readonly kind: 'detached'; readonly from: ResumePoint; readonly reason: string };
+
+export interface ResumePlan {
+  readonly lanes: ReadonlyMap<string, LaneDecision>;
+  /** Where the sources resume: at the oldest lane that counts. The memory log begins here. */
+  readonly start: LogPlace;
+  /** Ends of snapshot chunks that faster lanes already have. */
+  readonly boundaries: ReturnType<typeof snapshotBoundaries>;
+}
+
+export interface ResumeFacts {
+  readonly state: PipelineState;
+  readonly epoch: number;
+  readonly codecs: Codecs;
+  readonly sources: readonly SourceFacts[];
+  readonly lanes: readonly LaneFacts[];
+  /** The transform chain holds events back: its saved pair says where to resume. */
+  readonly stateful: boolean;
+  /** Lanes that the operator lets join anew. */
+  readonly rejoin: readonly string[];
+}
+type Facts = ResumeFacts;
+
+/** Decides for the memory log. Throws the error of a required lane that cannot be resumed. */
+export function planResume(facts: Facts): ResumePlan {
+  const upstream = acknowledgedPlace(facts);
+  const lost = !facts.state.used && Object.keys(upstream.sources).length > 0;
+  if (lost && facts.stateful) {
+    throw new CdcError('STATE_LOST', 'the source was used by this pipeline before, and what its transformers held back is lost with the state', {
+      where: 'state', fix: 'Restore the state file, or let the source forget the pipeline (see its page) to begin with a new snapshot.',
+    });
+  }
+  const decisions = new Map<string, LaneDecision>();
+  for (const lane of facts.lanes) decisions.set(lane.name, decideLane(facts, lane, upstream, lost));
+
+  // Upstream's place counts for required lanes, and for those that join now: an optional one never drags the rest back.
+  const counted = facts.lanes.filter((lane) => {
+    const d = decisions.get(lane.name);
+    return d?.kind === 'resume' && (lane.required || d.isNew);
+  });
+  const saved = facts.stateful ? facts.state.transformer : null;
+  const start = saved !== null ? saved.point : oldestPlace(facts.codecs, counted.map((lane) => pointOf(decisions, lane.name)));
+  for (const lane of facts.lanes) detachIfBehind(facts, lane, decisions, start);
+
+  const places = [...decisions.values()].flatMap((d) => (d.kind === 'resume' ? [d.point] : []));
+  return { lanes: decisions, start, boundaries: snapshotBoundaries(start, places) };
+}
+
+function acknowledgedPlace({ sources }: Facts): LogPlace {
+  const held = sources.filter((s) => s.ordering === 'log' && s.acknowledged !== null && Object.keys(s.acknowledged).length > 0);
+  return { sources: Object.fromEntries(held.map((s) => [s.name, s.acknowledged as PartitionPositions])), snapshots: [] };
+}
+
+function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, lost: boolean): LaneDecision {
+  const known = facts.state.lanes[lane.name] ?? null;
+  if (facts.rejoin.includes(lane.name)) return { kind: 'resume', point: rejoinPoint(facts, lane, upstream), isNew: true };
+  if (known?.detached) return { kind: 'detached', from: known.detached.from, reason: known.detached.reason };
+  const point = storedPoint(facts, lane, known);
+  if (point !== null) return resumeAt(facts, lane, known, point, upstream);
+  if (known !== null) {
+    return stop(facts, lane, new CdcError('DESTINATION_POSITION_LOST', `destination "${lane.name}" held a point before and is empty now`, {
+      where: `destination "${lane.name}"`,
+      fix: `Restore its data, or run with \`--rejoin ${lane.name}\` to let it join anew.`,
+    }), BEGINNING);
+  }
+  if (lost) return whenStateLost(facts, lane, upstream);
+  return { kind: 'resume', point: joinPoint(facts, lane, upstream), isNew: true };
+}
+
+/** What the destination holds if it can tell, else the cursor in state. With several rows: the oldest place of them. */
+function storedPoint(facts: Facts, lane: LaneFacts, known: LaneState | null): ResumePoint | null {
+  const rows = lane.committed.kind === 'points' ? lane.committed.points : lane.committed.kind === 'untracked' ? known?.points ?? [] : [];
+  const [first, ...rest] = rows;
+  if (first === undefined) return null;
+  return rest.length === 0 ? first : { ...first, ...oldestPlace(facts.codecs, rows) };
+}
+
+function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point: ResumePoint, upstream: LogPlace): LaneDecision {
+  if (!lane.required) return { kind: 'resume', point, isNew: false };
+  if (known?.behindQueue || !coversPlace(facts.codecs, point, upstream)) throw positionGone(lane, facts, point);
+  return { kind: 'resume', point, isNew: false };
+}
+
+function positionGone(lane: LaneFacts, facts: Facts, point: ResumePoint): CdcError {
+  const at = Object.entries(point.sources).flatMap(([s, ps]) => Object.values(ps).map((p) => `${s}: ${facts.codecs[s]?.describe(p) ?? p}`)).join(', ') || 'the beginning';
+  return new CdcError('SOURCE_POSITION_GONE', `destination "${lane.name}" stands at ${at}, which the source no longer holds`, {
+    where: `destination "${lane.name}"`,
+    fix: `Restore the destination to a later state, or empty it and run with \`--rejoin ${lane.name}\`.`,
+  });
+}
+
+/** The state knows nothing, but upstream was used: only what the destination itself tells, or upstream's own mark, is not a guess. */
+function whenStateLost(facts: Facts, lane: LaneFacts, upstream: LogPlace): LaneDecision {
+  if (lane.required && lane.committed.kind === 'untracked') {
+    return { kind: 'resume', point: { epoch: facts.epoch, log: null, ...upstream }, isNew: true };
+  }
+  return stop(facts, lane, new CdcError('STATE_LOST', `the source was used by this pipeline before, but state and destination "${lane.name}" know nothing of it`, {
+    where: `destination "${lane.name}"`,
+    fix: `Restore the state file, or run with \`--rejoin ${lane.name}\` to let the destination join anew.`,
+  }), BEGINNING);
+}
+
+/** A lane that is new to the pipeline joins by its `start`. */
+function joinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoint {
+  const at = (place: LogPlace): ResumePoint => ({ epoch: facts.epoch, log: null, sources: place.sources, snapshots: place.snapshots });
+  if (!facts.state.used && Object.keys(upstream.sources).length === 0) return at(BEGINNING);
+  if (lane.start !== 'snapshot') {   // the memory log has no history: its start is now
+    const others = Object.entries(facts.state.lanes).filter(([name, l]) => l.detached === null && name !== lane.name).flatMap(([, l]) => l.points);
+    return at(others.length > 0 ? oldestPlace(facts.codecs, others) : upstream);
+  }
+  const gone = facts.sources.find((s) => s.ordering === 'log' && !s.snapshots && upstream.sources[s.name] !== undefined);
+  if (gone === undefined) return at(BEGINNING);
+  throw new CdcError('SOURCE_POSITION_GONE', `destination "${lane.name}" is new, and source "${gone.name}" can no longer serve its beginning`, {
+    where: `destination "${lane.name}"`, fix: 'Set `start: now` to let it begin with the next event.',
+  });
+}
+
+/** Joining anew over old rows would keep rows that were deleted in the gap: a snapshot needs an empty destination. */
+function rejoinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoint {
+  if (lane.start === 'snapshot' && lane.committed.kind === 'points') {
+    throw new CdcError('DESTINATION_MISCONFIGURED', `destination "${lane.name}" cannot join by snapshot: it still holds rows and a point`, {
+      where: `destination "${lane.name}"`, fix: 'Empty it, its point table included, or set `start: now` to skip the gap.',
+    });
+  }
+  return joinPoint(facts, lane, upstream);
+}
+
+function detachIfBehind(facts: Facts, lane: LaneFacts, decisions: Map<string, LaneDecision>, start: LogPlace): void {
+  const d = decisions.get(lane.name);
+  if (lane.required || d?.kind !== 'resume' || d.isNew) return;
+  const behindQueue = facts.state.lanes[lane.name]?.behindQueue ?? false;
+  if (!behindQueue && coversPlace(facts.codecs, d.point, start)) return;
+  decisions.set(lane.name, { kind: 'detached', from: d.point, reason: 'it was behind when the pipeline restarted' });
+}
+
+/** A required lane stops the start; an optional one is detached, its gap recorded. */
+function stop(facts: Facts, lane: LaneFacts, error: CdcError, from: LogPlace): LaneDecision {
+  if (lane.required) throw error;
+  return { kind: 'detached', from: { epoch: facts.epoch, log: null, sources: from.sources, snapshots: from.snapshots }, reason: error.message };
+}
+
+function pointOf(decisions: ReadonlyMap<string, LaneDecision>, lane: string): ResumePoint {
+  const d = decisions.get(lane);
+  if (d?.kind !== 'resume') throw new CdcError('INTERNAL_UNEXPECTED', `lane "${lane}" has no point`);
+  return d.point;
+}

@@ -1,0 +1,145 @@
+// Source to log: asks a source for batches as long as there is room, sends them through the chain and appends what comes out.
+// A source that fails for the moment is read again from where the log ends.
+
+import type { LogPlace } from '../log/change-log.ts';
+import {
+  type CdcError, type ChangeBatch, type Clock, type Logger, type Position, type PositionCodec, type Random, type ReadContext, type SnapshotProgress, type Source, toCdcError,
+} from '../sdk/index.ts';
+import type { SourceStatus } from './api.ts';
+import type { RetryConfig } from './pipeline-config.ts';
+import { waitBeforeRetry } from './retry.ts';
+
+/** What the pipeline does with what was read. */
+export interface Spine {
+  /** The place at the log's end. */
+  readonly tail: LogPlace;
+  /** Transforms and appends; resolves once there is room for another batch. */
+  ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void>;
+  /** The partition's position is forgotten once everything before is delivered. */
+  forget(source: string, partition: string): void;
+  /** Resolves when everything appended so far is delivered and checkpointed, or on abort. */
+  settled(signal: AbortSignal): Promise<void>;
+  reject(source: string, input: string | Uint8Array, at: string, error: Error, signal: AbortSignal): Promise<void>;
+}
+
+export interface SourceReaderOptions {
+  readonly name: string;
+  readonly type: string;
+  readonly source: Source;
+  readonly spine: Spine;
+  readonly until: ReadContext['until'];
+  readonly snapshots: readonly SnapshotProgress[];
+  readonly boundaries: readonly SnapshotProgress[];
+  readonly maxBatchEvents: number;
+  readonly maxBatchBytes: number;
+  readonly retry: RetryConfig;
+  readonly failFast: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  onError(error: CdcError): void;
+  /** After each batch: `false` ends the reading (a limit is reached). */
+  goOn(): boolean;
+}
+
+export class SourceReader {
+  readonly name: string;
+  readonly #o: SourceReaderOptions;
+  readonly #codec: PositionCodec;
+  /** Partitions whose first batches may repeat what the log already has. */
+  readonly #checking = new Set<string>();
+  #state: SourceStatus['state'] = 'starting';
+  #read = 0;
+  #lastEventMs: number | null = null;
+
+  constructor(options: SourceReaderOptions) {
+    this.#o = options;
+    this.name = options.name;
+    this.#codec = options.source.positions;
+  }
+
+  get read(): number { return this.#read; }
+
+  status(): SourceStatus {
+    const positions = Object.entries(this.#o.spine.tail.sources[this.name] ?? {});
+    const snapshots = this.#o.spine.tail.snapshots.filter((s) => s.source === this.name);
+    return {
+      name: this.name, type: this.#o.type, state: this.#state, read: this.#read, lastEventMs: this.#lastEventMs,
+      positions: Object.fromEntries(positions.map(([partition, p]) => [partition, this.#codec.describe(p)])),
+      snapshots: snapshots.map(({ table, state, rows }) => ({ table, state, rows })),
+    };
+  }
+
+  /** Reads until aborted, ended, or a limit is reached. Throws what cannot be tried again. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      const readBefore = this.#read;
+      try {
+        await this.#readOnce(signal);
+        this.#state = signal.aborted ? 'stopped' : 'ended';
+        return;
+      } catch (cause) {
+        if (signal.aborted) { this.#state = 'stopped'; return; }
+        const error = toCdcError(cause, 'SOURCE_FAILED', { where: `source "${this.name}"` });
+        if (this.#read > readBefore) attempt = 1;
+        this.#state = error.retriable ? 'retrying' : 'failed';
+        if (!error.retriable || (this.#o.failFast && attempt >= this.#o.retry.maxAttempts)) throw error;
+        this.#o.onError(error);
+        this.#o.logger.warn(`source "${this.name}" failed, reading again`, { code: error.code, error: error.message, attempt });
+        await waitBeforeRetry(this.#o.retry, attempt, this.#o.random, this.#o.clock, signal);
+      }
+    }
+  }
+
+  async #readOnce(signal: AbortSignal): Promise<void> {
+    if (!this.#o.goOn()) return;
+    for await (const batch of this.#o.source.read(this.#context(signal), signal)) {
+      if (signal.aborted) return;
+      await this.#take(batch, signal);
+      if (!this.#o.goOn()) return;
+    }
+  }
+
+  async #take(batch: ChangeBatch, signal: AbortSignal): Promise<void> {
+    const fresh = this.#withoutRepeats(batch);
+    this.#read += fresh.events.length;
+    const last = fresh.events.at(-1);
+    if (last !== undefined) {
+      this.#lastEventMs = last.sourceTsMs;
+      this.#state = last.snapshot === false ? 'streaming' : 'snapshot';
+    } else if (this.#state !== 'snapshot') this.#state = 'streaming';
+    await this.#o.spine.ingest(fresh, signal);
+  }
+
+  /** The log appends only what its own end does not cover: after a reconnect whole transactions may come again. */
+  #withoutRepeats(batch: ChangeBatch): ChangeBatch {
+    if (!this.#checking.has(batch.partition) || batch.events.length === 0) return batch;
+    const end = this.#o.spine.tail.sources[this.name]?.[batch.partition];
+    if (end === undefined) return batch;
+    const fresh = batch.events.filter((e) => e.snapshot !== false || !this.#codec.covers(end, e.position));
+    if (fresh.length > 0) this.#checking.delete(batch.partition);
+    if (fresh.length === batch.events.length) return batch;
+    const resume = batch.resume !== null && this.#codec.covers(end, batch.resume) ? null : batch.resume;
+    return { ...batch, events: fresh, resume, bytes: Math.ceil((batch.bytes * fresh.length) / batch.events.length) };
+  }
+
+  #context(signal: AbortSignal): ReadContext {
+    const { spine, until, maxBatchEvents, maxBatchBytes } = this.#o;
+    const isLog = this.#o.source.ordering === 'log';
+    const firstRead = this.#read === 0 && this.#state === 'starting';
+    return {
+      maxBatchEvents, maxBatchBytes, until,
+      // After a reconnect the log's end says how far snapshots are; at the first read the slowest lane does.
+      snapshots: firstRead ? this.#o.snapshots : spine.tail.snapshots.filter((s) => s.source === this.name),
+      boundaries: this.#o.boundaries.filter((b) => !spine.tail.snapshots.some((s) => s.source === b.source && s.table === b.table && s.run === b.run && s.chunk >= b.chunk)),
+      assign: async (partition): Promise<Position | null> => {
+        const at = isLog ? spine.tail.sources[this.name]?.[partition] ?? null : null;
+        if (at !== null) this.#checking.add(partition);
+        return at;
+      },
+      revoke: () => spine.settled(signal),
+      end: async (partition) => { spine.forget(this.name, partition); },
+      reject: (input, at, error) => spine.reject(this.name, input, at, error, signal),
+    };
+  }
+}

@@ -1,0 +1,109 @@
+// The memory log: a bounded ring of batches. Nothing of it survives the process; the source is acknowledged only once every
+// required lane has confirmed, so what is lost here is read again (invariant 1).
+
+import { CdcError } from '../sdk/index.ts';
+import type { ChangeLog, LogAppend, LogBatch, LogPlace, LogReader } from './change-log.ts';
+
+export interface MemoryLogOptions {
+  readonly id: string;
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  /** The place the log begins at. */
+  readonly start: LogPlace;
+}
+
+/** What an empty batch (progress only) counts against the bound, so that a stream of them is bounded too. */
+const EMPTY_BATCH_BYTES = 256;
+
+export class MemoryLog implements ChangeLog {
+  readonly id: string;
+  readonly #maxEvents: number;
+  readonly #maxBytes: number;
+  /** Held batches in order, from `#head` on; the consumed front is cut off now and then. */
+  #batches: LogBatch[] = [];
+  #head = 0;
+  #events = 0;
+  #bytes = 0;
+  #tail: LogPlace;
+  #lastSeq = 0;
+  readonly #readers = new Set<MemoryReader>();
+
+  constructor(options: MemoryLogOptions) {
+    this.id = options.id;
+    this.#maxEvents = options.maxEvents;
+    this.#maxBytes = options.maxBytes;
+    this.#tail = options.start;
+  }
+
+  get lastSeq(): number { return this.#lastSeq; }
+  get readableSeq(): number { return this.#lastSeq; }
+  get full(): boolean { return this.#events >= this.#maxEvents || this.#bytes >= this.#maxBytes; }
+  held(): { events: number; bytes: number } { return { events: this.#events, bytes: this.#bytes }; }
+
+  append(batch: LogAppend): LogBatch {
+    const firstSeq = this.#lastSeq + 1, endSeq = firstSeq + batch.events.length;
+    const { source, partition, events, after, whole } = batch;
+    const bytes = batch.bytes + EMPTY_BATCH_BYTES;
+    const entry: LogBatch = { source, partition, events, bytes, after, whole, firstSeq, endSeq, before: this.#tail };
+    this.#lastSeq = endSeq;
+    this.#tail = after;
+    this.#batches.push(entry);
+    this.#events += events.length;
+    this.#bytes += bytes;
+    return entry;
+  }
+
+  read(seq: number): LogBatch | null {
+    if (seq > this.#lastSeq) return null;
+    // Lanes read near the end or near the front; a binary search serves both.
+    let low = this.#head, high = this.#batches.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1, batch = this.#batches[middle] as LogBatch;
+      if (seq > batch.endSeq) low = middle + 1;
+      else if (seq < batch.firstSeq) high = middle - 1;
+      else return batch;
+    }
+    throw new CdcError('STATE_LOG_GAP', `record ${seq} is no longer in the memory log`, { where: 'log' });
+  }
+
+  reader(): LogReader {
+    const reader = new MemoryReader(this.#lastSeq, () => this.#trim(), (self) => { this.#readers.delete(self); this.#trim(); });
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  #trim(): void {
+    let floor = this.#lastSeq;
+    for (const reader of this.#readers) floor = Math.min(floor, reader.releasedSeq);
+    const batches = this.#batches;
+    let head = this.#head;
+    for (; head < batches.length; head++) {
+      const batch = batches[head] as LogBatch;
+      if (batch.endSeq > floor) break;
+      this.#events -= batch.events.length;
+      this.#bytes -= batch.bytes;
+    }
+    if (head > 64 && head * 2 > batches.length) { this.#batches = batches.slice(head); this.#head = 0; }
+    else { batches.fill(undefined as unknown as LogBatch, this.#head, head); this.#head = head; }   // let go of the events at once
+  }
+}
+
+class MemoryReader implements LogReader {
+  #releasedSeq: number;
+  readonly #trim: () => void;
+  readonly #close: (self: MemoryReader) => void;
+
+  constructor(from: number, trim: () => void, close: (self: MemoryReader) => void) {
+    this.#releasedSeq = from;
+    this.#trim = trim;
+    this.#close = close;
+  }
+
+  get releasedSeq(): number { return this.#releasedSeq; }
+  release(upTo: number): void {
+    if (upTo <= this.#releasedSeq) return;
+    this.#releasedSeq = upTo;
+    this.#trim();
+  }
+  close(): void { this.#close(this); }
+}

@@ -1,0 +1,23 @@
+// A condition that several may wait for: "something has changed, look again". No queue, no values, no timers.
+
+/** Waiters are woken all at once; who finds nothing to do waits again. */
+export class Notifier {
+  #waiters: (() => void)[] = [];
+
+  notify(): void {
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  /** Resolves at the next `notify`, or when `signal` aborts. */
+  wait(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) { resolve(); return; }
+      const wake = (): void => { signal.removeEventListener('abort', wake); resolve(); };
+      signal.addEventListener('abort', wake, { once: true });
+      this.#waiters.push(wake);
+    });
+  }
+}

@@ -1,0 +1,65 @@
+// Pipelines for tests without YAML: a normalized configuration with defaults, and engine dependencies in memory.
+
+import { DEFAULT_RUN_OPTIONS, type DeadLetter, type DeadLetterQueue, type EngineDeps, type RunOptions } from '../../src/engine/api.ts';
+import type { ComponentConfig, DestinationConfig, PipelineConfig, PluginConfig } from '../../src/engine/pipeline-config.ts';
+import { CdcError, type Descriptor, silentLogger, systemClock } from '../../src/sdk/index.ts';
+import { MemoryStateStore } from '../../src/state/memory-store.ts';
+
+export function component(type: string, config: unknown = {}, name = type): ComponentConfig {
+  return { name, type, config, where: name };
+}
+
+export function plugin(type: string, config: unknown = {}, name = type): PluginConfig {
+  return { ...component(type, config, name), timeoutMs: 30_000 };
+}
+
+export function destination(type: string, config: unknown = {}, more: Partial<DestinationConfig> = {}): DestinationConfig {
+  return {
+    ...component(type, config), required: true, start: 'snapshot', envelope: { type: 'plain', options: {} },
+    batch: { maxEvents: 1000, maxBytes: 8 * 1024 * 1024, timeoutMs: 0 }, ...more,
+  };
+}
+
+/** A pipeline configuration with the defaults of the loader; `sources` and `destinations` are the caller's. */
+export function pipeline(parts: Partial<PipelineConfig> & Pick<PipelineConfig, 'sources' | 'destinations'>): PipelineConfig {
+  return {
+    name: 'test', file: 'test.yaml', baseDir: '/', transformers: [], middleware: [], hooks: [],
+    sync: {
+      mode: 'one_time', schedule: null, timezone: 'UTC', batch: { maxEvents: 1000, maxBytes: 8 * 1024 * 1024, timeoutMs: 0 },
+      checkpointIntervalMs: 5000, shutdownTimeoutMs: 30_000,
+    },
+    log: { type: 'memory', maxEvents: 100_000, maxBytes: 256 * 1024 * 1024 },
+    state: { type: 'sqlite', path: ':memory:', leaseMs: 30_000 },
+    retry: { maxAttempts: 4, initialDelayMs: 1, maxDelayMs: 8, backoff: 'exponential', jitter: 0 },
+    deadLetterQueue: { type: 'file', path: 'unused' },
+    health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },
+    unavailable: [],
+    ...parts,
+  };
+}
+
+/** Dead letters kept in memory, by id. */
+export class MemoryDeadLetters implements DeadLetterQueue {
+  readonly letters = new Map<string, DeadLetter>();
+  async put(letters: readonly DeadLetter[]): Promise<void> {
+    for (const letter of letters) this.letters.set(letter.id, letter);
+  }
+  async close(): Promise<void> {}
+}
+
+/** Engine dependencies in memory. `descriptors` are found by `kind/type`. */
+export function memoryDeps(descriptors: readonly Descriptor[], more: Partial<EngineDeps> = {}): EngineDeps & { deadLetters: MemoryDeadLetters } {
+  return {
+    clock: systemClock, random: () => 0.5, logger: silentLogger, owner: 'test', state: new MemoryStateStore(),
+    deadLetters: new MemoryDeadLetters(), isGone: () => false, monitor: null,
+    resolve: async (kind, type) => {
+      const found = descriptors.find((d) => d.kind === kind && d.type === type);
+      if (found === undefined) throw new CdcError('CONFIG_UNKNOWN_TYPE', `no ${kind} of type ${type}`);
+      return found;
+    },
+    store: () => { throw new Error('no plugin store in this test'); },
+    ...more,
+  } as EngineDeps & { deadLetters: MemoryDeadLetters };
+}
+
+export function runOptions(more: Partial<RunOptions> = {}): RunOptions { return { ...DEFAULT_RUN_OPTIONS, ...more }; }
