@@ -42,8 +42,11 @@ export class Checkpointer {
   addState(seq: number, saved: StatefulPoint): void { this.#pending.push({ seq, saved }); }
 
   /** One checkpoint at a time; a second caller waits for its own. */
-  checkpoint(): Promise<void> {
-    const next = this.#running.then(() => this.#checkpoint());
+  checkpoint(): Promise<void> { return this.exclusive(() => this.#checkpoint()); }
+
+  /** Runs `work` while no checkpoint does. */
+  exclusive(work: () => Promise<void>): Promise<void> {
+    const next = this.#running.then(work);
     this.#running = next.catch(() => {});
     return next;
   }
@@ -89,9 +92,7 @@ export class Checkpointer {
   async acknowledgeSoon(): Promise<void> {
     if (this.#acknowledging || this.#receipts.length === 0) return;
     this.#acknowledging = true;
-    const next = this.#running.then(() => { this.#acknowledging = false; return this.#acknowledgeReceipts(); });
-    this.#running = next.catch(() => {});
-    return next;
+    return this.exclusive(() => { this.#acknowledging = false; return this.#acknowledgeReceipts(); });
   }
 
   /** As soon as every required lane is past them. An optional lane that lacks one is marked first. */

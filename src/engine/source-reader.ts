@@ -19,7 +19,7 @@ export interface Spine {
   forget(source: string, partition: string): void;
   /** Resolves when everything appended so far is delivered and checkpointed, or on abort. */
   settled(signal: AbortSignal): Promise<void>;
-  reject(source: string, input: string | Uint8Array, at: string, error: Error, signal: AbortSignal): Promise<void>;
+  reject(source: string, input: string | Uint8Array, at: string, error: Error): Promise<void>;
 }
 
 export interface SourceReaderOptions {
@@ -139,7 +139,7 @@ export class SourceReader {
       },
       revoke: () => spine.settled(signal),
       end: async (partition) => { spine.forget(this.name, partition); },
-      reject: (input, at, error) => spine.reject(this.name, input, at, error, signal),
+      reject: (input, at, error) => spine.reject(this.name, input, at, error),
     };
   }
 }

@@ -1,0 +1,79 @@
+// The lanes of a running pipeline and what state knows of each, the detached ones included.
+
+import type { ChangeLog } from '../log/change-log.ts';
+import type { Clock, Logger, ResumePoint } from '../sdk/index.ts';
+import type { LaneState, StateChange } from '../state/store.ts';
+import { Notifier } from '../util/signal.ts';
+import type { LaneStatus } from './api.ts';
+import type { Lane } from './lane.ts';
+import type { DestinationConfig } from './pipeline-config.ts';
+
+export interface LaneSetOptions {
+  readonly destinations: readonly DestinationConfig[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  save(change: StateChange): Promise<void>;
+  /** Runs while no checkpoint does: both write the lane's state. */
+  exclusive(change: () => Promise<void>): Promise<void>;
+}
+
+export class LaneSet {
+  readonly #o: LaneSetOptions;
+  readonly #active = new Map<string, { lane: Lane; abort: AbortController }>();
+  readonly #states = new Map<string, LaneState>();
+  /** Notified when a lane has confirmed or released something. */
+  readonly moved = new Notifier();
+
+  constructor(options: LaneSetOptions) { this.#o = options; }
+
+  /** Lanes that are not detached. */
+  get active(): Lane[] { return [...this.#active.values()].map(({ lane }) => lane); }
+  get required(): Lane[] { return this.active.filter((l) => l.required); }
+
+  add(lane: Lane): void { this.#active.set(lane.name, { lane, abort: new AbortController() }); }
+  /** Aborts when the lane is detached. */
+  signalOf(lane: Lane): AbortSignal { return (this.#active.get(lane.name) as { abort: AbortController }).abort.signal; }
+
+  stateOf(name: string): LaneState | undefined { return this.#states.get(name); }
+  /** Called with what was saved, and only then. */
+  setState(name: string, state: LaneState): void { this.#states.set(name, state); }
+
+  wake(): void { for (const { lane } of this.#active.values()) lane.wake(); }
+  drain(): void { for (const { lane } of this.#active.values()) lane.drain(); }
+  requestProgress(): void { for (const { lane } of this.#active.values()) lane.requestProgress(); }
+
+  /** The gap is stored before the lane lets go of the log: nothing is skipped unnoticed (invariant 3). */
+  async detach(lane: Lane, reason: string): Promise<void> {
+    const entry = this.#active.get(lane.name);
+    if (entry === undefined) return;
+    entry.abort.abort();
+    await this.#o.exclusive(async () => {
+      await this.recordDetached(lane.name, this.#states.get(lane.name), lane.durablePoint, reason);
+      this.#active.delete(lane.name);
+    });
+    lane.release();
+    this.moved.notify();
+  }
+
+  async recordDetached(name: string, known: LaneState | undefined, from: ResumePoint, reason: string): Promise<void> {
+    const detached = known?.detached ?? { from, sinceMs: this.#o.clock.now(), reason };
+    const state: LaneState = { points: known?.points ?? [from], joinedAt: known?.joinedAt ?? from, detached, behindQueue: known?.behindQueue ?? false };
+    await this.#o.save({ lanes: { [name]: state } });
+    this.#o.logger.warn(`destination "${name}" is detached: it gets nothing until you decide about its gap`, { reason: detached.reason, fix: `run with --rejoin ${name}` });
+  }
+
+  /** Optional lanes that alone keep the log full: those that hold more than twice what the required ones do. */
+  laggards(log: ChangeLog): Lane[] {
+    const required = Math.min(...this.required.map((l) => l.releasedSeq));
+    return this.active.filter((l) => !l.required && log.lastSeq - required < (log.lastSeq - l.releasedSeq) / 2);
+  }
+
+  statuses(): LaneStatus[] {
+    return this.#o.destinations.flatMap(({ name, type, required }): LaneStatus[] => {
+      const lane = this.#active.get(name)?.lane, point = this.#states.get(name)?.detached?.from ?? null;
+      if (lane !== undefined) return [lane.status()];
+      if (point === null) return [{ name, type, required, state: 'starting', delivered: 0, deadLetters: 0, queued: 0, lagMs: null, point: null, lastError: null }];
+      return [{ name, type, required, state: 'detached', delivered: 0, deadLetters: 0, queued: 0, lagMs: null, point, lastError: null }];
+    });
+  }
+}

@@ -1,0 +1,121 @@
+// From configurations to running pipelines: opens state, dead letters and the watchdog, and hands everything to the engine.
+// The one place where engine, catalog and storage meet.
+
+import { resolve } from 'node:path';
+import { resolveDescriptor } from './catalog.ts';
+import { openFileDeadLetterQueue } from './dead-letters/file-queue.ts';
+import { DEFAULT_RUN_OPTIONS, type DeadLetterQueue, type EngineDeps, type PipelineHandle, type RunOptions } from './engine/api.ts';
+import type { PipelineConfig } from './engine/pipeline-config.ts';
+import { start } from './engine/start.ts';
+import { createOwner, isOwnerGone } from './owner.ts';
+import { type Clock, type Descriptor, type Logger, type Random, type RunSummary, silentLogger, systemClock, systemRandom } from './sdk/index.ts';
+import { openSqliteStateStore } from './state/sqlite-store.ts';
+import type { ErrorRecord, StateStore } from './state/store.ts';
+
+export interface RuntimeOptions extends Partial<RunOptions> {
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** Adapters and plugins of the calling program, found by their `type` before the built-in ones. */
+  readonly descriptors?: readonly Descriptor[];
+}
+
+export interface Runtime {
+  readonly handles: readonly PipelineHandle[];
+  /** Resolves when all pipelines have ended and everything is closed; never rejects. */
+  readonly done: Promise<readonly RunSummary[]>;
+  stop(): Promise<readonly RunSummary[]>;
+  /** Counted errors of a pipeline, from its state. */
+  errors(pipeline: string): Promise<readonly ErrorRecord[]>;
+}
+
+/** Starts all pipelines side by side. Throws only what keeps every one of them from starting: state that cannot be opened. */
+export async function openRuntime(configs: readonly PipelineConfig[], options: RuntimeOptions = {}): Promise<Runtime> {
+  const shared = new Shared(options);
+  try {
+    const handles: PipelineHandle[] = [];
+    for (const config of configs) handles.push(start(config, await shared.depsOf(config), runOptionsOf(options)));
+    const done = Promise.all(handles.map((h) => h.done)).then(async (summaries) => { await shared.close(); return summaries; });
+    return {
+      handles, done,
+      stop: async () => { await Promise.all(handles.map((h) => h.stop())); return done; },
+      errors: (pipeline) => shared.errors(pipeline),
+    };
+  } catch (error) {
+    await shared.close();
+    throw error;
+  }
+}
+
+function runOptionsOf(options: RuntimeOptions): RunOptions {
+  const { untilCaughtUp, limit, failFast, rejoin, scheduledMs } = { ...DEFAULT_RUN_OPTIONS, ...options };
+  return { untilCaughtUp, limit, failFast, rejoin, scheduledMs };
+}
+
+/** What the pipelines of a process share: state files by path, the owner's name, the watchdog. */
+class Shared {
+  readonly #options: RuntimeOptions;
+  readonly #owner = createOwner();
+  readonly #states = new Map<string, StateStore>();
+  readonly #stateOf = new Map<string, StateStore>();
+  readonly #closing: (() => Promise<void>)[] = [];
+
+  constructor(options: RuntimeOptions) { this.#options = options; }
+
+  async depsOf(config: PipelineConfig): Promise<EngineDeps> {
+    const { logger = silentLogger, clock = systemClock, random = systemRandom } = this.#options;
+    const state = await this.#state(config);
+    const owner = this.#owner;
+    return {
+      clock, random, owner, state, isGone: isOwnerGone,
+      logger: logger.child({ pipeline: config.name }),
+      deadLetters: this.#deadLetters(config),
+      resolve: (kind, type) => this.#resolve(kind, type, config),
+      store: (plugin) => ({
+        get: (key) => state.getPluginValue(config.name, plugin, key),
+        set: (key, value) => state.setPluginValue(config.name, owner, plugin, key, value),
+      }),
+      monitor: await this.#watchdog(config),
+    };
+  }
+
+  async #state(config: PipelineConfig): Promise<StateStore> {
+    const path = resolve(config.state.path);
+    let state = this.#states.get(path);
+    if (state === undefined) {
+      state = await openSqliteStateStore(path);
+      this.#states.set(path, state);
+    }
+    this.#stateOf.set(config.name, state);
+    return state;
+  }
+
+  #deadLetters(config: PipelineConfig): DeadLetterQueue {
+    const queue = openFileDeadLetterQueue(resolve(config.deadLetterQueue.path));
+    this.#closing.push(() => queue.close());
+    return queue;
+  }
+
+  async #resolve(kind: Descriptor['kind'], type: string, config: PipelineConfig): Promise<Descriptor> {
+    const own = this.#options.descriptors?.find((d) => d.kind === kind && (d.type === type || d.aliases?.includes(type)));
+    return own ?? resolveDescriptor(kind, type, { baseDir: config.baseDir });
+  }
+
+  /** Only where a user's own transformer runs on our thread: it costs a thread. */
+  async #watchdog(config: PipelineConfig): Promise<EngineDeps['monitor']> {
+    if (!config.transformers.some((t) => t.type.includes('/'))) return null;
+    const { startWatchdog } = await import('./watchdog/watchdog.ts');
+    const watchdog = startWatchdog({ limitMs: 30_000, names: config.transformers.map((t) => t.name) });
+    this.#closing.push(() => watchdog.stop());
+    return watchdog;
+  }
+
+  async errors(pipeline: string): Promise<readonly ErrorRecord[]> {
+    return (await this.#stateOf.get(pipeline)?.errors(pipeline)) ?? [];
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closing) await close();
+    for (const state of this.#states.values()) await state.close();
+  }
+}
