@@ -28,16 +28,17 @@ export async function withTimeout<T>(clock: Clock, name: string, ms: number, cal
 export async function aroundNext<T>(
   clock: Clock, name: string, ms: number, call: (next: () => Promise<T>) => Promise<T>, next: () => Promise<T>,
 ): Promise<T> {
-  let resume: (() => void) | null = null;
-  let inside: Promise<void> | null = null;
+  // While `next` runs: resolves when it has ended.
+  const during: { next: Promise<void> | null } = { next: null };
   let calls = 0;
   const guarded = async (): Promise<T> => {
     if (++calls > 1) throw new CdcError('PLUGIN_CONTRACT', `middleware "${name}" called next() twice`, { where: `plugin "${name}"`, fix: 'Call `next` once.' });
-    inside = new Promise((resolve) => { resume = resolve; });
-    try { return await next(); } finally { inside = null; resume?.(); }
+    let end = (): void => {};
+    during.next = new Promise((resolve) => { end = resolve; });
+    try { return await next(); } finally { during.next = null; end(); }
   };
   const result = call(guarded);
-  result.catch(() => {});   // observed below; it may reject while we wait for `inside`
+  result.catch(() => {});   // observed below; it may reject while we wait for `next`
   for (;;) {
     try {
       const value = await withTimeout(clock, name, ms, result);
@@ -45,8 +46,8 @@ export async function aroundNext<T>(
       return value;
     } catch (error) {
       const isOurs = error instanceof CdcError && error.code === 'PLUGIN_TIMEOUT';
-      if (!isOurs || inside === null) throw error;
-      await inside;
+      if (!isOurs || during.next === null) throw error;
+      await during.next;
     }
   }
 }
