@@ -93,12 +93,14 @@ export class TransformChain {
 
   async #oneByOne(step: ChainStep, index: number, events: ChangeEvent[], failures: ChainFailure[]): Promise<ChangeEvent[]> {
     const out: ChangeEvent[] = [];
+    // Of the whole batch: one by one the events must get the same numbers as together.
+    const numbers = highestNumbers(events);
     let timeouts = 0;
     for (const event of events) {
       const saved = event.save();
       const state = isStateful(step.transformer) ? step.transformer.save() : null;
       try {
-        out.push(...numberDerived(step.name, [event], await this.#call(step, index, [event])));
+        out.push(...numberDerived(step.name, [event], await this.#call(step, index, [event]), () => numbers));
         timeouts = 0;
       } catch (cause) {
         const error = pluginError(step.name, cause);
@@ -130,7 +132,7 @@ function pluginError(name: string, cause: unknown): CdcError {
  * Events that are not among the inputs were added: they get the position of their input and a number, so that their ids are
  * unique and the same after a repeat. The common case, an ordered part of the input, is recognised in one pass.
  */
-function numberDerived(name: string, input: readonly ChangeEvent[], output: ChangeEvent[]): ChangeEvent[] {
+function numberDerived(name: string, input: readonly ChangeEvent[], output: ChangeEvent[], numbers: () => Map<string, number> = () => highestNumbers(input)): ChangeEvent[] {
   if (output === input) return output;
   if (!Array.isArray(output)) throw contractError(name, `returned ${typeof output} instead of a list of events`);
   let at = 0, plain = true;
@@ -139,17 +141,23 @@ function numberDerived(name: string, input: readonly ChangeEvent[], output: Chan
     if (at++ >= input.length) { plain = false; break; }
   }
   if (plain) return output;
-  const known = new Set(input), numbers = new Map<string, number>();
-  for (const event of input) numbers.set(idOf(event), Math.max(numbers.get(idOf(event)) ?? 0, event.derived));
+  const known = new Set(input), taken = numbers();
   return output.map((event) => {
     if (!(event instanceof ChangeEvent)) throw contractError(name, `returned ${event === null ? 'null' : typeof event} among its events`);
     if (known.has(event)) return event;
-    const id = idOf(event), last = numbers.get(id);
+    const id = idOf(event), last = taken.get(id);
     if (last === undefined && input.length > 0) throw contractError(name, `returned an event at ${id}, which is none of its inputs; make it with copy() of one of them`);
     const n = (last ?? event.derived) + 1;
-    numbers.set(id, n);
+    taken.set(id, n);
     return event.copy({ derived: n });
   });
+}
+
+/** Per position the highest number that is taken. */
+function highestNumbers(events: readonly ChangeEvent[]): Map<string, number> {
+  const numbers = new Map<string, number>();
+  for (const event of events) numbers.set(idOf(event), Math.max(numbers.get(idOf(event)) ?? 0, event.derived));
+  return numbers;
 }
 
 const idOf = (e: ChangeEvent): string => `${e.source}/${e.partition}/${e.position}`;
