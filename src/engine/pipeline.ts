@@ -249,7 +249,7 @@ class PipelineRun implements PipelineHandle {
         name, type, source, spine, until, snapshots: plan.start.snapshots.filter((s) => s.source === name), boundaries: plan.boundaries.filter((b) => b.source === name),
         maxBatchEvents: this.config.sync.batch.maxEvents, maxBatchBytes: this.config.sync.batch.maxBytes, retry: this.config.retry, failFast: this.#options.failFast,
         clock: this.#deps.clock, random: this.#deps.random, logger: this.#deps.logger,
-        onError: (error) => this.#onError(name, error), goOn: () => this.#options.limit === null || this.#read() < this.#options.limit,
+        onError: (error) => this.#onError(name, error), remaining: () => (this.#options.limit === null ? Number.POSITIVE_INFINITY : this.#options.limit - this.#read()),
       }));
     }
     this.#run = { ...this.#run, resumedFrom };

@@ -38,8 +38,8 @@ export interface SourceReaderOptions {
   readonly random: Random;
   readonly logger: Logger;
   onError(error: CdcError): void;
-  /** After each batch: `false` ends the reading (a limit is reached). */
-  goOn(): boolean;
+  /** How many events may still be read; 0 ends the reading. */
+  remaining(): number;
 }
 
 export class SourceReader {
@@ -92,16 +92,16 @@ export class SourceReader {
   }
 
   async #readOnce(signal: AbortSignal): Promise<void> {
-    if (!this.#o.goOn()) return;
+    if (this.#o.remaining() <= 0) return;
     for await (const batch of this.#o.source.read(this.#context(signal), signal)) {
       if (signal.aborted) return;
       await this.#take(batch, signal);
-      if (!this.#o.goOn()) return;
+      if (this.#o.remaining() <= 0) return;
     }
   }
 
   async #take(batch: ChangeBatch, signal: AbortSignal): Promise<void> {
-    const fresh = this.#withoutRepeats(batch);
+    const fresh = this.#upToLimit(this.#withoutRepeats(batch));
     this.#read += fresh.events.length;
     const last = fresh.events.at(-1);
     if (last !== undefined) {
@@ -121,6 +121,13 @@ export class SourceReader {
     if (fresh.length === batch.events.length) return batch;
     const resume = batch.resume !== null && this.#codec.covers(end, batch.resume) ? null : batch.resume;
     return { ...batch, events: fresh, resume, bytes: Math.ceil((batch.bytes * fresh.length) / batch.events.length) };
+  }
+
+  /** A chunk is taken whole, and so is a batch of messages, which has one receipt. */
+  #upToLimit(batch: ChangeBatch): ChangeBatch {
+    const limit = this.#o.remaining(), last = batch.events[limit - 1];
+    if (batch.events.length <= limit || last === undefined || last.snapshot !== false || this.#o.source.ordering === 'queue') return batch;
+    return { ...batch, events: batch.events.slice(0, limit), resume: last.position };
   }
 
   #context(signal: AbortSignal): ReadContext {

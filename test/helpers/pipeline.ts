@@ -57,7 +57,7 @@ export function memoryDeps(descriptors: readonly Descriptor[], more: Partial<Eng
       if (found === undefined) throw new CdcError('CONFIG_UNKNOWN_TYPE', `no ${kind} of type ${type}`);
       return found;
     },
-    store: () => { throw new Error('no plugin store in this test'); },
+    store: () => { const values = new Map<string, Uint8Array>(); return { get: async (key) => values.get(key) ?? null, set: async (key, value) => { values.set(key, value); } }; },
     ...more,
   } as EngineDeps & { deadLetters: MemoryDeadLetters };
 }

@@ -1,0 +1,177 @@
+// What must hold (invariants 1 to 7 of docs/architecture.md). The oracle sees everything: fakes and stores tell it each
+// effect, and it looks once more after the drain. It never throws into the engine: the first violation is kept.
+
+import type { DeadLetter } from '../../src/engine/api.ts';
+import type { ChangeEvent, PartitionPositions, Position, ResumePoint, RunSummary } from '../../src/sdk/index.ts';
+import type { LogRecord } from '../../src/sdk/testing/fakes/log.ts';
+import type { QueueMessage } from '../../src/sdk/testing/fakes/queue-source.ts';
+import { keyOfRow, rowKey } from '../../src/sdk/testing/fakes/rows.ts';
+import type { StateChange } from '../../src/state/store.ts';
+import { type Audited, LaneAudit } from './lane-audit.ts';
+import { isExploded, kindOf, POISON } from './transformers.ts';
+import { PIPELINE, type World } from './world.ts';
+
+export class Oracle {
+  readonly events = new Map<string, Audited>();
+  readonly lanes = new Map<string, LaneAudit>();
+  readonly stats = new Map<string, number>();
+  /** Inputs that could not be decoded and are parked. */
+  readonly #rejected = new Set<string>();
+  /** Where the window transformer's state is saved. */
+  transformerAt: ResumePoint | null = null;
+  #violation: string | null = null;
+  readonly #world: World;
+
+  constructor(world: World) { this.#world = world; }
+
+  get violation(): string | null { return this.#violation; }
+  fail(rule: string, detail: string): void {
+    this.#world.trace(`VIOLATION ${rule}: ${detail}`);
+    this.#violation ??= `${rule}: ${detail}`;
+  }
+  note(what: string): void { this.stats.set(what, (this.stats.get(what) ?? 0) + 1); }
+
+  lane(name: string): LaneAudit {
+    let lane = this.lanes.get(name);
+    if (lane === undefined) this.lanes.set(name, lane = new LaneAudit(name, this, this.#world));
+    return lane;
+  }
+
+  // ---- what happens upstream ---------------------------------------------------------------------------------------------
+
+  committed(partition: string, r: LogRecord): void {
+    const { shape } = this.#world, table = r.table.id.table, id = `log/${partition}/${r.position}`, kind = kindOf(table);
+    if (r.op === 's') return;
+    const keys = [r.before, r.after].flatMap((row) => (row === null || r.input !== null ? [] : [rowKey(table, keyOfRow(r.table, row))]));
+    const isPoison = shape.chokes && String(r.after?.['name']).startsWith(POISON);
+    const fate = r.input !== null ? 'rejected' : isPoison ? 'sent' : shape.filters && kind === 'd' ? 'filtered' : shape.windows && kind === 'b' ? 'held' : 'sent';
+    const event: Audited = { id, partition, position: r.position, place: `${r.position}.0`, table, op: r.op, keys: [...new Set(keys)], incomplete: r.incomplete, fate, input: r.input };
+    this.events.set(id, event);
+    if (shape.explodes && !isPoison && fate === 'sent' && isExploded(table, r.op)) {
+      const key = `x${table.slice(1)}/${Number(r.position)}`;
+      this.events.set(`${id}.1`, { ...event, id: `${id}.1`, place: `${r.position}.1`, table: `x${table.slice(1)}`, keys: [key], incomplete: false });
+    }
+  }
+
+  published(m: QueueMessage): void {
+    this.events.set(`queue#${m.id}`, {
+      id: `queue#${m.id}`, partition: null, position: '' as Position, place: '', table: 'q', op: 'c', keys: [`q/${m.id}`], incomplete: false, fate: 'sent', input: null,
+    });
+  }
+
+  /** What lies before is in the snapshot, not in the stream. */
+  slotCreated(partition: string, at: Position): void {
+    for (const e of this.events.values()) if (e.partition === partition && e.position <= at) this.events.delete(e.id);
+  }
+
+  idOf(e: ChangeEvent): string { return kindOf(e.table.id.table) === 'q' ? `queue#${Number(e.key?.['id'])}` : e.id; }
+
+  // ---- effects -----------------------------------------------------------------------------------------------------------
+
+  parked(letter: DeadLetter): void {
+    this.note('dead letter');
+    if (letter.event === null) { this.#rejected.add(String(letter.input)); return; }
+    const id = this.idOf(letter.event);
+    if (letter.lane !== null) this.lane(letter.lane).parked.add(id);
+    else for (const lane of this.#world.lanes) this.lane(lane.name).parked.add(id).add(`${id}.1`);
+  }
+
+  saved(change: StateChange): void {
+    if (change.transformer !== undefined) this.transformerAt = change.transformer.point;
+    for (const [name, state] of Object.entries(change.lanes ?? {})) if (state !== null) this.lane(name).saved(state);
+  }
+
+  stateLost(): void {
+    this.transformerAt = null;
+    for (const lane of this.lanes.values()) lane.stateLost();
+  }
+
+  /** Invariant 1: upstream may forget only what is safe. */
+  acknowledging(upTo: PartitionPositions): void {
+    const before = this.#world.log.acknowledged();
+    for (const e of this.events.values()) {
+      const limit = e.partition === null ? undefined : upTo[e.partition];
+      if (limit === undefined || e.position > limit || e.position <= (before[e.partition ?? ''] ?? '')) continue;
+      const why = this.unsafe(e);
+      if (why !== null) this.fail('acknowledged before durable', `${e.id} (${why}), acknowledged up to ${limit}`);
+    }
+  }
+  acknowledgingMessage(m: QueueMessage): void {
+    const e = this.events.get(`queue#${m.id}`), why = e === undefined ? null : this.unsafe(e);
+    if (why !== null) this.fail('acknowledged before durable', `message ${m.id} (${why})`);
+  }
+
+  /** Why upstream must still have this event; `null` when it may forget it. */
+  unsafe(e: Audited): string | null {
+    if (e.fate === 'filtered') return null;
+    if (e.fate === 'rejected') return this.#rejected.has(e.input ?? '') ? null : 'neither decoded nor parked';
+    if (e.fate === 'held') {
+      const at = this.transformerAt?.sources['log']?.[e.partition ?? ''];
+      return at !== undefined && at >= e.position || this.isHeldParked(e) ? null : 'held by a transformer whose state is not saved';
+    }
+    const lacking = this.#world.lanes.filter((l) => l.required && this.lane(l.name).settled(e) === null);
+    return lacking.length === 0 ? null : `not at ${lacking.map((l) => l.name).join(', ')}`;
+  }
+  isHeldParked(e: Audited): boolean { return this.#world.lanes.some((l) => this.lane(l.name).parked.has(e.id)); }
+  isRejected(e: Audited): boolean { return this.#rejected.has(e.input ?? ''); }
+
+  /** Invariant 5: the log holds no more than it may; one batch per source may be on top. */
+  checkMemory(held: number): void {
+    const { shape } = this.#world, limit = shape.logEvents + shape.sourceBatch * 2 * (shape.queue ? 2 : 1) + (shape.snapshot ? shape.preloaded : 0);
+    if (held > limit) this.fail('memory', `the log holds ${held} events, allowed are ${limit}`);
+  }
+
+  // ---- the end of a process ------------------------------------------------------------------------------------------------
+
+  /** A stop needs a cause: each error is justified by a fault that happened. */
+  ended(process: { readonly id: number; readonly owner: string }, run: RunSummary): void {
+    const { error } = run, world = this.#world;
+    if (error === null) return;
+    this.note(error.code);
+    const lane = /destination "(\w+)"/.exec(error.where ?? '')?.[1] ?? '';
+    const justified = {
+      STATE_FENCED: () => world.nextProcess > process.id + 1 || world.leaseRanOut(process.owner),
+      DESTINATION_FENCED: () => world.nextProcess > process.id + 1,
+      DESTINATION_POSITION_LOST: () => world.faults.has(`wiped ${lane}`),
+      STATE_LOST: () => world.faults.has('state lost'),
+      SOURCE_POSITION_GONE: () => world.faults.has('state lost'),
+    }[error.code as string];
+    if (justified?.() !== true) this.fail('needless stop', `process ${process.id}: ${error.code} ${error.message} (${error.where ?? 'nowhere'})${error.code === 'INTERNAL_UNEXPECTED' ? `\n${String((error.cause as Error | undefined)?.stack ?? error.stack)}` : ''}`);
+  }
+
+  /** Invariant 7: after a drain nothing that was delivered is repeated at the next start. */
+  async stoppedCleanly(): Promise<void> {
+    const state = await this.#world.state.load(PIPELINE);
+    for (const { name } of this.#world.lanes) {
+      const lane = this.lane(name), [point] = state.lanes[name]?.points ?? [];
+      if (point === undefined || state.lanes[name]?.detached) continue;
+      for (const id of lane.applied.keys()) {
+        const e = this.events.get(id), at = point.sources['log']?.[e?.partition ?? ''];
+        if (e === undefined || e.partition === null || !this.#world.log.partitions.has(e.partition)) continue;
+        if (at === undefined || at < e.position) this.fail('checkpoint missing after a stop', `${id} is at ${name}, its saved point is ${at ?? 'the beginning'}`);
+      }
+    }
+  }
+
+  // ---- after the drain -------------------------------------------------------------------------------------------------------
+
+  /** What still has to arrive somewhere; empty when the drain is over. */
+  missing(): string[] {
+    const missing: string[] = [];
+    for (const e of this.events.values()) {
+      if (e.fate === 'rejected' && !this.isRejected(e)) missing.push(`${e.id} at the dead letter queue`);
+      if (e.fate !== 'sent') continue;
+      for (const lane of this.#world.lanes) {
+        if (lane.store.faults.down) continue;
+        if (this.lane(lane.name).settled(e) === null) missing.push(`${e.id} (${e.op} ${e.keys.join(' → ')}) at ${lane.name}`);
+      }
+    }
+    return missing;
+  }
+
+  final(): void {
+    const [lost] = this.missing();
+    if (lost !== undefined) this.fail('lost', lost);
+    for (const { name, store } of this.#world.lanes) if (!store.faults.down) this.lane(name).final();
+  }
+}

@@ -1,0 +1,87 @@
+// What a simulated pipeline looks like: drawn from the seed, and written as the configuration that the engine gets.
+
+import type { ComponentConfig, DestinationConfig, PipelineConfig } from '../../src/engine/pipeline-config.ts';
+import type { FakeDestinationKind } from '../../src/sdk/testing/fakes/descriptors.ts';
+import type { Dice } from './random.ts';
+
+export interface LaneShape { readonly name: string; readonly kind: FakeDestinationKind; readonly required: boolean; readonly batchEvents: number; readonly lingerMs: number }
+
+export interface Shape {
+  readonly lanes: readonly LaneShape[];
+  readonly partitions: readonly string[];
+  readonly queue: boolean;
+  readonly snapshot: boolean;
+  /** Rows that are there before the pipeline first starts. */
+  readonly preloaded: number;
+  readonly windows: boolean;
+  readonly filters: boolean;
+  readonly explodes: boolean;
+  readonly chokes: boolean;
+  readonly beforeImages: boolean;
+  readonly silentStart: boolean;
+  /** Destinations refuse some events for good. */
+  readonly refusals: boolean;
+  readonly garbage: boolean;
+  readonly transactions: number;
+  readonly messages: number;
+  readonly logEvents: number;
+  readonly sourceBatch: number;
+  /** A dead process is known to be dead at once (same host), or its lease must run out. */
+  readonly sameHost: boolean;
+  readonly faults: number;
+}
+
+export function drawShape(dice: Dice): Shape {
+  const lane = (name: string, kind: FakeDestinationKind, required: boolean): LaneShape => ({
+    name, kind, required, batchEvents: 1 + dice.int(4), lingerMs: dice.chance(0.25) ? 15 : 0,
+  });
+  const lanes = [
+    ...(dice.chance(0.85) ? [lane('tx', 'holding', true)] : []),
+    ...(dice.chance(0.6) ? [lane('idem', 'rows', true)] : []),
+    ...(dice.chance(0.4) ? [lane('append', 'records', true)] : []),
+  ];
+  if (lanes.length === 0) lanes.push(lane('tx', 'holding', true));
+  if (dice.chance(0.4)) lanes.push(lane('optional', dice.chance(0.5) ? 'holding' : 'rows', false));
+  const snapshot = dice.chance(0.3);
+  return {
+    lanes, snapshot, partitions: snapshot || dice.chance(0.5) ? ['p0'] : ['p0', 'p1'], preloaded: snapshot ? 2 + dice.int(6) : 0,
+    queue: dice.chance(0.25), windows: dice.chance(0.2), filters: dice.chance(0.4), explodes: dice.chance(0.25), chokes: dice.chance(0.15),
+    beforeImages: dice.chance(0.5), silentStart: dice.chance(0.7), refusals: dice.chance(0.3), garbage: dice.chance(0.15),
+    transactions: 3 + dice.int(7), messages: 2 + dice.int(4), logEvents: 3 + dice.int(8), sourceBatch: 1 + dice.int(4), sameHost: dice.chance(0.5), faults: dice.int(5),
+  };
+}
+
+/** Virtual milliseconds: small, so that a schedule of some hundred steps sees leases run out and checkpoints come. */
+export const LEASE_MS = 400;
+const CHECKPOINT_MS = 40;
+export const SHUTDOWN_MS = 5000;
+const RETRY = { maxAttempts: 4, initialDelayMs: 5, maxDelayMs: 20, backoff: 'exponential', jitter: 0.5 } as const;
+
+export function configOf(name: string, shape: Shape): PipelineConfig {
+  const component = (n: string, type: string): ComponentConfig => ({ name: n, type, config: {}, where: n });
+  const plugin = (type: string) => ({ ...component(type, type), timeoutMs: 10_000 });
+  const maxBytes = 1 << 20;
+  return {
+    name, file: `${name}.yaml`, baseDir: '.',
+    sources: [component('log', 'fake_log'), ...(shape.queue ? [component('queue', 'fake_queue')] : [])],
+    destinations: shape.lanes.map((lane): DestinationConfig => ({
+      ...component(lane.name, `fake_${lane.kind}`), config: lane.name, required: lane.required, start: 'now', envelope: { type: 'plain', options: {} },
+      batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
+    })),
+    transformers: [
+      ...(shape.chokes ? [plugin('choke')] : []), ...(shape.filters ? [plugin('filter')] : []),
+      ...(shape.explodes ? [plugin('explode')] : []), ...(shape.windows ? [plugin('window')] : []),
+    ],
+    middleware: [], hooks: [],
+    sync: {
+      mode: 'continuous', schedule: null, timezone: 'UTC', batch: { maxEvents: shape.sourceBatch, maxBytes, timeoutMs: 0 },
+      checkpointIntervalMs: CHECKPOINT_MS, shutdownTimeoutMs: SHUTDOWN_MS,
+    },
+    log: { type: 'memory', maxEvents: shape.logEvents, maxBytes },
+    state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS },
+    retry: RETRY,
+    deadLetterQueue: { type: 'file', path: 'dead.ndjson' },
+    health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },
+    unavailable: [],
+  };
+}

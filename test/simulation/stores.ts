@@ -1,0 +1,65 @@
+// State store and dead letter queue of the simulation: what they hold outlives processes; each process reaches them through
+// its own steps, so that it can die before an effect and between an effect and its reply.
+
+import type { DeadLetter, DeadLetterQueue } from '../../src/engine/api.ts';
+import { CdcError } from '../../src/sdk/index.ts';
+import type { StateStore } from '../../src/state/store.ts';
+import type { Step } from '../../src/sdk/testing/fakes/step.ts';
+import type { World } from './world.ts';
+
+const LOST_REPLY = 0.3;
+
+export function steppingState(world: World, step: Step): StateStore {
+  const assertUp = (): void => {
+    if (world.stateDown) throw new CdcError('STATE_UNAVAILABLE', 'the state cannot be written', { retriable: true, fix: 'Make space.' });
+  };
+  return {
+    async acquire(pipeline, owner, nowMs, untilMs) {
+      await step('take the lease');
+      assertUp();
+      return world.state.acquire(pipeline, owner, world.has('lease-ignored') ? Infinity : nowMs, untilMs);
+    },
+    async release(pipeline, owner) {
+      await step('give the lease back');
+      await world.state.release(pipeline, owner);
+    },
+    async load(pipeline) {
+      await step('load the state');
+      assertUp();
+      return world.state.load(pipeline);
+    },
+    async save(pipeline, owner, untilMs, change) {
+      await step('save the state');
+      assertUp();
+      if (world.has('state-save-dropped') && change.used === undefined && world.dice.chance(0.3)) return;
+      await world.state.save(pipeline, owner, untilMs, change);
+      world.oracle.saved(change);
+      if (world.dice.chance(LOST_REPLY)) await step('hear that the state is saved');
+    },
+    async beginRun(pipeline, owner, startedAtMs) {
+      await step('begin the run');
+      return world.state.beginRun(pipeline, owner, startedAtMs);
+    },
+    endRun: (pipeline, owner, run) => world.state.endRun(pipeline, owner, run),
+    runs: (pipeline, limit) => world.state.runs(pipeline, limit),
+    recordError: async () => {},   // for people only: no step, so that schedules stay short
+    errors: (pipeline) => world.state.errors(pipeline),
+    getPluginValue: (pipeline, plugin, key) => world.state.getPluginValue(pipeline, plugin, key),
+    setPluginValue: (pipeline, owner, plugin, key, value) => world.state.setPluginValue(pipeline, owner, plugin, key, value),
+    pipelines: () => world.state.pipelines(),
+    close: async () => {},
+  };
+}
+
+export function steppingDeadLetters(world: World, step: Step): DeadLetterQueue {
+  return {
+    async put(letters: readonly DeadLetter[]) {
+      await step('park dead letters');
+      if (world.deadLettersDown) throw new CdcError('DLQ_UNAVAILABLE', 'the dead letter queue cannot be written', { retriable: true, fix: 'Make space.' });
+      if (world.has('dlq-write-lost')) return;
+      for (const letter of letters) world.oracle.parked(letter);
+      if (world.dice.chance(LOST_REPLY)) await step('hear that they are parked');
+    },
+    close: async () => {},
+  };
+}

@@ -1,0 +1,170 @@
+// The world of one schedule: everything that survives a crash, the processes that run the real engine over it, and the
+// virtual clock. It is made from the seed alone, so that a seed is a reproduction.
+
+import { startPipeline } from '../../src/engine/pipeline.ts';
+import { DEFAULT_RUN_OPTIONS, type EngineDeps } from '../../src/engine/api.ts';
+import { type Clock, type Descriptor, type Destination, type Random, type ResumePoint, silentLogger } from '../../src/sdk/index.ts';
+import { fakeDestination, fakeLogSource, fakeQueueSource, fakeTransformer } from '../../src/sdk/testing/fakes/descriptors.ts';
+import { Faults } from '../../src/sdk/testing/fakes/faults.ts';
+import { FakeHoldingDestination, HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
+import { FakeLog } from '../../src/sdk/testing/fakes/log.ts';
+import { FakeLogSource } from '../../src/sdk/testing/fakes/log-source.ts';
+import { FakeQueue, FakeQueueSource } from '../../src/sdk/testing/fakes/queue-source.ts';
+import { FakeRecordsDestination, FakeRowsDestination, UntrackedStore } from '../../src/sdk/testing/fakes/untracked-destination.ts';
+import { FakeWindow } from '../../src/sdk/testing/fakes/window.ts';
+import { ITEMS, tableNamed } from '../../src/sdk/testing/sample-tables.ts';
+import { memoryStore } from '../../src/sdk/testing/memory-store.ts';
+import { MemoryStateStore } from '../../src/state/memory-store.ts';
+import type { StateStore } from '../../src/state/store.ts';
+import { plantDestination, plantQueue, plantSource, plantStore } from './bugs.ts';
+import { Oracle } from './oracle.ts';
+import { SimProcess } from './process.ts';
+import { type Dice, diceOf } from './random.ts';
+import { configOf, drawShape, type LaneShape, type Shape } from './shape.ts';
+import { steppingDeadLetters, steppingState } from './stores.ts';
+import { choke, explode, filter } from './transformers.ts';
+
+export const PIPELINE = 'simulated';
+export type LaneStore = HoldingStore | UntrackedStore;
+export interface SimLane extends LaneShape { readonly store: LaneStore }
+
+export class World {
+  readonly seed: number;
+  readonly dice: Dice;
+  readonly shape: Shape;
+  readonly oracle: Oracle;
+  readonly log: FakeLog;
+  readonly queue: FakeQueue;
+  readonly lanes: readonly SimLane[];
+  state: StateStore = new MemoryStateStore();
+  stateDown = false;
+  deadLettersDown = false;
+  nowMs = 0;
+  readonly processes: SimProcess[] = [];
+  nextProcess = 1;
+  /** Id of the process whose effect is under way. */
+  running = 0;
+  /** What has been done to the world, as far as it justifies an error. */
+  readonly faults = new Set<string>();
+  /** Lanes that the operator lets join anew with the next start. */
+  rejoin: string[] = [];
+  /** Of these, those that have not joined yet. */
+  readonly rejoined = new Set<string>();
+  /** Messages published so far. */
+  messages = 0;
+  readonly #bugs: ReadonlySet<string>;
+  readonly #print: ((line: string) => void) | null;
+
+  constructor(seed: number, bugs: ReadonlySet<string>, print: ((line: string) => void) | null) {
+    this.seed = seed;
+    this.#bugs = bugs;
+    this.#print = print;
+    this.dice = diceOf(seed);
+    this.shape = drawShape(this.dice);
+    this.oracle = new Oracle(this);
+    const { partitions, preloaded } = this.shape;
+    const tables = partitions.flatMap((_, i) => ['a', 'b', 'd'].map((kind) => tableNamed(`${kind}${i}`, ITEMS)));
+    let isReady = false;
+    this.log = new FakeLog({
+      partitions, tables, now: () => this.nowMs,
+      observer: {
+        committed: (partition, record) => { if (isReady) this.oracle.committed(partition, record); },
+        acknowledging: (upTo) => this.oracle.acknowledging(upTo),
+        slotCreated: (partition, at) => this.oracle.slotCreated(partition, at),
+      },
+    });
+    for (let id = 1; id <= preloaded; id++) this.log.commit([{ op: 'insert', id, name: `old ${id}`, table: tableNamed(this.dice.pick(['a0', 'a0', 'b0']), ITEMS) }], 'p0');
+    isReady = true;
+    this.queue = plantQueue(this, new FakeQueue({ acknowledging: (m) => this.oracle.acknowledgingMessage(m) }));
+    this.lanes = this.shape.lanes.map((lane) => ({ ...lane, store: this.#store(lane) }));
+    this.trace(JSON.stringify(this.shape));
+  }
+
+  has(bug: string): boolean { return this.#bugs.has(bug); }
+  trace(what: string): void { this.#print?.(`${String(this.nowMs).padStart(6)} ${what}`); }
+  get tracing(): boolean { return this.#print !== null; }
+  storeOf(lane: string): LaneStore { return (this.lanes.find((l) => l.name === lane) as SimLane).store; }
+  isClosed(partition: string): boolean { return this.log.partitions.get(partition)?.closed ?? true; }
+  /** Somebody has let its lease run out: it may stop itself although nobody has taken over. */
+  leaseRanOut(owner: string): boolean { return this.faults.has(`slow ${owner}`); }
+
+  /** Inputs that are in the saved state of the window, or will be read again. */
+  heldInWindows(): { has(id: string): boolean } {
+    const at = this.oracle.transformerAt, saved = this.savedWindows;
+    return { has: (id) => saved.has(id) || id > `log/${id.split('/')[1]}/${at?.sources['log']?.[id.split('/')[1] ?? ''] ?? ''}` };
+  }
+  savedWindows = new Set<string>();
+
+  // ---- processes ---------------------------------------------------------------------------------------------------------
+
+  start(): SimProcess {
+    const rejoin = this.rejoin;
+    this.rejoin = [];
+    const process = new SimProcess(this.nextProcess++, () => this.nowMs, rejoin);
+    for (const lane of rejoin) this.rejoined.add(lane);
+    this.processes.push(process);
+    this.trace(`start ${process.owner}${rejoin.length === 0 ? '' : `, ${rejoin.join(', ')} to join anew`}`);
+    process.handle = startPipeline(configOf(PIPELINE, this.shape), this.#deps(process), { ...DEFAULT_RUN_OPTIONS, rejoin });
+    void process.handle.done.then((run) => {
+      if (!process.alive) return;
+      process.ended = run;
+      this.trace(`${process.owner} ended: ${run.outcome} ${run.error?.code ?? ''} ${run.error?.message ?? ''}`);
+      this.oracle.ended(process, run);
+    });
+    return process;
+  }
+
+  kill(process: SimProcess): void {
+    this.processes.splice(this.processes.indexOf(process), 1);
+    process.die();
+  }
+
+  #deps(process: SimProcess): EngineDeps {
+    const clock: Clock = process.clock, random: Random = this.dice.next;
+    return {
+      clock, random, logger: silentLogger, owner: process.owner, monitor: null,
+      state: steppingState(this, process.step), deadLetters: steppingDeadLetters(this, process.step),
+      resolve: async (kind, type) => this.#descriptor(process, kind, type),
+      store: () => memoryStore(),
+      isGone: (owner) => this.shape.sameHost && !this.processes.some((p) => p.owner === owner),
+    };
+  }
+
+  #descriptor(process: SimProcess, kind: Descriptor['kind'], type: string): Descriptor {
+    const { step } = process, random = this.dice.next, { beforeImages, silentStart, snapshot } = this.shape;
+    if (type === 'fake_log') {
+      const source = plantSource(this, new FakeLogSource(this.log, { name: 'log', step, random, beforeImages, silentStart, snapshot }));
+      process.onDeath.push(() => { if (this.log.session === source) this.log.cut(); });
+      return fakeLogSource(this.log, { beforeImages, snapshot }, () => source);
+    }
+    if (type === 'fake_queue') {
+      const source = new FakeQueueSource(this.queue, { name: 'queue', step, random, table: tableNamed('q', ITEMS) });
+      process.onDeath.push(() => this.queue.closeSession(source));
+      return fakeQueueSource(this.queue, () => source);
+    }
+    if (kind === 'transformer') {
+      if (type === 'window') return fakeTransformer(type, () => new FakeWindow({ lengthMs: 60, takes: (e) => e.table.id.table.startsWith('b'), idOf: (e) => e.id }));
+      return fakeTransformer(type, () => ({ choke, filter, explode })[type as 'choke']);
+    }
+    return fakeDestination(type.slice('fake_'.length) as LaneShape['kind'], (ctx) => this.#connect(process, ctx.name));
+  }
+
+  #connect(process: SimProcess, name: string): Destination {
+    const { store, kind } = this.lanes.find((l) => l.name === name) as SimLane, { step } = process;
+    const named = (what: string): Promise<void> => step(`${name}: ${what}`);
+    if (store instanceof HoldingStore) return plantDestination(this, store, new FakeHoldingDestination(store, named));
+    const destination = kind === 'records' ? new FakeRecordsDestination(store, named) : new FakeRowsDestination(store, named);
+    // A write in flight of a frozen process fails when it wakes: no client could promise more where nothing fences it.
+    process.onFreeze.push(() => destination.cut());
+    return plantDestination(this, store, destination);
+  }
+
+  #store(lane: LaneShape): LaneStore {
+    const faults = new Faults();
+    const observer = {
+      applied: (e: Parameters<NonNullable<LaneStore['observer']['applied']>>[0]) => this.oracle.lane(lane.name).apply(e),
+      pointMoved: (_worker: number, from: ResumePoint, to: ResumePoint) => this.oracle.lane(lane.name).pointMoved(from, to),
+    };
+    return lane.kind === 'holding' ? plantStore(this, new HoldingStore(faults, observer)) : new UntrackedStore(faults, observer);
+  }
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { createMetricsRenderer, METRICS } from '../../../src/observability/metrics.ts';
+import { parseExposition, type Series } from './exposition.ts';
+import { fakeLane, fakeRun, fakeSource, fakeStatus, NOW_MS } from './fake-status.ts';
+
+const renderer = await createMetricsRenderer();
+
+async function scraped(...input: Parameters<typeof renderer.render>): Promise<Map<string, readonly Series[]>> {
+  const families = parseExposition(await renderer.render(...input));
+  return new Map([...families].map(([name, family]) => [name, family.series]));
+}
+
+describe('METRICS', () => {
+  it('are named by the rules: prefix, unit, counters end in _total', () => {
+    for (const { name, type } of METRICS) {
+      expect(name).toMatch(/^cdc_[a-z][a-z0-9_]*$/);
+      expect(name.endsWith('_total')).toBe(type === 'counter');
+    }
+    expect(new Set(METRICS.map((m) => m.name)).size).toBe(METRICS.length);
+  });
+
+  it('give exactly the labels they declare', () => {
+    const statuses = [fakeStatus({ sources: [fakeSource({ snapshots: [{ table: 'orders', state: 'running', rows: 5 }] })], nextRunMs: NOW_MS })];
+    const errors = { orders: [{ component: 'replica', code: 'DESTINATION_FAILED', message: '', count: 2, firstMs: 1, lastMs: 2 }] };
+    for (const { name, labels, samples } of METRICS) {
+      const found = samples({ statuses, errors });
+      expect(found.length, name).toBeGreaterThan(0);
+      for (const sample of found) expect(Object.keys(sample.labels), name).toEqual(labels);
+    }
+  });
+});
+
+describe('the metrics page', () => {
+  it('passes a strict parser, with names that need escaping', async () => {
+    const odd = 'a"b\\c\nd';
+    const families = parseExposition(await renderer.render({ statuses: [fakeStatus({ name: odd })], errors: {} }));
+    expect(families.get('cdc_events_read_total')).toMatchObject({ type: 'counter', series: [{ labels: { pipeline: odd, source: 'shop' }, value: 12 }] });
+    expect(families.get('process_cpu_seconds_total')?.type).toBe('counter');
+    for (const { name, type } of METRICS) expect(families.get(name)?.type, name).toBe(type);
+  });
+
+  it('shows what the pipelines show', async () => {
+    const status = fakeStatus({
+      run: fakeRun({ eventsFiltered: 4, deadLetters: 3 }),
+      sources: [fakeSource({ state: 'snapshot', snapshots: [{ table: 'orders', state: 'running', rows: 700 }] })],
+      lanes: [fakeLane({ queued: 7, lagMs: 250, deadLetters: 2 }), fakeLane({ name: 'files', lagMs: null })],
+      log: { events: 7, bytes: 700, maxEvents: 10, maxBytes: 1000 },
+    });
+    const page = await scraped({ statuses: [status], errors: { orders: [{ component: 'files', code: 'DESTINATION_FULL', message: '', count: 9, firstMs: 1, lastMs: 2 }] } });
+    const values = (name: string): number[] => (page.get(name) ?? []).map((s) => s.value);
+    expect(values('cdc_events_filtered_total')).toEqual([4]);
+    expect(values('cdc_dead_letters_total')).toEqual([3]);
+    expect(values('cdc_destination_dead_letters_total')).toEqual([2, 0]);
+    expect(values('cdc_queue_events')).toEqual([7]);
+    expect(values('cdc_queue_bytes')).toEqual([700]);
+    expect(values('cdc_last_checkpoint_timestamp_seconds')).toEqual([(NOW_MS - 500) / 1000]);
+    expect(page.get('cdc_lag_ms')).toEqual([{ name: 'cdc_lag_ms', labels: { pipeline: 'orders', destination: 'replica' }, value: 250 }]);
+    expect(page.get('cdc_snapshot_rows')?.[0]).toMatchObject({ labels: { source: 'shop', table: 'orders' }, value: 700 });
+    expect(page.get('cdc_errors_total')?.[0]).toMatchObject({ labels: { component: 'files', code: 'DESTINATION_FULL' }, value: 9 });
+    expect(page.get('cdc_source_state')?.filter((s) => s.value === 1).map((s) => s.labels['state'])).toEqual(['snapshot']);
+  });
+
+  it('forgets pipelines that are gone and does not add counters up from scrape to scrape', async () => {
+    await scraped({ statuses: [fakeStatus(), fakeStatus({ name: 'gone' })], errors: {} });
+    const page = await scraped({ statuses: [fakeStatus()], errors: {} });
+    expect(page.get('cdc_events_read_total')).toEqual([{ name: 'cdc_events_read_total', labels: { pipeline: 'orders', source: 'shop' }, value: 12 }]);
+  });
+});
