@@ -2,9 +2,11 @@
 // Schema and the reference page. The helpers below add what plain JSON Schema lacks: units, secrets, defaults that are
 // always there after normalize.
 
-import { type Static, type TObject, type TProperties, type TSchema, type TUnsafe, Type } from '@sinclair/typebox';
+import type { Static, TObject, TProperties, TSchema, TUnsafe } from '@sinclair/typebox';
+import { Type } from './type-builder.ts';
 
-export { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox';
+export type { Static, TObject, TSchema } from '@sinclair/typebox';
+export { Type };
 
 interface Doc { readonly description: string; readonly examples?: readonly unknown[] }
 

@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   CONFIG_UNKNOWN_TYPE: 'No adapter or plugin has this type name.',
   CONFIG_TYPE_NOT_AVAILABLE: 'The type is known and its keys are accepted, but this version cannot run it yet.',
   CONFIG_FEATURE_NOT_AVAILABLE: 'The key is known, but this version cannot do yet what it asks for. It stops instead of ignoring the key.',
+  CONFIG_NO_EFFECT: 'A key is allowed here but changes nothing. A warning: the pipeline runs.',
   CONFIG_DUPLICATE_NAME: 'Two pipelines, sources or destinations have the same name; their positions would be mixed up.',
   // -- environment (exit 3) --
   DEPENDENCY_MISSING: 'An optional package that this pipeline needs is not installed. The fix line holds the command.',
