@@ -163,6 +163,13 @@ export class ChangeEvent {
     return Object.hasOwn(row, column) ? row[column] : undefined;
   }
 
+  /** Names of the columns that are there, without decoding the row; empty when that side is `null`. */
+  columns(side: Side): readonly string[] {
+    const row = side === 'after' ? this.#after : this.#before;
+    if (row === null) return [];
+    return row instanceof RowImage ? row.columns() : Object.keys(row);
+  }
+
   /** Sets one column. Does nothing when that side of the event is `null`. A key column changes the key with it. */
   replace(side: Side, column: string, value: Value): void {
     const row = side === 'after' ? this.after : this.before;

@@ -33,11 +33,11 @@ export function fakeQueueSource(queue: FakeQueue, make: Make<Source> = (ctx) => 
 /** `holding`: rows with the point in one transaction. `rows`: upserts one by one. `records`: appends one by one. */
 export type FakeDestinationKind = 'holding' | 'rows' | 'records';
 
-export function fakeDestination(kind: FakeDestinationKind, make: Make<Destination>): DestinationDescriptor {
+export function fakeDestination(kind: FakeDestinationKind, make: Make<Destination>, input: 'bytes' | 'rows' = kind === 'records' ? 'bytes' : 'rows'): DestinationDescriptor {
   return defineDestination({
     type: `fake_${kind}`, title: 'A store in memory', config: NO_KEYS,
     capabilities: () => ({
-      holdsPoint: kind === 'holding', idempotent: kind !== 'records', input: kind === 'records' ? 'bytes' : 'rows', keyless: kind === 'records', maxInFlight: 1, creates: [],
+      holdsPoint: kind === 'holding', idempotent: kind !== 'records', input, keyless: kind === 'records', maxInFlight: 1, creates: [],
     }),
     create: async (_config, ctx) => make(ctx),
   }) as unknown as DestinationDescriptor;

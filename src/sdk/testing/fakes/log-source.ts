@@ -65,7 +65,8 @@ export class FakeLogSource implements Source {
     for (;;) {
       if (signal.aborted) return;
       this.#assertMine();
-      await this.#follow(ctx, snapshot);
+      await this.#follow(ctx, snapshot, signal);
+      if (signal.aborted) return;
       const batch = this.#next(ctx, snapshot);
       if (batch === 'rejected') { await this.#reject(ctx); continue; }
       if (batch !== null) {
@@ -123,11 +124,12 @@ export class FakeLogSource implements Source {
   }
 
   /** Takes partitions that came, gives back those that were asked for, ends those that are read to their end. */
-  async #follow(ctx: ReadContext, snapshot: SnapshotReader): Promise<void> {
+  async #follow(ctx: ReadContext, snapshot: SnapshotReader, signal: AbortSignal): Promise<void> {
     for (const partition of this.#log.partitions.values()) {
       const { name } = partition, has = this.#cursors.has(name);
       if (has && partition.assignment === 'asked') {
         await ctx.revoke(name);
+        if (signal.aborted) return;   // then `revoke` came back because of that, and nothing is sure
         this.#cursors.delete(name);
         partition.assignment = 'away';
       } else if (!has && partition.assignment === 'asked') {
@@ -138,6 +140,7 @@ export class FakeLogSource implements Source {
       } else if (has && partition.closed && this.#cursors.get(name) === partition.transactions.at(-1)?.end) {
         // Upstream drops a finished partition at once, so all of it must be delivered before.
         await ctx.revoke(name);
+        if (signal.aborted) return;
         await ctx.end(name);
         this.#cursors.delete(name);
         this.#log.partitions.delete(name);
@@ -153,7 +156,9 @@ export class FakeLogSource implements Source {
 
   #next(ctx: ReadContext, snapshot: SnapshotReader): ChangeBatch | 'rejected' | null {
     const ready = [...this.#cursors.keys()].map((name) => this.#log.partitions.get(name) as LogPartition).filter((p) => this.#after(p).length > 0 || this.#isBehind(p));
-    if (snapshot.isRunning && (ready.length === 0 || snapshot.comesFirst || this.#random() < 0.5)) return snapshot.next(this.#cursors);
+    // A chunk is as new as the end of the log, so it may come only once the stream has passed that: else it could be older
+    // than what a lane that is further has already.
+    if (snapshot.comesFirst || (snapshot.isRunning && ready.length === 0)) return snapshot.next(this.#cursors);
     const partition = ready[Math.floor(this.#random() * ready.length)];
     if (partition === undefined) return null;
     const records = this.#after(partition), garbageAt = records.findIndex((r) => r.input !== null);

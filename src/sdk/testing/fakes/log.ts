@@ -152,7 +152,8 @@ export class FakeLog {
       if (known === undefined || known < position) this.#acknowledged.set(partition, position);
     }
   }
-  acknowledged(): { [partition: string]: Position } { return Object.fromEntries(this.#acknowledged); }
+  /** Of partitions that are still there. */
+  acknowledged(): { [partition: string]: Position } { return Object.fromEntries([...this.#acknowledged].filter(([name]) => this.partitions.has(name))); }
 
   /** Where the stream beside a snapshot begins: where a reader first asked for it, later what is acknowledged. */
   slotOf(partition: string): Position {

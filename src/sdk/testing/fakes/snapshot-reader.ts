@@ -1,5 +1,5 @@
-// Snapshots of the fake log source: key-ordered chunks between stream batches. A chunk holds the rows as they were at the
-// place of the stream where it is sent, so it is neither too early nor stale.
+// Snapshots of the fake log source: key-ordered chunks, sent while the stream stands at the end of the log. A chunk holds the
+// rows as they are there, so it is neither too early nor stale.
 
 import { type ChangeBatch, ChangeEvent, formatTableId, type Position, positionOfNumber, type ReadContext, type Row, type SnapshotProgress, type TableSchema } from '../../index.ts';
 import type { FakeLog } from './log.ts';

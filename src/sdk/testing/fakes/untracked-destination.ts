@@ -1,11 +1,9 @@
 // Destinations that cannot tell what they have: they write event by event and keep no point. One holds rows (a repeat does
 // no harm), the other appends records (a repeat is seen).
 
-import { CdcError, type ChangeEvent, type Committed, type Destination, type Finding, type LaneBatch, type WriteResult } from '../../index.ts';
-import type { Faults } from './faults.ts';
-import { rejected } from './faults.ts';
-import type { DestinationObserver } from './holding-destination.ts';
-import { aborted } from './holding-destination.ts';
+import { CdcError, type ChangeEvent, type Committed, type Destination, type EncodedBatch, type Finding, type LaneBatch, type WriteResult } from '../../index.ts';
+import { type Faults, rejected } from './faults.ts';
+import { aborted, type DestinationObserver } from './holding-destination.ts';
 import { applyEvent, type Rows } from './rows.ts';
 import { atOnce, type Step } from './step.ts';
 
@@ -86,10 +84,18 @@ export class FakeRowsDestination extends UntrackedDestination {
   }
 }
 
-/** Appends the encoded records: a delete may be two of them. */
+/** Appends records: a delete may be two of them. */
 export class FakeRecordsDestination extends UntrackedDestination {
+  readonly #encode: ((events: readonly ChangeEvent[]) => EncodedBatch) | null;
+
+  /** `encode`: an encoder of its own; else the records come with the batch. */
+  constructor(store: UntrackedStore, step: Step = atOnce, encode: ((events: readonly ChangeEvent[]) => EncodedBatch) | null = null) {
+    super(store, step);
+    this.#encode = encode;
+  }
+
   protected put(batch: LaneBatch, index: number, event: ChangeEvent): CdcError | null {
-    const encoded = batch.encoded();
+    const encoded = this.#encode === null ? batch.encoded() : this.#encode(batch.events);
     for (const [i, at] of encoded.event.entries()) {
       if (at === index) this.store.records.push({ event, key: encoded.key[i] ?? null, value: encoded.value[i] ?? null });
     }

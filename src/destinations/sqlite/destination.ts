@@ -1,0 +1,91 @@
+// The destination's life: opens on first use, claims, writes, closes. SQLite calls block, so a batch is one short stretch.
+
+import {
+  CdcError, type Committed, type ComponentContext, type Finding, type LaneBatch, type LaneId, type PointHoldingDestination, type ResumePoint, type WriteResult,
+} from '../../sdk/index.ts';
+import { inTransaction, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
+import { checkFile } from './check.ts';
+import type { SqliteConfig } from './config.ts';
+import { openDatabase } from './connection.ts';
+import { classify, isEventError } from './errors.ts';
+import { PointTable } from './points.ts';
+import { Targets } from './target.ts';
+import { BatchWriter } from './writer.ts';
+
+interface Open { readonly db: SqliteDatabase; readonly points: PointTable; readonly targets: Targets; readonly writer: BatchWriter }
+
+export class SqliteDestination implements PointHoldingDestination {
+  readonly #config: SqliteConfig;
+  readonly #ctx: ComponentContext;
+  #open: Open | null = null;
+  /** What this run claimed: batches are written under it. */
+  #claimed: { readonly lane: LaneId; readonly epoch: number } | null = null;
+
+  constructor(config: SqliteConfig, ctx: ComponentContext) {
+    this.#config = config;
+    this.#ctx = ctx;
+  }
+
+  check(): AsyncIterable<Finding> { return checkFile(this.#config); }
+
+  committed(lane: LaneId): Promise<Committed> { return this.#call(({ points }) => points.read(lane)); }
+
+  async claim(lane: LaneId, epoch: number): Promise<void> {
+    await this.#call(({ db, points }) => inTransaction(db, 'immediate', () => { points.create(); points.claim(lane, epoch); }));
+    this.#claimed = { lane, epoch };
+  }
+
+  setPoints(lane: LaneId, epoch: number, list: readonly ResumePoint[]): Promise<void> {
+    return this.#call(({ db, points }) => inTransaction(db, 'immediate', () => { points.replace(lane, epoch, list); }));
+  }
+
+  async write(batch: LaneBatch, signal: AbortSignal): Promise<WriteResult> {
+    const claimed = this.#claimed;
+    if (claimed === null) throw new CdcError('INTERNAL_UNEXPECTED', 'a batch was written before the destination was claimed');
+    return this.#call((open) => this.#store(open, batch, claimed), signal);
+  }
+
+  /** One transaction: rows and point, or nothing. */
+  #store({ db, points, targets, writer }: Open, batch: LaneBatch, { lane, epoch }: { lane: LaneId; epoch: number }): WriteResult {
+    try {
+      inTransaction(db, 'immediate', () => { writer.apply(batch); points.advance(lane, epoch, batch); });
+      return { kind: 'stored' };
+    } catch (error) {
+      targets.forget();
+      if (!isEventError(error)) throw error;
+      return { kind: 'refused', failed: this.#probe(db, targets, () => writer.findFailures(batch)) };
+    }
+  }
+
+  #probe<T>(db: SqliteDatabase, targets: Targets, work: () => T): T {
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      return work();
+    } finally {
+      if (db.inTransaction) db.exec('ROLLBACK');
+      targets.forget();
+    }
+  }
+
+  async #call<T>(work: (open: Open) => T, signal?: AbortSignal): Promise<T> {
+    try {
+      this.#open ??= await this.#connect();
+      const open = this.#open;
+      return await whileBusy(this.#ctx.clock, this.#config.busy_timeout, () => work(open), signal);
+    } catch (error) {
+      throw classify(error, this.#config.path);
+    }
+  }
+
+  async #connect(): Promise<Open> {
+    const db = await openDatabase(this.#config);
+    const targets = new Targets(db, this.#config);
+    return { db, points: new PointTable(db), targets, writer: new BatchWriter(db, this.#config, targets) };
+  }
+
+  async close(): Promise<void> {
+    this.#open?.db.close();
+    this.#open = null;
+  }
+}
+

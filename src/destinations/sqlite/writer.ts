@@ -1,0 +1,135 @@
+// Writes a batch in one transaction, the lane's point with it. If an event cannot be stored for good, the transaction is
+// rolled back and done again event by event to name all such events; nothing of that second pass is kept.
+
+import { CdcError, type ChangeEvent, formatTableId, type LaneBatch, type Row, type WriteFailure } from '../../sdk/index.ts';
+import type { SqliteDatabase } from '../../util/sqlite.ts';
+import type { SqliteConfig } from './config.ts';
+import { eventError, isEventError } from './errors.ts';
+import type { Shape, Target, Targets } from './target.ts';
+import { type Bound, bind } from './types.ts';
+
+export class BatchWriter {
+  readonly #db: SqliteDatabase;
+  readonly #config: SqliteConfig;
+  readonly #targets: Targets;
+
+  constructor(db: SqliteDatabase, config: SqliteConfig, targets: Targets) {
+    this.#db = db;
+    this.#config = config;
+    this.#targets = targets;
+  }
+
+  /** Inside a transaction. Throws what the first event that fails threw. */
+  apply({ events, skip, through }: LaneBatch): void {
+    for (const [index, event] of events.entries()) if (!skip.has(index)) this.#apply(event, through);
+  }
+
+  /** Inside a transaction that will be rolled back: which events fail, each judged with those before it in place. */
+  findFailures({ events, skip, through }: LaneBatch): WriteFailure[] {
+    const failures: WriteFailure[] = [];
+    for (const [index, event] of events.entries()) {
+      if (skip.has(index)) continue;
+      this.#db.exec('SAVEPOINT event');
+      try {
+        this.#apply(event, through);
+        this.#db.exec('RELEASE event');
+      } catch (error) {
+        if (!isEventError(error)) throw error;
+        this.#db.exec('ROLLBACK TO event; RELEASE event');
+        this.#targets.forget();
+        failures.push({ index, error: eventError(error, `table ${formatTableId(event.table.id)}`) });
+      }
+    }
+    return failures;
+  }
+
+  #apply(event: ChangeEvent, through: LaneBatch['through']): void {
+    if (event.op === 'm') return;
+    const target = this.#targets.of(event.table, event.source);
+    switch (event.op) {
+      case 's': return;
+      case 't': if (this.#config.deletes === 'apply') target.empty.run(); return;
+      case 'd': this.#delete(event, target); return;
+      case 'u': this.#update(event, target, through); return;
+      default: this.#insert(event, target);
+    }
+  }
+
+  #insert(event: ChangeEvent, target: Target): void {
+    const shape = this.#shape(event, target);
+    this.#assertKey(event, target, shape);
+    if (this.#config.conflict_resolution === 'replace') target.remove?.run(keyValues(event.key, target));
+    shape.insert.run(valuesOf(event, shape));
+  }
+
+  #update(event: ChangeEvent, target: Target, through: LaneBatch['through']): void {
+    const shape = this.#shape(event, target), { oldKey } = event;
+    if (target.key.length === 0) throw noKey(event);
+    this.#assertKey(event, target, shape);
+    if (event.incomplete) { this.#patch(event, target, shape, through); return; }
+    if (oldKey !== null) target.remove?.run(keyValues(oldKey, target));
+    if (this.#config.conflict_resolution === 'replace') target.remove?.run(keyValues(event.key, target));
+    shape.put.run(valuesOf(event, shape));
+  }
+
+  /** Only the columns that are there, never an insert: the others would be lost. */
+  #patch(event: ChangeEvent, target: Target, shape: Shape, through: LaneBatch['through']): void {
+    const { changes } = shape.patch.run([...valuesOf(event, shape), ...keyValues(event.oldKey ?? event.key, target)]);
+    if (changes > 0 || isBeingRead(event, through)) return;
+    throw new CdcError('DESTINATION_ROW_MISSING', `table "${target.name}" has no row to update: the event has only some of the columns`, {
+      where: `table "${target.name}"`, fix: 'Read the table again by a snapshot.',
+    });
+  }
+
+  #delete(event: ChangeEvent, target: Target): void {
+    if (this.#config.deletes === 'ignore') return;
+    if (target.remove === null || event.key === null) throw noKey(event);
+    target.remove.run(keyValues(event.key, target));
+  }
+
+  #shape(event: ChangeEvent, target: Target): Shape {
+    const columns = event.columns('after');
+    try {
+      return target.shape(columns);
+    } catch (error) {
+      if (!this.#config.create_tables || !isEventError(error)) throw error;
+      this.#targets.addColumns(event.table, event.source, columns);
+      return this.#targets.of(event.table, event.source).shape(columns);
+    }
+  }
+
+  /** NULL equals nothing, so rows with it in their key would pile up instead of replacing each other. */
+  #assertKey(event: ChangeEvent, target: Target, shape: Shape): void {
+    for (const column of target.key) {
+      const value = event.get('after', column);
+      if (value !== null && value !== undefined) continue;
+      if (value === undefined && event.incomplete && shape.columns.length > 0) continue;
+      throw new CdcError('DESTINATION_EVENT_REJECTED', `key column "${column}" of table "${target.name}" is ${value === null ? 'NULL' : 'missing'}`, {
+        where: `table "${target.name}"`, fix: 'Give the table a key without NULLs at the source.',
+      });
+    }
+  }
+}
+
+function valuesOf(event: ChangeEvent, shape: Shape): Bound[] {
+  const { columns, types } = shape, values = new Array<Bound>(columns.length);
+  for (let i = 0; i < columns.length; i++) values[i] = bind(event.get('after', columns[i] as string) ?? null, types[i] as Shape['types'][number]);
+  return values;
+}
+
+function keyValues(key: Row | null, target: Target): Bound[] {
+  return target.key.map((column, i) => bind(key?.[column] ?? null, target.keyTypes[i] ?? null));
+}
+
+/** The table's snapshot is under way: the row comes with it (rule 4 of chunked snapshots). */
+function isBeingRead(event: ChangeEvent, through: LaneBatch['through']): boolean {
+  const table = formatTableId(event.table.id);
+  return through.snapshots.some((s) => s.source === event.source && s.table === table && s.state === 'running');
+}
+
+function noKey(event: ChangeEvent): CdcError {
+  const table = formatTableId(event.table.id);
+  return new CdcError('DESTINATION_EVENT_REJECTED', `table ${table} has no key, so the row to ${event.op === 'd' ? 'delete' : 'update'} cannot be found`, {
+    where: `table ${table}`, fix: 'Give the table a primary key, or leave it out.',
+  });
+}
