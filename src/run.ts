@@ -1,8 +1,8 @@
 // From configurations to running pipelines: opens state, dead letters and the watchdog, and hands everything to the engine.
 // The one place where engine, catalog and storage meet.
 
-import { resolve } from 'node:path';
-import { resolveDescriptor } from './catalog.ts';
+import { isAbsolute, resolve } from 'node:path';
+import { loadDescriptor } from './catalog.ts';
 import { openFileDeadLetterQueue } from './dead-letters/file-queue.ts';
 import { DEFAULT_RUN_OPTIONS, type DeadLetterQueue, type EngineDeps, type PipelineHandle, type RunOptions } from './engine/api.ts';
 import type { PipelineConfig } from './engine/pipeline-config.ts';
@@ -98,12 +98,12 @@ class Shared {
 
   async #resolve(kind: Descriptor['kind'], type: string, config: PipelineConfig): Promise<Descriptor> {
     const own = this.#options.descriptors?.find((d) => d.kind === kind && (d.type === type || d.aliases?.includes(type)));
-    return own ?? resolveDescriptor(kind, type, { baseDir: config.baseDir });
+    return own ?? loadDescriptor(kind, type, { baseDir: config.baseDir });
   }
 
   /** Only where a user's own transformer runs on our thread: it costs a thread. */
   async #watchdog(config: PipelineConfig): Promise<EngineDeps['monitor']> {
-    if (!config.transformers.some((t) => t.type.includes('/'))) return null;
+    if (!config.transformers.some((t) => isAbsolute(t.type))) return null;
     const { startWatchdog } = await import('./watchdog/watchdog.ts');
     const watchdog = startWatchdog({ limitMs: 30_000, names: config.transformers.map((t) => t.name) });
     this.#closing.push(() => watchdog.stop());
