@@ -16,7 +16,7 @@ import { LogSpine } from './log-spine.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
 import { type LaneDecision, planResume, type ResumePlan } from './resume.ts';
-import { waitBeforeRetry } from './retry.ts';
+import { retryDelayMs, waitBeforeRetry } from './retry.ts';
 import { SourceReader } from './source-reader.ts';
 import { restoreChain, saveChain } from './stateful.ts';
 import { TransformChain } from './transform-chain.ts';
@@ -161,9 +161,13 @@ class PipelineRun implements PipelineHandle {
     this.#epoch = highest + 1;
     await this.#save({ epoch: this.#epoch, ...(this.#options.scheduledMs === null ? {} : { lastScheduledMs: this.#options.scheduledMs }) });
     for (const open of this.#destinations) {
-      if (found.get(open.config.name) instanceof CdcError) continue;
-      const claimed = await this.#patiently(`destination "${open.config.name}"`, open.config.required, async () => { await pointHolder(open)?.claim(this.#laneId(open), this.#epoch); });
-      if (claimed instanceof CdcError) found.set(open.config.name, claimed);
+      const { name, required } = open.config, holder = pointHolder(open);
+      if (holder === null || found.get(name) instanceof CdcError) continue;
+      // Read again behind the claim: until then an older process could still move the point.
+      found.set(name, await this.#patiently(`destination "${name}"`, required, async () => {
+        await holder.claim(this.#laneId(open), this.#epoch);
+        return holder.committed(this.#laneId(open));
+      }));
     }
     return found;
   }
@@ -189,7 +193,10 @@ class PipelineRun implements PipelineHandle {
       if (decision.kind === 'detached') { await this.#lanes.recordDetached(name, known, decision.from, decision.reason); continue; }
       if (failed instanceof CdcError) { await this.#lanes.recordDetached(name, known, decision.point, `it failed at the start: ${failed.message}`); continue; }
       // A lane's first point is saved before its first event: at the destination, then in state (model: "join not saved first").
-      if (decision.isNew) await pointHolder(open)?.setPoints(this.#laneId(open), this.#epoch, [decision.point]);
+      if (decision.isNew) {
+        const set = await this.#patiently(`destination "${name}"`, open.config.required, async () => { await pointHolder(open)?.setPoints(this.#laneId(open), this.#epoch, [decision.point]); });
+        if (set instanceof CdcError) { await this.#lanes.recordDetached(name, known, decision.point, `it failed at the start: ${set.message}`); continue; }
+      }
       states[name] = { points: [decision.point], joinedAt: decision.isNew || known === undefined ? decision.point : known.joinedAt, detached: null, behindQueue: false };
       this.#lanes.add(this.#createLane(open, decision.point, plan, log, await encoders.for(open)));
     }
@@ -270,7 +277,23 @@ class PipelineRun implements PipelineHandle {
     this.#checkpointing.abort();
     await checkpoints;
     // Also after a failure: what was confirmed need not be repeated. Not after being fenced: the points are another's now.
-    if (!this.#isFenced) await checkpointer.checkpoint();
+    if (!this.#isFenced) await this.#lastCheckpoint(checkpointer);
+  }
+
+  async #lastCheckpoint(checkpointer: Checkpointer): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await checkpointer.checkpoint();
+        return;
+      } catch (cause) {
+        const error = toCdcError(cause), { retry } = this.config, { clock, random, logger } = this.#deps;
+        if (error.retriable && attempt < retry.maxAttempts) { await clock.sleep(retryDelayMs(retry, attempt, random)); continue; }
+        // The points are saved by then; a source that is away is told at the next start what it may forget.
+        if (!error.retriable || !error.code.startsWith('SOURCE_')) throw error;
+        logger.warn('the source was not told what it may forget; the next run tells it', { code: error.code, error: error.message });
+        return;
+      }
+    }
   }
 
   async #runLane(lane: Lane): Promise<void> {

@@ -4,7 +4,7 @@
 import type { LogPlace } from '../log/change-log.ts';
 import { CdcError, type Committed, type PartitionPositions, type ResumePoint } from '../sdk/index.ts';
 import type { LaneState, PipelineState } from '../state/store.ts';
-import { BEGINNING, type Codecs, coversPlace, oldestPlace, snapshotBoundaries } from './places.ts';
+import { BEGINNING, type Codecs, coversPlace, newestPlace, oldestPlace, snapshotBoundaries } from './places.ts';
 
 export interface LaneFacts {
   readonly name: string;
@@ -49,13 +49,16 @@ type Facts = ResumeFacts;
 
 /** Decides for the memory log. Throws the error of a required lane that cannot be resumed. */
 export function planResume(facts: Facts): ResumePlan {
-  const upstream = acknowledgedPlace(facts);
-  const lost = !facts.state.used && Object.keys(upstream.sources).length > 0;
+  const acknowledged = acknowledgedPlace(facts);
+  const lost = !facts.state.used && Object.keys(acknowledged.sources).length > 0;
   if (lost && facts.stateful) {
     throw new CdcError('STATE_LOST', 'the source was used by this pipeline before, and what its transformers held back is lost with the state', {
       where: 'state', fix: 'Restore the state file, or let the source forget the pipeline (see its page) to begin with a new snapshot.',
     });
   }
+  // What can still be read: with a stateful chain nothing before its saved place, since its state has taken that in.
+  const saved = facts.stateful ? facts.state.transformer : null;
+  const upstream = saved === null ? acknowledged : newestPlace(facts.codecs, acknowledged, saved.point);
   const decisions = new Map<string, LaneDecision>();
   for (const lane of facts.lanes) decisions.set(lane.name, decideLane(facts, lane, upstream, lost));
 
@@ -64,7 +67,6 @@ export function planResume(facts: Facts): ResumePlan {
     const d = decisions.get(lane.name);
     return d?.kind === 'resume' && (lane.required || d.isNew);
   });
-  const saved = facts.stateful ? facts.state.transformer : null;
   const start = saved !== null ? saved.point : oldestPlace(facts.codecs, counted.map((lane) => pointOf(decisions, lane.name)));
   for (const lane of facts.lanes) detachIfBehind(facts, lane, decisions, start);
 
@@ -132,9 +134,11 @@ function joinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoi
   if (!facts.state.used && Object.keys(upstream.sources).length === 0) return at(BEGINNING);
   if (lane.start !== 'snapshot') {   // the memory log has no history: its start is now
     const others = Object.entries(facts.state.lanes).filter(([name, l]) => l.detached === null && name !== lane.name).flatMap(([, l]) => l.points);
-    return at(others.length > 0 ? oldestPlace(facts.codecs, others) : upstream);
+    // Not before what upstream has forgotten: an optional lane may stand there.
+    return at(newestPlace(facts.codecs, oldestPlace(facts.codecs, others), upstream));
   }
-  const gone = facts.sources.find((s) => s.ordering === 'log' && !s.snapshots && upstream.sources[s.name] !== undefined);
+  const heldBack = facts.stateful && facts.state.transformer !== null;
+  const gone = facts.sources.find((s) => s.ordering === 'log' && (!s.snapshots || heldBack) && Object.keys(upstream.sources[s.name] ?? {}).length > 0);
   if (gone === undefined) return at(BEGINNING);
   throw new CdcError('SOURCE_POSITION_GONE', `destination "${lane.name}" is new, and source "${gone.name}" can no longer serve its beginning`, {
     where: `destination "${lane.name}"`, fix: 'Set `start: now` to let it begin with the next event.',
