@@ -51,7 +51,7 @@ type Facts = ResumeFacts;
 export function planResume(facts: Facts): ResumePlan {
   const acknowledged = acknowledgedPlace(facts);
   const lost = !facts.state.used && Object.keys(acknowledged.sources).length > 0;
-  if (lost && facts.stateful) {
+  if (facts.stateful && !facts.state.used && (lost || facts.lanes.some(hasMoved))) {
     throw new CdcError('STATE_LOST', 'the source was used by this pipeline before, and what its transformers held back is lost with the state', {
       where: 'state', fix: 'Restore the state file, or let the source forget the pipeline (see its page) to begin with a new snapshot.',
     });
@@ -72,6 +72,11 @@ export function planResume(facts: Facts): ResumePlan {
 
   const places = [...decisions.values()].flatMap((d) => (d.kind === 'resume' ? [d.point] : []));
   return { lanes: decisions, start, boundaries: snapshotBoundaries(start, places) };
+}
+
+/** Its destination has got something: more than a first point that was set before the state was saved. */
+function hasMoved({ committed }: LaneFacts): boolean {
+  return committed.kind === 'points' && committed.points.some((p) => p.snapshots.length > 0 || Object.values(p.sources).some((ps) => Object.keys(ps).length > 0));
 }
 
 function acknowledgedPlace({ sources }: Facts): LogPlace {
