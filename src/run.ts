@@ -8,6 +8,7 @@ import { DEFAULT_RUN_OPTIONS, type DeadLetterQueue, type EngineDeps, type Pipeli
 import type { PipelineConfig } from './engine/pipeline-config.ts';
 import { start } from './engine/start.ts';
 import { createOwner, isOwnerGone } from './owner.ts';
+import { packageVersion } from './package-info.ts';
 import { type Clock, type Descriptor, type Logger, type Random, type RunSummary, silentLogger, systemClock, systemRandom } from './sdk/index.ts';
 import { openSqliteStateStore } from './state/sqlite-store.ts';
 import type { ErrorRecord, StateStore } from './state/store.ts';
@@ -67,7 +68,7 @@ class Shared {
     const state = await this.#state(config);
     const owner = this.#owner;
     return {
-      clock, random, owner, state, isGone: isOwnerGone,
+      clock, random, owner, state, version: packageVersion(), isGone: isOwnerGone,
       logger: logger.child({ pipeline: config.name }),
       deadLetters: this.#deadLetters(config),
       resolve: (kind, type) => this.#resolve(kind, type, config),

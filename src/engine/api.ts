@@ -45,6 +45,8 @@ export interface EngineDeps {
   store(plugin: string): PluginStore;
   /** Is the process behind this lease owner known to be gone? When in doubt `false`: then its lease must run out. */
   isGone(owner: string): boolean;
+  /** Of cdc-run, for envelopes that carry it. */
+  readonly version: string;
   /** Told when transformers run on the main thread; `null` = nobody watches. */
   readonly monitor: { enter(plugin: number): void; leave(): void } | null;
 }

@@ -107,7 +107,7 @@ export class Encoders {
     const descriptions = Object.fromEntries(sources.map(({ config: { name }, source }) => [name, {
       ...source.describe(), fields: (event: ChangeEvent) => source.positions.fields?.(event.position) ?? {},
     }]));
-    this.#context = { pipeline: config.name, sources: descriptions, now: () => deps.clock.now() };
+    this.#context = { pipeline: config.name, sources: descriptions, now: () => deps.clock.now(), version: deps.version };
   }
 
   async for({ config: { envelope }, capabilities }: OpenDestination): Promise<SharedEncoder | null> {

@@ -21,7 +21,7 @@ export interface PositionCodec {
   /** For people: `LSN 16/B374D848`, `line 120 of orders.ndjson`. */
   describe(position: Position): string;
   /** The source's own fields of a position as they appear in an envelope's `source` block (`lsn`, `file`, `pos` …). */
-  fields?(position: Position): Readonly<Record<string, string | number | null>>;
+  fields?(position: Position): Readonly<Record<string, string | number | bigint | null>>;
 }
 
 /** The codec of sources whose position text sorts like their log: fixed-width numbers. Describes by `label` and the text. */

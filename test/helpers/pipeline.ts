@@ -50,7 +50,7 @@ export class MemoryDeadLetters implements DeadLetterQueue {
 /** Engine dependencies in memory. `descriptors` are found by `kind/type`. */
 export function memoryDeps(descriptors: readonly Descriptor[], more: Partial<EngineDeps> = {}): EngineDeps & { deadLetters: MemoryDeadLetters } {
   return {
-    clock: systemClock, random: () => 0.5, logger: silentLogger, owner: 'test', state: new MemoryStateStore(),
+    clock: systemClock, random: () => 0.5, logger: silentLogger, owner: 'test', version: '0.0.0', state: new MemoryStateStore(),
     deadLetters: new MemoryDeadLetters(), isGone: () => false, monitor: null,
     resolve: async (kind, type) => {
       const found = descriptors.find((d) => d.kind === kind && d.type === type);

@@ -9,7 +9,7 @@ const table = (name: string, columns: Column[]): TableSchema => ({ id: { databas
 const json = (text: string): Value => new JsonText(text) as unknown as Value;
 const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 
-export const TYPES = table('types', [
+const TYPES = table('types', [
   required('id', 'int32', 'integer'), column('c_small', 'int16', 'smallint'), column('c_int', 'int32', 'integer'), column('c_big', 'int64', 'bigint'),
   column('c_num', 'decimal', 'numeric(12,2)', { precision: 12, scale: 2 }), column('c_num_w', 'decimal', 'numeric(30,10)', { precision: 30, scale: 10 }),
   column('c_num_any', 'decimal', 'numeric'), column('c_real', 'float32', 'real'), column('c_double', 'float64', 'double precision'),
@@ -41,7 +41,7 @@ const ZZ_END = table('zz_end', [required('id', 'int32', 'integer')]);
 const NULLS: Row = Object.fromEntries(TYPES.columns.map((c) => [c.name, null]));
 const ORDINARY: Row = {
   id: 10, c_small: 7, c_int: 70000, c_big: 7000000000n, c_num: '1234.56', c_num_w: '12345678901234567890.0123456789', c_num_any: '3.14159265358979323846',
-  c_real: 1.5, c_double: 2.718281828459045, c_money: '12.50', c_bool: true, c_char: 'abc     ', c_varchar: 'varchar value', c_text: 'plain text',
+  c_real: 1.5, c_double: Math.E, c_money: '12.50', c_bool: true, c_char: 'abc     ', c_varchar: 'varchar value', c_text: 'plain text',
   c_bytea: bytes('deadbeef'), c_date: '2024-02-29', c_time: '12:34:56.789123', c_time3: '12:34:56.789', c_timetz: '12:34:56.789123+02',
   c_ts: '2024-02-29T12:34:56.789123', c_ts3: '2024-02-29T12:34:56.789', c_ts0: '2024-02-29T12:34:56', c_tstz: '2024-02-29T10:34:56.789123Z',
   c_interval: 'P1Y2M3DT4H5M6.789S', c_uuid: 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', c_json: json('{"b": 1,  "a": [1, 2, {"x": null}]}'),

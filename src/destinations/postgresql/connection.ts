@@ -1,0 +1,223 @@
+// Connections: where to, how encrypted, how a session is set up, and what happens to it when the writer is stopped.
+
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { finished } from 'node:stream/promises';
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import type { Pool, PoolClient, PoolConfig } from 'pg';
+import type { from as CopyFrom } from 'pg-copy-streams';
+import { CdcError, type Logger } from '../../sdk/index.ts';
+import type { PostgresqlConfig } from './config.ts';
+import { parseUrl, type UrlParts } from './connection-url.ts';
+
+type SslMode = NonNullable<PostgresqlConfig['ssl_mode']>;
+
+/** Where to connect; `undefined` leaves it to the driver, which reads the PG* variables. */
+export interface Endpoint extends Omit<UrlParts, 'sslMode'> { readonly sslMode: SslMode; readonly applicationName: string }
+
+/** URL or single keys, one shape. Throws `CONFIG_INVALID_VALUE`. */
+export function endpointOf(config: PostgresqlConfig, env: NodeJS.ProcessEnv): Endpoint {
+  const url = config.url === undefined ? {} : parseUrl(config.url);
+  if (typeof url === 'string') throw new CdcError('CONFIG_INVALID_VALUE', url, { where: 'url', fix: 'Write postgresql://user:password@host:5432/database.' });
+  const user = config.username ?? config.user;
+  const { sslMode: urlMode, ...fromUrl } = url;
+  const own = {
+    ...(config.host === undefined ? {} : { host: config.host }), ...(config.port === undefined ? {} : { port: config.port }),
+    ...(config.database === undefined ? {} : { database: config.database }), ...(user === undefined ? {} : { user }),
+    ...(config.password === undefined ? {} : { password: config.password }), ...(config.ssl?.ca === undefined ? {} : { sslCa: config.ssl.ca }),
+    ...(config.ssl?.cert === undefined ? {} : { sslCert: config.ssl.cert }), ...(config.ssl?.key === undefined ? {} : { sslKey: config.ssl.key }),
+  };
+  return { applicationName: config.application_name, ...fromUrl, ...own, sslMode: config.ssl_mode ?? sslModeOf(urlMode, env['PGSSLMODE']) };
+}
+
+/** libpq's `allow` and `prefer` encrypt when it happens to work: from the environment they count as nothing said. */
+function sslModeOf(fromUrl: string | undefined, fromEnv: string | undefined): SslMode {
+  const mode = fromUrl ?? fromEnv;
+  if (mode === undefined || mode === '' || (fromUrl === undefined && (mode === 'allow' || mode === 'prefer'))) return 'disable';
+  if (mode === 'disable' || mode === 'require' || mode === 'verify-ca' || mode === 'verify-full') return mode;
+  throw new CdcError('CONFIG_INVALID_VALUE', `sslmode "${mode}" is not supported`, { where: fromUrl === undefined ? 'PGSSLMODE' : 'url', fix: 'Use disable, require, verify-ca or verify-full.' });
+}
+
+/** TLS as libpq means the mode: `require` with an authority checks it, too. `false` = not encrypted. */
+export async function tlsOptions(endpoint: Endpoint, read: (file: string) => Promise<string> = readPem): Promise<TlsOptions | false> {
+  const { sslMode, sslCa, sslCert, sslKey } = endpoint;
+  if (sslMode === 'disable') return false;
+  const files: TlsOptions = {
+    ...(sslCa === undefined ? {} : { ca: await read(sslCa) }), ...(sslCert === undefined ? {} : { cert: await read(sslCert) }),
+    ...(sslKey === undefined ? {} : { key: await read(sslKey) }),
+  };
+  if (sslMode === 'require' && sslCa === undefined) return { ...files, rejectUnauthorized: false };
+  const anyName = sslMode === 'verify-full' ? {} : { checkServerIdentity: () => undefined };
+  return { ...files, rejectUnauthorized: true, ...anyName };
+}
+
+async function readPem(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new CdcError('DESTINATION_MISCONFIGURED', `The certificate file ${file} cannot be read.`, { where: 'ssl', fix: 'Correct the path under `ssl`.', cause });
+  }
+}
+
+/** `host:port/database`, for messages. Never the user's password or the URL. */
+export function describeEndpoint({ host, port, database, user }: Endpoint, env: NodeJS.ProcessEnv): string {
+  const name = database ?? env['PGDATABASE'] ?? user ?? env['PGUSER'];
+  return `${host ?? env['PGHOST'] ?? 'localhost'}:${port ?? env['PGPORT'] ?? 5432}${name === undefined ? '' : `/${name}`}`;
+}
+
+/** A hung process of ours must not hold locks in the target for longer than this. */
+const IDLE_IN_TRANSACTION = '60s';
+/** A dead peer is noticed by keepalives from this idle time on. */
+const KEEPALIVE_DELAY_MS = 10_000;
+
+/**
+ * The settings that our texts rely on. Never acknowledged before durable: where the server commits asynchronously by
+ * default, a crash there could lose a batch that we have reported as stored (invariant 1).
+ */
+function setUp(statementTimeoutMs: number): string {
+  const settings: readonly (readonly [string, string])[] = [
+    ['client_encoding', "'UTF8'"], ['client_min_messages', "'warning'"], ['datestyle', "'ISO, YMD'"], ['timezone', "'UTC'"], ['standard_conforming_strings', "'on'"],
+    ['idle_in_transaction_session_timeout', `'${IDLE_IN_TRANSACTION}'`],
+    ['synchronous_commit', "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'local' ELSE current_setting('synchronous_commit') END"],
+    ...(statementTimeoutMs > 0 ? [['statement_timeout', `'${statementTimeoutMs}ms'`] as const] : []),
+  ];
+  return `SELECT ${settings.map(([name, value]) => `set_config('${name}', ${value}, false)`).join(', ')}, has_database_privilege(current_database(), 'TEMP') AS temp`;
+}
+
+/** Results as the server spells them: nothing is parsed into lossy types. */
+const RAW_TEXT = { getTypeParser: () => (value: unknown) => value } as NonNullable<PoolConfig['types']>;
+
+export interface Rows { readonly rows: readonly { readonly [column: string]: string | null }[]; readonly count: number; readonly command: string }
+
+/** One connection while somebody uses it. */
+export class Session {
+  readonly #client: PoolClient;
+  /** Temporary tables are permitted: large batches may go in by COPY. */
+  readonly canStage: boolean;
+  readonly #copyFrom: typeof CopyFrom;
+
+  constructor(client: PoolClient, canStage: boolean, copyFrom: typeof CopyFrom) {
+    this.#client = client;
+    this.canStage = canStage;
+    this.#copyFrom = copyFrom;
+  }
+
+  async query(text: string, values?: readonly unknown[]): Promise<Rows> {
+    const { rows, rowCount, command } = await this.#client.query(values === undefined ? { text } : { text, values: [...values] });
+    return { rows, count: rowCount ?? 0, command };
+  }
+
+  /** Several statements without values; outside of a transaction they are one, which needs no COMMIT. */
+  async script(text: string): Promise<void> {
+    await this.#client.query(text);
+  }
+
+  /** Fills a table from text in COPY's format. */
+  async copy(table: string, data: Buffer): Promise<void> {
+    const stream = this.#client.query(this.#copyFrom(`COPY ${table} FROM STDIN`));
+    stream.end(data);
+    await finished(stream);
+  }
+
+  /** No transaction is open, so the connection may be used by the next one. */
+  get isClean(): boolean { return this.#client.getTransactionStatus() === 'I'; }
+}
+
+interface Opened { readonly pool: Pool; readonly copyFrom: typeof CopyFrom }
+
+/** The connections of one destination. Opened on first use. */
+export class Connections {
+  readonly #config: PostgresqlConfig;
+  readonly #endpoint: Endpoint;
+  readonly #logger: Logger;
+  readonly #temp = new WeakMap<object, boolean>();
+  #opened: Promise<Opened> | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(config: PostgresqlConfig, endpoint: Endpoint, logger: Logger) {
+    this.#config = config;
+    this.#endpoint = endpoint;
+    this.#logger = logger;
+  }
+
+  /** Lends a connection. When `signal` aborts, the connection is cut: the server rolls back what was not committed. */
+  async use<T>(signal: AbortSignal | null, work: (session: Session) => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    const { pool, copyFrom } = await this.#open();
+    const client = await abortable(pool.connect(), signal);
+    const cut = (): void => { client.connection.stream.destroy(); };
+    const ignore = (): void => {};
+    // Without a listener the loss of a lent connection would end the process; the query under way reports it anyway.
+    client.on('error', ignore);
+    signal?.addEventListener('abort', cut, { once: true });
+    const session = new Session(client, this.#temp.get(client) ?? false, copyFrom);
+    let isUsable = false;
+    try {
+      const result = await work(session);
+      isUsable = session.isClean;
+      return result;
+    } catch (error) {
+      isUsable = session.isClean && !signal?.aborted;
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', cut);
+      client.off('error', ignore);
+      client.release(!isUsable);
+    }
+  }
+
+  /** Waits for connections that are lent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    const opened = await this.#opened?.catch(() => null);
+    await opened?.pool.end();
+  }
+
+  #open(): Promise<Opened> {
+    // A failure (a certificate file that is missing) is not remembered: the file may be there at the next try.
+    this.#opened ??= this.#openPool().catch((error: unknown) => { this.#opened = null; throw error; });
+    return this.#opened;
+  }
+
+  async #openPool(): Promise<Opened> {
+    const [{ Pool: PgPool }, { from: copyFrom }] = await Promise.all([import('pg'), import('pg-copy-streams')]);
+    const { host, port, database, user, password, applicationName, options } = this.#endpoint;
+    const limits = this.#config.connection_pool;
+    const pool = new PgPool({
+      host, port, database, user, password, options, application_name: applicationName, ssl: await tlsOptions(this.#endpoint),
+      max: limits.max_connections, min: limits.min_connections, idleTimeoutMillis: limits.idle_timeout, connectionTimeoutMillis: limits.connection_timeout,
+      keepAlive: true, keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS, types: RAW_TEXT,
+      onConnect: async (client) => {
+        const { rows } = await client.query<{ temp: string }>(setUp(this.#config.statement_timeout));
+        this.#temp.set(client, rows[0]?.temp === 't');
+      },
+    });
+    pool.on('error', (error) => this.#logger.debug('an idle connection was lost', { error: error.message }));
+    return { pool, copyFrom };
+  }
+}
+
+/** The connection, unless stopped first; one that arrives late is given back. */
+async function abortable(connecting: Promise<PoolClient>, signal: AbortSignal | null): Promise<PoolClient> {
+  if (signal === null) return connecting;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      connecting.then((late) => late.release(), () => {});
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    connecting.then(
+      (client) => { signal.removeEventListener('abort', abort); if (!signal.aborted) resolve(client); },
+      (error: unknown) => { signal.removeEventListener('abort', abort); reject(error as Error); },
+    );
+  });
+}
+
+/** A name for a temporary table that is the same for the same columns. */
+export function stageName(columns: string): string {
+  return `cdc_run_stage_${createHash('sha1').update(columns).digest('hex').slice(0, 16)}`;
+}

@@ -1,0 +1,50 @@
+// A target table as the writer sees it: columns with the types that values are cast to, and what may serve as key. Filled
+// from the catalog (pg-catalog.ts); pure here.
+
+import type { ColumnKind } from './types.ts';
+
+export interface TargetColumn {
+  readonly name: string;
+  /** The type as SQL, without length or precision: what texts are cast to. */
+  readonly type: string;
+  /** How values are spelled for it. */
+  readonly kind: ColumnKind;
+  /** Arrays of this type read like the texts that we send: rows go in bulk without a cast of their own. */
+  readonly bulk: boolean;
+  /** Characters or bits, where the type has a length. */
+  readonly length: number | null;
+  /** Fractional digits that fit: of a numeric with a scale, of times. `null` = as many as there are. */
+  readonly fraction: number | null;
+  /** Case does not matter for equality (citext). */
+  readonly caseless: boolean;
+  /** Blanks at the end do not matter for equality (char). */
+  readonly padded: boolean;
+  /** Element of an array. */
+  readonly element: TargetColumn | null;
+  /** Computed by the server: never written. */
+  readonly generated: boolean;
+  readonly identity: 'none' | 'default' | 'always';
+}
+
+export interface TargetTable {
+  readonly schema: string;
+  readonly name: string;
+  /** Schema and name: the same for all keys. */
+  readonly place: string;
+  readonly columns: readonly TargetColumn[];
+  /** Names of the columns by which rows are found; empty when the source table has no key. */
+  readonly key: readonly string[];
+  /** TRUNCATE is permitted and nothing refers to the table; else rows are deleted. */
+  readonly truncatable: boolean;
+  readonly byName: ReadonlyMap<string, TargetColumn>;
+}
+
+/** `public.orders`, for people. */
+export function describeTarget(table: { readonly schema: string; readonly name: string }): string {
+  return `${table.schema}.${table.name}`;
+}
+
+/** The key's columns. */
+export function keyColumns(table: TargetTable): TargetColumn[] {
+  return table.key.map((name) => table.byName.get(name) as TargetColumn);
+}

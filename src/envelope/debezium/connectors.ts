@@ -1,0 +1,60 @@
+// What differs between Debezium's connectors outside the rows: fields of the `source` block, names, defaults.
+
+import type { SourceFields } from '../envelope.ts';
+
+export interface SourceField {
+  readonly name: string;
+  readonly type: 'string' | 'int64' | 'int32';
+  readonly optional: boolean;
+}
+
+export interface Connector {
+  /** After `version` to `ts_ns`, which all have. Values come from the position, save for `schema` and `table`. */
+  readonly fields: readonly SourceField[];
+  /** Which part of a table's id stands before its name in topics. */
+  readonly namespace: 'schema' | 'database';
+  readonly timeMode: 'adaptive' | 'adaptive_time_microseconds';
+  /** Fractional digits of times whose column does not say. */
+  readonly defaultFraction: number;
+  /** Native types that Debezium has no converter for: their columns are missing in its events. */
+  readonly unsupported: readonly string[];
+  /** The id in the `transaction` block; `end`: for the END record, whose place is after the last event. */
+  transactionId(id: string, fields: SourceFields, end: boolean): string;
+}
+
+const text = (name: string, optional: boolean): SourceField => ({ name, type: 'string', optional });
+const long = (name: string, optional: boolean): SourceField => ({ name, type: 'int64', optional });
+const plainId = (id: string): string => id;
+
+const POSTGRESQL: Connector = {
+  fields: [text('schema', false), text('table', false), long('txId', true), long('lsn', true), long('xmin', true), text('origin', true), long('origin_lsn', true)],
+  namespace: 'schema', timeMode: 'adaptive', defaultFraction: 6,
+  // PostgresValueConverter: arrays "still need to be implemented", and types its resolver does not list.
+  unsupported: [
+    'money[]', 'name[]', 'interval[]', 'bit varying[]', 'varbit[]', 'xml[]', 'point[]', 'refcursor[]', 'pg_lsn', 'tsquery', 'txid_snapshot', 'pg_snapshot',
+  ],
+  // PostgresTransactionMonitor.adjustTxId: `3420:786014104`, the LSN changes from event to event.
+  transactionId: (id, fields, end) => {
+    const lsn = (end ? fields.end_lsn : null) ?? fields.lsn;
+    return lsn === null || lsn === undefined ? id : `${fields.txId ?? id}:${lsn}`;
+  },
+};
+
+const MYSQL: Connector = {
+  fields: [
+    text('table', true), long('server_id', false), text('gtid', true), text('file', false), long('pos', false),
+    { name: 'row', type: 'int32', optional: false }, long('thread', true), text('query', true),
+  ],
+  namespace: 'database', timeMode: 'adaptive_time_microseconds', defaultFraction: 0, unsupported: [], transactionId: plainId,
+};
+
+/** Systems that Debezium has no connector for get the fields that all its connectors share. */
+const OTHER: Connector = {
+  fields: [text('schema', true), text('table', true)], namespace: 'schema', timeMode: 'adaptive', defaultFraction: 6, unsupported: [], transactionId: plainId,
+};
+
+const CONNECTORS: Readonly<Record<string, Connector>> = { postgresql: POSTGRESQL, mysql: MYSQL, mariadb: MYSQL };
+
+export function connectorOf(name: string): Connector {
+  return Object.hasOwn(CONNECTORS, name) ? (CONNECTORS[name] as Connector) : OTHER;
+}

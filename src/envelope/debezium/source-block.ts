@@ -1,0 +1,128 @@
+// The `source` block: where an event comes from. Cut into fixed and changing pieces once per table.
+
+import type { ChangeEvent, SourceDescription, TableId } from '../../sdk/index.ts';
+import type { SourceFields } from '../envelope.ts';
+import { jsonString } from '../json.ts';
+import type { JsonWriter } from '../json-writer.ts';
+import { type ConnectField, field } from './connect-schema.ts';
+import type { Connector, SourceField } from './connectors.ts';
+
+const SNAPSHOT_SCHEMA: ConnectField = {
+  type: 'string', optional: true, name: 'io.debezium.data.Enum', version: 1,
+  parameters: { allowed: 'true,first,first_in_data_collection,last_in_data_collection,last,false,incremental' }, default: '"false"', field: 'snapshot',
+};
+const COMMON: readonly SourceField[] = [
+  { name: 'version', type: 'string', optional: false }, { name: 'connector', type: 'string', optional: false }, { name: 'name', type: 'string', optional: false },
+  { name: 'ts_ms', type: 'int64', optional: false }, { name: 'snapshot', type: 'string', optional: true }, { name: 'db', type: 'string', optional: false },
+  { name: 'sequence', type: 'string', optional: true }, { name: 'ts_us', type: 'int64', optional: true }, { name: 'ts_ns', type: 'int64', optional: true },
+];
+/** Seed fields of our own mode: seconds, the position as text, the server's id. */
+const OWN: readonly SourceField[] = [
+  { name: 'server_id', type: 'string', optional: true }, { name: 'ts_sec', type: 'int64', optional: false }, { name: 'pos', type: 'string', optional: false },
+];
+
+export interface SourceBlockInit {
+  readonly connector: Connector;
+  readonly description: SourceDescription;
+  readonly name: string;
+  readonly version: string;
+  readonly id: TableId;
+  readonly compatible: boolean;
+}
+
+function fieldsOf(connector: Connector, compatible: boolean): readonly SourceField[] {
+  if (compatible) return [...COMMON, ...connector.fields];
+  // Our `pos` is the whole position as text: Debezium's `pos` of MySQL, a part of it, gives way.
+  const own = OWN.filter((f) => f.name === 'pos' || !connector.fields.some((c) => c.name === f.name));
+  return [...COMMON, ...connector.fields.filter((f) => f.name !== 'pos'), ...own];
+}
+
+/** Differ from event to event. All else stays for a transaction at least, and is prepared once for it. */
+const RESTLESS: ReadonlySet<string> = new Set(['pos', 'lsn', 'sequence', 'row']);
+
+export class SourceBlock {
+  readonly schema: ConnectField;
+  readonly #fields: readonly SourceField[];
+  /** Texts of the fields that never change. */
+  readonly #fixed: ReadonlyMap<string, string>;
+  readonly #restless: readonly SourceField[];
+  readonly #steady: readonly SourceField[];
+  /** What stands before each restless field, and at the end, with the steady values of the last event. */
+  #pieces: readonly Uint8Array[] = [];
+  #tsMs = Number.NaN;
+  #place: string | false = false;
+  readonly #steadyValues: (SourceFields[string] | undefined)[] = [];
+
+  constructor(init: SourceBlockInit) {
+    const { connector, description, compatible, id } = init;
+    this.#fields = fieldsOf(connector, compatible);
+    this.#fixed = new Map([
+      ['version', jsonString(init.version)], ['connector', jsonString(description.connector)], ['name', jsonString(init.name)],
+      ['db', jsonString(description.database ?? id.database ?? '')], ['schema', id.schema === null ? 'null' : jsonString(id.schema)], ['table', jsonString(id.table)],
+    ]);
+    const changing = this.#fields.filter((f) => !this.#fixed.has(f.name));
+    this.#restless = changing.filter((f) => RESTLESS.has(f.name));
+    this.#steady = changing.filter((f) => !RESTLESS.has(f.name));
+    this.schema = {
+      type: 'struct', fields: this.#fields.map((f) => (f.name === 'snapshot' ? SNAPSHOT_SCHEMA : field(f.name, f.type, f.optional))),
+      name: `io.debezium.connector.${description.connector}.Source`, version: 1, field: 'source',
+    };
+  }
+
+  write(json: JsonWriter, event: ChangeEvent, fields: SourceFields): void {
+    if (!this.#isPrepared(event, fields)) this.#prepare(event, fields);
+    const pieces = this.#pieces, restless = this.#restless;
+    for (let i = 0; i < restless.length; i++) {
+      json.raw(pieces[i] as Uint8Array);
+      json.text(changingText(restless[i] as SourceField, event, fields));
+    }
+    json.raw(pieces[restless.length] as Uint8Array);
+  }
+
+  #isPrepared(event: ChangeEvent, fields: SourceFields): boolean {
+    if (event.sourceTsMs !== this.#tsMs || (event.snapshot !== false && event.snapshot.place) !== this.#place) return false;
+    for (let i = 0; i < this.#steady.length; i++) if (fields[(this.#steady[i] as SourceField).name] !== this.#steadyValues[i]) return false;
+    return true;
+  }
+
+  #prepare(event: ChangeEvent, fields: SourceFields): void {
+    this.#tsMs = event.sourceTsMs;
+    this.#place = event.snapshot !== false && event.snapshot.place;
+    for (const [i, f] of this.#steady.entries()) this.#steadyValues[i] = fields[f.name];
+    const pieces: Uint8Array[] = [];
+    let piece = '';
+    for (const f of this.#fields) {
+      piece += `${piece === '' && pieces.length === 0 ? '{' : ','}"${f.name}":`;
+      if (RESTLESS.has(f.name)) {
+        pieces.push(Buffer.from(piece));
+        piece = '';
+      } else piece += this.#fixed.get(f.name) ?? changingText(f, event, fields);
+    }
+    this.#pieces = [...pieces, Buffer.from(`${piece}}`)];
+  }
+}
+
+function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields): string {
+  switch (f.name) {
+    case 'ts_ms': return timesText(event.sourceTsMs, '');
+    case 'ts_us': return fieldText(fields.ts_us, f) ?? timesText(event.sourceTsMs, '000');
+    case 'ts_ns': return fieldText(fields.ts_ns, f) ?? (fields.ts_us === undefined ? timesText(event.sourceTsMs, '000000') : `${fields.ts_us}000`);
+    case 'ts_sec': return `${Math.floor(event.sourceTsMs / 1000)}`;
+    case 'snapshot': return event.snapshot === false ? '"false"' : `"${event.snapshot.place}"`;
+    case 'pos': return f.type === 'string' ? jsonString(event.position) : fieldText(fields.pos, f) ?? '0';
+    default: return fieldText(fields[f.name], f) ?? (f.optional ? 'null' : f.type === 'string' ? '""' : '0');
+  }
+}
+
+/** Whole milliseconds times a power of ten, as text: nanoseconds do not fit a number. */
+export function timesText(ms: number, zeros: string): string {
+  const whole = Math.floor(ms);
+  if (!Number.isFinite(whole)) return 'null';
+  return whole === 0 ? '0' : `${whole}${zeros}`;
+}
+
+function fieldText(value: string | number | bigint | null | undefined, f: SourceField): string | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value !== 'string') return `${value}`;
+  return f.type !== 'string' && /^-?\d+$/.test(value) ? value : jsonString(value);
+}

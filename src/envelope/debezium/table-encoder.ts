@@ -1,0 +1,136 @@
+// Everything prepared for one table: names, schemas, column writers, the fixed parts of its source block.
+
+import type { ChangeEvent, Column, Row } from '../../sdk/index.ts';
+import { formatTableId } from '../../sdk/index.ts';
+import type { EnvelopeContext, SourceFields } from '../envelope.ts';
+import { jsonValue } from '../json.ts';
+import type { JsonWriter } from '../json-writer.ts';
+import { type ColumnWriter, plainColumn, RowEncoder } from '../row-encoder.ts';
+import { sourceOf } from '../source-of.ts';
+import { type ConnectField, type ConnectSchema, field, schemaText, TRANSACTION_BLOCK } from './connect-schema.ts';
+import { type Connector, connectorOf } from './connectors.ts';
+import type { DebeziumOptions } from './options.ts';
+import { SourceBlock } from './source-block.ts';
+import { type DebeziumType, debeziumType, type TypeModes } from './types.ts';
+
+/** Options with what depends on the connector filled in. */
+function modesOf(options: DebeziumOptions, connector: Connector): TypeModes {
+  const compatible = options.compatible;
+  return {
+    compatible, described: options.schemas, binary: options.binary_handling_mode ?? 'bytes',
+    decimal: options.decimal_handling_mode ?? (compatible ? 'precise' : 'own'),
+    time: options.time_precision_mode ?? (compatible ? connector.timeMode : 'own'),
+  };
+}
+
+const TOPIC_CHARACTERS = 249;
+
+/** AbstractTopicNamingStrategy: what Kafka does not take in a topic's name becomes `_`. Schema names begin with the same. */
+function validTopic(name: string): string {
+  return name.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, TOPIC_CHARACTERS);
+}
+
+interface TypedColumn { readonly column: Column; readonly type: DebeziumType; readonly defaultText: string | null }
+
+/** How a column is written. Debezium's converters show a default for NULL, and a zero where NULL cannot be. */
+function writerOf({ column, type, defaultText }: TypedColumn, compatible: boolean): ColumnWriter {
+  const write = type.write === jsonValue ? null : type.write;
+  if (!compatible) return { ...plainColumn(column.name), write };
+  const nullText = defaultText ?? (column.nullable ? 'null' : type.zero);
+  return { name: column.name, write, nullText, absentText: nullText, unavailableText: type.unavailable ?? nullText };
+}
+
+function fieldOf({ column, type, defaultText }: TypedColumn): ConnectField {
+  return { ...type.schema, optional: column.nullable, field: column.name, ...(defaultText === null ? {} : { default: defaultText }) };
+}
+
+export class TableEncoder {
+  readonly topic: string;
+  /** Start of the topics that belong to the source as a whole: `shop.` or nothing. */
+  readonly topicStart: string;
+  readonly connector: Connector;
+  readonly source: SourceBlock;
+  /** `public.orders`, as the transaction's END record names it. */
+  readonly collection: string;
+  readonly #description: ReturnType<typeof sourceOf>;
+  readonly #rows: RowEncoder;
+  readonly #keys: RowEncoder;
+  /** `{"schema":{…},"payload":` and `}`, or nothing. */
+  readonly #keyStart: Uint8Array;
+  readonly #valueStart: Uint8Array;
+  readonly #end: string;
+
+  constructor(event: ChangeEvent, options: DebeziumOptions, ctx: EnvelopeContext) {
+    const { table } = event, description = sourceOf(ctx, event);
+    this.#description = description;
+    this.connector = connectorOf(description.connector);
+    const name = options.topic_prefix ?? event.source, prefixed = options.compatible || options.topic_prefix !== undefined;
+    const namespace = this.connector.namespace === 'schema' ? table.id.schema : table.id.database;
+    this.collection = namespace === null ? table.id.table : `${namespace}.${table.id.table}`;
+    this.topicStart = prefixed ? `${name}.` : '';
+    const fullName = options.compatible ? validTopic(`${name}.${this.collection}`) : `${name}.${this.collection}`;
+    this.topic = prefixed ? fullName : formatTableId(table.id);
+    this.source = new SourceBlock({
+      connector: this.connector, description, name, version: ctx.version ?? '', id: table.id, compatible: options.compatible,
+    });
+    const { typed, dropped } = typedColumns(table.columns, modesOf(options, this.connector), this.connector);
+    const keys = table.key.map((key) => typed.find((t) => t.column.name === key)).filter((t) => t !== undefined);
+    this.#rows = new RowEncoder(typed.map((t) => writerOf(t, options.compatible)), dropped);
+    this.#keys = new RowEncoder(keys.map((t) => writerOf(t, options.compatible)));
+    const schemas = options.schemas ? schemasOf(fullName, typed, keys, this.source, options.compatible) : null;
+    this.#keyStart = Buffer.from(schemas === null ? '' : `{"schema":${schemas.key},"payload":`);
+    this.#valueStart = Buffer.from(schemas === null ? '' : `{"schema":${schemas.value},"payload":`);
+    this.#end = schemas === null ? '' : '}';
+  }
+
+  fields(event: ChangeEvent): SourceFields { return this.#description.fields(event); }
+
+  row(json: JsonWriter, row: Row | null, incomplete: boolean): void {
+    if (row === null) json.text('null');
+    else this.#rows.row(json, row, incomplete);
+  }
+
+  /** The bytes of a record's key; `null` for none. */
+  key(json: JsonWriter, key: Row | null): Uint8Array | null {
+    if (key === null) return null;
+    json.begin();
+    json.raw(this.#keyStart);
+    this.#keys.row(json, key, false);
+    json.text(this.#end);
+    return json.end();
+  }
+
+  /** A record's value begins; what follows until `endValue` is the payload. */
+  beginValue(json: JsonWriter): void {
+    json.begin();
+    json.raw(this.#valueStart);
+  }
+
+  endValue(json: JsonWriter): Uint8Array {
+    json.text(this.#end);
+    return json.end();
+  }
+}
+
+function typedColumns(columns: readonly Column[], modes: TypeModes, connector: Connector): { typed: TypedColumn[]; dropped: string[] } {
+  const typed: TypedColumn[] = [], dropped: string[] = [];
+  for (const column of columns) {
+    const type = debeziumType(column, modes, connector);
+    if (type === null) dropped.push(column.name);
+    else typed.push({ column, type, defaultText: column.default === undefined || column.default === null ? null : type.write(column.default) });
+  }
+  return { typed, dropped };
+}
+
+/** JSON texts of the schemas; `null` for a table whose source knows no columns. */
+function schemasOf(name: string, columns: readonly TypedColumn[], keys: readonly TypedColumn[], source: SourceBlock, compatible: boolean): { key: string; value: string } {
+  if (columns.length === 0) return { key: 'null', value: 'null' };
+  const row: ConnectSchema = { type: 'struct', fields: columns.map(fieldOf), optional: true, name: `${name}.Value` };
+  const rows = [{ ...row, field: 'before' }, { ...row, field: 'after' }], transaction = { ...TRANSACTION_BLOCK, field: 'transaction' };
+  const op = field('op', 'string'), tsMs = field('ts_ms', 'int64', true);
+  const rest = compatible ? [transaction, op, tsMs, field('ts_us', 'int64', true), field('ts_ns', 'int64', true)] : [op, tsMs, transaction];
+  return {
+    key: schemaText({ type: 'struct', fields: keys.map(fieldOf), name: `${name}.Key` }),
+    value: schemaText({ type: 'struct', fields: [...rows, source.schema, ...rest], name: `${name}.Envelope`, version: 2 }),
+  };
+}

@@ -1,0 +1,131 @@
+// Column → how Debezium describes and writes it. Each option's representation is decided here, once per column; what an
+// option leaves open is written by its JS type, without loss.
+
+import type { Column, ColumnType, Value } from '../../sdk/index.ts';
+import { jsonString, jsonValue } from '../json.ts';
+import type { ConnectSchema } from './connect-schema.ts';
+import type { Connector } from './connectors.ts';
+import { type DecimalMode, decimalType, moneyOrDecimalScale } from './decimal-type.ts';
+import { type TimeMode, temporalType } from './temporal-type.ts';
+import * as write from './write.ts';
+
+/** The options that change values, resolved. `own`: by JS type. */
+export interface TypeModes {
+  readonly compatible: boolean;
+  readonly decimal: DecimalMode | 'own';
+  readonly time: TimeMode | 'own';
+  readonly binary: 'bytes' | 'base64' | 'base64-url-safe' | 'hex';
+  /** With schemas, what a schema cannot describe becomes text. */
+  readonly described: boolean;
+}
+
+export interface DebeziumType {
+  readonly schema: ConnectSchema;
+  readonly write: (value: Value) => string;
+  /** What Debezium shows for a NOT NULL column that the source did not send and that has no default. */
+  readonly zero: string;
+  /** What Debezium shows for a column whose unchanged value the source left out; `null`: what it shows for NULL. */
+  readonly unavailable: string | null;
+}
+
+const PLACEHOLDER = '__debezium_unavailable_value';
+const PLACEHOLDER_TEXT = jsonString(PLACEHOLDER);
+
+const named = (type: ConnectSchema['type'], name: string, parameters?: Readonly<Record<string, string>>): ConnectSchema =>
+  ({ type, name: `io.debezium.data.${name}`, version: 1, ...(parameters === undefined ? {} : { parameters }) });
+const simple = (type: ConnectSchema['type'], writer: DebeziumType['write'], zero: string): DebeziumType =>
+  ({ schema: { type }, write: writer, zero, unavailable: null });
+const stringType = (schema: ConnectSchema = { type: 'string' }): DebeziumType =>
+  ({ schema, write: jsonValue, zero: '""', unavailable: PLACEHOLDER_TEXT });
+
+/** `null`: Debezium has no converter for the type and leaves the column out. */
+export function debeziumType(column: Column, modes: TypeModes, connector: Connector): DebeziumType | null {
+  if (modes.compatible && connector.unsupported.includes(column.nativeType)) return null;
+  switch (column.type) {
+    case 'boolean': return simple('boolean', jsonValue, 'false');
+    case 'int16': case 'int32': return simple(column.type, write.integer, '0');
+    case 'int64': return simple('int64', write.integer, '0');
+    case 'uint64': return unsignedType(modes);
+    case 'float32': return simple('float', modes.compatible ? write.float : jsonValue, '0.0');
+    case 'float64': return simple('double', modes.compatible ? write.double : jsonValue, '0.0');
+    case 'decimal': return modes.decimal === 'own' ? stringType() : decimalType(moneyOrDecimalScale(column), modes.decimal, modes.compatible);
+    case 'date': case 'time': case 'timetz': case 'timestamp': case 'timestamptz': case 'interval':
+      return modes.time === 'own' ? stringType() : temporalType(column, modes.time, connector.defaultFraction);
+    case 'bytes': return bytesType(modes.binary);
+    case 'string': return stringType(column.nativeType === 'ltree' ? named('string', 'Ltree') : undefined);
+    case 'uuid': return stringType(named('string', 'Uuid'));
+    case 'xml': return stringType(named('string', 'Xml'));
+    case 'enum': return stringType(named('string', 'Enum', { allowed: (column.values ?? []).join(',') }));
+    case 'json': return jsonType(column, modes);
+    case 'bits': return modes.compatible ? bitsType(column) : textType(modes);
+    case 'array': return arrayType(column, modes, connector);
+    case 'geometry': return modes.compatible ? geometryType(column) : textType(modes);
+    case 'any': return textType(modes);
+  }
+}
+
+function unsignedType(modes: TypeModes): DebeziumType {
+  // Debezium's default `bigint.unsigned.handling.mode=long` lets values from 2^63 on come out negative.
+  if (modes.compatible) return simple('int64', write.wrappedLong, '0');
+  return modes.described ? textType(modes) : simple('int64', write.integer, '0');
+}
+
+/** By JS type; as text when a schema must describe it. */
+function textType(modes: TypeModes): DebeziumType {
+  return modes.described ? { ...stringType(), write: write.asText } : stringType();
+}
+
+function bytesType(binary: TypeModes['binary']): DebeziumType {
+  const unavailable = { bytes: `"${Buffer.from(PLACEHOLDER).toString('base64')}"`, hex: PLACEHOLDER_TEXT, base64: null, 'base64-url-safe': null }[binary];
+  const writer = { bytes: jsonValue, base64: jsonValue, 'base64-url-safe': write.base64UrlSafe, hex: write.hex }[binary];
+  return { schema: { type: binary === 'bytes' ? 'bytes' : 'string' }, write: writer, zero: '""', unavailable };
+}
+
+function jsonType(column: Column, modes: TypeModes): DebeziumType {
+  const asText = modes.compatible || modes.described;
+  if (column.nativeType !== 'hstore') return { ...stringType(named('string', 'Json')), write: asText ? write.jsonAsText : jsonValue };
+  const unavailable = jsonString(JSON.stringify({ [PLACEHOLDER]: PLACEHOLDER }));
+  return { schema: named('string', 'Json'), write: asText ? write.jsonAsText : jsonValue, zero: '"{}"', unavailable };
+}
+
+function bitsType(column: Column): DebeziumType {
+  const length = column.length ?? 1;
+  if (length === 1) return simple('boolean', write.bit, 'false');
+  return { schema: named('bytes', 'Bits', { length: `${length}` }), write: write.bits, zero: '""', unavailable: null };
+}
+
+const POINT: ConnectSchema = {
+  type: 'struct',
+  fields: [{ type: 'double', field: 'x' }, { type: 'double', field: 'y' }, { type: 'bytes', optional: true, field: 'wkb' }, { type: 'int32', optional: true, field: 'srid' }],
+  name: 'io.debezium.data.geometry.Point', version: 1, doc: 'Geometry (POINT)',
+};
+
+function geometryType(column: Column): DebeziumType {
+  if (column.nativeType.startsWith('point')) return { schema: POINT, write: write.point, zero: write.point('(0,0)'), unavailable: null };
+  const kind = column.nativeType.startsWith('geography') ? 'Geography' : 'Geometry';
+  const schema: ConnectSchema = {
+    type: 'struct', fields: [{ type: 'bytes', field: 'wkb' }, { type: 'int32', optional: true, field: 'srid' }],
+    name: `io.debezium.data.geometry.${kind}`, version: 1, doc: kind,
+  };
+  return { schema, write: jsonValue, zero: 'null', unavailable: null };
+}
+
+/** UnchangedToastedPlaceholder: the bytes of the text stand for integers, other types have no placeholder. */
+function unavailableArray(element: ColumnType): string | null {
+  if (element === 'string' || element === 'json') return `[${PLACEHOLDER_TEXT}]`;
+  if (element === 'bytes') return `["${Buffer.from(PLACEHOLDER).toString('base64')}"]`;
+  return element === 'int32' || element === 'int64' || element === 'date' ? `[${[...Buffer.from(PLACEHOLDER)].join(',')}]` : null;
+}
+
+function arrayType(column: Column, modes: TypeModes, connector: Connector): DebeziumType | null {
+  const { name, nativeType, length, precision, scale, values, element = 'any' } = column;
+  const type = debeziumType({
+    name, type: element, nativeType: nativeType.replace(/\[\]$/, ''), nullable: true, ...(length === undefined ? {} : { length }),
+    ...(precision === undefined ? {} : { precision }), ...(scale === undefined ? {} : { scale }), ...(values === undefined ? {} : { values }),
+  }, modes, connector);
+  if (type === null) return null;
+  // Debezium marks the elements of all arrays as optional but those of enums.
+  const items = element === 'enum' ? type.schema : { ...type.schema, optional: true };
+  const writer = (value: Value): string => write.array(value, type.write);
+  return { schema: { type: 'array', items }, write: type.write === jsonValue ? jsonValue : writer, zero: '[]', unavailable: unavailableArray(element) };
+}

@@ -1,0 +1,161 @@
+// JSON straight into bytes: what an event costs is mostly here. Measured for an event of 690 bytes: 1.2 µs to build the
+// string, 1.4 µs more to flatten it and turn it into UTF-8; written as bytes from the start it is less than half of both.
+
+import type { Value } from '../sdk/index.ts';
+import { jsonNumber, jsonString, jsonValue, needsEscape } from './json.ts';
+
+/** A chunk holds the records of many events; one that is kept keeps its chunk, so it is not larger. */
+const CHUNK_BYTES = 64 * 1024;
+/** A record begins only with this much room, because moving it to the next chunk costs a copy. */
+const ROOM_BYTES = 1024;
+/** From here on a native call (75 ns) beats a loop over the characters (2 ns each). */
+const LONG_CHARACTERS = 32;
+/** The same for copying bytes (28 ns). */
+const LONG_BYTES = 12;
+const BYTES_PER_CHARACTER = 3;
+
+/** Numbers below have at most nine digits and are small integers to V8. */
+const SMALL = 1_000_000_000;
+const SMALL_DIGITS = 9;
+/** Below, both halves are small: milliseconds of the next 31,000 years are among them. */
+const EXACT = 1e15;
+
+const ZERO = 0x30, QUOTE = 0x22, BACKSLASH = 0x5c, SPACE = 0x20, DELETE = 0x7f;
+
+export class JsonWriter {
+  #bytes: Buffer;
+  #at = 0;
+  #start = 0;
+
+  /** `expectedBytes`: a batch of few events needs no whole chunk. */
+  constructor(expectedBytes = CHUNK_BYTES) {
+    this.#bytes = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(expectedBytes, 2 * ROOM_BYTES)));
+  }
+
+  /** Starts a text of its own. */
+  begin(): void {
+    if (this.#bytes.length - this.#at < ROOM_BYTES) {
+      this.#bytes = Buffer.allocUnsafe(CHUNK_BYTES);
+      this.#at = 0;
+    }
+    this.#start = this.#at;
+  }
+
+  /** What was written since `begin`. Never written to again. */
+  end(): Uint8Array { return this.#bytes.subarray(this.#start, this.#at); }
+
+  /** Text that is JSON already. Holds no lone surrogates. */
+  text(text: string): void {
+    const length = text.length;
+    this.#reserve(length * BYTES_PER_CHARACTER);
+    const bytes = this.#bytes, start = this.#at;
+    if (length < LONG_CHARACTERS) {
+      let i = 0;
+      for (; i < length; i++) {
+        const c = text.charCodeAt(i);
+        if (c > DELETE) break;
+        bytes[start + i] = c;
+      }
+      if (i === length) {
+        this.#at = start + length;
+        return;
+      }
+    }
+    this.#at = start + bytes.write(text, start);
+  }
+
+  /** Bytes that are JSON already. */
+  raw(raw: Uint8Array): void {
+    const length = raw.length;
+    this.#reserve(length);
+    const bytes = this.#bytes, at = this.#at;
+    if (length < LONG_BYTES) for (let i = 0; i < length; i++) bytes[at + i] = raw[i] as number;
+    else bytes.set(raw, at);
+    this.#at = at + length;
+  }
+
+  /** A string with its quotes and escapes. */
+  string(text: string): void {
+    const length = text.length;
+    if (length >= LONG_CHARACTERS) {
+      this.#longString(text);
+      return;
+    }
+    this.#reserve(length + 2);
+    const bytes = this.#bytes, start = this.#at + 1;
+    for (let i = 0; i < length; i++) {
+      const c = text.charCodeAt(i);
+      if (c < SPACE || c > DELETE || c === QUOTE || c === BACKSLASH) {
+        this.text(jsonString(text));
+        return;
+      }
+      bytes[start + i] = c;
+    }
+    bytes[start - 1] = QUOTE;
+    bytes[start + length] = QUOTE;
+    this.#at = start + length + 1;
+  }
+
+  #longString(text: string): void {
+    if (needsEscape(text)) {
+      this.text(JSON.stringify(text));
+      return;
+    }
+    this.#reserve(text.length * BYTES_PER_CHARACTER + 2);
+    const bytes = this.#bytes;
+    bytes[this.#at++] = QUOTE;
+    this.#at += bytes.write(text, this.#at);
+    bytes[this.#at++] = QUOTE;
+  }
+
+  /** A whole number. */
+  integer(n: number): void {
+    if (!(n > 0 && n < EXACT)) {
+      this.text(jsonNumber(n));
+      return;
+    }
+    const high = Math.floor(n / SMALL);
+    if (high === 0) {
+      this.#digits(n, 1);
+      return;
+    }
+    this.#digits(high, 1);
+    this.#digits(n - high * SMALL, SMALL_DIGITS);
+  }
+
+  /** Any value by its JS type. */
+  value(value: Value): void {
+    if (typeof value === 'string') this.string(value);
+    else if (typeof value === 'number' && value > 0 && value < SMALL && (value | 0) === value) this.#digits(value, 1);
+    else this.text(jsonValue(value));
+  }
+
+  /** Digit by digit, without a string between: a third of the time. `least`: 1, or all digits of a lower half. */
+  #digits(n: number, least: number): void {
+    let length = least;
+    if (least === 1) for (let limit = 10; n >= limit; limit *= 10) length++;
+    this.#reserve(length);
+    const bytes = this.#bytes;
+    let rest = n;
+    for (let at = this.#at + length - 1; at >= this.#at; at--) {
+      const quotient = (rest / 10) | 0;
+      bytes[at] = ZERO + rest - quotient * 10;
+      rest = quotient;
+    }
+    this.#at += length;
+  }
+
+  #reserve(length: number): void {
+    if (this.#bytes.length - this.#at < length) this.#move(length);
+  }
+
+  /** Goes on in a new chunk, the begun text with it. */
+  #move(length: number): void {
+    const begun = this.#at - this.#start, size = begun + length;
+    const next = Buffer.allocUnsafe(size > CHUNK_BYTES ? size * 2 : CHUNK_BYTES);
+    next.set(this.#bytes.subarray(this.#start, this.#at));
+    this.#bytes = next;
+    this.#start = 0;
+    this.#at = begun;
+  }
+}
