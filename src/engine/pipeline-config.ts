@@ -74,6 +74,8 @@ export interface HealthConfig {
   readonly endpoints: readonly { readonly path: string; readonly format: 'json' | 'prometheus'; readonly checks: readonly string[] }[];
   /** A pipeline that shows no progress for this long, with work to do, is not alive. */
   readonly stallAfterMs: number;
+  /** Bearer token that requests must carry; needed when the host is not loopback. */
+  readonly token?: string | null;
 }
 
 export interface PipelineConfig {

@@ -3,6 +3,9 @@
 
 import type { CdcError, ResumePoint, RunSummary } from '../sdk/index.ts';
 
+/** Runs kept per pipeline; older ones are forgotten. */
+export const KEPT_RUNS = 1000;
+
 /** What is known of one lane. */
 export interface LaneState {
   /** What its destination had confirmed when it was saved, one per worker slot. */
@@ -63,7 +66,7 @@ export interface StateStore {
   load(pipeline: string): Promise<PipelineState>;
   save(pipeline: string, owner: string, untilMs: number, change: StateChange): Promise<void>;
 
-  /** Begins a run; returns its number. */
+  /** Begins a run; returns its number. A run that is still marked as running was killed, and becomes a failed one. */
   beginRun(pipeline: string, owner: string, startedAtMs: number): Promise<number>;
   endRun(pipeline: string, owner: string, run: RunSummary): Promise<void>;
   /** Newest first. */

@@ -25,6 +25,8 @@ export interface Audited {
   readonly input: string | null;
 }
 
+/** After every position. */
+const END = '~' as Position;
 type Positions = { readonly [partition: string]: Position };
 const positionsOf = (point: ResumePoint): Positions => point.sources['log'] ?? {};
 
@@ -35,6 +37,8 @@ export class LaneAudit {
   readonly name: string;
   /** Event id → how often. */
   readonly applied = new Map<string, number>();
+  /** Event id → the process that brought it last. */
+  readonly appliedBy = new Map<string, number>();
   readonly parked = new Set<string>();
   readonly #oracle: Oracle;
   readonly #world: World;
@@ -43,6 +47,7 @@ export class LaneAudit {
   #queueUpTo = 0;
   #point: ResumePoint | null = null;
   #joinedAt: string | null = null;
+  #before: { readonly joinedAt: string | null } | null = null;
   /** The operator moved it: rows and order are compared from there on only. */
   #operated = false;
   /** Per key the last place: for ever where the point is held, else per process. */
@@ -63,12 +68,14 @@ export class LaneAudit {
   apply(e: ChangeEvent): void {
     const id = this.#oracle.idOf(e), n = (this.applied.get(id) ?? 0) + 1;
     this.applied.set(id, n);
+    this.appliedBy.set(id, this.#world.running);
     const isQueue = kindOf(e.table.id.table) === 'q';
     if (this.#holds && !isQueue && n > 1) this.#oracle.fail('duplicate', `${id} (${e.op}) came to ${this.name} ${n} times, which is effectively-once`);
-    if (!isQueue) this.#checkOrder(e);
+    if (!isQueue) this.#checkOrder(e, n > 1);
   }
 
-  #checkOrder(e: ChangeEvent): void {
+  /** Where nothing can be undone a batch may be written twice: a repeat begins again at its place. */
+  #checkOrder(e: ChangeEvent, isRepeat: boolean): void {
     const owner = this.#holds ? 0 : this.#world.running, table = e.table.id.table;
     let seen = this.#order.get(owner);
     if (seen === undefined) this.#order.set(owner, seen = new Map<string, string>());
@@ -77,12 +84,13 @@ export class LaneAudit {
     const keys = e.op === 't' ? [...seen.keys()].filter((k) => k.startsWith(`${table}/`)) : [e.oldKey, e.key].flatMap((k) => (k === null ? [] : [`${table}/${Object.values(k).join('/')}`]));
     for (const key of keys) {
       const last = seen.get(key);
-      if (last !== undefined && last > place && !(e.op === 'r' && last.startsWith(place))) this.#oracle.fail('order', `${e.id} (${e.op} ${key}) came to ${this.name} after ${last}`);
-      if (last === undefined || last < place) seen.set(key, place);
+      if (!isRepeat && last !== undefined && last > place && !(e.op === 'r' && last.startsWith(place))) this.#oracle.fail('order', `${e.id} (${e.op} ${key}) came to ${this.name} after ${last}`);
+      if (last === undefined || last < place || isRepeat) seen.set(key, place);
     }
   }
 
   pointMoved(from: ResumePoint, to: ResumePoint): void {
+    this.#world.trace(`  ${this.name} stands at ${formatPoint(to)}`);
     for (const [partition, position] of Object.entries(positionsOf(from))) {
       const next = positionsOf(to)[partition];
       const isOver = next === undefined && this.#world.isClosed(partition);
@@ -110,7 +118,8 @@ export class LaneAudit {
 
   /** A first join skips nothing, unless others were there before; a later one must have been asked for. */
   #join(at: ResumePoint, again: boolean): void {
-    const to = positionsOf(at), asked = this.#world.rejoined.delete(this.name);
+    // What is gone upstream cannot come again, wherever the lane joins.
+    const to = { ...Object.fromEntries(this.#world.gonePartitions().map((name) => [name, END])), ...positionsOf(at) }, asked = this.#world.mayRejoin(this.name);
     if (!asked && again) { this.#oracle.fail('joined anew', `${this.name} at ${formatPoint(at)} without being asked to`); return; }
     if (!asked) return;
     this.#oracle.note('rejoined');
@@ -122,15 +131,21 @@ export class LaneAudit {
   }
 
   stateLost(): void {
+    this.#before = { joinedAt: this.#joinedAt };
     this.#joinedAt = null;
     this.#point = null;
-    const open = this.#gaps.find((g) => g.to === null);
-    if (open !== undefined) this.#gaps = this.#gaps.filter((g) => g !== open);
+  }
+  stateRestored(): void {
+    this.#joinedAt = this.#before?.joinedAt ?? null;
+    this.#point = null;
   }
 
-  /** The store was emptied: what it had is gone, and the operator will let it join anew. */
+  /** The store was emptied: what it had is gone, and the operator will let it join anew. No queue delivers again what it has forgotten. */
   wiped(): void {
+    this.#queueUpTo = this.#world.messages;
+    this.#gaps = this.#gaps.map((g) => (g.to === null ? { from: {}, to: null } : g));
     this.applied.clear();
+    this.appliedBy.clear();
     this.#order.clear();
     this.#operated = true;
   }
@@ -155,6 +170,8 @@ export class LaneAudit {
     const tainted = this.#tainted();
     if (this.#world.shape.windows) this.#windows();
     const store = this.#store;
+    // Who joins in the middle of a snapshot lacks the rows before: the operator has accepted that.
+    if (this.#operated && this.#world.shape.snapshot) return;
     if (store instanceof HoldingStore || store.records.length === 0) this.#compareRows(store.rows, tainted);
     else if (!this.#operated) this.#firstArrivals(store.records.map((r) => r.event));
   }

@@ -19,6 +19,7 @@ export class Oracle {
   readonly #rejected = new Set<string>();
   /** Where the window transformer's state is saved. */
   transformerAt: ResumePoint | null = null;
+  #transformerWas: ResumePoint | null = null;
   #violation: string | null = null;
   readonly #world: World;
 
@@ -82,13 +83,21 @@ export class Oracle {
   }
 
   stateLost(): void {
+    this.#transformerWas = this.transformerAt;
     this.transformerAt = null;
     for (const lane of this.lanes.values()) lane.stateLost();
+  }
+
+  /** The old state is back: the lanes have joined where it says. */
+  stateRestored(): void {
+    this.transformerAt = this.#transformerWas;
+    for (const lane of this.lanes.values()) lane.stateRestored();
   }
 
   /** Invariant 1: upstream may forget only what is safe. */
   acknowledging(upTo: PartitionPositions): void {
     const before = this.#world.log.acknowledged();
+    this.#world.trace(`  acknowledged up to ${JSON.stringify(upTo)}`);
     for (const e of this.events.values()) {
       const limit = e.partition === null ? undefined : upTo[e.partition];
       if (limit === undefined || e.position > limit || e.position <= (before[e.partition ?? ''] ?? '')) continue;
@@ -124,28 +133,31 @@ export class Oracle {
   // ---- the end of a process ------------------------------------------------------------------------------------------------
 
   /** A stop needs a cause: each error is justified by a fault that happened. */
-  ended(process: { readonly id: number; readonly owner: string }, run: RunSummary): void {
+  ended(proc: { readonly id: number; readonly owner: string }, run: RunSummary): void {
     const { error } = run, world = this.#world;
     if (error === null) return;
     this.note(error.code);
     const lane = /destination "(\w+)"/.exec(error.where ?? '')?.[1] ?? '';
+    // A zombie may see anything; what it then does is judged by its effects.
+    if (world.wasReplaced(proc.owner) && error.code !== 'INTERNAL_UNEXPECTED') return;
     const justified = {
-      STATE_FENCED: () => world.nextProcess > process.id + 1 || world.leaseRanOut(process.owner),
-      DESTINATION_FENCED: () => world.nextProcess > process.id + 1,
+      STATE_FENCED: () => world.leaseRanOut(proc.owner),
+      STATE_UNAVAILABLE: () => world.faults.has('state down'),
       DESTINATION_POSITION_LOST: () => world.faults.has(`wiped ${lane}`),
       STATE_LOST: () => world.faults.has('state lost'),
       SOURCE_POSITION_GONE: () => world.faults.has('state lost'),
     }[error.code as string];
-    if (justified?.() !== true) this.fail('needless stop', `process ${process.id}: ${error.code} ${error.message} (${error.where ?? 'nowhere'})${error.code === 'INTERNAL_UNEXPECTED' ? `\n${String((error.cause as Error | undefined)?.stack ?? error.stack)}` : ''}`);
+    if (justified?.() !== true) this.fail('needless stop', `process ${proc.id}: ${error.code} ${error.message} (${error.where ?? 'nowhere'})${error.code === 'INTERNAL_UNEXPECTED' ? `\n${String((error.cause as Error | undefined)?.stack ?? error.stack)}` : ''}`);
   }
 
   /** Invariant 7: after a drain nothing that was delivered is repeated at the next start. */
-  async stoppedCleanly(): Promise<void> {
+  async stoppedCleanly(process: number): Promise<void> {
     const state = await this.#world.state.load(PIPELINE);
     for (const { name } of this.#world.lanes) {
       const lane = this.lane(name), [point] = state.lanes[name]?.points ?? [];
       if (point === undefined || state.lanes[name]?.detached) continue;
-      for (const id of lane.applied.keys()) {
+      for (const [id, by] of lane.appliedBy) {
+        if (by !== process) continue;
         const e = this.events.get(id), at = point.sources['log']?.[e?.partition ?? ''];
         if (e === undefined || e.partition === null || !this.#world.log.partitions.has(e.partition)) continue;
         if (at === undefined || at < e.position) this.fail('checkpoint missing after a stop', `${id} is at ${name}, its saved point is ${at ?? 'the beginning'}`);

@@ -19,6 +19,8 @@ export class SimProcess {
   handle: PipelineHandle | null = null;
   /** Set when the pipeline has ended by itself. */
   ended: RunSummary | null = null;
+  /** Set when it was asked to stop, and how things stood then. */
+  stopped: { readonly running: boolean; readonly disturbances: number; readonly atMs: number } | null = null;
   /** Lanes that the operator let join anew with this start. */
   readonly rejoin: readonly string[];
   /** Closes what the process holds open outside, as the operating system does when it dies. */

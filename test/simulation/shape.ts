@@ -46,8 +46,8 @@ export function drawShape(dice: Dice): Shape {
   return {
     lanes, snapshot, partitions: snapshot || dice.chance(0.5) ? ['p0'] : ['p0', 'p1'], preloaded: snapshot ? 2 + dice.int(6) : 0,
     queue: dice.chance(0.25), windows: dice.chance(0.2), filters: dice.chance(0.4), explodes: dice.chance(0.25), chokes: dice.chance(0.15),
-    beforeImages: dice.chance(0.5), silentStart: dice.chance(0.7), refusals: dice.chance(0.3), garbage: dice.chance(0.15),
-    transactions: 3 + dice.int(7), messages: 2 + dice.int(4), logEvents: 3 + dice.int(8), sourceBatch: 1 + dice.int(4), sameHost: dice.chance(0.5), faults: dice.int(5),
+    beforeImages: dice.chance(0.5), silentStart: dice.chance(0.7), refusals: dice.chance(0.3), garbage: dice.chance(0.25),
+    transactions: 3 + dice.int(7), messages: 2 + dice.int(4), logEvents: 3 + dice.int(8), sourceBatch: 1 + dice.int(4), sameHost: dice.chance(0.5), faults: dice.int(7),
   };
 }
 

@@ -17,7 +17,9 @@ export function steppingState(world: World, step: Step): StateStore {
     async acquire(pipeline, owner, nowMs, untilMs) {
       await step('take the lease');
       assertUp();
-      return world.state.acquire(pipeline, owner, world.has('lease-ignored') ? Infinity : nowMs, untilMs);
+      const lease = await world.state.acquire(pipeline, owner, world.has('lease-ignored') ? Infinity : nowMs, untilMs);
+      if (lease.owner === owner) world.leased(owner, untilMs);
+      return lease;
     },
     async release(pipeline, owner) {
       await step('give the lease back');
@@ -34,6 +36,7 @@ export function steppingState(world: World, step: Step): StateStore {
       if (world.has('state-save-dropped') && change.used === undefined && world.dice.chance(0.3)) return;
       await world.state.save(pipeline, owner, untilMs, change);
       world.oracle.saved(change);
+      world.leased(owner, untilMs);
       if (world.dice.chance(LOST_REPLY)) await step('hear that the state is saved');
     },
     async beginRun(pipeline, owner, startedAtMs) {

@@ -12,19 +12,35 @@ import { CdcError, type Clock, silentLogger } from '../../../src/sdk/index.ts';
 import { fakeHandle, fakeStatus, stoppedClock } from '../observability/fake-status.ts';
 
 let folder: string;
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'cdc-control-')); });
-afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cdc-control-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const patient = { clock: stoppedClock, timeoutMs: 1000 };
-const open = (commands: ControlCommands, pid?: number, state = join(folder, 'state.db')) => openControlServer(state, commands, silentLogger, pid);
+const open = (commands: ControlCommands, pid?: number, state = join(folder, 'state.db')) =>
+  openControlServer(state, commands, silentLogger, pid);
 
 /** Sends raw bytes and returns everything that came back until the other side hung up or `lines` lines were there. */
 function send(path: string, bytes: string | Buffer, lines: number): Promise<unknown[]> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     let text = '';
-    const done = (): void => { socket.destroy(); resolve(text.split('\n').filter((l) => l !== '').map((l) => JSON.parse(l) as unknown)); };
-    socket.on('data', (chunk: Buffer) => { text += chunk.toString(); if (text.split('\n').length > lines) done(); });
+    const done = (): void => {
+      socket.destroy();
+      resolve(
+        text
+          .split('\n')
+          .filter((l) => l !== '')
+          .map((l) => JSON.parse(l) as unknown),
+      );
+    };
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.split('\n').length > lines) done();
+    });
     socket.on('close', done);
     socket.on('error', reject);
     socket.write(bytes);
@@ -82,7 +98,10 @@ describe('the control socket', () => {
   it('answers several requests of one connection, each with its id', async () => {
     const server = await open(controlCommands(() => []));
     const answers = await send(server.path, '{"id":1,"cmd":"ping"}\n\n{"id":"b","cmd":"ping"}\n', 2);
-    expect(answers).toMatchObject([{ id: 1, ok: true }, { id: 'b', ok: true }]);
+    expect(answers).toMatchObject([
+      { id: 1, ok: true },
+      { id: 'b', ok: true },
+    ]);
     await server.close();
   });
 
@@ -94,8 +113,16 @@ describe('the control socket', () => {
   });
 
   it('answers with the error of a command that throws', async () => {
-    const server = await open({ broken: () => { throw new CdcError('STATE_UNAVAILABLE', 'no space', { fix: 'Make room.' }); } });
-    await expect(ask(server.path, { cmd: 'broken' }, patient)).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE', message: 'no space', fix: 'Make room.' });
+    const server = await open({
+      broken: () => {
+        throw new CdcError('STATE_UNAVAILABLE', 'no space', { fix: 'Make room.' });
+      },
+    });
+    await expect(ask(server.path, { cmd: 'broken' }, patient)).rejects.toMatchObject({
+      code: 'STATE_UNAVAILABLE',
+      message: 'no space',
+      fix: 'Make room.',
+    });
     await server.close();
   });
 
@@ -119,10 +146,14 @@ describe('the control socket', () => {
 /** Makes a socket file that nobody listens on: its server is moved away, so that closing it removes another name. */
 async function leaveBehind(path: string): Promise<void> {
   const server = createServer();
-  await new Promise<void>((resolve) => { server.listen(`${path}.tmp`, resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(`${path}.tmp`, resolve);
+  });
   const { linkSync } = await import('node:fs');
   linkSync(`${path}.tmp`, path);
-  await new Promise((resolve) => { server.close(resolve); });
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
 }
 
 describe('askAll', () => {
@@ -145,7 +176,10 @@ describe('ask', () => {
   it('gives up on a process that does not answer in time', async () => {
     const server = await open({ hang: () => new Promise(() => {}) });
     const hasty: Clock = { now: () => 0, sleep: () => Promise.resolve() };
-    await expect(ask(server.path, { cmd: 'hang' }, { clock: hasty, timeoutMs: 50 })).rejects.toMatchObject({ code: 'CONTROL_UNREACHABLE', message: expect.stringContaining('50 ms') });
+    await expect(ask(server.path, { cmd: 'hang' }, { clock: hasty, timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'CONTROL_UNREACHABLE',
+      message: expect.stringContaining('50 ms'),
+    });
     await server.close();
   });
 
@@ -181,8 +215,20 @@ describe('the place of control sockets', () => {
   });
 
   it('takes no other file for a socket', () => {
-    for (const name of ['state.db', 'state.db-wal', 'state.db.12.sock', 'state.db.12-3.sock', 'state.db.x.sock', 'state.db.sock', 'other.db.12.sock']) writeFileSync(join(folder, name), '');
-    expect(listSockets(placeOf(join(folder, 'state.db'))).map((path) => path.slice(folder.length + 1))).toEqual(['state.db.12-3.sock', 'state.db.12.sock']);
+    for (const name of [
+      'state.db',
+      'state.db-wal',
+      'state.db.12.sock',
+      'state.db.12-3.sock',
+      'state.db.x.sock',
+      'state.db.sock',
+      'other.db.12.sock',
+    ])
+      writeFileSync(join(folder, name), '');
+    expect(listSockets(placeOf(join(folder, 'state.db'))).map((path) => path.slice(folder.length + 1))).toEqual([
+      'state.db.12-3.sock',
+      'state.db.12.sock',
+    ]);
   });
 });
 

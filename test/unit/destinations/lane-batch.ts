@@ -1,9 +1,19 @@
 // Batches for tests of destinations: events of one table, encoded as bare rows in JSON.
 
-import { ChangeEvent, type ChangeEventInit, type EncodedBatch, type LaneBatch, positionOfNumber, type ResumePoint, type TableSchema } from '../../../src/sdk/index.ts';
+import {
+  ChangeEvent,
+  type ChangeEventInit,
+  type EncodedBatch,
+  type LaneBatch,
+  positionOfNumber,
+  type ResumePoint,
+  type TableSchema,
+} from '../../../src/sdk/index.ts';
 
 export const ordersTable: TableSchema = {
-  id: { database: null, schema: 'shop', table: 'orders' }, key: ['id'], version: 1,
+  id: { database: null, schema: 'shop', table: 'orders' },
+  key: ['id'],
+  version: 1,
   columns: [
     { name: 'id', type: 'int32', nativeType: 'int', nullable: false },
     { name: 'note', type: 'string', nativeType: 'text', nullable: true },
@@ -13,8 +23,14 @@ export const ordersTable: TableSchema = {
 /** A create of row `n`, changed as told. */
 export function rowEvent(n: number, changes: Partial<ChangeEventInit> = {}): ChangeEvent {
   return new ChangeEvent({
-    op: 'c', table: ordersTable, source: 'src', partition: '0', position: positionOfNumber(n), sourceTsMs: 1_700_000_000_000 + n,
-    after: { id: n, note: `row ${n}` }, ...changes,
+    op: 'c',
+    table: ordersTable,
+    source: 'src',
+    partition: '0',
+    position: positionOfNumber(n),
+    sourceTsMs: 1_700_000_000_000 + n,
+    after: { id: n, note: `row ${n}` },
+    ...changes,
   });
 }
 
@@ -24,17 +40,37 @@ export function point(n: number, epoch = 1): ResumePoint {
 
 /** One record per event: `{op, id}` as JSON; a delete has a second record without a value (a tombstone). */
 export function encodeEvents(events: readonly ChangeEvent[]): EncodedBatch {
-  const event: number[] = [], key: (Uint8Array | null)[] = [], value: (Uint8Array | null)[] = [];
+  const event: number[] = [],
+    key: (Uint8Array | null)[] = [],
+    value: (Uint8Array | null)[] = [];
   events.forEach((e, i) => {
     const bytes = Buffer.from(JSON.stringify({ op: e.op, ...(e.after ?? e.before) }));
-    for (const v of e.op === 'd' ? [bytes, null] : [bytes]) { event.push(i); key.push(Buffer.from(JSON.stringify(e.key))); value.push(v); }
+    for (const v of e.op === 'd' ? [bytes, null] : [bytes]) {
+      event.push(i);
+      key.push(Buffer.from(JSON.stringify(e.key)));
+      value.push(v);
+    }
   });
-  return { event: Uint32Array.from(event), topic: event.map(() => 'shop.orders'), key, value, headers: event.map(() => null), timestampMs: Float64Array.from(event.map(() => 0)) };
+  return {
+    event: Uint32Array.from(event),
+    topic: event.map(() => 'shop.orders'),
+    key,
+    value,
+    headers: event.map(() => null),
+    timestampMs: Float64Array.from(event.map(() => 0)),
+  };
 }
 
-export function laneBatch(events: readonly ChangeEvent[], options: { readonly skip?: readonly number[]; readonly through?: ResumePoint; readonly previous?: ResumePoint; readonly worker?: number }): LaneBatch {
+export function laneBatch(
+  events: readonly ChangeEvent[],
+  options: { readonly skip?: readonly number[]; readonly through?: ResumePoint; readonly previous?: ResumePoint; readonly worker?: number },
+): LaneBatch {
   return {
-    events, skip: new Set(options.skip), encoded: () => encodeEvents(events),
-    through: options.through ?? point(1), previous: options.previous ?? point(0), worker: options.worker ?? 0,
+    events,
+    skip: new Set(options.skip),
+    encoded: () => encodeEvents(events),
+    through: options.through ?? point(1),
+    previous: options.previous ?? point(0),
+    worker: options.worker ?? 0,
   };
 }

@@ -27,14 +27,24 @@ describe('parseRecords', () => {
     const result = parseRecords(['a,b', 'a,5" pipe', '"a" x,b', '"open', 'c,d'], plain);
     expect(result[0]).toEqual(['a', 'b']);
     expect(result.slice(1, 4).map((r) => (r as Error).message)).toEqual([
-      expect.stringContaining('Invalid Opening Quote'), expect.stringContaining('Invalid Closing Quote'), expect.stringContaining('Quote Not Closed'),
+      expect.stringContaining('Invalid Opening Quote'),
+      expect.stringContaining('Invalid Closing Quote'),
+      expect.stringContaining('Quote Not Closed'),
     ]);
     expect(result[4]).toEqual(['c', 'd']);
   });
 
+  it('says what is wrong without quoting data', () => {
+    const [error] = parseRecords(['secret"x,b'], plain);
+    expect((error as Error).message).toBe('Invalid Opening Quote: a quote is found on field 0');
+  });
+
   it('reads records of any size', () => {
     const long = 'x'.repeat(500_000);
-    expect(parseRecords([`a,${long}`, `"${long}",b`], plain)).toEqual([['a', long], [long, 'b']]);
+    expect(parseRecords([`a,${long}`, `"${long}",b`], plain)).toEqual([
+      ['a', long],
+      [long, 'b'],
+    ]);
   });
 });
 
@@ -49,10 +59,17 @@ describe('formatRecords', () => {
   it('reads back what it wrote, nulls and texts apart', () => {
     const cell = fc.oneof(fc.constant(null), fc.constantFrom('', '\\N', '"', ',', '\r\n', '\n'), fc.string({ unit: 'grapheme' }));
     const table = fc.array(fc.array(cell, { minLength: 2, maxLength: 5 }), { minLength: 1, maxLength: 8 });
-    fc.assert(fc.property(table, fc.constantFrom(',', ';', '\t'), fc.constantFrom('', '\\N', 'NULL'), (rows, delimiter, nullValue) => {
-      const records = rows.map((row) => formatRecords([row], { delimiter, nullValue, absentValue: '__absent__' }));
-      expect(records.join('')).toBe(formatRecords(rows, { delimiter, nullValue, absentValue: '__absent__' }));
-      expect(parseRecords(records.map((r) => r.slice(0, -1)), { delimiter, quote: '"', nullValue })).toEqual(rows);
-    }));
+    fc.assert(
+      fc.property(table, fc.constantFrom(',', ';', '\t'), fc.constantFrom('', '\\N', 'NULL'), (rows, delimiter, nullValue) => {
+        const records = rows.map((row) => formatRecords([row], { delimiter, nullValue, absentValue: '__absent__' }));
+        expect(records.join('')).toBe(formatRecords(rows, { delimiter, nullValue, absentValue: '__absent__' }));
+        expect(
+          parseRecords(
+            records.map((r) => r.slice(0, -1)),
+            { delimiter, quote: '"', nullValue },
+          ),
+        ).toEqual(rows);
+      }),
+    );
   });
 });

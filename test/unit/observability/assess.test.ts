@@ -9,12 +9,20 @@ const longAgo = { lastProgressMs: NOW_MS - LIMIT_MS - 1 };
 describe('isStalled', () => {
   it.each([
     ['events wait and nothing moves', fakeStatus({ ...longAgo, lanes: [fakeLane({ queued: 1 })] }), true],
-    ['events wait, but something moved in time', fakeStatus({ lastProgressMs: NOW_MS - LIMIT_MS, lanes: [fakeLane({ queued: 1 })] }), false],
+    [
+      'events wait, but something moved in time',
+      fakeStatus({ lastProgressMs: NOW_MS - LIMIT_MS, lanes: [fakeLane({ queued: 1 })] }),
+      false,
+    ],
     ['a snapshot does not move', fakeStatus({ ...longAgo, sources: [fakeSource({ state: 'snapshot' })] }), true],
     ['the start hangs', fakeStatus({ ...longAgo, state: 'starting', sources: [], lanes: [] }), true],
     ['the stop hangs', fakeStatus({ ...longAgo, state: 'stopping' }), true],
     ['there is nothing to do', fakeStatus(longAgo), false],
-    ['a required destination is unreachable: a restart would not help', fakeStatus({ ...longAgo, lanes: [fakeLane({ state: 'retrying', queued: 9 })] }), false],
+    [
+      'a required destination is unreachable: a restart would not help',
+      fakeStatus({ ...longAgo, lanes: [fakeLane({ state: 'retrying', queued: 9 })] }),
+      false,
+    ],
     ['it is a standby', fakeStatus({ ...longAgo, state: 'standby' }), false],
     ['it waits for its schedule', fakeStatus({ ...longAgo, state: 'waiting' }), false],
     ['it has failed', fakeStatus({ ...longAgo, state: 'failed' }), false],
@@ -45,7 +53,11 @@ describe('checksOf', () => {
   it.each([
     ['a healthy pipeline', fakeStatus(), 'pass'],
     ['a full log', fakeStatus({ log: { events: 10, bytes: 0, maxEvents: 10, maxBytes: 1 } }), 'warn'],
-    ['a retrying destination', fakeStatus({ lanes: [fakeLane({ state: 'retrying', lastError: new CdcError('DESTINATION_UNREACHABLE', 'no answer') })] }), 'warn'],
+    [
+      'a retrying destination',
+      fakeStatus({ lanes: [fakeLane({ state: 'retrying', lastError: new CdcError('DESTINATION_UNREACHABLE', 'no answer') })] }),
+      'warn',
+    ],
     ['a failed optional destination', fakeStatus({ lanes: [fakeLane({ state: 'failed', required: false })] }), 'warn'],
     ['a failed required destination', fakeStatus({ lanes: [fakeLane({ state: 'failed' })] }), 'fail'],
     ['a failed source', fakeStatus({ sources: [fakeSource({ state: 'failed' })] }), 'fail'],
@@ -58,7 +70,9 @@ describe('checksOf', () => {
   it('names what a failing destination says', () => {
     const lane = fakeLane({ state: 'retrying', lastError: new CdcError('DESTINATION_UNREACHABLE', 'no answer') });
     expect(checksOf(fakeStatus({ lanes: [lane] }), NOW_MS, LIMIT_MS)).toContainEqual({
-      name: 'destination:replica', status: 'warn', message: 'retrying, DESTINATION_UNREACHABLE: no answer',
+      name: 'destination:replica',
+      status: 'warn',
+      message: 'retrying, DESTINATION_UNREACHABLE: no answer',
     });
   });
 });

@@ -1,8 +1,17 @@
 // A strict reader of the Prometheus text format 0.0.4, for tests: what it takes, every scraper takes.
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 
-export interface Series { readonly name: string; readonly labels: Readonly<Record<string, string>>; readonly value: number }
-export interface Family { readonly name: string; readonly type: string; readonly help: string; readonly series: readonly Series[] }
+export interface Series {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+export interface Family {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly series: readonly Series[];
+}
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*/;
 const LABEL = /^([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"/;
@@ -42,7 +51,10 @@ export function parseExposition(text: string): Map<string, Family> {
 
 function belongs(name: string, family: string, type: string): boolean {
   if (name === family) return true;
-  return (type === 'histogram' && [`${family}_bucket`, `${family}_sum`, `${family}_count`].includes(name)) || (type === 'summary' && [`${family}_sum`, `${family}_count`].includes(name));
+  return (
+    (type === 'histogram' && [`${family}_bucket`, `${family}_sum`, `${family}_count`].includes(name)) ||
+    (type === 'summary' && [`${family}_sum`, `${family}_count`].includes(name))
+  );
 }
 
 function parseSeries(line: string): Series {

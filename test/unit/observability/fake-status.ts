@@ -8,26 +8,67 @@ export const NOW_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
 
 export function fakeRun(over: Partial<RunSummary> = {}): RunSummary {
   return {
-    pipeline: 'orders', runId: 3, startedAtMs: NOW_MS - 1300, endedAtMs: null, outcome: 'running', eventsRead: 12, eventsFiltered: 0, deadLetters: 0,
-    delivered: { replica: 12 }, resumedFrom: {}, error: null, ...over,
+    pipeline: 'orders',
+    runId: 3,
+    startedAtMs: NOW_MS - 1300,
+    endedAtMs: null,
+    outcome: 'running',
+    eventsRead: 12,
+    eventsFiltered: 0,
+    deadLetters: 0,
+    delivered: { replica: 12 },
+    resumedFrom: {},
+    error: null,
+    ...over,
   };
 }
 
 export function fakeSource(over: Partial<SourceStatus> = {}): SourceStatus {
-  return { name: 'shop', type: 'sqlite', state: 'streaming', read: 12, positions: { main: 'change 712' }, snapshots: [], lastEventMs: NOW_MS - 50, ...over };
+  return {
+    name: 'shop',
+    type: 'sqlite',
+    state: 'streaming',
+    read: 12,
+    positions: { main: 'change 712' },
+    snapshots: [],
+    lastEventMs: NOW_MS - 50,
+    ...over,
+  };
 }
 
 export function fakeLane(over: Partial<LaneStatus> = {}): LaneStatus {
   return {
-    name: 'replica', type: 'sqlite', required: true, state: 'running', delivered: 12, deadLetters: 0, queued: 0, lagMs: 120, point: null, lastError: null, ...over,
+    name: 'replica',
+    type: 'sqlite',
+    required: true,
+    state: 'running',
+    delivered: 12,
+    deadLetters: 0,
+    queued: 0,
+    lagMs: 120,
+    point: null,
+    lastError: null,
+    ...over,
   };
 }
 
 export function fakeStatus(over: Partial<PipelineStatus> = {}): PipelineStatus {
   return {
-    name: 'orders', file: 'pipelines/orders.yaml', mode: 'continuous', state: 'running', epoch: 3, startedMs: NOW_MS - 60_000, run: fakeRun(),
-    sources: [fakeSource()], lanes: [fakeLane()], log: { events: 0, bytes: 0, maxEvents: 10_000, maxBytes: 1_000_000 },
-    lastCheckpointMs: NOW_MS - 500, lastProgressMs: NOW_MS - 100, nextRunMs: null, error: null, ...over,
+    name: 'orders',
+    file: 'pipelines/orders.yaml',
+    mode: 'continuous',
+    state: 'running',
+    epoch: 3,
+    startedMs: NOW_MS - 60_000,
+    run: fakeRun(),
+    sources: [fakeSource()],
+    lanes: [fakeLane()],
+    log: { events: 0, bytes: 0, maxEvents: 10_000, maxBytes: 1_000_000 },
+    lastCheckpointMs: NOW_MS - 500,
+    lastProgressMs: NOW_MS - 100,
+    nextRunMs: null,
+    error: null,
+    ...over,
   };
 }
 
@@ -38,10 +79,25 @@ export function fakeHealth(over: Partial<HealthConfig> = {}): HealthConfig {
 export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
   const batch = { maxEvents: 1000, maxBytes: 1_000_000, timeoutMs: 200 };
   return {
-    name: 'orders', file: 'pipelines/orders.yaml', baseDir: '/pipelines',
+    name: 'orders',
+    file: 'pipelines/orders.yaml',
+    baseDir: '/pipelines',
     sources: [{ name: 'shop', type: 'sqlite', config: {}, where: 'source' }],
-    destinations: [{ name: 'replica', type: 'sqlite', config: {}, where: 'destinations[0]', required: true, start: 'snapshot', envelope: { type: 'debezium', options: {} }, batch }],
-    transformers: [], middleware: [], hooks: [],
+    destinations: [
+      {
+        name: 'replica',
+        type: 'sqlite',
+        config: {},
+        where: 'destinations[0]',
+        required: true,
+        start: 'snapshot',
+        envelope: { type: 'debezium', options: {} },
+        batch,
+      },
+    ],
+    transformers: [],
+    middleware: [],
+    hooks: [],
     sync: { mode: 'continuous', schedule: null, timezone: 'UTC', batch, checkpointIntervalMs: 1000, shutdownTimeoutMs: 30_000 },
     log: { type: 'memory', maxEvents: 10_000, maxBytes: 1_000_000 },
     state: { type: 'sqlite', path: '.cdc/state.db', leaseMs: 10_000 },
@@ -53,10 +109,20 @@ export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
   };
 }
 
-export function fakeHandle(status: PipelineStatus, config: PipelineConfig = fakeConfig({ name: status.name })): PipelineHandle & { stops: number } {
+export function fakeHandle(
+  status: PipelineStatus,
+  config: PipelineConfig = fakeConfig({ name: status.name }),
+): PipelineHandle & { stops: number } {
   const handle = {
-    name: status.name, config, stops: 0, done: Promise.resolve(status.run), status: () => status,
-    stop: async () => { handle.stops += 1; return status.run; },
+    name: status.name,
+    config,
+    stops: 0,
+    done: Promise.resolve(status.run),
+    status: () => status,
+    stop: async () => {
+      handle.stops += 1;
+      return status.run;
+    },
   };
   return handle;
 }
@@ -64,8 +130,16 @@ export function fakeHandle(status: PipelineStatus, config: PipelineConfig = fake
 /** Time stands still; sleeps end only when they are aborted. */
 export const stoppedClock: Clock = {
   now: () => NOW_MS,
-  sleep: (_ms, signal) => new Promise((resolve) => {
-    if (signal?.aborted) resolve();
-    else signal?.addEventListener('abort', () => { resolve(); }, { once: true });
-  }),
+  sleep: (_ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) resolve();
+      else
+        signal?.addEventListener(
+          'abort',
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+    }),
 };

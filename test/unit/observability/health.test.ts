@@ -1,22 +1,39 @@
 import { describe, expect, it } from 'vitest';
-import { openHealthServers } from '../../../src/observability/health-group.ts';
-import { groups } from '../../../src/observability/health-group.ts';
-import { type HealthServer, type HealthServerConfig, isLoopback, openHealthServer } from '../../../src/observability/health.ts';
 import type { PipelineStatus } from '../../../src/engine/api.ts';
+import { type HealthServer, type HealthServerConfig, isLoopback, openHealthServer } from '../../../src/observability/health.ts';
+import { groups, openHealthServers } from '../../../src/observability/health-group.ts';
 import { CdcError, silentLogger } from '../../../src/sdk/index.ts';
 import { parseExposition } from './exposition.ts';
 import { fakeConfig, fakeHandle, fakeHealth, fakeLane, fakeStatus, NOW_MS, stoppedClock } from './fake-status.ts';
 
-async function serve(statuses: readonly PipelineStatus[], config: Partial<HealthServerConfig> = {}): Promise<AsyncDisposable & { get: (path: string, init?: RequestInit) => Promise<{ code: number; body: ReturnType<typeof JSON.parse>; text: string }>; server: HealthServer }> {
-  const server = await openHealthServer({ ...fakeHealth(), ...config }, {
-    clock: stoppedClock, logger: silentLogger, errors: async () => [], pipelines: () => statuses.map((status) => ({ status, stallAfterMs: 60_000 })),
-  });
+async function serve(
+  statuses: readonly PipelineStatus[],
+  config: Partial<HealthServerConfig> = {},
+): Promise<
+  AsyncDisposable & {
+    get: (path: string, init?: RequestInit) => Promise<{ code: number; body: ReturnType<typeof JSON.parse>; text: string }>;
+    server: HealthServer;
+  }
+> {
+  const server = await openHealthServer(
+    { ...fakeHealth(), ...config },
+    {
+      clock: stoppedClock,
+      logger: silentLogger,
+      errors: async () => [],
+      pipelines: () => statuses.map((status) => ({ status, stallAfterMs: 60_000 })),
+    },
+  );
   return {
     server,
     async get(path, init) {
       const response = await fetch(`http://127.0.0.1:${server.port}${path}`, init);
       const text = await response.text();
-      return { code: response.status, text, body: response.headers.get('content-type')?.startsWith('application/json') && text !== '' ? JSON.parse(text) : null };
+      return {
+        code: response.status,
+        text,
+        body: response.headers.get('content-type')?.startsWith('application/json') && text !== '' ? JSON.parse(text) : null,
+      };
     },
     [Symbol.asyncDispose]: () => server.close(),
   };
@@ -31,9 +48,26 @@ describe('the health server', () => {
     expect(code).toBe(200);
     expect(body).toMatchObject({
       status: 'ok',
-      pipelines: [{ name: 'orders', status: 'ok', state: 'running', alive: true, ready: true, lastProgressMs: NOW_MS - 100, sources: [{ name: 'shop', read: 12 }], destinations: [{ name: 'replica', lagMs: 120 }] }],
+      pipelines: [
+        {
+          name: 'orders',
+          status: 'ok',
+          state: 'running',
+          alive: true,
+          ready: true,
+          lastProgressMs: NOW_MS - 100,
+          sources: [{ name: 'shop', read: 12 }],
+          destinations: [{ name: 'replica', lagMs: 120 }],
+        },
+      ],
     });
-    expect(body.pipelines[0].checks.map((c: { name: string }) => c.name)).toEqual(['pipeline', 'progress', 'log', 'source:shop', 'destination:replica']);
+    expect(body.pipelines[0].checks.map((c: { name: string }) => c.name)).toEqual([
+      'pipeline',
+      'progress',
+      'log',
+      'source:shop',
+      'destination:replica',
+    ]);
   });
 
   it('answers 200 and "degraded" while a destination is retried, without its credentials', async () => {
@@ -47,14 +81,20 @@ describe('the health server', () => {
   });
 
   it('answers 503 on /health when a pipeline has failed', async () => {
-    await using health = await serve([fakeStatus(), fakeStatus({ name: 'other', state: 'failed', error: new CdcError('STATE_CORRUPT', 'damaged') })]);
+    await using health = await serve([
+      fakeStatus(),
+      fakeStatus({ name: 'other', state: 'failed', error: new CdcError('STATE_CORRUPT', 'damaged') }),
+    ]);
     const { code, body } = await health.get('/health');
     expect([code, body.status, body.pipelines.map((p: { status: string }) => p.status)]).toEqual([503, 'failed', ['ok', 'failed']]);
   });
 
   it('is not alive when nothing moves, and says which pipeline', async () => {
     await using health = await serve([fakeStatus(), { ...stalled, name: 'stuck' }]);
-    expect(await health.get('/healthz')).toMatchObject({ code: 503, body: { status: 'stalled', stalled: ['stuck'], lastProgressMs: NOW_MS - 100 } });
+    expect(await health.get('/healthz')).toMatchObject({
+      code: 503,
+      body: { status: 'stalled', stalled: ['stuck'], lastProgressMs: NOW_MS - 100 },
+    });
   });
 
   it('is not ready before the pipelines are there', async () => {
@@ -72,6 +112,19 @@ describe('the health server', () => {
     }
   });
 
+  it('serves the other metrics when the state file cannot be read', async () => {
+    const server = await openHealthServer(fakeHealth(), {
+      clock: stoppedClock,
+      logger: silentLogger,
+      errors: async () => Promise.reject(new CdcError('STATE_UNAVAILABLE', 'locked')),
+      pipelines: () => [{ status: fakeStatus(), stallAfterMs: 60_000 }],
+    });
+    const families = parseExposition(await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text());
+    expect(families.get('cdc_events_read_total')?.series).toHaveLength(1);
+    expect(families.get('cdc_errors_total')?.series).toHaveLength(0);
+    await server.close();
+  });
+
   it('serves the configured endpoints, and their checks only', async () => {
     const endpoints = [
       { path: '/status', format: 'json' as const, checks: ['database', 'memory', 'kafka'] },
@@ -79,19 +132,39 @@ describe('the health server', () => {
     ];
     await using health = await serve([fakeStatus()], { endpoints });
     const { body } = await health.get('/status/?x=1');
-    expect(body.pipelines[0].checks.map((c: { name: string }) => c.name)).toEqual(['source:shop', 'destination:replica', 'memory', 'kafka']);
+    expect(body.pipelines[0].checks.map((c: { name: string }) => c.name)).toEqual([
+      'source:shop',
+      'destination:replica',
+      'memory',
+      'kafka',
+    ]);
     expect((await health.get('/prom')).text).toContain('cdc_events_read_total');
   });
 
-  it.each([['POST', '/health', 405], ['GET', '/', 404], ['GET', '/../etc/passwd', 404], ['HEAD', '/health', 200]])('answers %s %s with %i', async (method, path, code) => {
+  it.each([
+    ['POST', '/health', 405],
+    ['GET', '/', 404],
+    ['GET', '/../etc/passwd', 404],
+    ['HEAD', '/health', 200],
+  ])('answers %s %s with %i', async (method, path, code) => {
     await using health = await serve([fakeStatus()]);
     expect((await health.get(path, { method })).code).toBe(code);
   });
 
   it('names the port and what to do when it is taken', async () => {
     await using first = await serve([]);
-    await expect(openHealthServer(fakeHealth({ port: first.server.port }), { clock: stoppedClock, logger: silentLogger, errors: async () => [], pipelines: () => [] }))
-      .rejects.toMatchObject({ code: 'HEALTH_PORT_UNAVAILABLE', message: expect.stringContaining(`127.0.0.1:${first.server.port}: another program uses it`), where: 'health_checks.port' });
+    await expect(
+      openHealthServer(fakeHealth({ port: first.server.port }), {
+        clock: stoppedClock,
+        logger: silentLogger,
+        errors: async () => [],
+        pipelines: () => [],
+      }),
+    ).rejects.toMatchObject({
+      code: 'HEALTH_PORT_UNAVAILABLE',
+      message: expect.stringContaining(`127.0.0.1:${first.server.port}: another program uses it`),
+      where: 'health_checks.port',
+    });
   });
 
   it('beyond loopback shows details only with the token, and the probes as one word', async () => {
@@ -113,7 +186,16 @@ describe('the health server', () => {
 });
 
 describe('isLoopback', () => {
-  it.each([['127.0.0.1', true], ['127.8.8.8', true], ['localhost', true], ['::1', true], ['0.0.0.0', false], ['::', false], ['10.0.0.1', false], ['127.0.0.1.example.com', false]])('%s: %j', (host, loopback) => {
+  it.each([
+    ['127.0.0.1', true],
+    ['127.8.8.8', true],
+    ['localhost', true],
+    ['::1', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['10.0.0.1', false],
+    ['127.0.0.1.example.com', false],
+  ])('%s: %j', (host, loopback) => {
     expect(isLoopback(host)).toBe(loopback);
   });
 });
@@ -127,13 +209,21 @@ describe('health servers of several pipelines', () => {
       fakeConfig({ name: 'c', health: fakeHealth({ port: 8081 }) }),
       fakeConfig({ name: 'd', health: fakeHealth({ enabled: false }) }),
     ]);
-    expect(found.map(([config, names]) => [config.port, config.endpoints.map((e) => e.path), [...names]])).toEqual([[8080, ['/a', '/b'], ['a', 'b']], [8081, [], ['c']]]);
+    expect(found.map(([config, names]) => [config.port, config.endpoints.map((e) => e.path), [...names]])).toEqual([
+      [8080, ['/a', '/b'], ['a', 'b']],
+      [8081, [], ['c']],
+    ]);
   });
 
   it('close what is open when one of them cannot be opened', async () => {
     await using taken = await serve([]);
-    const configs = [fakeConfig({ name: 'a', health: fakeHealth() }), fakeConfig({ name: 'b', health: fakeHealth({ port: taken.server.port }) })];
-    await expect(openHealthServers(configs, () => [], { clock: stoppedClock, logger: silentLogger, errors: async () => [] })).rejects.toMatchObject({ code: 'HEALTH_PORT_UNAVAILABLE' });
+    const configs = [
+      fakeConfig({ name: 'a', health: fakeHealth() }),
+      fakeConfig({ name: 'b', health: fakeHealth({ port: taken.server.port }) }),
+    ];
+    await expect(
+      openHealthServers(configs, () => [], { clock: stoppedClock, logger: silentLogger, errors: async () => [] }),
+    ).rejects.toMatchObject({ code: 'HEALTH_PORT_UNAVAILABLE' });
   });
 
   it('show only the pipelines that named them', async () => {

@@ -20,7 +20,9 @@ describe('METRICS', () => {
   });
 
   it('give exactly the labels they declare', () => {
-    const statuses = [fakeStatus({ sources: [fakeSource({ snapshots: [{ table: 'orders', state: 'running', rows: 5 }] })], nextRunMs: NOW_MS })];
+    const statuses = [
+      fakeStatus({ sources: [fakeSource({ snapshots: [{ table: 'orders', state: 'running', rows: 5 }] })], nextRunMs: NOW_MS }),
+    ];
     const errors = { orders: [{ component: 'replica', code: 'DESTINATION_FAILED', message: '', count: 2, firstMs: 1, lastMs: 2 }] };
     for (const { name, labels, samples } of METRICS) {
       const found = samples({ statuses, errors });
@@ -34,7 +36,10 @@ describe('the metrics page', () => {
   it('passes a strict parser, with names that need escaping', async () => {
     const odd = 'a"b\\c\nd';
     const families = parseExposition(await renderer.render({ statuses: [fakeStatus({ name: odd })], errors: {} }));
-    expect(families.get('cdc_events_read_total')).toMatchObject({ type: 'counter', series: [{ labels: { pipeline: odd, source: 'shop' }, value: 12 }] });
+    expect(families.get('cdc_events_read_total')).toMatchObject({
+      type: 'counter',
+      series: [{ labels: { pipeline: odd, source: 'shop' }, value: 12 }],
+    });
     expect(families.get('process_cpu_seconds_total')?.type).toBe('counter');
     for (const { name, type } of METRICS) expect(families.get(name)?.type, name).toBe(type);
   });
@@ -46,7 +51,10 @@ describe('the metrics page', () => {
       lanes: [fakeLane({ queued: 7, lagMs: 250, deadLetters: 2 }), fakeLane({ name: 'files', lagMs: null })],
       log: { events: 7, bytes: 700, maxEvents: 10, maxBytes: 1000 },
     });
-    const page = await scraped({ statuses: [status], errors: { orders: [{ component: 'files', code: 'DESTINATION_FULL', message: '', count: 9, firstMs: 1, lastMs: 2 }] } });
+    const page = await scraped({
+      statuses: [status],
+      errors: { orders: [{ component: 'files', code: 'DESTINATION_FULL', message: '', count: 9, firstMs: 1, lastMs: 2 }] },
+    });
     const values = (name: string): number[] => (page.get(name) ?? []).map((s) => s.value);
     expect(values('cdc_events_filtered_total')).toEqual([4]);
     expect(values('cdc_dead_letters_total')).toEqual([3]);
@@ -57,12 +65,19 @@ describe('the metrics page', () => {
     expect(page.get('cdc_lag_ms')).toEqual([{ name: 'cdc_lag_ms', labels: { pipeline: 'orders', destination: 'replica' }, value: 250 }]);
     expect(page.get('cdc_snapshot_rows')?.[0]).toMatchObject({ labels: { source: 'shop', table: 'orders' }, value: 700 });
     expect(page.get('cdc_errors_total')?.[0]).toMatchObject({ labels: { component: 'files', code: 'DESTINATION_FULL' }, value: 9 });
-    expect(page.get('cdc_source_state')?.filter((s) => s.value === 1).map((s) => s.labels['state'])).toEqual(['snapshot']);
+    expect(
+      page
+        .get('cdc_source_state')
+        ?.filter((s) => s.value === 1)
+        .map((s) => s.labels['state']),
+    ).toEqual(['snapshot']);
   });
 
   it('forgets pipelines that are gone and does not add counters up from scrape to scrape', async () => {
     await scraped({ statuses: [fakeStatus(), fakeStatus({ name: 'gone' })], errors: {} });
     const page = await scraped({ statuses: [fakeStatus()], errors: {} });
-    expect(page.get('cdc_events_read_total')).toEqual([{ name: 'cdc_events_read_total', labels: { pipeline: 'orders', source: 'shop' }, value: 12 }]);
+    expect(page.get('cdc_events_read_total')).toEqual([
+      { name: 'cdc_events_read_total', labels: { pipeline: 'orders', source: 'shop' }, value: 12 },
+    ]);
   });
 });

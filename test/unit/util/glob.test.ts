@@ -39,8 +39,16 @@ describe('globToRegExp', () => {
 
 describe('globBase and isGlob', () => {
   it.each([
-    ['data/in/*.csv', true, 'data/in'], ['*.csv', true, '.'], ['/var/log/**', true, '/var/log'], ['/*.csv', true, '/'],
-    ['data/orders.csv', false, 'data'], ['orders.csv', false, '.'], ['/orders.csv', false, '/'], ['a\\*b/c.csv', false, 'a*b'], ['d/{a,b}/c.csv', true, 'd'], ['a[1].csv', false, '.'],
+    ['data/in/*.csv', true, 'data/in'],
+    ['*.csv', true, '.'],
+    ['/var/log/**', true, '/var/log'],
+    ['/*.csv', true, '/'],
+    ['data/orders.csv', false, 'data'],
+    ['orders.csv', false, '.'],
+    ['/orders.csv', false, '/'],
+    ['a\\*b/c.csv', false, 'a*b'],
+    ['d/{a,b}/c.csv', true, 'd'],
+    ['a[1].csv', false, '.'],
   ])('%s', (pattern, glob, base) => {
     expect(isGlob(pattern)).toBe(glob);
     expect(globBase(pattern)).toBe(base);

@@ -16,8 +16,10 @@ describe('escapeControls', () => {
   });
 
   it('keeps the meaning of JSON', () => {
-    fc.assert(fc.property(fc.array(fc.string({ unit: 'binary' })), (texts) => {
-      expect(JSON.parse(escapeControls(JSON.stringify(texts)))).toEqual(texts);
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary' })), (texts) => {
+        expect(JSON.parse(escapeControls(JSON.stringify(texts)))).toEqual(texts);
+      }),
+    );
   });
 });

@@ -2,18 +2,44 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ChangeBatch, type ChangeEvent, type Clock, formatTableId, type PartitionPositions, type Position, positionOfNumber, type ReadContext, silentLogger, type Source } from '../../../../src/sdk/index.ts';
+import {
+  type ChangeBatch,
+  type ChangeEvent,
+  type Clock,
+  formatTableId,
+  type PartitionPositions,
+  type Position,
+  positionOfNumber,
+  type ReadContext,
+  type Source,
+  silentLogger,
+} from '../../../../src/sdk/index.ts';
 import { type GeneratorConfig, validate } from '../../../../src/sources/generator/config.ts';
 import { descriptor } from '../../../../src/sources/generator/index.ts';
 
 const defaults: GeneratorConfig = {
-  seed: 1, count: 100, rate: null, row_bytes: 200, keys: 10, mix: { create: 10, update: 80, delete: 10 },
-  tables: ['events'], partitions: 1, event_time: 'sequence',
+  seed: 1,
+  count: 100,
+  rate: null,
+  row_bytes: 200,
+  keys: 10,
+  mix: { create: 10, update: 80, delete: 10 },
+  tables: ['events'],
+  partitions: 1,
+  event_time: 'sequence',
 };
 
 /** A clock that only moves when somebody sleeps. */
 function testClock(): Clock & { ms: number } {
-  return { ms: 0, now() { return this.ms; }, async sleep(ms) { this.ms += ms; } };
+  return {
+    ms: 0,
+    now() {
+      return this.ms;
+    },
+    async sleep(ms) {
+      this.ms += ms;
+    },
+  };
 }
 
 async function generator(config: Partial<GeneratorConfig>, clock: Clock = testClock()): Promise<Source> {
@@ -22,26 +48,45 @@ async function generator(config: Partial<GeneratorConfig>, clock: Clock = testCl
 
 function context(from: PartitionPositions, until: PartitionPositions | null, maxBatchEvents = 1000): ReadContext {
   return {
-    maxBatchEvents, maxBatchBytes: 1 << 30, until: until && { partitions: until, snapshots: [] }, snapshots: [], boundaries: [],
-    assign: async (p) => from[p] ?? null, revoke: async () => {}, end: async () => {}, reject: async () => {},
+    maxBatchEvents,
+    maxBatchBytes: 1 << 30,
+    until: until && { partitions: until, snapshots: [] },
+    snapshots: [],
+    boundaries: [],
+    assign: async (p) => from[p] ?? null,
+    revoke: async () => {},
+    end: async () => {},
+    reject: async () => {},
   };
 }
 
 async function readAll(source: Source, from: PartitionPositions = {}, maxBatchEvents = 1000): Promise<ChangeBatch[]> {
   const batches: ChangeBatch[] = [];
-  for await (const batch of source.read(context(from, await source.end(), maxBatchEvents), new AbortController().signal)) batches.push(batch);
+  for await (const batch of source.read(context(from, await source.end(), maxBatchEvents), new AbortController().signal))
+    batches.push(batch);
   return batches;
 }
 
-const plain = (e: ChangeEvent) => ({ id: e.id, op: e.op, table: formatTableId(e.table.id), ts: e.sourceTsMs, key: e.key, before: e.before, after: e.after });
+const plain = (e: ChangeEvent) => ({
+  id: e.id,
+  op: e.op,
+  table: formatTableId(e.table.id),
+  ts: e.sourceTsMs,
+  key: e.key,
+  before: e.before,
+  after: e.after,
+});
 
 describe('the generator source', () => {
   it('resumes after any emitted position with the very same events', async () => {
     const all = (await readAll(await generator({ count: 300 }))).flatMap((b) => b.events).map(plain);
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 1, max: 70 }), async (done, max) => {
-      const rest = await readAll(await generator({ count: 300 }), { 0: positionOfNumber(done) }, max);
-      expect(rest.flatMap((b) => b.events).map(plain)).toEqual(all.slice(done));
-    }), { numRuns: 20 });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 1, max: 70 }), async (done, max) => {
+        const rest = await readAll(await generator({ count: 300 }), { 0: positionOfNumber(done) }, max);
+        expect(rest.flatMap((b) => b.events).map(plain)).toEqual(all.slice(done));
+      }),
+      { numRuns: 20 },
+    );
   });
 
   it('numbers positions without a gap across the places where the position text carries over', async () => {
@@ -66,7 +111,8 @@ describe('the generator source', () => {
     const batches = await readAll(await generator({ count: 203, partitions: 2, tables: ['a', 'b'], keys: 5 }), {}, 10);
     const sizes = ['0', '1'].map((p) => batches.filter((b) => b.partition === p).reduce((n, b) => n + b.events.length, 0));
     expect(sizes).toEqual([102, 101]);
-    const ids = (p: string) => new Set(batches.filter((b) => b.partition === p).flatMap((b) => b.events.map((e) => e.get(e.op === 'd' ? 'before' : 'after', 'id'))));
+    const ids = (p: string) =>
+      new Set(batches.filter((b) => b.partition === p).flatMap((b) => b.events.map((e) => e.get(e.op === 'd' ? 'before' : 'after', 'id'))));
     expect([...ids('0')].filter((id) => ids('1').has(id))).toEqual([]);
   });
 
@@ -74,7 +120,8 @@ describe('the generator source', () => {
     const events = (await readAll(await generator({ count: 500, tables: ['a', 'b', 'c'] }))).flatMap((b) => b.events);
     const tables = new Map<unknown, string>();
     for (const e of events) {
-      const id = e.key?.['id'], table = e.table.id.table;
+      const id = e.key?.['id'],
+        table = e.table.id.table;
       expect(tables.get(id) ?? table).toBe(table);
       tables.set(id, table);
     }
@@ -92,7 +139,9 @@ describe('the generator source', () => {
 
   it('makes rows of about the size asked for', async () => {
     for (const row_bytes of [200, 1000, 5000]) {
-      const rows = (await readAll(await generator({ row_bytes }))).flatMap((b) => b.events).flatMap((e) => (e.after === null ? [] : [e.after]));
+      const rows = (await readAll(await generator({ row_bytes })))
+        .flatMap((b) => b.events)
+        .flatMap((e) => (e.after === null ? [] : [e.after]));
       const sizes = rows.map((r) => JSON.stringify(r, (_, v: unknown) => (typeof v === 'bigint' ? Number(v) : v)).length);
       const mean = sizes.reduce((a, b) => a + b, 0) / sizes.length;
       expect(Math.abs(mean - row_bytes)).toBeLessThan(0.15 * row_bytes);
@@ -125,7 +174,12 @@ describe('the generator source', () => {
 
   it('stays open after its count in a continuous run, until it is aborted', async () => {
     const abort = new AbortController();
-    const clock: Clock = { now: () => 0, sleep: async () => { abort.abort(); } };
+    const clock: Clock = {
+      now: () => 0,
+      sleep: async () => {
+        abort.abort();
+      },
+    };
     const sizes: number[] = [];
     for await (const batch of (await generator({ count: 5 }, clock)).read(context({}, null), abort.signal)) sizes.push(batch.events.length);
     expect(sizes).toEqual([5]);
@@ -138,7 +192,9 @@ describe('the generator source', () => {
 
   it('tells how much is left', async () => {
     const source = await generator({ count: 100 });
-    const batches = source.read(context({ 0: '0000000000000030' as Position }, null, 20), new AbortController().signal)[Symbol.asyncIterator]();
+    const batches = source
+      .read(context({ 0: '0000000000000030' as Position }, null, 20), new AbortController().signal)
+      [Symbol.asyncIterator]();
     await batches.next();
     expect((await source.lag()).events).toBe(50);
     await batches.return?.();
@@ -149,10 +205,17 @@ describe('the generator source', () => {
     [{ create: 10, update: 70, delete: 20 }, null, 'cannot feed 20 % deletes'],
     [{ create: 0, update: 100, delete: 0 }, null, 'cannot feed'],
   ])('refuses the mix %o with keys %s', (mix, keys, message) => {
-    expect(validate({ ...defaults, mix, keys }).map((p) => p.message).join()).toContain(message);
+    expect(
+      validate({ ...defaults, mix, keys })
+        .map((p) => p.message)
+        .join(),
+    ).toContain(message);
   });
 
-  it.each([[{ create: 0, update: 100, delete: 0 }, 10], [{ create: 50, update: 0, delete: 50 }, null]])('takes the mix %o with keys %s', (mix, keys) => {
+  it.each([
+    [{ create: 0, update: 100, delete: 0 }, 10],
+    [{ create: 50, update: 0, delete: 50 }, null],
+  ])('takes the mix %o with keys %s', (mix, keys) => {
     expect(validate({ ...defaults, mix, keys })).toEqual([]);
   });
 });

@@ -1,0 +1,94 @@
+// The transformer: masks before, after and key of an event in the same way, so that they still belong together.
+
+import { CdcError, type ChangeEvent, formatTableId, type Logger, type Row, type TableSchema, type Transformer } from 'cdc-run/sdk';
+import { tableMatcher } from '../../shared/table-pattern.ts';
+import type { MaskingConfig } from './config.ts';
+import { type Masker, maskRow, touches } from './mask-row.ts';
+import { maskText } from './mask-text.ts';
+
+/** A shorter hash in a key column could make two rows one. 32 digits of hex are 128 bits. */
+const MIN_KEY_LENGTH = 32;
+
+export class DataMasking implements Transformer {
+  readonly #config: MaskingConfig;
+  readonly #isAbout: (table: TableSchema) => boolean;
+  readonly #masker: Masker;
+  readonly #unseen: Set<string>;
+  readonly #logger: Logger;
+  #sawRows = false;
+  readonly #checked = new WeakSet<TableSchema>();
+
+  constructor(config: MaskingConfig, logger: Logger) {
+    this.#config = config;
+    this.#isAbout = tableMatcher(config.tables);
+    this.#unseen = new Set(config.mask_fields);
+    this.#masker = { mask: maskText(config), otherTypes: config.other_types, found: (field) => { this.#unseen.delete(field); } };
+    this.#logger = logger;
+  }
+
+  transform(events: ChangeEvent[]): ChangeEvent[] {
+    return events.map((event) => (this.#isAbout(event.table) ? this.#mask(event) : event));
+  }
+
+  /** A misspelt field masks nothing, and nobody would notice. */
+  async close(): Promise<void> {
+    if (!this.#sawRows || this.#unseen.size === 0) return;
+    this.#logger.warn('these fields were in no row of this run; check their spelling', { fields: [...this.#unseen] });
+  }
+
+  #mask(event: ChangeEvent): ChangeEvent {
+    const { table } = event;
+    this.#assertKeySurvives(table);
+    // Taken before the rows change: it may come from them, or be all that a delete has.
+    const { key, before, after } = event, fields = this.#config.mask_fields;
+    if (before === null && after === null && event.raw?.value) throw undecoded(event);
+    this.#sawRows ||= before !== null || after !== null;
+    const maskedBefore = before && maskRow(before, fields, table, this.#masker);
+    const maskedAfter = after && maskRow(after, fields, table, this.#masker);
+    const maskedKey = key && maskRow(key, fields, table, this.#masker);
+    if (maskedBefore === before && maskedAfter === after && maskedKey === key) return event;
+    this.#assertDistinct(event, key, maskedKey);
+    // The record as it was consumed holds the values in clear.
+    if (event.raw !== null) return event.copy({ before: maskedBefore, after: maskedAfter, key: maskedKey, raw: null });
+    event.before = maskedBefore;
+    event.after = maskedAfter;
+    event.key = maskedKey;
+    return event;
+  }
+
+  /** Also for keys that no table schema announced: those of broker records. */
+  #assertDistinct({ table }: ChangeEvent, key: Row | null, masked: Row | null): void {
+    if (key === null || masked === null || key === masked) return;
+    if (this.#config.strategy !== 'hash') throw this.#keyError(formatTableId(table.id), this.#sameText());
+    for (const name of Object.keys(key)) {
+      if (key[name] !== null && masked[name] === null) throw this.#keyError(`${formatTableId(table.id)}.${name}`, 'its value is no text');
+    }
+  }
+
+  #sameText(): string { return `strategy ${this.#config.strategy} gives different keys the same text`; }
+
+  /** Once per table: rows that become one at the destination are lost. */
+  #assertKeySurvives(table: TableSchema): void {
+    if (this.#checked.has(table)) return;
+    for (const name of table.key) {
+      if (!touches(this.#config.mask_fields, name)) continue;
+      const column = table.columns.find((c) => c.name === name), where = `${formatTableId(table.id)}.${name}`;
+      if (this.#config.strategy !== 'hash') throw this.#keyError(where, this.#sameText());
+      if (column !== undefined && !['string', 'json', 'any'].includes(column.type)) throw this.#keyError(where, `its type ${column.nativeType} cannot hold a hash`);
+      if (column?.length !== undefined && column.length < MIN_KEY_LENGTH) throw this.#keyError(where, `${column.length} characters are too short for a hash`);
+    }
+    this.#checked.add(table);
+  }
+
+  #keyError(where: string, why: string): CdcError {
+    return new CdcError('PLUGIN_FAILED', `Masking the key of ${where} would make different rows one: ${why}.`, {
+      fix: 'Mask key columns with strategy: hash, in text columns of at least 32 characters, or leave them out of mask_fields.',
+    });
+  }
+}
+
+function undecoded(event: ChangeEvent): CdcError {
+  return new CdcError('PLUGIN_FAILED', `Event ${event.id} was not decoded, so its fields cannot be masked.`, {
+    fix: 'Set the format of the source so that it decodes its records, or limit `tables` of the plugin.',
+  });
+}

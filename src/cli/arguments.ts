@@ -1,0 +1,48 @@
+// Values of options, checked where they enter: each parser throws `USAGE_INVALID` with the value it was given. Pure.
+
+import { CdcError } from '../sdk/errors.ts';
+import { LOG_LEVELS, type LogLevel } from '../sdk/logger.ts';
+
+export const LOG_FORMATS = ['auto', 'json', 'pretty'] as const;
+
+export function usageError(message: string, fix: string): CdcError {
+  return new CdcError('USAGE_INVALID', message, { where: 'command line', fix });
+}
+
+/** For options that may be given several times. */
+export function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+/** `sync.mode=one_time`: a path, `=`, a value (which may be empty and may hold `=`). */
+export function parseSet(value: string, before: readonly string[]): readonly string[] {
+  if (!/^[^=\s][^=]*=/.test(value)) {
+    throw usageError(
+      `--set ${JSON.stringify(value)} is not path=value`,
+      'Write it like `--set sync.mode=one_time` or `--set sources[0].path=shop.db`.',
+    );
+  }
+  return [...before, value];
+}
+
+export function parseLimit(value: string): number {
+  const limit = /^\d[\d_]*$/.test(value) ? Number(value.replaceAll('_', '')) : Number.NaN;
+  if (!Number.isSafeInteger(limit) || limit < 1)
+    throw usageError(`--limit ${JSON.stringify(value)} is not a positive whole number`, 'Write it like `--limit 1000`.');
+  return limit;
+}
+
+export function parseChoice<T extends string>(option: string, choices: readonly T[]): (value: string) => T {
+  return (value) => {
+    const found = choices.find((choice) => choice === value);
+    if (found === undefined) throw usageError(`${option} ${JSON.stringify(value)} is not known`, `Use one of: ${choices.join(', ')}.`);
+    return found;
+  };
+}
+
+/** `--log-level` before `LOG_LEVEL` before `info`. A wrong `LOG_LEVEL` is an error too: it was meant. */
+export function logLevelOf(option: LogLevel | null, env: string | undefined): LogLevel {
+  if (option !== null) return option;
+  if (env === undefined || env === '') return 'info';
+  return parseChoice('LOG_LEVEL', LOG_LEVELS)(env.toLowerCase());
+}

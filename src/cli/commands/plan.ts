@@ -1,0 +1,158 @@
+// `cdc-run plan [files…]`: what running these pipelines would mean. Reads files and capabilities only; nothing is contacted.
+
+import type { PipelineConfig } from '../../engine/pipeline-config.ts';
+import type { Descriptor } from '../../sdk/define.ts';
+import type { DestinationCapabilities } from '../../sdk/destination.ts';
+import { CdcError } from '../../sdk/errors.ts';
+import type { SourceCapabilities } from '../../sdk/source.ts';
+import type { Cli } from '../cli.ts';
+import { EXIT } from '../exit-code.ts';
+import { formatDuration, table, wrap } from '../format.ts';
+import { type Guarantee, guaranteeOf } from '../guarantee.ts';
+import { inputsOrDefault, issueLines, loadOrReport } from '../load.ts';
+import type { Colors } from '../output.ts';
+
+/** The plan of one pipeline, as data. */
+export interface Plan {
+  readonly name: string;
+  readonly file: string;
+  readonly mode: string;
+  readonly state: string;
+  readonly sources: readonly { readonly name: string; readonly type: string; readonly capabilities: SourceCapabilities | null }[];
+  readonly destinations: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly required: boolean;
+    readonly capabilities: DestinationCapabilities | null;
+  }[];
+  readonly guarantees: readonly ({ readonly source: string; readonly destination: string } & Guarantee)[];
+  readonly creates: readonly string[];
+  readonly risks: readonly string[];
+  readonly unavailable: readonly string[];
+}
+
+type Resolve = (kind: Descriptor['kind'], type: string, options: { readonly baseDir: string }) => Promise<Descriptor>;
+
+export async function plan(cli: Cli, inputs: readonly string[]): Promise<number> {
+  const loaded = await loadOrReport(cli, inputsOrDefault(inputs, 'plan'));
+  if (loaded === null) return EXIT.configuration;
+  const { pipelines, warnings } = loaded;
+  const { loadDescriptor } = await import('../../catalog.ts');
+  const plans = await Promise.all(pipelines.map((config) => planOf(config, loadDescriptor)));
+  if (!cli.output.json && warnings.length > 0) cli.output.note(await issueLines(warnings, cli.output.errColors, 'warning'));
+  if (cli.output.json) cli.output.document({ ok: true, plans, warnings });
+  else cli.output.print(plans.flatMap((p, i) => [...(i === 0 ? [] : ['']), ...planLines(p, cli.output.colors, cli.output.width)]));
+  return EXIT.ok;
+}
+
+export async function planOf(config: PipelineConfig, resolve: Resolve): Promise<Plan> {
+  const load: Load = (kind, type) => orNull(resolve(kind, type, { baseDir: config.baseDir }));
+  const sources = await Promise.all(
+    config.sources.map(async ({ name, type, config: own }) => ({ name, type, capabilities: await sourceCapabilities(type, own, load) })),
+  );
+  const destinations = await Promise.all(
+    config.destinations.map(async ({ name, type, required, config: own }) => ({
+      name,
+      type,
+      required,
+      capabilities: await destinationCapabilities(type, own, load),
+    })),
+  );
+  const guarantees = sources.flatMap((s) =>
+    destinations.flatMap((d) =>
+      s.capabilities === null || d.capabilities === null
+        ? []
+        : [{ source: s.name, destination: d.name, ...guaranteeOf(s.capabilities, d.capabilities) }],
+    ),
+  );
+  return {
+    name: config.name,
+    file: config.file,
+    mode: modeText(config),
+    state: config.state.path,
+    sources,
+    destinations,
+    guarantees,
+    creates: [
+      ...sources.flatMap((s) => (s.capabilities?.creates ?? []).map((text) => `at source ${s.name}: ${text}`)),
+      ...destinations.flatMap((d) => (d.capabilities?.creates ?? []).map((text) => `at destination ${d.name}: ${text}`)),
+      `here: state in ${config.state.path}; dead letters, if there are any, in ${config.deadLetterQueue.path}`,
+    ],
+    risks: [
+      ...sources.flatMap((s) => sourceRisks(s.name, s.capabilities)),
+      ...destinations.flatMap((d) => destinationRisks(d.name, d.required, d.capabilities)),
+    ],
+    unavailable: config.unavailable.map((u) => `${u.where}: ${u.message}`),
+  };
+}
+
+/** `null` for a type that this version cannot run: `unavailable` says so. */
+type Load = (kind: Descriptor['kind'], type: string) => Promise<Descriptor | null>;
+
+async function orNull(descriptor: Promise<Descriptor>): Promise<Descriptor | null> {
+  try {
+    return await descriptor;
+  } catch (error) {
+    if (error instanceof CdcError && error.code === 'CONFIG_TYPE_NOT_AVAILABLE') return null;
+    throw error;
+  }
+}
+
+async function sourceCapabilities(type: string, config: unknown, load: Load): Promise<SourceCapabilities | null> {
+  const descriptor = await load('source', type);
+  return descriptor?.kind === 'source' ? descriptor.capabilities(config) : null;
+}
+
+async function destinationCapabilities(type: string, config: unknown, load: Load): Promise<DestinationCapabilities | null> {
+  const descriptor = await load('destination', type);
+  return descriptor?.kind === 'destination' ? descriptor.capabilities(config) : null;
+}
+
+function sourceRisks(name: string, capabilities: SourceCapabilities | null): string[] {
+  if (capabilities === null) return [];
+  return [
+    ...capabilities.risks,
+    ...(capabilities.deletes ? [] : ['rows deleted at the source are not noticed and stay at the destinations']),
+  ].map((text) => `source ${name}: ${text}`);
+}
+
+function destinationRisks(name: string, required: boolean, capabilities: DestinationCapabilities | null): string[] {
+  return [
+    ...(required ? [] : ['is optional: when it falls too far behind it is detached, and waits for you']),
+    ...(capabilities === null || capabilities.keyless ? [] : ['events of tables without a key go to the dead letter queue']),
+  ].map((text) => `destination ${name}: ${text}`);
+}
+
+function modeText({ sync }: PipelineConfig): string {
+  const mode = sync.mode === 'cron' ? `cron ${sync.schedule ?? ''} (${sync.timezone})` : sync.mode;
+  return sync.mode === 'one_time' ? mode : `${mode}, checkpoint every ${formatDuration(sync.checkpointIntervalMs)}`;
+}
+
+export function planLines(p: Plan, c: Colors, width: number): string[] {
+  const section = (title: string, lines: readonly string[]): string[] => (lines.length === 0 ? [] : ['', c.bold(title), ...lines]);
+  const bullets = (texts: readonly string[], mark: string): string[] => texts.map((text) => `  ${mark} ${wrap(text, width - 4, '    ')}`);
+  return [
+    `${c.bold(p.name)}  ${c.dim(`${p.file} · ${p.mode}`)}`,
+    ...section(
+      'Flow',
+      table([
+        ...p.sources.map((s) => ['from', s.name, s.type, s.capabilities === null ? '' : c.dim(sourceAbilities(s.capabilities))]),
+        ...p.destinations.map((d) => ['to', d.name, d.type, d.required ? '' : c.dim('optional')]),
+      ]),
+    ),
+    ...section('Guarantees', table(p.guarantees.map((g) => [`${g.source} → ${g.destination}`, guaranteeText(g, c), c.dim(g.reason)]))),
+    ...section('Creates', bullets(p.creates, c.green('+'))),
+    ...section('Risks', bullets(p.risks, c.yellow('!'))),
+    ...section('Not available in this version', bullets(p.unavailable, c.red('✖'))),
+  ];
+}
+
+function guaranteeText(g: Guarantee, c: Colors): string {
+  if (g.kind === 'effectively-once') return c.green('effectively-once');
+  return g.repeatsHarmless ? `${c.cyan('at-least-once')}, repeats harmless` : c.yellow('at-least-once');
+}
+
+function sourceAbilities(s: SourceCapabilities): string {
+  const able = [s.snapshot && 'snapshot', s.deletes && 'deletes', s.beforeImage && 'before images', s.schemaChanges && 'schema changes'];
+  return [s.ordering, ...able.filter((text) => text !== false)].join(', ');
+}

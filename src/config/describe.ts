@@ -1,0 +1,29 @@
+// A pipeline's configuration as `plan` and logs show it: complete, without secrets.
+
+import { type Kind, resolveDescriptor } from '../catalog.ts';
+import type { ComponentConfig, PipelineConfig } from '../engine/pipeline-config.ts';
+import { hideCredentials, redact } from './redact.ts';
+import type { JsonSchema } from './schema-walk.ts';
+
+/** A plain, JSON-able copy: `***` stands for secrets, and for passwords inside of URLs. */
+export async function describeConfig(config: PipelineConfig): Promise<Record<string, unknown>> {
+  const all = <C extends ComponentConfig>(kind: Kind, components: readonly C[]) =>
+    Promise.all(components.map((component) => describeComponent(kind, component, config.baseDir)));
+  const { sources, destinations, transformers, middleware, hooks, ...rest } = config;
+  return {
+    ...(redact(rest, HEALTH_TOKEN) as Record<string, unknown>),
+    sources: await all('source', sources),
+    destinations: await all('destination', destinations),
+    transformers: await all('transformer', transformers),
+    middleware: await all('middleware', middleware),
+    hooks: await all('hook', hooks),
+  };
+}
+
+/** The one secret that belongs to no component. */
+const HEALTH_TOKEN: JsonSchema = { properties: { health: { properties: { token: { 'x-secret': true } } } } };
+
+async function describeComponent(kind: Kind, { config, ...rest }: ComponentConfig, baseDir: string): Promise<Record<string, unknown>> {
+  const descriptor = await resolveDescriptor(kind, rest.type, { baseDir });
+  return { ...rest, type: hideCredentials(rest.type), config: redact(config, descriptor.config) };
+}

@@ -1,0 +1,180 @@
+// A validated document → the one shape that the rest of the program reads. Reads top to bottom like the file: shell, sources,
+// destinations, plugins, then what only the whole can say.
+
+import { basename, extname } from 'node:path';
+import type { BatchConfig, DestinationConfig, HealthConfig, HookConfig, PipelineConfig, PluginConfig } from '../engine/pipeline-config.ts';
+import type { HookEvent } from '../sdk/index.ts';
+import { type Context, checkAll, type Found, foundAt } from './components.ts';
+import { isMapping } from './document.ts';
+import { checkEnvelope } from './envelopes.ts';
+import { warnOfNoEffect } from './no-effect.ts';
+import type { HealthSection } from './operation-sections.ts';
+import { checkPlugins, type FoundPlugin } from './plugins.ts';
+import type { SyncSection } from './sections.ts';
+import {
+  ConnectorShell,
+  DestinationKeys,
+  type DestinationSection,
+  type HookSection,
+  type PipelineSection,
+  PipelineShell,
+  SourceKeys,
+  type SourceSection,
+} from './shell.ts';
+import { checkShell } from './shell-rules.ts';
+import { unavailableInConnector, unavailableInDestination, unavailableInShell } from './unavailable.ts';
+import { validate } from './validate.ts';
+
+type Shell = PipelineSection & { readonly config?: Record<string, unknown>; readonly type?: string };
+
+/** The pipeline of a document; `null` when there are problems, which the document then holds. */
+export async function normalize(context: Context): Promise<PipelineConfig | null> {
+  const { document } = context;
+  if (!isMapping(document.value)) {
+    document.problem({
+      code: 'CONFIG_WRONG_TYPE',
+      path: [],
+      message: 'a pipeline must be a mapping of keys',
+      expected: 'a mapping of keys',
+      fix: 'Write keys such as `source:` and `destination:`.',
+    });
+    return null;
+  }
+  // Seed form of a connector: `type` and `config` of the one source at the top.
+  const isConnector =
+    !('source' in document.value || 'sources' in document.value) && ('config' in document.value || 'output' in document.value);
+  const { value: shell } = await validate<Shell>(isConnector ? ConnectorShell : PipelineShell, document.value, [], document);
+  const sources = await checkAll<SourceSection>(isConnector ? connectorSource(shell) : componentsOf('source', shell), SourceKeys, context);
+  for (const source of sources) if (source !== null) warnOfNoEffect(source, document);
+  const destinations = await checkDestinations(shell, context);
+  const plugins = await checkPlugins(shell.plugins, context);
+  checkShell(shell, isConnector, document);
+  if (document.problems.length > 0) return null;
+  unavailableInShell(shell, context.unavailable);
+  if (isConnector) unavailableInConnector(context.unavailable);
+  const name = shell.name ?? nameOf(document.file, document.index);
+  return {
+    name,
+    file: document.file,
+    baseDir: document.baseDir,
+    sources: sources.flatMap((checked) => checked?.component ?? []),
+    destinations,
+    transformers: plugins.transformers.map(pluginConfig),
+    middleware: plugins.middleware.map(pluginConfig),
+    hooks: plugins.hooks.map(hookConfig),
+    sync: syncConfig(shell.sync),
+    log: { type: 'memory', maxEvents: shell.log.max_events, maxBytes: shell.log.max_bytes },
+    state: { type: 'sqlite', path: shell.state.path, leaseMs: shell.state.lease },
+    retry: retryConfig(shell),
+    deadLetterQueue: { type: 'file', path: shell.error_handling.dead_letter_queue.path ?? `.cdc/dlq/${name}.ndjson` },
+    health: healthConfig(shell.health_checks),
+    unavailable: context.unavailable,
+  };
+}
+
+/** `pipelines/orders.yaml` → `orders`; its second document → `orders-2`. */
+export function nameOf(file: string, index: number): string {
+  const base = basename(file, extname(file))
+    .replaceAll(/[^\p{L}\p{N}._-]+/gu, '-')
+    .replace(/^[^\p{L}\p{N}]+/u, '')
+    .slice(0, 90);
+  return `${base === '' ? 'pipeline' : base}${index === 0 ? '' : `-${index + 1}`}`;
+}
+
+function connectorSource(shell: Shell): Found[] {
+  if (!isMapping(shell.config)) return [];
+  return [
+    {
+      kind: 'source',
+      at: ['config'],
+      typeAt: ['type'],
+      keys: shell.config,
+      keysAt: ['config'],
+      type: shell.type,
+      name: shell.config['name'],
+    },
+  ];
+}
+
+/** `source: {…}` or `sources: [{…}]`, and likewise for destinations. */
+function componentsOf(kind: 'source' | 'destination', shell: Shell): Found[] {
+  const one: unknown = shell[kind],
+    many: unknown = shell[`${kind}s`];
+  const found = isMapping(one) ? [foundAt(kind, one, [kind])] : [];
+  for (const [i, item] of (Array.isArray(many) ? many : []).entries()) {
+    if (isMapping(item)) found.push(foundAt(kind, item, [`${kind}s`, i]));
+  }
+  return found;
+}
+
+async function checkDestinations(shell: Shell, context: Context): Promise<DestinationConfig[]> {
+  const found = componentsOf('destination', shell);
+  const checked = await checkAll<DestinationSection>(found, DestinationKeys, context);
+  const configs: DestinationConfig[] = [];
+  for (const [i, { at, keys }] of found.entries()) {
+    const envelope = await checkEnvelope(keys['envelope'] ?? 'debezium', [...at, 'envelope'], context);
+    const one = checked[i];
+    if (one === null || one === undefined) continue;
+    warnOfNoEffect(one, context.document);
+    unavailableInDestination(one.common, at, context.unavailable);
+    configs.push({
+      ...one.component,
+      required: one.common.required,
+      start: one.common.start,
+      envelope,
+      batch: batchOf(one.common, shell.sync),
+    });
+  }
+  return configs;
+}
+
+/** A destination's own batch keys, else those of `sync`. */
+function batchOf(own: Partial<Pick<SyncSection, 'batch_size' | 'batch_bytes' | 'batch_timeout'>>, sync: SyncSection): BatchConfig {
+  return {
+    maxEvents: own.batch_size ?? sync.batch_size,
+    maxBytes: own.batch_bytes ?? sync.batch_bytes,
+    timeoutMs: own.batch_timeout ?? sync.batch_timeout,
+  };
+}
+
+function pluginConfig({ component, section }: FoundPlugin): PluginConfig {
+  return { ...component, timeoutMs: section.timeout };
+}
+
+function hookConfig(found: FoundPlugin): HookConfig {
+  const { on } = found.section as HookSection;
+  return { ...pluginConfig(found), on: (Array.isArray(on) ? on : [on]) as readonly HookEvent[] };
+}
+
+function syncConfig(sync: SyncSection): PipelineConfig['sync'] {
+  return {
+    mode: sync.mode,
+    schedule: sync.schedule ?? null,
+    timezone: sync.timezone,
+    batch: batchOf({}, sync),
+    checkpointIntervalMs: sync.checkpoint_interval,
+    shutdownTimeoutMs: sync.shutdown_timeout,
+  };
+}
+
+function retryConfig({ error_handling: { retry } }: Shell): PipelineConfig['retry'] {
+  return {
+    maxAttempts: retry.max_attempts,
+    initialDelayMs: retry.initial_delay,
+    maxDelayMs: retry.max_delay,
+    backoff: retry.backoff,
+    jitter: retry.jitter,
+  };
+}
+
+/** Without a `health_checks` section there is no server. */
+function healthConfig(section: HealthSection | undefined): HealthConfig & { readonly token?: string } {
+  if (section === undefined) return { enabled: false, host: '127.0.0.1', port: 8080, endpoints: [], stallAfterMs: 300_000 };
+  const { enabled, host, port, token, stall_after: stallAfterMs } = section;
+  const endpoints = section.endpoints.map(({ path, format, checks }) => ({
+    path,
+    checks,
+    format: format ?? (path === '/metrics' ? ('prometheus' as const) : ('json' as const)),
+  }));
+  return { enabled, host, port, endpoints, stallAfterMs, ...(token === undefined ? {} : { token }) };
+}

@@ -1,0 +1,144 @@
+// The sections of a pipeline file about what happens when something fails, changes, or is asked for: error handling, schema
+// evolution, health.
+
+import { type ConfigOf, Default, Duration, Keys, OneOf, Secret, Type } from '../sdk/index.ts';
+
+const flag = (description: string): ReturnType<typeof Type.Boolean> => Type.Boolean({ description, examples: [true] });
+
+const Retry = Keys(
+  {
+    max_attempts: Default(
+      Type.Integer({
+        minimum: 1,
+        description: 'Tries in all for one write. An unreachable destination is tried until it answers.',
+        examples: [4],
+      }),
+      5,
+    ),
+    backoff: Default(
+      OneOf(['exponential', 'constant'], { description: 'exponential = each wait is twice the last.', examples: ['exponential'] }),
+      'exponential',
+    ),
+    initial_delay: Default(Duration({ unit: 's', description: 'The first wait.', examples: ['1s'] }), '1s'),
+    max_delay: Default(Duration({ unit: 's', description: 'The longest wait.', examples: ['8s'] }), '8s'),
+    jitter: Default(
+      Type.Number({
+        minimum: 0,
+        maximum: 1,
+        description: 'Part of each wait that is random, so that many pipelines do not retry at once.',
+        examples: [0.2],
+      }),
+      0.2,
+    ),
+  },
+  { description: 'What to do after an error that may pass.' },
+);
+
+const CircuitBreaker = Keys(
+  {
+    enabled: Default(flag('Use the breaker.'), true),
+    failure_threshold: Default(Type.Integer({ minimum: 1, description: 'Failures in a row that open it.', examples: [5] }), 5),
+    reset_timeout: Default(
+      Duration({ unit: 's', description: 'How long it stays open before one write is tried.', examples: ['30s'] }),
+      '30s',
+    ),
+    half_open_probes: Default(Type.Integer({ minimum: 1, description: 'Writes that must succeed before it closes.', examples: [1] }), 1),
+  },
+  { description: 'Stops trying for a while after many failures. Not available yet.' },
+);
+
+const DeadLetterQueue = Keys(
+  {
+    type: Default(OneOf(['file'], { description: 'Where events go that can never be delivered.', examples: ['file'] }), 'file'),
+    path: Type.Optional(
+      Type.String({ minLength: 1, description: 'NDJSON file. Without: .cdc/dlq/<pipeline>.ndjson.', examples: ['dlq/orders.ndjson'] }),
+    ),
+  },
+  { description: 'Where events go after the last try.' },
+);
+
+export const ErrorHandlingSchema = Keys(
+  {
+    retry: Default(Retry, {}),
+    circuit_breaker: Type.Optional(CircuitBreaker),
+    dead_letter_queue: Default(DeadLetterQueue, {}),
+  },
+  { description: 'What happens when a write fails.' },
+);
+
+const EVOLUTION = ['evolve', 'lenient', 'freeze', 'discard', 'dlq'] as const;
+
+export const SchemaEvolutionSchema = Keys(
+  {
+    enabled: Default(flag('Follow schema changes.'), true),
+    mode: Default(
+      OneOf(EVOLUTION, { description: 'What a destination does when a table of the source changes.', examples: ['evolve'] }),
+      'evolve',
+    ),
+    strict_mode: Type.Optional(flag('Stop at changes that lose data.')),
+    tables: Type.Optional(
+      Type.Record(Type.String(), OneOf(EVOLUTION, { description: 'Mode of these tables.' }), {
+        description: 'Other modes for some tables, by name or pattern.',
+        examples: [{ 'public.audit_*': 'freeze' }],
+      }),
+    ),
+  },
+  { description: 'What to do when the schema of a table changes. Not available yet.' },
+);
+
+const Endpoint = Keys(
+  {
+    path: Type.String({
+      pattern: '^/[A-Za-z0-9._~/-]*$',
+      'x-expected': 'a path that begins with /',
+      description: 'Path of the address.',
+      examples: ['/health'],
+    }),
+    format: Type.Optional(
+      OneOf(['json', 'prometheus'], {
+        description: 'What it answers with. Without: prometheus at /metrics, else json.',
+        examples: ['json'],
+      }),
+    ),
+    checks: Default(
+      Type.Array(Type.String({ minLength: 1 }), {
+        description: 'What must be well: names or types of sources and destinations, `database`, `memory`. None = all.',
+        examples: [['database', 'memory']],
+      }),
+      [],
+    ),
+  },
+  { description: 'A path that the server answers.' },
+);
+
+export const HealthSchema = Keys(
+  {
+    enabled: Default(flag('Open the server.'), true),
+    host: Default(Type.String({ minLength: 1, description: 'Address to listen on.', examples: ['127.0.0.1'] }), '127.0.0.1'),
+    port: Default(
+      Type.Integer({ minimum: 0, maximum: 65_535, description: 'Port to listen on; 0 = any free one.', examples: [8080] }),
+      8080,
+    ),
+    token: Type.Optional(
+      Secret({ description: 'Token that requests must bring when `host` is not loopback.', examples: ['${HEALTH_TOKEN}'] }),
+    ),
+    endpoints: Default(
+      Type.Array(Endpoint, {
+        description: 'Further paths, or fewer checks for known ones. /health, /healthz, /readyz and /metrics always answer.',
+      }),
+      [],
+    ),
+    stall_after: Default(
+      Duration({
+        unit: 's',
+        minimum: 1,
+        description: 'Without progress for this long, with work to do, a pipeline counts as not alive.',
+        examples: ['5m'],
+      }),
+      '5m',
+    ),
+  },
+  { description: 'An HTTP server for health and metrics.' },
+);
+
+export type HealthSection = ConfigOf<typeof HealthSchema>;

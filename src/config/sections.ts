@@ -1,0 +1,149 @@
+// The sections of a pipeline file that are not adapters: sync, log and state.
+// The others are in operation-sections.ts.
+
+import { type ConfigOf, Default, Duration, Keys, OneOf, Size, Type } from '../sdk/index.ts';
+
+const flag = (description: string): ReturnType<typeof Type.Boolean> => Type.Boolean({ description, examples: [true] });
+
+export const BATCH_KEYS = {
+  batch_size: Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'Events per write at most.', examples: [500] }),
+  batch_bytes: Size({ description: 'Bytes per write at most; a single larger event goes alone.', examples: ['1MiB'] }),
+  batch_timeout: Duration({
+    unit: 's',
+    description: 'How long to wait for a batch to fill, from its first event on. 0 sends as soon as nothing more is waiting.',
+    examples: ['200ms'],
+  }),
+};
+
+const Parallelism = Keys(
+  {
+    enabled: Default(flag('Use the workers.'), true),
+    worker_count: Default(Type.Integer({ minimum: 1, maximum: 256, description: 'Workers per destination.', examples: [4] }), 1),
+    partition_strategy: Default(
+      OneOf(['hash', 'range', 'custom'], { description: 'How events are spread over the workers.', examples: ['hash'] }),
+      'hash',
+    ),
+    partition_field: Type.Optional(
+      Type.String({ minLength: 1, description: 'Column that decides the worker. Without: the key.', examples: ['user_id'] }),
+    ),
+  },
+  { description: 'Several workers per destination; the order per key is kept. Not available yet.' },
+);
+
+const BatchOptimization = Keys(
+  {
+    adaptive_batching: Default(flag('Grow and shrink batches by the latency seen.'), true),
+    min_batch_size: Default(Type.Integer({ minimum: 1, description: 'Smallest batch in events.', examples: [100] }), 100),
+    max_batch_size: Default(Type.Integer({ minimum: 1, description: 'Largest batch in events.', examples: [10_000] }), 10_000),
+    target_latency_ms: Default(Duration({ unit: 'ms', minimum: 1, description: 'Latency to aim at.', examples: [1000] }), 1000),
+  },
+  { description: 'Batch sizes that follow the load. Not available yet.' },
+);
+
+const Compression = Keys(
+  {
+    enabled: Default(flag('Compress.'), true),
+    algorithm: Default(OneOf(['gzip', 'lz4', 'snappy', 'zstd'], { description: 'How to compress.', examples: ['gzip'] }), 'gzip'),
+  },
+  { description: 'Compression of what is written. Not available yet.' },
+);
+
+export const SyncSchema = Keys(
+  {
+    mode: Default(
+      OneOf(['one_time', 'continuous', 'cron'], {
+        description:
+          'one_time = up to what exists at the start, then end; continuous = until stopped; cron = one_time at each time of `schedule`.',
+        examples: ['continuous'],
+      }),
+      'continuous',
+    ),
+    schedule: Type.Optional(
+      Type.String({
+        'x-cron': true,
+        description: 'Cron pattern of five fields, or six with seconds first. Only with mode cron.',
+        examples: ['*/15 * * * *'],
+      }),
+    ),
+    timezone: Default(Type.String({ 'x-timezone': true, description: 'Time zone of `schedule`.', examples: ['Europe/Berlin'] }), 'UTC'),
+    batch_size: Default(BATCH_KEYS.batch_size, 1000),
+    batch_bytes: Default(BATCH_KEYS.batch_bytes, '8MiB'),
+    batch_timeout: Default(BATCH_KEYS.batch_timeout, 0),
+    parallelism: Type.Optional(Parallelism),
+    batch_optimization: Type.Optional(BatchOptimization),
+    compression: Type.Optional(Compression),
+    checkpoint_interval: Default(
+      Duration({
+        unit: 's',
+        minimum: 0.1,
+        description: 'How often positions are saved. After a crash at most this much is sent again.',
+        examples: ['5s'],
+      }),
+      '5s',
+    ),
+    shutdown_timeout: Default(
+      Duration({
+        unit: 's',
+        description: 'How long a stop may take before what is in flight is given up and sent again at the next start.',
+        examples: ['30s'],
+      }),
+      '30s',
+    ),
+  },
+  { description: 'When and in which portions to run.' },
+);
+
+export const LogSchema = Keys(
+  {
+    type: Default(
+      OneOf(['memory', 'disk'], {
+        description: 'memory = a bounded ring; disk = durable, so that a slow destination does not hold up the source (not available yet).',
+        examples: ['memory'],
+      }),
+      'memory',
+    ),
+    path: Type.Optional(Type.String({ minLength: 1, description: 'Folder of the disk log.', examples: ['.cdc/log'] })),
+    max_events: Default(
+      Type.Integer({ minimum: 1, description: 'Events held at most; then the source waits.', examples: [100_000] }),
+      100_000,
+    ),
+    max_bytes: Default(Size({ description: 'Bytes held at most; then the source waits.', examples: ['256MiB'] }), '256MiB'),
+    max_age: Type.Optional(Duration({ unit: 's', description: 'How long the disk log keeps events.', examples: ['7d'] })),
+  },
+  { description: 'The change log between the sources and the destinations.' },
+);
+
+export const StateSchema = Keys(
+  {
+    type: Default(
+      OneOf(['sqlite', 'file', 'redis', 's3', 'postgresql'], {
+        description: 'Where positions are kept. Only sqlite is available yet.',
+        examples: ['sqlite'],
+      }),
+      'sqlite',
+    ),
+    path: Default(
+      Type.String({ minLength: 1, description: 'File of the SQLite store. Several pipelines may share it.', examples: ['.cdc/state.db'] }),
+      '.cdc/state.db',
+    ),
+    url: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'Address of the store, for types other than sqlite.',
+        examples: ['redis://localhost:6379'],
+      }),
+    ),
+    lease: Default(
+      Duration({
+        unit: 's',
+        minimum: 1,
+        description: 'How long a process that no longer answers keeps the pipeline to itself.',
+        examples: ['30s'],
+      }),
+      '30s',
+    ),
+  },
+  { description: 'Where positions, errors and runs are stored.' },
+);
+
+export type SyncSection = ConfigOf<typeof SyncSchema>;

@@ -1,0 +1,84 @@
+// What travels over a control socket: one JSON document per line, at most 64 KiB in a request. Answers carry the id of their
+// request. Pure: bytes in, requests out.
+//
+//   → {"id":1,"cmd":"status"}
+//   ← {"id":1,"ok":true,"result":{"pid":4711,"pipelines":[…]}}
+//   ← {"id":1,"ok":false,"error":{"code":"CONTROL_BAD_REQUEST","message":"unknown command \"stat\"", …}}
+
+import { CdcError } from '../sdk/errors.ts';
+
+export interface ControlRequest {
+  readonly id: string | number | null;
+  readonly cmd: string;
+  /** Names of pipelines; absent = all. */
+  readonly pipelines?: readonly string[];
+}
+
+export type ControlAnswer =
+  | { readonly id: ControlRequest['id']; readonly ok: true; readonly result: unknown }
+  | { readonly id: ControlRequest['id']; readonly ok: false; readonly error: ReturnType<CdcError['toJSON']> };
+
+/** A request names a command and a few pipelines: more is a mistake or an attack. */
+export const MAX_REQUEST_BYTES = 64 * 1024;
+
+/** Splits a byte stream into lines without ever holding more than `maxBytes` of one. */
+export class LineSplitter {
+  readonly #maxBytes: number;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** The lines that this chunk completes. Throws `CONTROL_BAD_REQUEST` when one is too long: the connection is of no use then. */
+  push(chunk: Buffer): string[] {
+    const lines: string[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(10, start); end !== -1; end = chunk.indexOf(10, start)) {
+      this.#keep(chunk.subarray(start, end));
+      lines.push(Buffer.concat(this.#pending).toString('utf8'));
+      this.#pending = [];
+      this.#pendingBytes = 0;
+      start = end + 1;
+    }
+    this.#keep(chunk.subarray(start));
+    return lines.filter((line) => line.trim() !== '');
+  }
+
+  #keep(part: Buffer): void {
+    if (part.length === 0) return;
+    this.#pendingBytes += part.length;
+    if (this.#pendingBytes > this.#maxBytes) throw badRequest(`a line is longer than ${this.#maxBytes} bytes`);
+    this.#pending.push(part);
+  }
+}
+
+/** Throws `CONTROL_BAD_REQUEST`. */
+export function parseRequest(line: string): ControlRequest {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw badRequest('the line is not JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('the line is not a JSON object');
+  const { id = null, cmd, pipelines } = value as Record<string, unknown>;
+  if (id !== null && typeof id !== 'string' && typeof id !== 'number') throw badRequest('`id` is neither text nor number');
+  if (typeof cmd !== 'string') throw badRequest('`cmd` is missing');
+  if (pipelines === undefined) return { id, cmd };
+  if (!Array.isArray(pipelines) || !pipelines.every((name) => typeof name === 'string'))
+    throw badRequest('`pipelines` is not a list of names');
+  return { id, cmd, pipelines };
+}
+
+export function formatLine(message: ControlRequest | ControlAnswer): string {
+  return `${JSON.stringify(message)}\n`;
+}
+
+export function badRequest(message: string): CdcError {
+  return new CdcError('CONTROL_BAD_REQUEST', message, {
+    where: 'control socket',
+    fix: 'Send one JSON object per line: {"id":1,"cmd":"status"}.',
+  });
+}

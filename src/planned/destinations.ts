@@ -1,0 +1,153 @@
+// Systems that will be written to. Keys: seeds 000, 001, 002 and 004.
+
+import { Type } from '../sdk/index.ts';
+import { choice, duration, flag, open, plannedDestination, secret, serverKeys, text, textOrTexts, whole } from './define.ts';
+import { FORMAT_KEYS, KAFKA_KEYS, NATS_KEYS, PULSAR_KEYS, S3_KEYS, searchKeys, sqlSinkKeys } from './systems.ts';
+
+const TOPIC = 'Topic; {schema} and {table} stand for those of the event.';
+
+export const kafka = plannedDestination({
+  type: 'kafka',
+  title: 'Kafka topics',
+  keys: {
+    ...KAFKA_KEYS,
+    ...FORMAT_KEYS,
+    topic: text(TOPIC, 'cdc.{schema}.{table}'),
+    key_field: text('Column that is the key of the record. Without: the key of the row.', 'user_id'),
+    partition_strategy: choice(['hash', 'round_robin', 'custom'], 'How records are spread over partitions.'),
+    compression_type: choice(['none', 'gzip', 'snappy', 'lz4', 'zstd'], 'How batches are compressed.'),
+    value_schema: text('Subject of the value in the registry.', 'user_event_v2'),
+    transactional_id: text('Id of the producer for transactions.', 'cdc-orders'),
+  },
+});
+
+export const pulsar = plannedDestination({
+  type: 'pulsar',
+  title: 'Pulsar topics',
+  keys: {
+    ...PULSAR_KEYS,
+    ...FORMAT_KEYS,
+    topic: text(TOPIC, 'persistent://public/default/processed'),
+    producer_name: text('Name of the producer.', 'cdc'),
+  },
+});
+
+export const redis_stream = plannedDestination({
+  type: 'redis_stream',
+  aliases: ['redis_streams'],
+  title: 'Redis streams',
+  keys: {
+    ...serverKeys(6379, 'redis'),
+    stream_name: text('Stream; {schema} and {table} stand for those of the event.', 'processed_events'),
+    max_length: whole('The stream is trimmed to about this many entries.', 10_000, 1),
+  },
+});
+
+export const redis = plannedDestination({
+  type: 'redis',
+  title: 'Redis as a cache',
+  keys: {
+    ...serverKeys(6379, 'redis'),
+    key_pattern: text('Key; {column} stands for a value of the row.', 'event:{user_id}'),
+    mode: choice(['string', 'hash', 'delete', 'publish'], 'What is done with the key.'),
+    ttl: duration('Keys vanish after this.', '1h'),
+    channel: text('Channel for mode publish.', 'events'),
+  },
+});
+
+export const rabbitmq = plannedDestination({
+  type: 'rabbitmq',
+  title: 'RabbitMQ exchanges',
+  keys: {
+    ...serverKeys(5672, 'amqp'),
+    ...FORMAT_KEYS,
+    vhost: text('Virtual host.', '/'),
+    queue: text('Queue bound to the exchange.', 'processed_events'),
+    exchange: text('Exchange.', 'processed_exchange'),
+    routing_key: text('Routing key.', '{schema}.{table}'),
+    persistent: flag('Messages survive a restart of the broker.'),
+  },
+});
+
+export const nats = plannedDestination({
+  type: 'nats',
+  aliases: ['nats_jetstream'],
+  title: 'NATS subjects and JetStream streams',
+  keys: {
+    ...NATS_KEYS,
+    ...FORMAT_KEYS,
+    subject: text('Subject.', 'cdc.{database}.{schema}.{table}'),
+    stream: text('JetStream stream.', 'CDC'),
+  },
+});
+
+export const mqtt = plannedDestination({
+  type: 'mqtt',
+  title: 'MQTT topics',
+  keys: {
+    broker: text('Address of the broker.', 'mqtt://localhost:1883'),
+    topic: text(TOPIC, 'cdc/{table}'),
+    client_id: text('Client id.', 'cdc'),
+    qos: Type.Optional(Type.Integer({ minimum: 0, maximum: 2, description: 'Quality of service.', examples: [1] })),
+    retain: flag('The broker keeps the last message.'),
+    username: text('User name.', 'cdc'),
+    password: secret('Password.', 'MQTT_PASSWORD'),
+  },
+});
+
+export const elasticsearch = plannedDestination({
+  type: 'elasticsearch',
+  aliases: ['elastic'],
+  title: 'Elasticsearch indices',
+  keys: searchKeys,
+});
+export const opensearch = plannedDestination({ type: 'opensearch', title: 'OpenSearch indices', keys: searchKeys });
+export const mysql = plannedDestination({
+  type: 'mysql',
+  aliases: ['mariadb'],
+  title: 'MySQL and MariaDB tables',
+  keys: sqlSinkKeys(3306, 'mysql'),
+});
+export const sqlserver = plannedDestination({
+  type: 'sqlserver',
+  aliases: ['mssql'],
+  title: 'SQL Server tables',
+  keys: sqlSinkKeys(1433, 'sqlserver'),
+});
+export const oracle = plannedDestination({ type: 'oracle', title: 'Oracle tables', keys: sqlSinkKeys(1521, 'oracle') });
+
+export const mongodb = plannedDestination({
+  type: 'mongodb',
+  aliases: ['mongo'],
+  title: 'MongoDB collections',
+  keys: {
+    ...serverKeys(27_017, 'mongodb'),
+    connection_string: text('Connection string, in place of the parts.', 'mongodb://localhost:27017'),
+    database: text('Database.', 'shop'),
+    collection: text('Collection; {table} stands for that of the event.', '{table}'),
+  },
+});
+
+export const s3 = plannedDestination({
+  type: 's3',
+  title: 'Objects in S3 and its kin',
+  keys: {
+    ...S3_KEYS,
+    prefix: text('Objects are put below this; {schema} and {table} stand for those of the event.', 'cdc/{table}/'),
+    format: choice(['ndjson', 'csv', 'parquet'], 'What the objects hold.'),
+    compression: choice(['none', 'gzip', 'zstd'], 'How objects are compressed.'),
+  },
+});
+
+export const http = plannedDestination({
+  type: 'http',
+  aliases: ['webhook'],
+  title: 'HTTP requests',
+  keys: {
+    url: secret('Address.', 'WEBHOOK_URL'),
+    method: choice(['POST', 'PUT', 'PATCH'], 'Method.'),
+    headers: open('Headers of each request.'),
+    urls: textOrTexts('Addresses to choose from.', 'https://example.com/hook'),
+    request_timeout: duration('How long to wait for an answer.', '10s'),
+  },
+});

@@ -1,0 +1,186 @@
+// The initial read: chunks of a table in the order of its key, between the changes. The rule is exact, because the change
+// table and the rows are in one database: a chunk is read in the same read transaction in which every change up to its end
+// H has been read and sent before. So its rows are the state at H: none is too early, none is stale, and no key goes back.
+
+import { ChangeEvent, type Clock, type Position, type SnapshotProgress } from '../../sdk/index.ts';
+import { quoteName } from '../../util/sql-names.ts';
+import type { SqliteDatabase } from '../../util/sqlite.ts';
+import type { ReadTable, Reject } from './changes.ts';
+import { describeRow, type Misfit, misfitError, nullKeyError, type RowPlan, selectedPlan, SqliteRow, Vetting } from './decode.ts';
+import { type ChangePlace, formatPlace, formatStored, LOG_PARTITION, parseStored } from './position.ts';
+import { tooManyNullKeys } from './errors.ts';
+import { TextCheck } from './text-check.ts';
+import type { Stored } from './types.ts';
+
+export interface Chunk {
+  readonly events: ChangeEvent[];
+  readonly rejects: readonly Reject[];
+  readonly progress: SnapshotProgress;
+  readonly bytes: number;
+}
+
+export interface ChunkRequest {
+  readonly table: ReadTable;
+  readonly progress: SnapshotProgress;
+  /** Where the chunk must end, if a faster lane has it already. */
+  readonly boundary: SnapshotProgress | null;
+  readonly at: ChangePlace;
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  readonly isFirstTable: boolean;
+  readonly isLastTable: boolean;
+}
+
+/** More rows than this without a key are no accident: then they are not parked one by one. */
+const MAX_NULL_KEYS = 10_000;
+
+/** `0000000000000042-…` + `1f` → `42.1f`: a run carries the number of the change it began after. */
+export function runName(at: ChangePlace, suffix: string): string {
+  return `${at.id}.${suffix}`;
+}
+export function runStart(run: string): number {
+  return Number(/^(\d+)\./.exec(run)?.[1] ?? Number.NaN);
+}
+
+/** `rows`: the part behind the column list, without the limit. */
+interface ChunkQuery { readonly text: string; readonly rows: string; readonly parameters: readonly Stored[] }
+
+/** A key value on its way into SQL: texts that are no Unicode are carried as their bytes. */
+interface KeyPart { readonly sql: string; readonly value: Stored }
+
+export class SnapshotReader {
+  readonly #db: SqliteDatabase;
+  readonly #source: string;
+  readonly #clock: Clock;
+  readonly #texts: TextCheck;
+  readonly #vetting = new Vetting();
+
+  constructor(db: SqliteDatabase, source: string, clock: Clock) {
+    this.#db = db;
+    this.#source = source;
+    this.#clock = clock;
+    this.#texts = new TextCheck(db);
+  }
+
+  /** The next chunk of a table, or the one up to the boundary. In the transaction that has read the changes up to `at`. */
+  read(request: ChunkRequest): Chunk {
+    const { progress, boundary, maxEvents, maxBytes } = request, sql = new ChunkSql(request.table);
+    const rejects = progress.chunk === 0 ? this.#nullKeys(sql) : [];
+    const marks = { chunk: boundary?.chunk ?? progress.chunk + 1, first: progress.lastKey === null };
+    const events: ChangeEvent[] = [], nowMs = this.#clock.now();
+    const query = sql.chunk(progress.lastKey, boundary?.lastKey ?? null, boundary === null ? maxEvents + 1 : -1);
+    let count = 0, bytes = 0, last: Stored[] | null = null, isEnd = true;
+    for (const row of this.#db.prepare(query.text).raw().iterate(...query.parameters) as Iterable<Stored[]>) {
+      this.#vetting.start();
+      this.#vetting.vet(sql.plan, row, 0);
+      // The row beyond a full chunk tells that there is more.
+      if (boundary === null && count > 0 && (count === maxEvents || bytes + this.#vetting.bytes > maxBytes)) { isEnd = false; break; }
+      const misfit = this.#vetting.misfits.find((m) => this.#isMisfit(sql, row, m));
+      if (misfit === undefined) events.push(this.#event(request, sql.plan, row, marks.chunk, events.length, nowMs));
+      else rejects.push(this.#reject(sql.plan, row, misfitError(sql.plan, misfit, row[misfit.column] as Stored, `source "${this.#source}"`)));
+      bytes += this.#vetting.bytes;
+      last = row;
+      count++;
+    }
+    const lastKey = boundary !== null ? boundary.lastKey : last === null ? progress.lastKey : this.#keyOf(sql, last, query, count - 1);
+    const state = boundary?.state ?? (isEnd ? 'done' : 'running');
+    if (marks.first) mark(events, 0, request.isFirstTable ? 'first' : 'first_in_data_collection');
+    if (state === 'done') mark(events, events.length - 1, request.isLastTable ? 'last' : 'last_in_data_collection');
+    return { events, rejects, bytes, progress: { ...progress, chunk: marks.chunk, lastKey, state, rows: progress.rows + events.length } };
+  }
+
+  #event({ at, progress: { run }, table }: ChunkRequest, plan: RowPlan, row: Stored[], chunk: number, n: number, nowMs: number): ChangeEvent {
+    return new ChangeEvent({
+      op: 'r', table: table.plan.schema, source: this.#source, partition: LOG_PARTITION, sourceTsMs: nowMs, after: new SqliteRow(plan, row, 0),
+      position: `${formatPlace(at)}.r.${run}.${chunk}.${n}` as Position, snapshot: { run, table: table.plan.schema.id.table, chunk, place: 'true' },
+    });
+  }
+
+  #isMisfit(sql: ChunkSql, row: readonly Stored[], { column, doubtfulText }: Misfit): boolean {
+    return !doubtfulText || !this.#texts.isExact(row[column] as string, sql.bytesOf(column), sql.keyValues(row));
+  }
+
+  #reject(plan: RowPlan, row: readonly Stored[], error: Error): Reject {
+    return { input: describeRow(plan, 'r', row, 0), at: `${plan.schema.id.table}, existing rows`, error };
+  }
+
+  /** Comparisons skip rows with NULL in their key, so they are looked for once, at the beginning. */
+  #nullKeys(sql: ChunkSql): Reject[] {
+    const text = sql.nullKeys(MAX_NULL_KEYS + 1);
+    if (text === null) return [];
+    const rows = this.#db.prepare(text).raw().all() as Stored[][], where = `source "${this.#source}"`;
+    if (rows.length > MAX_NULL_KEYS) throw tooManyNullKeys(sql.plan.schema.id.table, MAX_NULL_KEYS, where);
+    return rows.map((row) => this.#reject(sql.plan, row, nullKeyError(sql.plan, where)));
+  }
+
+  /** A key that is no valid text is carried as its bytes: the text that the driver made of it would lead to another place. */
+  #keyOf(sql: ChunkSql, row: readonly Stored[], query: ChunkQuery, index: number): string {
+    const values = sql.keyValues(row);
+    if (!values.some((value) => typeof value === 'string' && value.includes('\uFFFD'))) return JSON.stringify(values.map(formatStored));
+    const bytes = this.#db.prepare(sql.keyBytes(query)).raw().get(...query.parameters, index) as Stored[];
+    return JSON.stringify(values.map((value, i) => (typeof value === 'string' ? `x${Buffer.from(bytes[i] as Uint8Array).toString('hex')}` : formatStored(value))));
+  }
+}
+
+function mark(events: ChangeEvent[], at: number, place: Exclude<ChangeEvent['snapshot'], false>['place']): void {
+  const event = events[at];
+  if (event !== undefined && event.snapshot !== false) events[at] = event.copy({ snapshot: { ...event.snapshot, place } });
+}
+
+/** The statements of one table's chunks. Order and comparison are the database's own. */
+class ChunkSql {
+  readonly plan: RowPlan;
+  readonly #table: string;
+  readonly #columns: readonly string[];
+  readonly #keyAt: readonly number[];
+  readonly #nullable: readonly string[];
+
+  constructor({ plan, captured: { table } }: ReadTable) {
+    this.plan = selectedPlan(plan);
+    this.#table = quoteName(table.name);
+    const chosen = plan.schema.columns.map((c) => quoteName(c.name));
+    // Without a key the rowid stands in; it is selected behind the columns of the row.
+    this.#columns = table.key.length > 0 ? chosen : [...chosen, quoteName(table.rowid ?? '')];
+    this.#keyAt = table.key.length > 0 ? plan.keyAt : [chosen.length];
+    const mayBeNull = table.rowid !== null && !table.integerKey;
+    this.#nullable = table.key.filter((name) => mayBeNull && table.columns.find((c) => c.name === name)?.notNull === false).map(quoteName);
+  }
+
+  keyValues(row: readonly Stored[]): Stored[] { return this.#keyAt.map((i) => row[i] as Stored); }
+
+  chunk(after: string | null, upTo: string | null, limit: number): ChunkQuery {
+    const key = this.#keyAt.map((i) => this.#columns[i]).join(', '), conditions = this.#nullable.map((c) => `${c} IS NOT NULL`);
+    const parameters: Stored[] = [];
+    for (const [operator, tuple] of [['>', after], ['<=', upTo]] as const) {
+      if (tuple === null) continue;
+      const parts = parseKey(tuple);
+      conditions.push(`(${key}) ${operator} (${parts.map((p) => p.sql).join(', ')})`);
+      parameters.push(...parts.map((p) => p.value));
+    }
+    const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+    const rows = `FROM ${this.#table}${where} ORDER BY ${key}`;
+    return { text: `SELECT ${this.#columns.join(', ')} ${rows} LIMIT ${limit}`, rows, parameters };
+  }
+
+  nullKeys(limit: number): string | null {
+    if (this.#nullable.length === 0) return null;
+    return `SELECT ${this.#columns.join(', ')} FROM ${this.#table} WHERE ${this.#nullable.map((c) => `${c} IS NULL`).join(' OR ')} LIMIT ${limit}`;
+  }
+
+  bytesOf(column: number): string { return `SELECT CAST(${this.#columns[column]} AS BLOB) FROM ${this.#table} WHERE ${this.#atKey()}`; }
+  keyBytes({ rows }: ChunkQuery): string { return `SELECT ${this.#keyAt.map((i) => `CAST(${this.#columns[i]} AS BLOB)`).join(', ')} ${rows} LIMIT 1 OFFSET ?`; }
+
+  #atKey(): string { return this.#keyAt.map((i) => `${this.#columns[i]} IS ?`).join(' AND '); }
+}
+
+function parseKey(text: string): KeyPart[] {
+  const parts = JSON.parse(text) as string[];
+  return parts.map((part) => (part.startsWith('x') ? { sql: 'CAST(? AS TEXT)', value: Buffer.from(part.slice(1), 'hex') } : { sql: '?', value: parseStored(part) }));
+}
+
+/** Of progress stored by an earlier start: does it still count at this place? */
+export function isSound(progress: SnapshotProgress, from: ChangePlace): boolean {
+  const start = runStart(progress.run);
+  // A run that began behind the place where we resume answers a record that will come again, and be answered again.
+  return Number.isNaN(start) || start <= from.id;
+}

@@ -1,0 +1,161 @@
+// Mistakes to plant, in the fakes and in what the engine is given, each standing for a mistake that an engine or an adapter
+// could make. `run.ts --bugs` counts the schedules until each is found: a simulator that does not find them sees nothing.
+
+import type { ChangeBatch, Destination, LaneBatch, PointHoldingDestination, ReadContext, Source } from '../../src/sdk/index.ts';
+import { CdcError } from '../../src/sdk/index.ts';
+import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
+import type { FakeQueue } from '../../src/sdk/testing/fakes/queue-source.ts';
+import type { FakeWindow } from '../../src/sdk/testing/fakes/window.ts';
+import { applyEvent } from '../../src/sdk/testing/fakes/rows.ts';
+import type { LaneStore, World } from './world.ts';
+
+export const BUGS = {
+  'acknowledge-before-durable': 'upstream may forget a batch as soon as it is read',
+  'state-save-dropped': 'some saves of the state report success and store nothing',
+  'dlq-write-lost': 'dead letters are reported as parked and are not',
+  'fencing-off': 'the destination stores whatever point it is given, under any epoch',
+  'point-stored-despite-failures': 'the point is stored although events of the batch were refused, and they are not named',
+  'point-not-stored': 'the rows are stored without the point',
+  'stored-before-durable': 'a write is confirmed before it has happened',
+  'unknown-outcome-as-failure': 'a lost reply is reported as a failure that stored nothing',
+  'redelivery-dropped': 'the queue forgets what a dead session had received',
+  'lease-ignored': 'the lease is granted to whoever asks',
+  'resume-skips-one': 'the source resumes one event too late',
+  'resume-covers-unsent': 'a batch is said to cover the rest of its transaction',
+  'boundaries-ignored': 'a chunk does not end where a faster lane stands',
+  'reject-not-awaited': 'the source goes on before a rejected input is parked',
+  'key-order-broken': 'events of a batch come in reverse',
+  'window-state-empty': 'the window saves nothing of what it holds',
+  'snapshot-start-unsaved': 'the stream beside a snapshot begins at the end of the log at every start',
+} as const;
+export type BugName = keyof typeof BUGS;
+
+/** `object` with some members replaced; private fields stay reachable because calls go to the object itself. */
+function overlay<T extends object>(object: T, changes: Partial<T>): T {
+  return new Proxy(object, {
+    get(target, name) {
+      const changed = (changes as Record<PropertyKey, unknown>)[name];
+      const value = changed ?? Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+    set: (target, name, value) => Reflect.set(target, name, value, target),
+  });
+}
+
+export function plantQueue(world: World, queue: FakeQueue): FakeQueue {
+  if (!world.has('redelivery-dropped')) return queue;
+  return overlay(queue, {
+    closeSession(session: object): void {
+      const before = queue.ready.length;
+      queue.closeSession(session);
+      queue.ready.length = Math.min(before, queue.ready.length);
+    },
+  });
+}
+
+export function plantSource(world: World, source: Source): Source {
+  const changesRead = ['acknowledge-before-durable', 'resume-covers-unsent', 'key-order-broken'].some((b) => world.has(b));
+  const changesContext = ['resume-skips-one', 'boundaries-ignored', 'reject-not-awaited', 'snapshot-start-unsaved'].some((b) => world.has(b));
+  if (!changesRead && !changesContext && !world.tracing) return source;
+  const read = source.read.bind(source);
+  source.read = (ctx, signal) => withChangedBatches(world, read(changesContext || world.tracing ? changedContext(world, ctx) : ctx, signal));
+  return source;
+}
+
+function changedContext(world: World, ctx: ReadContext): ReadContext {
+  world.trace(`  read from snapshots ${JSON.stringify(ctx.snapshots)}, boundaries ${JSON.stringify(ctx.boundaries)}`);
+  return {
+    ...ctx,
+    boundaries: world.has('boundaries-ignored') ? [] : ctx.boundaries,
+    assign: async (partition) => {
+      const from = await ctx.assign(partition);
+      world.trace(`  assigned ${partition} from ${from}`);
+      if (world.has('snapshot-start-unsaved') && ctx.snapshots.some((s) => s.state === 'running')) return world.log.head()[partition] ?? null;
+      if (from === null || !world.has('resume-skips-one')) return from;
+      const rest = world.log.partitions.get(partition)?.transactions.flatMap((t) => t.records).find((r) => r.position > from);
+      return rest?.position ?? from;
+    },
+    reject: (input, at, error) => {
+      if (!world.has('reject-not-awaited')) return ctx.reject(input, at, error);
+      ctx.reject(input, at, error).catch(() => {});
+      return Promise.resolve();
+    },
+  };
+}
+
+async function* withChangedBatches(world: World, batches: AsyncIterable<ChangeBatch>): AsyncIterable<ChangeBatch> {
+  for await (const batch of batches) {
+    world.trace(`  batch of ${batch.partition}: ${batch.events.map((e) => `${e.op} ${e.position} ${JSON.stringify(e.after)}`).join(', ')} → ${batch.resume} ${JSON.stringify(batch.snapshots ?? '')}`);
+    if (world.has('acknowledge-before-durable') && batch.resume !== null) world.log.acknowledge({ [batch.partition]: batch.resume });
+    if (world.has('resume-covers-unsent') && batch.resume !== null) {
+      const end = world.log.partitions.get(batch.partition)?.transactions.find((t) => t.end >= (batch.resume as string))?.end;
+      yield { ...batch, resume: end ?? batch.resume };
+    } else if (world.has('key-order-broken') && batch.events.length > 1 && batch.events[0]?.snapshot === false) yield { ...batch, events: [...batch.events].reverse() };
+    else yield batch;
+  }
+}
+
+export function plantWindow(world: World, window: FakeWindow): FakeWindow {
+  if (world.has('window-state-empty')) window.save = () => Buffer.from('[]');
+  return window;
+}
+
+export function plantStore(world: World, store: HoldingStore): HoldingStore {
+  if (world.has('point-not-stored')) {
+    const lane = store.lane.bind(store);
+    store.lane = (id) => {
+      const record = lane(id);
+      if (record.points !== null) record.points = new Proxy(record.points, { set: () => true });
+      return record;
+    };
+  }
+  return store;
+}
+
+export function plantDestination(world: World, store: LaneStore, destination: Destination): Destination {
+  const write = destination.write.bind(destination);
+  if (world.has('stored-before-durable') && !(store instanceof HoldingStore)) {
+    destination.write = async (batch, signal) => {
+      void write(batch, signal).catch(() => {});
+      return { kind: 'stored' };
+    };
+  }
+  if (!(store instanceof HoldingStore)) return destination;
+  const holding = destination as PointHoldingDestination;
+  if (world.has('unknown-outcome-as-failure')) {
+    destination.write = async (batch, signal) => write(batch, signal).catch((error: unknown) => {
+      if (!(error instanceof CdcError) || error.code !== 'DESTINATION_OUTCOME_UNKNOWN') throw error;
+      throw new CdcError('DESTINATION_UNREACHABLE', error.message, { retriable: true, fix: 'Wait.' });
+    });
+  }
+  if (world.has('point-stored-despite-failures')) {
+    destination.write = async (batch, signal) => {
+      const result = await write(batch, signal);
+      return result.kind === 'refused' ? destination.write({ ...batch, encoded: batch.encoded, skip: new Set([...batch.skip, ...result.failed.map((f) => f.index)]) }, signal) : result;
+    };
+  }
+  if (world.has('fencing-off')) plantFencingOff(store, holding, write);
+  return destination;
+}
+
+/** Adopts whatever epoch and point the writer believes in, right before the write. */
+function plantFencingOff(store: HoldingStore, destination: PointHoldingDestination, write: Destination['write']): void {
+  destination.claim = async (lane, epoch) => { store.lane(lane).epoch = Math.max(epoch, store.lane(lane).epoch); };
+  const record = (): { epoch: number; points: unknown[] | null } | undefined => [...store.lanes.values()][0];
+  destination.write = async (batch: LaneBatch, signal) => {
+    try {
+      return await write(batch, signal);
+    } catch (error) {
+      const held = record();
+      if (!(error instanceof CdcError) || error.code !== 'DESTINATION_FENCED' || held === undefined) throw error;
+      for (const [i, event] of batch.events.entries()) {
+        if (batch.skip.has(i)) continue;
+        applyEvent(store.rows, event, batch, true);
+        store.observer.applied?.(event);
+      }
+      held.points = [batch.through];
+      held.epoch = Math.max(held.epoch, batch.through.epoch);
+      return { kind: 'stored' };
+    }
+  };
+}

@@ -1,0 +1,101 @@
+// Faults and what operators do. Each is something that happens to real pipelines; none of them excuses a loss.
+
+import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
+import { MemoryStateStore } from '../../src/state/memory-store.ts';
+import type { SimProcess } from './process.ts';
+import { LEASE_MS } from './shape.ts';
+import type { SimLane, World } from './world.ts';
+
+const MAX_PROCESSES = 3;
+
+function killAll(world: World): void {
+  for (const process of [...world.processes]) world.kill(process);
+}
+
+function livingOf(world: World): SimProcess | undefined {
+  const living = world.processes.filter((p) => p.canRun && p.ended === null);
+  return living.length === 0 ? undefined : world.dice.pick(living);
+}
+
+const holding = (world: World): SimLane[] => world.lanes.filter((l) => l.store instanceof HoldingStore);
+
+const FAULTS: { readonly [name: string]: (world: World) => void } = {
+  kill(world) { const p = livingOf(world); if (p !== undefined) world.kill(p); },
+  killAgain(world) { const p = livingOf(world); if (p !== undefined) world.kill(p); },
+  freeze(world) {
+    const p = livingOf(world);
+    if (p === undefined || world.processes.length >= MAX_PROCESSES) return;
+    p.freeze();
+    world.nowMs += world.dice.int(2 * LEASE_MS);
+  },
+  standby(world) { if (world.processes.length < MAX_PROCESSES) world.start(); },
+  stop(world) {
+    const p = livingOf(world);
+    if (p?.handle === undefined || p.handle === null) return;
+    p.stopped = { running: p.handle.status().state === 'running', disturbances: world.disturbances, atMs: world.nowMs };
+    void p.handle.stop();
+  },
+  cutSource(world) { world.log.cut(); },
+  sourceDown(world) { world.log.down = true; world.log.cut(); },
+  redeliver(world) { world.queue.dropSessions(); },
+  outage(world) { world.dice.pick(world.lanes).store.faults.down = true; },
+  loseReply(world) { for (const l of holding(world)) if (world.dice.chance(0.7)) l.store.faults.lostReplies.push(world.dice.pick(['after_commit', 'after_commit', 'before_commit'])); },
+  loseReplyAgain(world) { for (const l of holding(world)) l.store.faults.lostReplies.push('after_commit'); },
+  deadLettersDown(world) { world.deadLettersDown = true; },
+  stateDown(world) { world.stateDown = true; world.faults.add('state down'); },
+  deadOptional(world) { for (const l of world.lanes) if (!l.required) l.store.faults.down = true; },
+  wipe(world) {
+    const lane = holding(world).find((l) => [...(l.store as HoldingStore).lanes.values()].some((r) => r.points !== null));
+    if (lane === undefined) return;
+    killAll(world);
+    (lane.store as HoldingStore).wipe();
+    world.oracle.lane(lane.name).wiped();
+    world.faults.add(`wiped ${lane.name}`);
+  },
+  loseState(world) {
+    if (world.backup !== null) return;
+    killAll(world);
+    world.backup = world.state;
+    world.state = new MemoryStateStore();
+    world.oracle.stateLost();
+    world.faults.add('state lost');
+  },
+  revoke(world) { world.log.revokePartition(world.dice.pick([...world.log.partitions.keys()])); },
+  closePartition(world) { if (world.log.partitions.has('p1')) world.log.closePartition('p1'); },
+  openPartition(world) { if (!world.shape.snapshot && !world.log.partitions.has('p2') && !world.faults.has('opened p2')) { world.log.openPartition('p2'); world.faults.add('opened p2'); } },
+};
+
+export function disturb(world: World): void {
+  const name = world.dice.pick(Object.keys(FAULTS));
+  world.trace(`— ${name}`);
+  world.disturbances++;
+  FAULTS[name]?.(world);
+}
+
+/** Repairs about half of what is broken; `all`: everything, but an optional destination may stay dead for good. */
+export function heal(world: World, all: boolean): void {
+  const { dice, log } = world, really = (): boolean => all || dice.chance(0.5);
+  const deadForGood = all && dice.chance(0.25);
+  for (const { store, required } of world.lanes) if (really()) store.faults.down = store.faults.down && !required && deadForGood;
+  for (const p of world.processes) if (p.frozen && really()) { p.frozen = false; world.trace(`${p.owner} wakes`); }
+  for (const p of log.partitions.values()) if (p.assignment === 'away' && really()) log.returnPartition(p.name);
+  if (really()) log.down = false;
+  if (really()) world.deadLettersDown = false;
+  if (really()) world.stateDown = false;
+}
+
+/** Reads the error that ended a process and answers it, as its fix says. */
+export function decide(world: World, process: SimProcess): void {
+  const error = process.ended?.error, lane = /destination "(\w+)"/.exec(error?.where ?? '')?.[1];
+  if (error?.code === 'STATE_LOST' && (lane === undefined || world.dice.chance(0.5)) && world.backup !== null) {
+    world.trace('the operator restores the state');
+    world.state = world.backup;
+    world.backup = null;
+    world.oracle.stateRestored();
+  } else if (lane !== undefined && (error?.code === 'STATE_LOST' || error?.code === 'DESTINATION_POSITION_LOST')) world.rejoined.add(lane);
+}
+
+/** Now and then an operator lets detached lanes join anew. */
+export function rejoinDetached(world: World): void {
+  for (const { name, store } of world.lanes) if (!store.faults.down && world.oracle.lane(name).isDetached) world.rejoined.add(name);
+}

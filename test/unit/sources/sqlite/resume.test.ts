@@ -1,0 +1,82 @@
+// Whatever an application does between the batches, wherever the source is killed, and from whichever stored point it
+// goes on: the events add up to the tables.
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import type { ChangeEvent } from '../../../../src/sdk/index.ts';
+import { after, type Db, NOTHING, Replica, rowsOf, type Stored, World } from './harness.ts';
+
+const RUNS = Number(process.env['FUZZ'] ?? 15);
+const TABLES = ['plain', 'named', 'pairs'];
+const DDL = `CREATE TABLE plain (id INTEGER PRIMARY KEY, u INTEGER UNIQUE, v TEXT);
+  CREATE TABLE named (name TEXT NOT NULL PRIMARY KEY, v INTEGER);
+  CREATE TABLE pairs (a INTEGER, b TEXT, v REAL, PRIMARY KEY (a, b)) WITHOUT ROWID;`;
+
+let world: World;
+beforeEach(() => { world = new World(); });
+afterEach(() => { world.close(); });
+
+type Dice = (n: number) => number;
+function dice(seed: number): Dice {
+  let a = seed >>> 0;
+  return (n) => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * n);
+  };
+}
+
+function trade(db: Db, roll: Dice): void {
+  const id = roll(30), name = `'n${roll(30)}'`, v = roll(100);
+  const statements = [
+    `REPLACE INTO plain VALUES (${id}, ${roll(40)}, 'v${v}')`, `UPDATE OR REPLACE plain SET u = ${roll(40)}, v = 'w${v}' WHERE id = ${id}`,
+    `UPDATE OR IGNORE plain SET id = ${roll(30)} WHERE id = ${id}`, `DELETE FROM plain WHERE id = ${id}`, `DELETE FROM plain WHERE id > ${roll(30)} AND id < ${roll(30)}`,
+    `INSERT INTO named VALUES (${name}, ${v}) ON CONFLICT DO UPDATE SET v = excluded.v`, `UPDATE OR REPLACE named SET name = 'n${roll(30)}' WHERE name = ${name}`, `DELETE FROM named WHERE name = ${name}`,
+    `REPLACE INTO pairs VALUES (${id % 5}, ${name}, ${v}.5)`, `UPDATE pairs SET v = v + 1 WHERE a = ${id % 5}`, `DELETE FROM pairs WHERE b = ${name}`,
+  ];
+  db.transaction(() => { for (let i = 0; i <= roll(4); i++) db.exec(statements[roll(statements.length)] as string); })();
+}
+
+/** Progress of one chain of runs: what was emitted up to each stored point. */
+interface Mark { readonly stored: Stored; readonly events: readonly ChangeEvent[] }
+
+/** `repeats`: the destination cannot tell what it has, so events after the resumed point come to it twice. */
+async function play(roll: Dice, repeats: boolean): Promise<{ events: readonly ChangeEvent[]; db: Db }> {
+  const db = world.db();
+  db.pragma('journal_mode = wal');
+  db.exec(DDL);
+  for (let i = 0; i < 40; i++) trade(db, roll);
+  let marks: Mark[] = [{ stored: NOTHING, events: [] }];
+  const last = (): Mark => marks.at(-1) as Mark;
+  for (let run = 0; run < 8; run++) {
+    const source = await world.source({}, 'shop', 1 + roll(1000)), isFinal = run === 7;
+    const until = { partitions: await source.end(), snapshots: [] };
+    const ctx = world.context(last().stored, until, { maxBatchEvents: 1 + roll(9), maxBatchBytes: roll(3) === 0 ? 700 : 1 << 20 });
+    for await (const batch of source.read(ctx, new AbortController().signal)) {
+      marks.push({ stored: after(last().stored, batch), events: [...last().events, ...batch.events] });
+      if (isFinal) continue;
+      if (roll(3) === 0) trade(db, roll);
+      if (roll(12) === 0) { await source.acknowledge(last().stored.positions); marks = [last()]; }
+      if (roll(10) === 0) break;
+    }
+    await source.close();
+    if (isFinal) break;
+    // Killed: the destination holds any of the points, or has had more than it remembers.
+    const kept = marks[roll(marks.length)] as Mark;
+    marks = [{ stored: kept.stored, events: repeats ? last().events : kept.events }];
+    for (let i = 0; i < roll(3); i++) trade(db, roll);
+  }
+  return { events: last().events, db };
+}
+
+describe.each([['at a point that the destination holds', false], ['before what the destination has had', true]])('going on %s', (_, repeats) => {
+  it('gives the tables', async () => {
+    await fc.assert(fc.asyncProperty(fc.integer(), async (seed) => {
+      world.close();
+      world = new World();
+      const { events, db } = await play(dice(seed), repeats), replica = new Replica().apply(events);
+      for (const table of TABLES) expect(replica.rows(table), table).toEqual(rowsOf(db, table));
+    }), { numRuns: RUNS });
+  });
+});
