@@ -32,7 +32,7 @@ export function wantsColor(stream: Stream, env: Env): boolean {
   return stream.isTTY === true && env['TERM'] !== 'dumb';
 }
 
-export function widthOf(stream: Stream): number {
+function widthOf(stream: Stream): number {
   return Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, stream.columns || MAX_WIDTH));
 }
 
@@ -93,7 +93,7 @@ export class Output {
  *   fix: Start the server, or correct `sources[0].url`.
  * ```
  */
-export function errorBlock(error: CdcError, c: Colors, width: number): string[] {
+function errorBlock(error: CdcError, c: Colors, width: number): string[] {
   const where = error.where === null ? '' : c.dim(` at ${printable(error.where)}`);
   const message = printable(error.message)
     .split('\n')

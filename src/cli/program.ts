@@ -43,7 +43,7 @@ export async function execute(argv: readonly string[], world: World): Promise<nu
 type Done = (exitCode: number) => void;
 type Action<O> = (cli: Cli, args: readonly string[], options: O) => Promise<number>;
 
-export function createProgram(world: World, done: Done): Command {
+function createProgram(world: World, done: Done): Command {
   const program = new Command('cdc-run')
     .description('Captures changes from databases, files and brokers, and delivers them: one YAML file, one process.')
     .helpOption('-h, --help')

@@ -57,7 +57,7 @@ function loggerWith(base: LogFields, emit: Emit): Logger {
 }
 
 /** `{"ts":"2026-01-02T03:04:05.678Z","level":"info","msg":"started","pipeline":"orders"}` */
-export function formatJson(line: Line): string {
+function formatJson(line: Line): string {
   const fields = redact(line.fields) as Record<string, unknown>;
   return JSON.stringify({ ts: new Date(line.tsMs).toISOString(), level: line.level, msg: redactText(line.message), ...reserved(fields) });
 }
@@ -77,7 +77,7 @@ const LEVEL_LABEL: Readonly<Record<LineLevel, string>> = { debug: 'debug', info:
  *          fix: Start the server.
  * ```
  */
-export function prettyFormatter(color: boolean): (line: Line) => string {
+function prettyFormatter(color: boolean): (line: Line) => string {
   const c = pc.createColors(color);
   const paint: Readonly<Record<LineLevel, (text: string) => string>> = { debug: c.dim, info: c.cyan, warn: c.yellow, error: c.red };
   return ({ tsMs, level, message, fields }) => {

@@ -7,13 +7,13 @@ import type { LaneStatus, PipelineStatus, SourceStatus } from '../engine/api.ts'
 import type { ErrorRecord } from '../state/store.ts';
 
 /** What one scrape is made of. */
-export interface MetricsSnapshot {
+interface MetricsSnapshot {
   readonly statuses: readonly PipelineStatus[];
   /** Errors counted in state, per pipeline. */
   readonly errors: { readonly [pipeline: string]: readonly ErrorRecord[] };
 }
 
-export interface Sample {
+interface Sample {
   readonly labels: { readonly [label: string]: string };
   readonly value: number;
 }

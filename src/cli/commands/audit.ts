@@ -1,6 +1,7 @@
 // `cdc-run audit verify <path>`: checks that an audit log is whole: nothing changed, nothing missing, nothing put in between.
 
 import { readFileSync } from 'node:fs';
+import type { AuditVerification } from '../../../plugins/middleware/audit-trail/verify.ts';
 import { suggest } from '../../config/suggest.ts';
 import { CdcError } from '../../sdk/errors.ts';
 import { usageError } from '../arguments.ts';
@@ -29,9 +30,11 @@ export async function audit(cli: Cli, action: string, path: string, flags: Audit
   return result.ok ? EXIT.ok : exitCodeOf('AUDIT_CHAIN_BROKEN');
 }
 
-type Result = Awaited<ReturnType<typeof import('../../../plugins/middleware/audit-trail/verify.ts')['verifyAuditLog']>>;
-
-function wholeLines(path: string, { records, signatures, unconfirmedWrites, incompleteLine }: Result, { output }: Cli): string[] {
+function wholeLines(
+  path: string,
+  { records, signatures, unconfirmedWrites, incompleteLine }: AuditVerification,
+  { output }: Cli,
+): string[] {
   const c = output.colors;
   const signed = { none: 'not signed', checked: 'signatures right', unchecked: 'signed, but no key was given to check that' }[signatures];
   return [
@@ -43,7 +46,7 @@ function wholeLines(path: string, { records, signatures, unconfirmedWrites, inco
   ];
 }
 
-function brokenError(path: string, { brokenAt, records }: Result): CdcError {
+function brokenError(path: string, { brokenAt, records }: AuditVerification): CdcError {
   const place = brokenAt === undefined ? '' : ` in line ${brokenAt.line}: ${brokenAt.reason}`;
   return new CdcError(
     'AUDIT_CHAIN_BROKEN',

@@ -62,7 +62,14 @@ async function planFile(cli: Cli, flags: GenerateFlags, ask: Ask | null): Promis
   if (output !== '-' && existsSync(output) && !flags.force) throw exists(output);
   return {
     output,
-    template: { name, mode, source, destinations: uniquelyNamed(destinations), schemaRef: schemaRef(output), file: output },
+    template: {
+      name,
+      mode,
+      source,
+      destinations: uniquelyNamed(destinations),
+      schemaRef: schemaRef(output),
+      file: output === '-' ? join(PIPELINES_FOLDER, `${name}.yaml`) : output,
+    },
   };
 }
 

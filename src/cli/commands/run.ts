@@ -157,7 +157,7 @@ function loggerFor({ world, options }: Cli, screen: Screen): Logger {
 }
 
 /** `cdc-run 0.1.0` and a line per pipeline. */
-export function banner(configs: readonly PipelineConfig[], c: Cli['output']['colors']): string {
+function banner(configs: readonly PipelineConfig[], c: Cli['output']['colors']): string {
   const lines = configs.map((config) => {
     const from = config.sources.map((s) => `${s.name} ${c.dim(`(${s.type})`)}`).join(', ');
     const to = config.destinations.map((d) => `${d.name} ${c.dim(`(${d.type})`)}`).join(', ');

@@ -45,7 +45,7 @@ export interface Sidecar {
   readonly renames: readonly Rename[];
 }
 
-export const FOLDER = '.cdc-run';
+const FOLDER = '.cdc-run';
 
 interface Found {
   readonly epoch: number;

@@ -1,10 +1,7 @@
 // What a destination's author writes for `describeDestination`: how to read back what is stored, and how to break the
 // system. Everything optional switches on cases; a case that cannot run says why.
 
-import {
-  type ChangeEvent, type ColumnType, type Column, type Destination, type DestinationCapabilities, type DestinationDescriptor, type EncodedBatch,
-  type PointHoldingDestination, type ResumePoint, type Row, type TableSchema, type Value, type WriteResult,
-} from '../index.ts';
+import type { ChangeEvent, ColumnType, Column, Destination, DestinationCapabilities, DestinationDescriptor, EncodedBatch, PointHoldingDestination, ResumePoint, Row, TableSchema, Value, WriteResult } from '../index.ts';
 import { type BatchOptions, type Events, LANE, laneBatch, pointAt } from './batches.ts';
 import { encodeFake } from './fakes/envelope.ts';
 import { testContext, within } from './reading.ts';

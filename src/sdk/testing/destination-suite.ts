@@ -2,9 +2,10 @@
 
 import { describe, it } from 'vitest';
 import type { DestinationDescriptor, TSchema } from '../index.ts';
-import { DATA_CASES } from './destination-cases.ts';
+import { DATA_CASES } from './destination-cases/data.ts';
+import { FAILURE_CASES } from './destination-cases/failure.ts';
+import { POINT_CASES } from './destination-cases/point.ts';
 import { type DestinationHarness, DestinationTest } from './destination-harness.ts';
-import { POINT_CASES } from './point-cases.ts';
 
 /**
  * Registers the contract of `descriptor` as a suite. `start` makes a place of its own for each case. `variant` tells apart
@@ -12,7 +13,7 @@ import { POINT_CASES } from './point-cases.ts';
  */
 export function describeDestination<S extends TSchema>(descriptor: DestinationDescriptor<S>, start: () => Promise<DestinationHarness>, variant = ''): void {
   describe(`destination ${descriptor.type}${variant && ` (${variant})`}`, () => {
-    for (const { title, lacks, run } of [...DATA_CASES, ...POINT_CASES]) {
+    for (const { title, lacks, run } of [...DATA_CASES, ...FAILURE_CASES, ...POINT_CASES]) {
       it(title, async ({ skip }) => {
         const t = new DestinationTest(descriptor as unknown as DestinationDescriptor, await start());
         try {

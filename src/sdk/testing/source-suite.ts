@@ -2,7 +2,10 @@
 
 import { describe, it } from 'vitest';
 import type { SourceDescriptor, TSchema } from '../index.ts';
-import { SOURCE_CASES } from './source-cases.ts';
+import { LIFE_CASES } from './source-cases/life.ts';
+import { POSITION_CASES } from './source-cases/position.ts';
+import { SHAPE_CASES } from './source-cases/shape.ts';
+import { SNAPSHOT_CASES } from './source-cases/snapshot.ts';
 import { type SourceHarness, SourceTest } from './source-harness.ts';
 
 /**
@@ -11,7 +14,7 @@ import { type SourceHarness, SourceTest } from './source-harness.ts';
  */
 export function describeSource<S extends TSchema>(descriptor: SourceDescriptor<S>, start: () => Promise<SourceHarness>, variant = ''): void {
   describe(`source ${descriptor.type}${variant && ` (${variant})`}`, () => {
-    for (const { title, lacks, run } of SOURCE_CASES) {
+    for (const { title, lacks, run } of [...SHAPE_CASES, ...SNAPSHOT_CASES, ...POSITION_CASES, ...LIFE_CASES]) {
       it(title, async ({ skip }) => {
         const t = new SourceTest(descriptor as unknown as SourceDescriptor, await start());
         try {

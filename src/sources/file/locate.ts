@@ -56,7 +56,7 @@ export async function rotatedSince(path: string, after: FileState): Promise<(Sib
 }
 
 /** `orders.ndjson` → `orders.ndjson.1`, `orders.ndjson-20250131`, `orders.1.ndjson`, `orders-20250131.ndjson.gz`: the usual names. */
-export function isRotated(path: string, other: string): boolean {
+function isRotated(path: string, other: string): boolean {
   const name = basename(path),
     extension = extname(name),
     stem = name.slice(0, name.length - extension.length);

@@ -16,11 +16,11 @@ const EVENT_BYTES = 300;
 const LF = 10;
 const NO_BYTES: Buffer = Buffer.alloc(0);
 
-export interface TakenRow {
+interface TakenRow {
   readonly position: Position;
   readonly row: Row;
 }
-export interface TakenFault {
+interface TakenFault {
   readonly input: Buffer;
   readonly line: number;
   readonly error: Error;

@@ -47,6 +47,21 @@ function trigger(t: TableSql, suffix: string, event: string, body: readonly stri
   return { name, sql: `CREATE TRIGGER ${quoteName(name)} ${event} ON ${t.quoted} ${when}BEGIN\n  ${body.join(';\n  ')};\nEND` };
 }
 
+/** Generated columns, each behind those that it is made of: a name that is not there yet would mean another table's column. */
+function generatedInOrder({ columns }: SqliteTable): { name: string; sql: string }[] {
+  let open = columns.flatMap((c) => (c.generatedSql === null ? [] : [{ name: c.name, sql: c.generatedSql }]));
+  const done: typeof open = [];
+  const uses = (sql: string, name: string): boolean => sql.toLowerCase().includes(name.toLowerCase());
+  while (open.length > 0) {
+    const ready = open.filter(({ sql, name }) => !open.some((other) => other.name !== name && uses(sql, other.name)));
+    // A name inside of a longer one may look like a circle; then the order of the table is as good as any.
+    const next = ready.length > 0 ? ready : open;
+    done.push(...next);
+    open = open.filter((c) => !next.includes(c));
+  }
+  return done;
+}
+
 type Reference = 'NEW' | 'OLD' | 'r' | 'o' | 'p';
 const and = (terms: readonly string[]): string => terms.join(' AND ');
 const digest = (sql: string): string => `quote(substr(${sql}, 1, ${DIGEST_LENGTH}))`;
@@ -147,8 +162,7 @@ class TableSql {
   /** NEW as a table, for expressions that name their columns bare. */
   #newRow(): string {
     const stored = this.#table.columns.filter((c) => c.generatedSql === null).map((c) => `${this.#newValue(c.name)} AS ${quoteName(c.name)}`);
-    return this.#table.columns.reduce(
-      (row, c) => (c.generatedSql === null ? row : `SELECT *, ${c.generatedSql} AS ${quoteName(c.name)} FROM (${row})`), `SELECT ${stored.join(', ')}`);
+    return generatedInOrder(this.#table).reduce((row, { name, sql }) => `SELECT *, ${sql} AS ${quoteName(name)} FROM (${row})`, `SELECT ${stored.join(', ')}`);
   }
 
   /** SQLite runs the BEFORE triggers of every UPDATE: most change no unique key. */

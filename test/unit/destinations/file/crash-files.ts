@@ -11,7 +11,7 @@ interface Inode {
   version: number;
 }
 
-export class Crash extends Error {}
+class Crash extends Error {}
 
 export class CrashFiles implements Files {
   names = new Map<string, Inode>();

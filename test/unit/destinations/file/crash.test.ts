@@ -170,7 +170,7 @@ describe('the file destination', () => {
           run.check(history.length);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
   });
 
@@ -195,7 +195,7 @@ describe('the file destination', () => {
           expect(outcome).toBe(history.length);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 80 },
     );
   });
 });

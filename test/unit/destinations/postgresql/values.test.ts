@@ -68,7 +68,7 @@ describe('texts', () => {
   });
 
   it('reads back as JSON what is JSON', () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => { expect(JSON.parse(jsonText(value as never))).toEqual(JSON.parse(JSON.stringify(value).replace(/^-0$/, '-0'))); }));
+    fc.assert(fc.property(fc.jsonValue().map((v) => JSON.parse(JSON.stringify(v)) as typeof v), (value) => { expect(JSON.parse(jsonText(value as never))).toEqual(JSON.parse(JSON.stringify(value).replace(/^-0$/, '-0'))); }));
   });
 
   it('writes arrays with every element quoted', () => {

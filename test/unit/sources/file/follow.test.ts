@@ -489,7 +489,7 @@ describe('any history of a followed file', () => {
           expect(engine.rejected).toEqual([]);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 });

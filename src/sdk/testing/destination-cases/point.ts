@@ -1,12 +1,12 @@
-// The cases of `describeDestination` about points: stored with the data, fenced by epoch. They are what "effectively-once"
+// Cases of `describeDestination` about points: stored with the data, fenced by epoch. They are what "effectively-once"
 // rests on.
 
 import { expect } from 'vitest';
-import { type Destination, formatPoint, type PointHoldingDestination } from '../index.ts';
-import { Events, item, LANE, pointAt } from './batches.ts';
-import { all, type DestinationCase, has, holdsPoint } from './destination-cases.ts';
-import type { DestinationHarness, DestinationTest } from './destination-harness.ts';
-import { ITEMS } from './sample-tables.ts';
+import { type Destination, type PointHoldingDestination, formatPoint } from '../../index.ts';
+import { Events, item, LANE, pointAt } from '../batches.ts';
+import type { DestinationHarness, DestinationTest } from '../destination-harness.ts';
+import { ITEMS } from '../sample-tables.ts';
+import { all, type DestinationCase, has, holdsPoint } from './common.ts';
 
 const holding = (d: Destination): PointHoldingDestination => d as PointHoldingDestination;
 

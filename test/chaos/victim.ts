@@ -1,0 +1,163 @@
+// A pipeline that is run as a process and killed at random moments, in a folder of its own.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { type Ended, type Started, Workspace } from '../e2e/process.ts';
+import { type Dice, diceOf } from '../simulation/random.ts';
+
+/** `CDC_CHAOS_SEED=… npm run test:chaos` repeats the moments, as far as the machine does. */
+export const SEED = Number(process.env['CDC_CHAOS_SEED'] ?? Math.floor(Math.random() * 1e9));
+const READY_TIMEOUT_MS = 60_000;
+const LOOK_MS = 2;
+
+/** How many kills: `normally`, or in proportion where `CDC_CHAOS_KILLS` asks for more than the 25 of the large test. */
+export function killsOf(normally: number): number {
+  return Math.max(1, Math.round((normally * Number(process.env['CDC_CHAOS_KILLS'] ?? 25)) / 25));
+}
+
+export interface Kill {
+  readonly during: 'start' | 'flow';
+  /** After the start, or after the first write of this run. */
+  readonly afterMs: number;
+}
+
+export class Victim {
+  readonly work: Workspace;
+  readonly dice: Dice;
+  readonly #args: readonly string[];
+  readonly #output: string;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly kills: Kill[] = [];
+  /** From the start to the first write, as last seen. */
+  #readyMs = 500;
+  /** Codes of warnings and errors in the logs of all runs. */
+  readonly #codes = new Map<string, number>();
+
+  /** `output`: the file whose growth tells that a run delivers. */
+  constructor(work: Workspace, args: readonly string[], output: string, salt: number, env: Readonly<Record<string, string>> = {}) {
+    this.work = work;
+    this.#args = args;
+    this.#output = output;
+    this.#env = env;
+    this.dice = diceOf(SEED + salt);
+  }
+
+  start(...more: readonly string[]): Started {
+    return this.work.start([...this.#args, ...more, '--log-format', 'json'], this.#env);
+  }
+
+  /** A run to its own end, which must be a good one. */
+  async finish(...more: readonly string[]): Promise<Ended> {
+    const ended = await this.start(...more).ended;
+    this.#note(ended);
+    if (ended.code !== 0) throw new Error(`ended with ${ended.code ?? ended.signal}: ${ended.out}${ended.err}`);
+    return ended;
+  }
+
+  /** One run, killed after at most `withinMs` of flow; one in three before it flows. */
+  async killOnce(withinMs: number, always?: Kill['during']): Promise<void> {
+    const during = always ?? (this.dice.chance(1 / 3) ? 'start' : 'flow');
+    const run = this.start();
+    let isOver = false;
+    void run.ended.then(() => { isOver = true; });
+    if (during === 'flow') await this.delivering(run, () => isOver);
+    const afterMs = Math.round(this.dice.next() * (during === 'start' ? this.#readyMs : withinMs));
+    await sleep(afterMs);
+    run.child.kill('SIGKILL');
+    const ended = await run.ended;
+    this.#note(ended);
+    if (ended.signal !== 'SIGKILL') throw new Error(`seed ${SEED}: ended with ${ended.code} before it was killed: ${ended.out}${ended.err}`);
+    this.kills.push({ during, afterMs });
+  }
+
+  /** Resolves at the first write of this run. */
+  async delivering(run: Started, isOver: () => boolean): Promise<void> {
+    const startedMs = performance.now(), before = this.#stamp();
+    while (this.#stamp() === before && !isOver()) {
+      await sleep(LOOK_MS);
+      if (performance.now() - startedMs > READY_TIMEOUT_MS) {
+        run.child.kill('SIGKILL');
+        const { out, err } = await run.ended;
+        throw new Error(`seed ${SEED}: nothing was delivered within ${READY_TIMEOUT_MS} ms: ${out}${err}`);
+      }
+    }
+    this.#readyMs = performance.now() - startedMs;
+  }
+
+  #stamp(): string {
+    const path = this.work.path(this.#output);
+    if (!existsSync(path)) return '';
+    const { ino, size } = statSync(path);
+    return `${ino}/${size}`;
+  }
+
+  #note({ err }: Ended): void {
+    for (const line of err.split('\n')) {
+      const found = /"level":"(?:warn|error)".*?"code":"([A-Z_]+)"/.exec(line)?.[1];
+      if (found !== undefined) this.#codes.set(found, (this.#codes.get(found) ?? 0) + 1);
+    }
+  }
+
+  describe(): string {
+    const during = (kind: Kill['during']): number => this.kills.filter((k) => k.during === kind).length;
+    const codes = [...this.#codes].map(([code, n]) => `${code} ×${n}`).join(', ');
+    return `seed ${SEED}: ${during('start')} kills while starting, ${during('flow')} while delivering${codes === '' ? '' : `; logged: ${codes}`}`;
+  }
+}
+
+/** The program that writes to the shop meanwhile: see writer.ts. A process of its own, so that its waits do not choose our moments. */
+export class ShopWriter {
+  readonly #child: ChildProcess;
+  #said = '';
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stdout?.on('data', (chunk: Buffer) => { this.#said += chunk.toString(); });
+  }
+
+  /** Resolves once it writes. Ends with this process at the latest, since its stdin ends then. */
+  static async start(path: string, seed: number): Promise<ShopWriter> {
+    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+    const child = spawn(process.execPath, ['--import', loader, resolve('test/chaos/writer.ts'), path, String(seed)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const writer = new ShopWriter(child);
+    await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
+    return writer;
+  }
+
+  /** Returns how much it has written. */
+  async stop(): Promise<string> {
+    const closed = once(this.#child, 'close');
+    this.#child.stdin?.end();
+    const [code] = await closed;
+    if (code !== 0) throw new Error(`the writer ended with ${code}`);
+    return this.#said.trim().split('\n').at(-1) ?? '';
+  }
+}
+
+/** A folder that is kept, with its path printed, when the test fails. */
+export function chaosFolder(): Workspace {
+  const work = new Workspace();
+  onTestFinished(({ task }) => {
+    if (task.result?.state === 'fail') console.error(`seed ${SEED}: what was left is in ${work.folder}`);
+    else work[Symbol.dispose]();
+  });
+  return work;
+}
+
+/** The lines of a rotated file, oldest first. */
+export function rotatedLines(work: Workspace, folder: string, name: string): string[] {
+  const rotated = readdirSync(work.path(folder))
+    .map((file) => new RegExp(`^${name}\\.(\\d+)\\.ndjson$`).exec(file)?.[1])
+    .filter((n) => n !== undefined)
+    .map(Number)
+    .sort((a, b) => a - b)
+    .map((n) => `${folder}/${name}.${n}.ndjson`);
+  const present = `${folder}/${name}.ndjson`;
+  return [...rotated, ...(existsSync(work.path(present)) ? [present] : [])].flatMap((file) => work.lines(file));
+}
