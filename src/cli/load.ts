@@ -31,12 +31,12 @@ export async function loadOrReport(cli: Cli, inputs: readonly string[]): Promise
   if (problems.length === 0) return { pipelines, warnings };
   if (cli.output.json) cli.output.document({ ok: false, problems, warnings });
   else
-    cli.output.note([...(await issueLines(problems, cli.output.errColors, 'problem')), '', problemTotal(problems, cli.output.errColors)]);
+    cli.output.note([
+      ...(await issueLines(problems, cli.output.errColors, 'problem')),
+      '',
+      cli.output.errColors.red(`${plural(problems.length, 'problem')}; nothing was started`),
+    ]);
   return null;
-}
-
-export function problemTotal(problems: readonly ConfigIssue[], c: Colors): string {
-  return c.red(`${plural(problems.length, 'problem')}; nothing was started`);
 }
 
 /** One issue per paragraph, as the config loader words them, with a mark in front. */

@@ -46,11 +46,11 @@ error_handling: {dead_letter_queue: {type: file, path: dead.ndjson}}
     auditSqlite(replica.db, SHOP);
     await auditPostgres(postgres, SHOP);
     const victim = new Victim(work, ['chaos.yaml'], 'out/changes.ndjson', 1, { CHAOS_POSTGRES: postgres.url });
-    const writer = await ShopWriter.start(work.path('shop.db'), SEED);
+    using writer = await ShopWriter.start(work.path('shop.db'), SEED);
 
     const snapshotKills: number[] = [];
     for (let n = killsOf(8); n > 0; n--) {
-      await victim.killOnce(120, n % 4 === 0 ? 'start' : 'flow');
+      await victim.killOnce(400, n % 4 === 0 ? 'start' : 'flow');
       snapshotKills.push(linesOf(work).filter(({ op }) => op === 'r').length);
     }
     await victim.finish('--until-caught-up');

@@ -74,6 +74,7 @@ export class Victim {
     this.#note(ended);
     if (ended.signal !== 'SIGKILL') throw new Error(`seed ${SEED}: ended with ${ended.code} before it was killed: ${ended.out}${ended.err}`);
     this.kills.push({ during, afterMs });
+    if (process.env['DBG']) console.log(during, afterMs, Math.round(this.#readyMs), Math.round(performance.now()));
   }
 
   /** Resolves at the first write of this run. */
@@ -112,7 +113,7 @@ export class Victim {
 }
 
 /** The program that writes to the shop meanwhile: see writer.ts. A process of its own, so that its waits do not choose our moments. */
-export class ShopWriter {
+export class ShopWriter implements Disposable {
   readonly #child: ChildProcess;
   #said = '';
 
@@ -138,6 +139,10 @@ export class ShopWriter {
     if (code !== 0) throw new Error(`the writer ended with ${code}`);
     return this.#said.trim().split('\n').at(-1) ?? '';
   }
+
+  [Symbol.dispose](): void {
+    this.#child.kill('SIGKILL');
+  }
 }
 
 /** A folder that is kept, with its path printed, when the test fails. */
@@ -152,6 +157,7 @@ export function chaosFolder(): Workspace {
 
 /** The lines of a rotated file, oldest first. */
 export function rotatedLines(work: Workspace, folder: string, name: string): string[] {
+  if (!existsSync(work.path(folder))) return [];
   const rotated = readdirSync(work.path(folder))
     .map((file) => new RegExp(`^${name}\\.(\\d+)\\.ndjson$`).exec(file)?.[1])
     .filter((n) => n !== undefined)

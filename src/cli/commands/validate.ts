@@ -5,7 +5,7 @@ import type { Finding } from '../../sdk/errors.ts';
 import type { Cli } from '../cli.ts';
 import { EXIT } from '../exit-code.ts';
 import { plural } from '../format.ts';
-import { inputsOrDefault, issueLines, load, problemTotal } from '../load.ts';
+import { inputsOrDefault, issueLines, load } from '../load.ts';
 import type { Colors } from '../output.ts';
 import type { ComponentFindings } from '../preflight.ts';
 
@@ -30,7 +30,7 @@ export async function validate(cli: Cli, inputs: readonly string[], connect: boo
         ...(await issueLines(problems, c, 'problem')),
         ...(await issueLines(warnings, c, 'warning')),
         '',
-        problemTotal(problems, c),
+        c.red(plural(problems.length, 'problem')),
       ]);
       return EXIT.configuration;
     }
