@@ -9,5 +9,5 @@ export const descriptor = defineTransformer({
   title: 'Hides the content of columns before anything is stored',
   config: configSchema,
   validate,
-  create: (config, ctx) => new DataMasking(config, ctx.logger),
+  create: (config, ctx) => new DataMasking(config, ctx.logger, ctx.store),
 });

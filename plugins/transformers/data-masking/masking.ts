@@ -1,6 +1,6 @@
 // The transformer: masks before, after and key of an event in the same way, so that they still belong together.
 
-import { CdcError, type ChangeEvent, formatTableId, type Logger, type Row, type TableSchema, type Transformer } from 'cdc-run/sdk';
+import { CdcError, type ChangeEvent, formatTableId, type Logger, type PluginStore, type Row, type TableSchema, type Transformer } from 'cdc-run/sdk';
 import { tableMatcher } from '../../shared/table-pattern.ts';
 import type { MaskingConfig } from './config.ts';
 import { type Masker, maskRow, touches } from './mask-row.ts';
@@ -8,6 +8,8 @@ import { maskText } from './mask-text.ts';
 
 /** A shorter hash in a key column could make two rows one. 32 digits of hex are 128 bits. */
 const MIN_KEY_LENGTH = 32;
+/** In the plugin's store: names of the fields that were in a row of any run. */
+const FOUND_KEY = 'found';
 
 export class DataMasking implements Transformer {
   readonly #config: MaskingConfig;
@@ -15,10 +17,12 @@ export class DataMasking implements Transformer {
   readonly #masker: Masker;
   readonly #unseen: Set<string>;
   readonly #logger: Logger;
+  readonly #store: PluginStore;
   #sawRows = false;
   readonly #checked = new WeakSet<TableSchema>();
 
-  constructor(config: MaskingConfig, logger: Logger) {
+  constructor(config: MaskingConfig, logger: Logger, store: PluginStore) {
+    this.#store = store;
     this.#config = config;
     this.#isAbout = tableMatcher(config.tables);
     this.#unseen = new Set(config.mask_fields);
@@ -30,10 +34,15 @@ export class DataMasking implements Transformer {
     return events.map((event) => (this.#isAbout(event.table) ? this.#mask(event) : event));
   }
 
-  /** A misspelt field masks nothing, and nobody would notice. */
+  /** A misspelt field masks nothing, and nobody would notice. What an earlier run has found is not missing in this one. */
   async close(): Promise<void> {
-    if (!this.#sawRows || this.#unseen.size === 0) return;
-    this.#logger.warn('these fields were in no row of this run; check their spelling', { fields: [...this.#unseen] });
+    if (!this.#sawRows) return;
+    const stored = await this.#store.get(FOUND_KEY);
+    const known = stored === null ? [] : (JSON.parse(Buffer.from(stored).toString()) as string[]);
+    const missing = [...this.#unseen].filter((field) => !known.includes(field));
+    const found = [...new Set([...known, ...this.#config.mask_fields.filter((field) => !this.#unseen.has(field))])];
+    if (found.length > known.length) await this.#store.set(FOUND_KEY, Buffer.from(JSON.stringify(found)));
+    if (missing.length > 0) this.#logger.warn('these fields were in no row so far; check their spelling', { fields: missing });
   }
 
   #mask(event: ChangeEvent): ChangeEvent {
