@@ -28,7 +28,11 @@ const STEPS: readonly Step[] = [
   tests('chaos'),
 ];
 
-interface Counts { passed: number; failed: number; skipped: number }
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'cdc-run-check-'));
 const only = process.argv.slice(2);
@@ -62,7 +66,7 @@ function count(report: string): void {
   try {
     result = JSON.parse(readFileSync(report, 'utf8')) as typeof result;
   } catch {
-    total.failed++;   // the runner died before it wrote its report
+    total.failed++; // the runner died before it wrote its report
     return;
   }
   total.passed += result.numPassedTests;

@@ -17,7 +17,12 @@ const USAGE = `Usage: npm run services -- <up|down|status> [names] [--json] [--m
 Services: ${SERVICES.map((s) => `${s.name} (own server: ${s.urlVariable})`).join(', ')}`;
 
 /** One line of output. */
-interface Report { readonly service: string; readonly mode: string; readonly version: string; readonly url: string | null }
+interface Report {
+  readonly service: string;
+  readonly mode: string;
+  readonly version: string;
+  readonly url: string | null;
+}
 
 type Options = { readonly json: boolean; readonly purge: boolean; readonly mode: Exclude<Mode, 'url'> | null };
 type Command = (service: ServiceDefinition, options: Options) => Promise<Report>;
@@ -51,7 +56,12 @@ function printable(report: Report): Report {
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false }, purge: { type: 'boolean', default: false }, mode: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } },
+    options: {
+      json: { type: 'boolean', default: false },
+      purge: { type: 'boolean', default: false },
+      mode: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
   });
   const [name, ...names] = positionals;
   const command = COMMANDS[name ?? ''];
@@ -60,7 +70,8 @@ async function main(): Promise<number> {
     return values.help ? 0 : 2;
   }
   const { mode = null } = values;
-  if (mode !== null && mode !== 'docker' && mode !== 'system' && mode !== 'npm') throw new TypeError(`--mode is docker, system or npm, not "${mode}"`);
+  if (mode !== null && mode !== 'docker' && mode !== 'system' && mode !== 'npm')
+    throw new TypeError(`--mode is docker, system or npm, not "${mode}"`);
   const services = names.length === 0 ? SERVICES : names.map(serviceByName);
   const reports: Report[] = [];
   for (const service of services) {

@@ -36,15 +36,25 @@ export async function runPipeline(pipeline: string | PipelineConfig, options: Ru
   const runtime = await openRuntime([config], options);
   const [handle] = runtime.handles;
   if (handle === undefined) throw new CdcError('INTERNAL_UNEXPECTED', 'no pipeline was started');
-  return { name: handle.name, config: handle.config, status: () => handle.status(), done: runtime.done.then(([summary]) => summary ?? handle.done), stop: async () => (await runtime.stop())[0] ?? handle.done };
+  return {
+    name: handle.name,
+    config: handle.config,
+    status: () => handle.status(),
+    done: runtime.done.then(([summary]) => summary ?? handle.done),
+    stop: async () => (await runtime.stop())[0] ?? handle.done,
+  };
 }
 
 async function loadOne(file: string, options: RunPipelineOptions): Promise<PipelineConfig> {
   const { pipelines, problems } = await loadPipelines([file], { set: [...(options.set ?? [])], env: { ...(options.env ?? process.env) } });
-  const [first] = problems, [config, second] = pipelines;
+  const [first] = problems,
+    [config, second] = pipelines;
   if (first !== undefined) throw new CdcError(first.code, problems.map(formatIssue).join('\n'), { where: first.path });
   if (config === undefined || second !== undefined) {
-    throw new CdcError('CONFIG_INVALID_VALUE', `${file} holds ${pipelines.length} pipelines`, { where: file, fix: 'Use `loadPipelines` and `openRuntime` for several.' });
+    throw new CdcError('CONFIG_INVALID_VALUE', `${file} holds ${pipelines.length} pipelines`, {
+      where: file,
+      fix: 'Use `loadPipelines` and `openRuntime` for several.',
+    });
   }
   return config;
 }

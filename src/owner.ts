@@ -14,7 +14,7 @@ function pidScope(): string | null {
     const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '';
     return `${boot}.${namespace}`;
   } catch {
-    return null;   // not Linux: nobody is known to be gone, leases run out
+    return null; // not Linux: nobody is known to be gone, leases run out
   }
 }
 

@@ -9,7 +9,16 @@ import type { PipelineConfig } from './engine/pipeline-config.ts';
 import { start } from './engine/start.ts';
 import { createOwner, isOwnerGone } from './owner.ts';
 import { packageVersion } from './package-info.ts';
-import { type Clock, type Descriptor, type Logger, type Random, type RunSummary, silentLogger, systemClock, systemRandom } from './sdk/index.ts';
+import {
+  type Clock,
+  type Descriptor,
+  type Logger,
+  type Random,
+  type RunSummary,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from './sdk/index.ts';
 import { openSqliteStateStore } from './state/sqlite-store.ts';
 import type { ErrorRecord, StateStore } from './state/store.ts';
 
@@ -36,10 +45,17 @@ export async function openRuntime(configs: readonly PipelineConfig[], options: R
   try {
     const handles: PipelineHandle[] = [];
     for (const config of configs) handles.push(start(config, await shared.depsOf(config), runOptionsOf(options)));
-    const done = Promise.all(handles.map((h) => h.done)).then(async (summaries) => { await shared.close(); return summaries; });
+    const done = Promise.all(handles.map((h) => h.done)).then(async (summaries) => {
+      await shared.close();
+      return summaries;
+    });
     return {
-      handles, done,
-      stop: async () => { await Promise.all(handles.map((h) => h.stop())); return done; },
+      handles,
+      done,
+      stop: async () => {
+        await Promise.all(handles.map((h) => h.stop()));
+        return done;
+      },
       errors: (pipeline) => shared.errors(pipeline),
     };
   } catch (error) {
@@ -61,14 +77,21 @@ class Shared {
   readonly #stateOf = new Map<string, StateStore>();
   readonly #closing: (() => Promise<void>)[] = [];
 
-  constructor(options: RuntimeOptions) { this.#options = options; }
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+  }
 
   async depsOf(config: PipelineConfig): Promise<EngineDeps> {
     const { logger = silentLogger, clock = systemClock, random = systemRandom } = this.#options;
     const state = await this.#state(config);
     const owner = this.#owner;
     return {
-      clock, random, owner, state, version: packageVersion(), isGone: isOwnerGone,
+      clock,
+      random,
+      owner,
+      state,
+      version: packageVersion(),
+      isGone: isOwnerGone,
       logger: logger.child({ pipeline: config.name }),
       deadLetters: this.#deadLetters(config),
       resolve: (kind, type) => this.#resolve(kind, type, config),

@@ -1,28 +1,52 @@
 // Engine overhead: generator → memory log → three null destinations, no plugins. CPU of the whole process per event; the
 // generator read alone is measured in the same run and shown beside it. See README.md.
 
-import { startPipeline } from '../../src/engine/pipeline.ts';
 import { descriptor as nullDestination } from '../../src/destinations/null/index.ts';
-import { descriptor as generator } from '../../src/sources/generator/index.ts';
+import { startPipeline } from '../../src/engine/pipeline.ts';
 import { silentLogger, systemClock } from '../../src/sdk/index.ts';
+import { descriptor as generator } from '../../src/sources/generator/index.ts';
 import { component, destination, memoryDeps, pipeline, runOptions } from '../../test/helpers/pipeline.ts';
 
 const count = Number(process.argv[2] ?? 50_000_000);
 const config = {
-  seed: 1, count, rate: null, row_bytes: 200, keys: 1000, mix: { create: 10, update: 80, delete: 10 }, tables: ['events'], partitions: 1, event_time: 'clock',
+  seed: 1,
+  count,
+  rate: null,
+  row_bytes: 200,
+  keys: 1000,
+  mix: { create: 10, update: 80, delete: 10 },
+  tables: ['events'],
+  partitions: 1,
+  event_time: 'clock',
 };
 
-function cpuMicros(): number { const { user, system } = process.cpuUsage(); return user + system; }
+function cpuMicros(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
 const rssMb = (): number => Math.round(process.memoryUsage().rss / 1048576);
 
 async function readAlone(): Promise<number> {
-  const source = await generator.create(config as never, { pipeline: 'bench', name: 'generator', logger: silentLogger, clock: systemClock, random: Math.random });
+  const source = await generator.create(config as never, {
+    pipeline: 'bench',
+    name: 'generator',
+    logger: silentLogger,
+    clock: systemClock,
+    random: Math.random,
+  });
   const until = { partitions: await source.end(), snapshots: [] };
   const start = cpuMicros();
   let n = 0;
   const ctx = {
-    maxBatchEvents: 1000, maxBatchBytes: 8 * 1024 * 1024, until, snapshots: [], boundaries: [],
-    assign: async () => null, revoke: async () => {}, end: async () => {}, reject: async () => {},
+    maxBatchEvents: 1000,
+    maxBatchBytes: 8 * 1024 * 1024,
+    until,
+    snapshots: [],
+    boundaries: [],
+    assign: async () => null,
+    revoke: async () => {},
+    end: async () => {},
+    reject: async () => {},
   };
   for await (const batch of source.read(ctx, new AbortController().signal)) n += batch.events.length;
   return (cpuMicros() - start) / n;
@@ -30,22 +54,38 @@ async function readAlone(): Promise<number> {
 
 async function wholePipeline(): Promise<{ perEvent: number; rss: number[]; heap: number[] }> {
   const handle = startPipeline(
-    pipeline({ sources: [component('generator', config)], destinations: ['a', 'b', 'c'].map((name) => destination('null', { encode: false }, { name })) }),
-    memoryDeps([generator, nullDestination] as never), runOptions(),
+    pipeline({
+      sources: [component('generator', config)],
+      destinations: ['a', 'b', 'c'].map((name) => destination('null', { encode: false }, { name })),
+    }),
+    memoryDeps([generator, nullDestination] as never),
+    runOptions(),
   );
-  const rss: number[] = [], heap: number[] = [];
-  const timer = setInterval(() => { rss.push(rssMb()); heap.push(Math.round(process.memoryUsage().heapUsed / 1048576)); }, 1000);
+  const rss: number[] = [],
+    heap: number[] = [];
+  const timer = setInterval(() => {
+    rss.push(rssMb());
+    heap.push(Math.round(process.memoryUsage().heapUsed / 1048576));
+  }, 1000);
   const start = cpuMicros();
   const summary = await handle.done;
   clearInterval(timer);
   const delivered = Object.values(summary.delivered);
-  if (summary.outcome !== 'done' || delivered.some((n) => n !== count)) throw new Error(`not all arrived: ${JSON.stringify(summary, (_, v) => (typeof v === 'bigint' ? String(v) : v))}`);
+  if (summary.outcome !== 'done' || delivered.some((n) => n !== count))
+    throw new Error(`not all arrived: ${JSON.stringify(summary, (_, v) => (typeof v === 'bigint' ? String(v) : v))}`);
   return { perEvent: (cpuMicros() - start) / count, rss, heap };
 }
 
 const alone = await readAlone();
 const whole = await wholePipeline();
-console.log(JSON.stringify({
-  events: count, generator_us_per_event: Number(alone.toFixed(3)), pipeline_us_per_event: Number(whole.perEvent.toFixed(3)),
-  engine_us_per_event: Number((whole.perEvent - alone).toFixed(3)), budget_us: 0.5, rss_mb: whole.rss, heap_mb: whole.heap,
-}));
+console.log(
+  JSON.stringify({
+    events: count,
+    generator_us_per_event: Number(alone.toFixed(3)),
+    pipeline_us_per_event: Number(whole.perEvent.toFixed(3)),
+    engine_us_per_event: Number((whole.perEvent - alone).toFixed(3)),
+    budget_us: 0.5,
+    rss_mb: whole.rss,
+    heap_mb: whole.heap,
+  }),
+);

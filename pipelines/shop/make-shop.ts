@@ -41,7 +41,8 @@ function dice(seed: number): (n: number) => number {
 
 function build(path: string, seed: number): void {
   mkdirSync(dirname(path), { recursive: true });
-  const db = new Database(path), roll = dice(seed);
+  const db = new Database(path),
+    roll = dice(seed);
   db.pragma('journal_mode = WAL');
   db.exec(`
     CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE, card_number TEXT NOT NULL);
@@ -57,7 +58,12 @@ function build(path: string, seed: number): void {
     for (let id = 1; id <= 50; id++) {
       const name = `${FIRST[roll(FIRST.length)]} ${LAST[roll(LAST.length)]}`;
       const card = Array.from({ length: 4 }, () => String(roll(10_000)).padStart(4, '0')).join('-');
-      db.prepare('INSERT INTO customers VALUES (?, ?, ?, ?)').run(id, name, `${name.toLowerCase().replace(' ', '.')}.${id}@example.com`, card);
+      db.prepare('INSERT INTO customers VALUES (?, ?, ?, ?)').run(
+        id,
+        name,
+        `${name.toLowerCase().replace(' ', '.')}.${id}@example.com`,
+        card,
+      );
     }
     for (let id = 1; id <= 200; id++) order(db, id, roll, STATUS[roll(STATUS.length)] ?? 'new');
   })();
@@ -67,7 +73,8 @@ function build(path: string, seed: number): void {
 function order(db: Database.Database, id: number, roll: (n: number) => number, status: string): void {
   const placed = new Date(Date.UTC(2026, 0, 1) + id * 3_600_000).toISOString();
   db.prepare('INSERT INTO orders VALUES (?, ?, ?, ?)').run(id, 1 + roll(50), status, placed);
-  for (let line = 1; line <= 1 + roll(4); line++) db.prepare('INSERT INTO order_items VALUES (?, ?, ?, ?)').run(id, line, 1 + roll(20), 1 + roll(3));
+  for (let line = 1; line <= 1 + roll(4); line++)
+    db.prepare('INSERT INTO order_items VALUES (?, ?, ?, ?)').run(id, line, 1 + roll(20), 1 + roll(3));
 }
 
 /** Five new orders, some that move on, one that is cancelled with its items. */

@@ -23,5 +23,11 @@ export function tableMatcher(patterns: readonly string[]): (table: TableSchema) 
 }
 
 function toRegExp(pattern: string): RegExp {
-  return new RegExp(`^${pattern.split('*').map((part) => part.replace(/[\\^$.+?()[\]{}|]/gu, '\\$&')).join('[^.]*')}$`, 'su');
+  return new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replace(/[\\^$.+?()[\]{}|]/gu, '\\$&'))
+      .join('[^.]*')}$`,
+    'su',
+  );
 }

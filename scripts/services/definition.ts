@@ -7,13 +7,22 @@ import type { ProcessId } from './processes.ts';
 export type Mode = 'url' | 'docker' | 'system' | 'npm';
 
 /** Answer of a server that spoke its product's own protocol. `version` is null where it tells none before a login. */
-export interface Handshake { readonly version: string | null }
+export interface Handshake {
+  readonly version: string | null;
+}
 
 /** An account that a server runs as, when this script runs as root and the server refuses root. */
-export interface Account { readonly uid: number; readonly gid: number }
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 /** Programs of a service that are ready to run. */
-export interface Installation { readonly mode: 'system' | 'npm'; readonly version: string; readonly bin: string }
+export interface Installation {
+  readonly mode: 'system' | 'npm';
+  readonly version: string;
+  readonly bin: string;
+}
 
 /** One way to get the programs. */
 export interface Install {

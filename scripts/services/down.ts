@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import type { ServiceDefinition } from './definition.ts';
 import { composeDown } from './docker.ts';
-import { loadState, lockFile, removeState, saveState, type ServiceState } from './home.ts';
+import { loadState, lockFile, removeState, type ServiceState, saveState } from './home.ts';
 import { withLock } from './lock.ts';
 import { stop } from './processes.ts';
 

@@ -23,7 +23,10 @@ export function postgresHandshake(url: string): Promise<Handshake> {
     socket.on('error', (error) => finish(error));
     socket.on('close', () => finish(new Error('the connection was closed without an answer')));
     socket.on('connect', () => socket.write(startupMessage(decodeURIComponent(username) || 'postgres')));
-    socket.on('data', (chunk) => { chunks.push(chunk); finish(judge(Buffer.concat(chunks))); });
+    socket.on('data', (chunk) => {
+      chunks.push(chunk);
+      finish(judge(Buffer.concat(chunks)));
+    });
   });
 }
 
@@ -38,7 +41,7 @@ function startupMessage(user: string): Buffer {
 /** Reads whole messages: type byte, length, body. `null`: not enough yet. */
 export function judge(bytes: Buffer): Handshake | Error | null {
   let version: string | null = null;
-  for (let at = 0; at + 5 <= bytes.length;) {
+  for (let at = 0; at + 5 <= bytes.length; ) {
     const type = String.fromCharCode(bytes[at] as number);
     const end = at + 1 + bytes.readInt32BE(at + 1);
     if (!'RSKZENv'.includes(type)) return new Error('it does not speak the PostgreSQL protocol');
@@ -56,7 +59,12 @@ export function judge(bytes: Buffer): Handshake | Error | null {
 
 /** Fields of ErrorResponse: a code byte and text each. A server that refuses this user without TLS (28000) is up. */
 function judgeError(body: Buffer): Handshake | Error {
-  const fields = new Map(body.toString().split('\0').map((f) => [f.slice(0, 1), f.slice(1)]));
+  const fields = new Map(
+    body
+      .toString()
+      .split('\0')
+      .map((f) => [f.slice(0, 1), f.slice(1)]),
+  );
   const code = fields.get('C') ?? '';
   if (code.startsWith('28') || code === '3D000') return { version: null };
   return new Error(fields.get('M') ?? `SQLSTATE ${code}`);

@@ -59,7 +59,16 @@ export const npmInstall: Install = {
     if (!existsSync(join(unpacked, '.ready'))) {
       say(`installing ${NPM_PACKAGE} with npm`);
       mkdirSync(prefix, { recursive: true });
-      await run('npm', ['install', '--prefix', prefix, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', `${NPM_PACKAGE}@${NPM_VERSION}`]);
+      await run('npm', [
+        'install',
+        '--prefix',
+        prefix,
+        '--no-save',
+        '--no-audit',
+        '--no-fund',
+        '--ignore-scripts',
+        `${NPM_PACKAGE}@${NPM_VERSION}`,
+      ]);
       // npm may hold install scripts back, so this one (it makes symlinks of the libraries) always runs by hand.
       await run(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: unpacked });
       writeFileSync(join(unpacked, '.ready'), '');

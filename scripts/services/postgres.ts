@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { LocalServer, ServiceDefinition } from './definition.ts';
 import { postgresHandshake } from './postgres-handshake.ts';
 import { npmInstall, systemInstall } from './postgres-install.ts';
-import { plainEnvironment, type ProcessId, run, startTime } from './processes.ts';
+import { type ProcessId, plainEnvironment, run, startTime } from './processes.ts';
 
 const USER = 'postgres';
 /** Room for tests that run side by side. `fsync=off`: the data is worth nothing after a crash of the machine. */
@@ -29,7 +29,13 @@ export const postgres: ServiceDefinition = {
   findRunning,
   command: (server) => ({
     file: join(server.bin, 'postgres'),
-    args: ['-D', dataOf(server), '-p', String(server.port), ...['listen_addresses=127.0.0.1', 'unix_socket_directories=', ...SETTINGS].flatMap((s) => ['-c', s])],
+    args: [
+      '-D',
+      dataOf(server),
+      '-p',
+      String(server.port),
+      ...['listen_addresses=127.0.0.1', 'unix_socket_directories=', ...SETTINGS].flatMap((s) => ['-c', s]),
+    ],
   }),
 };
 

@@ -7,9 +7,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Account } from './definition.ts';
 
 /** A process, told apart from a later one with the same id by when it started. */
-export interface ProcessId { readonly pid: number; readonly startedAt: string }
+export interface ProcessId {
+  readonly pid: number;
+  readonly startedAt: string;
+}
 
-export interface RunOptions { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string; readonly account?: Account | null; readonly timeoutMs?: number }
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  readonly account?: Account | null;
+  readonly timeoutMs?: number;
+}
 
 /** Nothing of the caller's settings (PGDATA, locale, time zone) may reach a server. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
@@ -21,7 +29,10 @@ export function run(file: string, args: readonly string[], options: RunOptions =
   const { account, timeoutMs = 300_000, ...rest } = options;
   return new Promise((resolve, reject) => {
     execFile(file, [...args], { ...rest, ...account, timeout: timeoutMs, maxBuffer: 64 << 20 }, (error, stdout, stderr) => {
-      if (error === null) { resolve(stdout); return; }
+      if (error === null) {
+        resolve(stdout);
+        return;
+      }
       const said = `${stderr}${stdout}`.trim().split('\n').slice(-8).join('\n');
       reject(new Error(`${file} ${args[0] ?? ''} failed${said === '' ? '' : `: ${said}`}`, { cause: error }));
     });

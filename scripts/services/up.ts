@@ -7,12 +7,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Account, type Installation, type LocalServer, type Mode, type ServiceDefinition, ServiceUnavailable } from './definition.ts';
 import { composeUp, hasDocker } from './docker.ts';
-import { loadState, lockFile, logFile, reachableFolder, saveState, type ServiceState } from './home.ts';
+import { loadState, lockFile, logFile, reachableFolder, type ServiceState, saveState } from './home.ts';
 import { withLock } from './lock.ts';
 import { freePort } from './ports.ts';
-import { isAlive, plainEnvironment, type ProcessId, run, startDetached, stop } from './processes.ts';
+import { isAlive, type ProcessId, plainEnvironment, run, startDetached, stop } from './processes.ts';
 
-export interface Up { readonly service: string; readonly mode: Mode | 'running'; readonly version: string; readonly url: string }
+export interface Up {
+  readonly service: string;
+  readonly mode: Mode | 'running';
+  readonly version: string;
+  readonly url: string;
+}
 
 type Say = (line: string) => void;
 
@@ -80,7 +85,12 @@ async function startContainer(service: ServiceDefinition, password: string): Pro
   return state;
 }
 
-async function startInstalled(service: ServiceDefinition, install: ServiceDefinition['installs'][number], password: string, say: Say): Promise<ServiceState | null> {
+async function startInstalled(
+  service: ServiceDefinition,
+  install: ServiceDefinition['installs'][number],
+  password: string,
+  say: Say,
+): Promise<ServiceState | null> {
   const account = await accountFor(service);
   const place = reachableFolder(account !== null);
   const installation = await install.find(place, say);

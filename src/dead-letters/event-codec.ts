@@ -2,8 +2,18 @@
 // public format: it keeps everything that is needed to send the event again as it was.
 
 import {
-  ChangeEvent, type Column, formatTableId, type LogicalMessage, type Op, type Position, type RawMessage, type SchemaChange,
-  type SnapshotMark, type TableSchema, type Transaction, type Value,
+  ChangeEvent,
+  type Column,
+  formatTableId,
+  type LogicalMessage,
+  type Op,
+  type Position,
+  type RawMessage,
+  type SchemaChange,
+  type SnapshotMark,
+  type TableSchema,
+  type Transaction,
+  type Value,
 } from '../sdk/index.ts';
 import { decodeRow, decodeValue, encodeRow, encodeValue, isObject, type Json } from './value-codec.ts';
 
@@ -11,11 +21,24 @@ export type EncodedEvent = { readonly [key: string]: Json };
 
 export function encodeEvent(event: ChangeEvent): EncodedEvent {
   return {
-    op: event.op, table: formatTableId(event.table.id), key: encodeRow(event.key), before: encodeRow(event.before), after: encodeRow(event.after),
-    source: event.source, partition: event.partition, position: event.position, ts_ms: event.sourceTsMs,
-    transaction: asJson(event.transaction), snapshot: asJson(event.snapshot), incomplete: event.incomplete, derived: event.derived,
-    headers: asJson(event.headers), message: event.message && encodeMessage(event.message), raw: event.raw && encodeRaw(event.raw),
-    schema_change: event.schemaChange && encodeSchemaChange(event.schemaChange), schema: encodeSchema(event.table),
+    op: event.op,
+    table: formatTableId(event.table.id),
+    key: encodeRow(event.key),
+    before: encodeRow(event.before),
+    after: encodeRow(event.after),
+    source: event.source,
+    partition: event.partition,
+    position: event.position,
+    ts_ms: event.sourceTsMs,
+    transaction: asJson(event.transaction),
+    snapshot: asJson(event.snapshot),
+    incomplete: event.incomplete,
+    derived: event.derived,
+    headers: asJson(event.headers),
+    message: event.message && encodeMessage(event.message),
+    raw: event.raw && encodeRaw(event.raw),
+    schema_change: event.schemaChange && encodeSchemaChange(event.schemaChange),
+    schema: encodeSchema(event.table),
   };
 }
 
@@ -23,20 +46,35 @@ export function encodeEvent(event: ChangeEvent): EncodedEvent {
 export function decodeEvent(json: Json): ChangeEvent {
   if (!isObject(json)) throw new TypeError('not an event');
   return new ChangeEvent({
-    op: text(json, 'op') as Op, table: decodeSchema(part(json, 'schema')), source: text(json, 'source'), partition: text(json, 'partition'),
-    position: text(json, 'position') as Position, sourceTsMs: number(json, 'ts_ms'),
-    key: decodeRow(part(json, 'key')), before: decodeRow(part(json, 'before')), after: decodeRow(part(json, 'after')),
-    transaction: fromJson<Transaction | null>(part(json, 'transaction')), snapshot: fromJson<SnapshotMark>(part(json, 'snapshot')),
-    incomplete: part(json, 'incomplete') === true, derived: number(json, 'derived'), headers: fromJson<Record<string, string> | null>(part(json, 'headers')),
-    message: nullable(part(json, 'message'), decodeMessage), raw: nullable(part(json, 'raw'), decodeRaw),
+    op: text(json, 'op') as Op,
+    table: decodeSchema(part(json, 'schema')),
+    source: text(json, 'source'),
+    partition: text(json, 'partition'),
+    position: text(json, 'position') as Position,
+    sourceTsMs: number(json, 'ts_ms'),
+    key: decodeRow(part(json, 'key')),
+    before: decodeRow(part(json, 'before')),
+    after: decodeRow(part(json, 'after')),
+    transaction: fromJson<Transaction | null>(part(json, 'transaction')),
+    snapshot: fromJson<SnapshotMark>(part(json, 'snapshot')),
+    incomplete: part(json, 'incomplete') === true,
+    derived: number(json, 'derived'),
+    headers: fromJson<Record<string, string> | null>(part(json, 'headers')),
+    message: nullable(part(json, 'message'), decodeMessage),
+    raw: nullable(part(json, 'raw'), decodeRaw),
     schemaChange: nullable(part(json, 'schema_change'), decodeSchemaChange),
   });
 }
 
 function encodeSchema(table: TableSchema): Json {
   return {
-    id: asJson(table.id), key: [...table.key], version: table.version,
-    columns: table.columns.map((column) => ({ ...asObject(column), ...('default' in column ? { default: encodeValue(column.default as Value) } : {}) })),
+    id: asJson(table.id),
+    key: [...table.key],
+    version: table.version,
+    columns: table.columns.map((column) => ({
+      ...asObject(column),
+      ...('default' in column ? { default: encodeValue(column.default as Value) } : {}),
+    })),
   };
 }
 
@@ -46,7 +84,12 @@ function decodeSchema(json: Json): TableSchema {
     if (!isObject(column)) throw new TypeError('a column of the schema is not an object');
     return { ...fromJson<Column>(column), ...('default' in column ? { default: decodeValue(column.default as Json) } : {}) };
   });
-  return { id: fromJson<TableSchema['id']>(part(json, 'id')), columns, key: fromJson<string[]>(part(json, 'key')), version: number(json, 'version') };
+  return {
+    id: fromJson<TableSchema['id']>(part(json, 'id')),
+    columns,
+    key: fromJson<string[]>(part(json, 'key')),
+    version: number(json, 'version'),
+  };
 }
 
 function encodeMessage(m: LogicalMessage): Json {
@@ -72,7 +115,8 @@ function encodeSchemaChange(change: SchemaChange): Json {
 
 function decodeSchemaChange(json: EncodedEvent): SchemaChange {
   return {
-    kind: text(json, 'kind') as SchemaChange['kind'], previous: nullable(part(json, 'previous'), decodeSchema),
+    kind: text(json, 'kind') as SchemaChange['kind'],
+    previous: nullable(part(json, 'previous'), decodeSchema),
     ddl: json.ddl === null ? null : text(json, 'ddl'),
   };
 }

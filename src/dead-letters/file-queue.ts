@@ -20,14 +20,20 @@ export function openFileDeadLetterQueue(path: string): DeadLetterQueue {
   return new FileDeadLetterQueue(path);
 }
 
-interface OpenFile { readonly handle: FileHandle; readonly inode: number; size: number }
+interface OpenFile {
+  readonly handle: FileHandle;
+  readonly inode: number;
+  size: number;
+}
 
 class FileDeadLetterQueue implements DeadLetterQueue {
   readonly #path: string;
   readonly #ids = new RecentIds(REMEMBERED_IDS);
   #file: OpenFile | null = null;
 
-  constructor(path: string) { this.#path = resolve(path); }
+  constructor(path: string) {
+    this.#path = resolve(path);
+  }
 
   put(letters: readonly DeadLetter[]): Promise<void> {
     return inTurn(this.#path, async () => {
@@ -107,9 +113,14 @@ class FileDeadLetterQueue implements DeadLetterQueue {
  */
 function inTurn<T>(path: string, work: () => Promise<T>): Promise<T> {
   const result = (turns.get(path) ?? Promise.resolve()).then(work);
-  const settled = result.then(() => undefined, () => undefined).then(() => {
-    if (turns.get(path) === settled) turns.delete(path);
-  });
+  const settled = result
+    .then(
+      () => undefined,
+      () => undefined,
+    )
+    .then(() => {
+      if (turns.get(path) === settled) turns.delete(path);
+    });
   turns.set(path, settled);
   return result;
 }
@@ -119,7 +130,9 @@ const turns = new Map<string, Promise<void>>();
 /** Adds the ids of all complete lines. Returns where the last one ends. */
 async function readIds(handle: FileHandle, ids: RecentIds): Promise<number> {
   const chunk = Buffer.alloc(READ_BYTES);
-  let offset = 0, complete = 0, head = Buffer.alloc(0);
+  let offset = 0,
+    complete = 0,
+    head = Buffer.alloc(0);
   for (;;) {
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset);
     if (bytesRead === 0) return complete;
@@ -140,7 +153,11 @@ async function syncFolder(folder: string): Promise<void> {
   // Windows cannot open folders, and needs no sync of them.
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
-  try { await handle.sync(); } finally { await handle.close(); }
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 const RETRIABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE']);
@@ -151,7 +168,9 @@ function unavailable(path: string, cause: unknown): CdcError {
   const text = cause instanceof Error ? cause.message : String(cause);
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   return new CdcError('DLQ_UNAVAILABLE', `The dead letter file ${path} cannot be written: ${text}.`, {
-    where: 'error_handling.dead_letter_queue.path', retriable: RETRIABLE.has(code), cause,
+    where: 'error_handling.dead_letter_queue.path',
+    retriable: RETRIABLE.has(code),
+    cause,
     fix: full ? 'Free space on the disk that holds the file.' : 'Check that the path is a file which this user may write.',
   });
 }

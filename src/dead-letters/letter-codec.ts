@@ -9,10 +9,22 @@ import { encodeValue, isObject, type Json } from './value-codec.ts';
 export function formatLetter(letter: DeadLetter): string {
   const { error } = letter;
   return JSON.stringify({
-    id: letter.id, pipeline: letter.pipeline, lane: letter.lane, stage: letter.stage, component: letter.component,
-    code: error.code, message: error.message, where: error.where, fix: error.fix, retriable: error.retriable,
-    attempts: letter.attempts, first_ms: letter.firstMs, last_ms: letter.lastMs, at: letter.at,
-    event: letter.event && encodeEvent(letter.event), input: encodeValue(letter.input),
+    id: letter.id,
+    pipeline: letter.pipeline,
+    lane: letter.lane,
+    stage: letter.stage,
+    component: letter.component,
+    code: error.code,
+    message: error.message,
+    where: error.where,
+    fix: error.fix,
+    retriable: error.retriable,
+    attempts: letter.attempts,
+    first_ms: letter.firstMs,
+    last_ms: letter.lastMs,
+    at: letter.at,
+    event: letter.event && encodeEvent(letter.event),
+    input: encodeValue(letter.input),
   });
 }
 
@@ -22,12 +34,22 @@ export function parseLetter(line: string): DeadLetter {
   if (!isObject(json) || typeof json.id !== 'string' || json.event === undefined) throw new TypeError('not a dead letter');
   const stored = json as unknown as StoredLetter;
   return {
-    id: stored.id, pipeline: stored.pipeline, lane: stored.lane, stage: stored.stage, component: stored.component,
+    id: stored.id,
+    pipeline: stored.pipeline,
+    lane: stored.lane,
+    stage: stored.stage,
+    component: stored.component,
     error: new CdcError(stored.code, stored.message, {
-      ...(stored.where === null ? {} : { where: stored.where }), ...(stored.fix === null ? {} : { fix: stored.fix }), retriable: stored.retriable,
+      ...(stored.where === null ? {} : { where: stored.where }),
+      ...(stored.fix === null ? {} : { fix: stored.fix }),
+      retriable: stored.retriable,
     }),
-    attempts: stored.attempts, firstMs: stored.first_ms, lastMs: stored.last_ms, at: stored.at,
-    event: json.event === null ? null : decodeEvent(json.event), input: parseInput(stored.input),
+    attempts: stored.attempts,
+    firstMs: stored.first_ms,
+    lastMs: stored.last_ms,
+    at: stored.at,
+    event: json.event === null ? null : decodeEvent(json.event),
+    input: parseInput(stored.input),
   };
 }
 
@@ -35,7 +57,11 @@ export function parseLetter(line: string): DeadLetter {
 export function idOfLine(head: string): string | null {
   const match = /^\{"id":("(?:[^"\\]|\\.)*")/.exec(head);
   if (match === null) return null;
-  try { return JSON.parse(match[1] as string) as string; } catch { return null; }
+  try {
+    return JSON.parse(match[1] as string) as string;
+  } catch {
+    return null;
+  }
 }
 
 function parseInput(input: StoredLetter['input']): string | Uint8Array | null {

@@ -12,13 +12,14 @@ import { parseLetter } from './letter-codec.ts';
  * is left out; any other line that is not a letter is an error.
  */
 export async function* readDeadLetters(path: string): AsyncIterable<DeadLetter> {
-  let number = 0, held: string | null = null;
+  let number = 0,
+    held: string | null = null;
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
     if (held !== null) yield parse(path, held, number);
     number += 1;
     held = line;
   }
-  if (held !== null && await endsWithNewline(path)) yield parse(path, held, number);
+  if (held !== null && (await endsWithNewline(path))) yield parse(path, held, number);
 }
 
 function parse(path: string, line: string, number: number): DeadLetter {
@@ -26,7 +27,9 @@ function parse(path: string, line: string, number: number): DeadLetter {
     return parseLetter(line);
   } catch (cause) {
     throw new CdcError('DLQ_UNAVAILABLE', `Line ${number} of ${path} is not a dead letter.`, {
-      where: `${path}:${number}`, fix: 'Remove the line, or restore it from a backup.', cause,
+      where: `${path}:${number}`,
+      fix: 'Remove the line, or restore it from a backup.',
+      cause,
     });
   }
 }

@@ -11,9 +11,13 @@ export class RecentIds {
   /** In order of arrival: the first is the oldest. */
   readonly #hashes = new Set<string>();
 
-  constructor(limit: number) { this.#limit = limit; }
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
-  has(id: string): boolean { return this.#hashes.has(hash(id)); }
+  has(id: string): boolean {
+    return this.#hashes.has(hash(id));
+  }
 
   add(id: string): void {
     this.#hashes.add(hash(id));
@@ -22,7 +26,9 @@ export class RecentIds {
     if (oldest !== undefined) this.#hashes.delete(oldest);
   }
 
-  clear(): void { this.#hashes.clear(); }
+  clear(): void {
+    this.#hashes.clear();
+  }
 }
 
 function hash(id: string): string {

@@ -13,7 +13,8 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 export function encodeValue(value: Value): Json {
   if (typeof value === 'bigint') return { $bigint: value.toString() };
-  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? '-0' : String(value) };
+  if (typeof value === 'number')
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? '-0' : String(value) };
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
   if (isArray(value)) return value.map(encodeValue);

@@ -122,4 +122,3 @@ export interface PipelineHandle {
   stop(): Promise<RunSummary>;
   status(): PipelineStatus;
 }
-

@@ -27,7 +27,15 @@ export class Batcher {
   /** `source/partition` whose first uncovered event has come: from there on nothing is dropped. */
   readonly #caught = new Set<string>();
 
-  constructor(options: { log: ChangeLog; codecs: Codecs; queues: ReadonlySet<string>; maxEvents: number; maxBytes: number; own: LogPlace; start: LogPlace }) {
+  constructor(options: {
+    log: ChangeLog;
+    codecs: Codecs;
+    queues: ReadonlySet<string>;
+    maxEvents: number;
+    maxBytes: number;
+    own: LogPlace;
+    start: LogPlace;
+  }) {
     this.#log = options.log;
     this.#codecs = options.codecs;
     this.#queues = options.queues;
@@ -42,10 +50,13 @@ export class Batcher {
     if (seq > end) return null;
     const pieces: Piece[] = [];
     let events: readonly ChangeEvent[] | ChangeEvent[] = [];
-    let bytes = 0, dropped = false, place: LogPlace | null = null;
+    let bytes = 0,
+      dropped = false,
+      place: LogPlace | null = null;
     while (seq <= end && events.length < this.#maxEvents && bytes < this.#maxBytes) {
       const batch = this.#log.read(seq) as LogBatch;
-      const from = seq - batch.firstSeq, size = batch.events.length - from;
+      const from = seq - batch.firstSeq,
+        size = batch.events.length - from;
       if (batch.whole && events.length > 0 && events.length + size > this.#maxEvents) break;
       const to = batch.whole ? batch.events.length : cutAt(batch, from, this.#maxEvents - events.length);
       const taken = from === 0 && to === batch.events.length ? batch.events : batch.events.slice(from, to);
@@ -65,15 +76,21 @@ export class Batcher {
   /** A lane ahead of the log keeps its own place until the log has passed it (invariant 2). */
   #further(place: LogPlace): LogPlace {
     if (this.#own === null) return place;
-    if (coversPlace(this.#codecs, place, this.#own)) { this.#own = null; return place; }
+    if (coversPlace(this.#codecs, place, this.#own)) {
+      this.#own = null;
+      return place;
+    }
     return newestPlace(this.#codecs, this.#own, place);
   }
 
   #withoutCovered(batch: LogBatch, events: readonly ChangeEvent[]): readonly ChangeEvent[] {
-    const own = this.#own as LogPlace, { source, partition } = batch;
+    const own = this.#own as LogPlace,
+      { source, partition } = batch;
     if (this.#queues.has(source)) return events;
     if (batch.whole) return events.filter((e) => !hasChunk(own, source, e));
-    const id = `${source}/${partition}`, point = own.sources[source]?.[partition], codec = this.#codecs[source];
+    const id = `${source}/${partition}`,
+      point = own.sources[source]?.[partition],
+      codec = this.#codecs[source];
     if (point === undefined || codec === undefined || this.#caught.has(id)) return events;
     const first = events.findIndex((e) => !codec.covers(point, e.position));
     if (first < 0) return [];
@@ -87,7 +104,9 @@ export class Batcher {
 function hasChunk(own: LogPlace, source: string, event: ChangeEvent): boolean {
   const mark = event.snapshot;
   if (mark === false) return false;
-  return own.snapshots.some((s) => s.source === source && s.run === mark.run && s.table === mark.table && (s.state === 'done' || mark.chunk <= s.chunk));
+  return own.snapshots.some(
+    (s) => s.source === source && s.run === mark.run && s.table === mark.table && (s.state === 'done' || mark.chunk <= s.chunk),
+  );
 }
 
 function placeInside(batch: LogBatch, to: number): LogPlace {

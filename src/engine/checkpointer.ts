@@ -2,18 +2,30 @@
 // dying between two of them repeats events at most, since every step only moves what the one before has made durable.
 
 import type { ChangeLog } from '../log/change-log.ts';
-import type { PartitionPositions, Position, ResumePoint, Source } from '../sdk/index.ts';
+import { type PartitionPositions, type Position, type ResumePoint, type Source, toCdcError } from '../sdk/index.ts';
 import type { LaneState, StateChange, StatefulPoint } from '../state/store.ts';
+import type { EngineDeps } from './api.ts';
 import type { Lane } from './lane.ts';
+import type { RetryConfig } from './pipeline-config.ts';
 import { type Codecs, oldestPlace } from './places.ts';
+import { retryDelayMs } from './retry.ts';
 
 /** A queue message batch that is in the log: acknowledged once all required lanes are past it. */
-interface Receipt { readonly endSeq: number; readonly source: string; readonly partition: string; readonly position: Position }
+interface Receipt {
+  readonly endSeq: number;
+  readonly source: string;
+  readonly partition: string;
+  readonly position: Position;
+}
 
 /** The chain's state after a batch: saved once what it emitted up to there is durable. */
-interface PendingState { readonly seq: number; readonly saved: StatefulPoint }
+interface PendingState {
+  readonly seq: number;
+  readonly saved: StatefulPoint;
+}
 
 export interface CheckpointerOptions {
+  readonly deps: EngineDeps;
   readonly log: ChangeLog;
   readonly codecs: Codecs;
   readonly sources: ReadonlyMap<string, Source>;
@@ -38,11 +50,55 @@ export class Checkpointer {
     this.#savedState = savedState;
   }
 
-  addReceipt(receipt: Receipt): void { this.#receipts.push(receipt); }
-  addState(seq: number, saved: StatefulPoint): void { this.#pending.push({ seq, saved }); }
+  addReceipt(receipt: Receipt): void {
+    this.#receipts.push(receipt);
+  }
+  addState(seq: number, saved: StatefulPoint): void {
+    this.#pending.push({ seq, saved });
+  }
 
   /** One checkpoint at a time; a second caller waits for its own. */
-  checkpoint(): Promise<void> { return this.exclusive(() => this.#checkpoint()); }
+  checkpoint(): Promise<void> {
+    return this.exclusive(() => this.#checkpoint());
+  }
+
+  /** A checkpoint at each interval until aborted; `before` asks the others to get ready. Throws what trying again cannot help. */
+  async keep(intervalMs: number, signal: AbortSignal, before: () => void): Promise<void> {
+    const { clock, logger } = this.#o.deps;
+    while (!signal.aborted) {
+      await clock.sleep(intervalMs, signal);
+      if (signal.aborted) return;
+      before();
+      try {
+        await this.checkpoint();
+      } catch (cause) {
+        const error = toCdcError(cause);
+        if (!error.retriable) throw error;
+        logger.warn('the checkpoint failed, trying again at the next', { code: error.code, error: error.message });
+      }
+    }
+  }
+
+  /** The one at the end of a run. */
+  async last(retry: RetryConfig): Promise<void> {
+    const { clock, logger, random } = this.#o.deps;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.checkpoint();
+        return;
+      } catch (cause) {
+        const error = toCdcError(cause);
+        if (error.retriable && attempt < retry.maxAttempts) {
+          await clock.sleep(retryDelayMs(retry, attempt, random));
+          continue;
+        }
+        // The points are saved by then; a source that is away is told at the next start what it may forget.
+        if (!error.retriable || !error.code.startsWith('SOURCE_')) throw error;
+        logger.warn('the source was not told what it may forget; the next run tells it', { code: error.code, error: error.message });
+        return;
+      }
+    }
+  }
 
   /** Runs `work` while no checkpoint does. */
   exclusive(work: () => Promise<void>): Promise<void> {
@@ -52,7 +108,8 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const lanes = this.#o.lanes(), required = lanes.filter((l) => l.required);
+    const lanes = this.#o.lanes(),
+      required = lanes.filter((l) => l.required);
     const points = lanes.map((lane) => ({ lane, point: lane.durablePoint }));
     const floor = Math.min(this.#o.log.lastSeq, ...required.map((l) => l.doneSeq));
     const state = this.#dueState(floor);
@@ -92,7 +149,10 @@ export class Checkpointer {
   async acknowledgeSoon(): Promise<void> {
     if (this.#acknowledging || this.#receipts.length === 0) return;
     this.#acknowledging = true;
-    return this.exclusive(() => { this.#acknowledging = false; return this.#acknowledgeReceipts(); });
+    return this.exclusive(() => {
+      this.#acknowledging = false;
+      return this.#acknowledgeReceipts();
+    });
   }
 
   /** As soon as every required lane is past them. An optional lane that lacks one is marked first. */
@@ -112,7 +172,8 @@ export class Checkpointer {
   async #markLate(last: Receipt): Promise<void> {
     const marks: { [lane: string]: LaneState } = {};
     for (const lane of this.#o.lanes()) {
-      const state = this.#o.laneState(lane.name), late = !lane.required && lane.doneSeq < last.endSeq;
+      const state = this.#o.laneState(lane.name),
+        late = !lane.required && lane.doneSeq < last.endSeq;
       if (!lane.required && state.behindQueue !== late) marks[lane.name] = { ...state, behindQueue: late };
     }
     if (Object.keys(marks).length > 0) await this.#o.save({ lanes: marks });

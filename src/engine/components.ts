@@ -2,8 +2,18 @@
 
 import type { EnvelopeContext } from '../envelope/envelope.ts';
 import {
-  type ChangeEvent, type Destination, type DestinationCapabilities, type Hook, type HookEvent, type HookPayload, type Middleware, type PointHoldingDestination, type Source, type SourceCapabilities,
-  toCdcError, type Transformer,
+  type ChangeEvent,
+  type Destination,
+  type DestinationCapabilities,
+  type Hook,
+  type HookEvent,
+  type HookPayload,
+  type Middleware,
+  type PointHoldingDestination,
+  type Source,
+  type SourceCapabilities,
+  type Transformer,
+  toCdcError,
 } from '../sdk/index.ts';
 import type { EngineDeps } from './api.ts';
 import { SharedEncoder } from './encoding.ts';
@@ -12,11 +22,25 @@ import type { NamedMiddleware } from './lane.ts';
 import type { ComponentConfig, DestinationConfig, PipelineConfig, PluginConfig } from './pipeline-config.ts';
 import type { ChainStep } from './transform-chain.ts';
 
-export interface OpenSource { readonly config: ComponentConfig; readonly source: Source; readonly capabilities: SourceCapabilities }
-export interface OpenDestination { readonly config: DestinationConfig; readonly destination: Destination; readonly capabilities: DestinationCapabilities }
+export interface OpenSource {
+  readonly config: ComponentConfig;
+  readonly source: Source;
+  readonly capabilities: SourceCapabilities;
+}
+export interface OpenDestination {
+  readonly config: DestinationConfig;
+  readonly destination: Destination;
+  readonly capabilities: DestinationCapabilities;
+}
 
 function contextOf(config: PipelineConfig, component: ComponentConfig, deps: EngineDeps) {
-  return { pipeline: config.name, name: component.name, clock: deps.clock, random: deps.random, logger: deps.logger.child({ component: component.name }) };
+  return {
+    pipeline: config.name,
+    name: component.name,
+    clock: deps.clock,
+    random: deps.random,
+    logger: deps.logger.child({ component: component.name }),
+  };
 }
 
 function pluginContextOf(config: PipelineConfig, plugin: ComponentConfig, deps: EngineDeps) {
@@ -40,19 +64,25 @@ export async function openDestination(config: PipelineConfig, component: Destina
 export async function openTransformer(config: PipelineConfig, plugin: PluginConfig, deps: EngineDeps): Promise<ChainStep> {
   const descriptor = await deps.resolve('transformer', plugin.type);
   if (descriptor.kind !== 'transformer') throw new TypeError(`${plugin.type} is a ${descriptor.kind}`);
-  const transformer: Transformer = await create(plugin, () => descriptor.create(plugin.config as never, pluginContextOf(config, plugin, deps)));
+  const transformer: Transformer = await create(plugin, () =>
+    descriptor.create(plugin.config as never, pluginContextOf(config, plugin, deps)),
+  );
   return { name: plugin.name, timeoutMs: plugin.timeoutMs, transformer };
 }
 
 export async function openMiddleware(config: PipelineConfig, plugin: PluginConfig, deps: EngineDeps): Promise<NamedMiddleware> {
   const descriptor = await deps.resolve('middleware', plugin.type);
   if (descriptor.kind !== 'middleware') throw new TypeError(`${plugin.type} is a ${descriptor.kind}`);
-  const middleware: Middleware = await create(plugin, () => descriptor.create(plugin.config as never, pluginContextOf(config, plugin, deps)));
+  const middleware: Middleware = await create(plugin, () =>
+    descriptor.create(plugin.config as never, pluginContextOf(config, plugin, deps)),
+  );
   return { name: plugin.name, timeoutMs: plugin.timeoutMs, middleware };
 }
 
 async function create<T>(plugin: PluginConfig, make: () => T | Promise<T>): Promise<T> {
-  try { return await make(); } catch (error) {
+  try {
+    return await make();
+  } catch (error) {
     throw toCdcError(error, 'PLUGIN_LOAD_FAILED', { where: plugin.where, fix: 'Correct the plugin or its params.' });
   }
 }
@@ -78,7 +108,9 @@ export class Hooks {
     return new Hooks(hooks, deps);
   }
 
-  wants(event: HookEvent): boolean { return this.#hooks.some((h) => h.on.includes(event)); }
+  wants(event: HookEvent): boolean {
+    return this.#hooks.some((h) => h.on.includes(event));
+  }
 
   async tell(payload: HookPayload): Promise<void> {
     for (const { name, timeoutMs, on, hook } of this.#hooks) {
@@ -104,9 +136,15 @@ export class Encoders {
   readonly #context: EnvelopeContext;
 
   constructor(config: PipelineConfig, sources: readonly OpenSource[], deps: EngineDeps) {
-    const descriptions = Object.fromEntries(sources.map(({ config: { name }, source }) => [name, {
-      ...source.describe(), fields: (event: ChangeEvent) => source.positions.fields?.(event.position) ?? {},
-    }]));
+    const descriptions = Object.fromEntries(
+      sources.map(({ config: { name }, source }) => [
+        name,
+        {
+          ...source.describe(),
+          fields: (event: ChangeEvent) => source.positions.fields?.(event.position) ?? {},
+        },
+      ]),
+    );
     this.#context = { pipeline: config.name, sources: descriptions, now: () => deps.clock.now(), version: deps.version };
   }
 

@@ -23,9 +23,13 @@ export function dueRunMs(schedule: string, timezone: string, lastMs: number | nu
   // Of many missed times only the last counts. Search from a point that is surely before it instead of walking all of them.
   for (let step = 60_000; nowMs - step > due; step *= 4) {
     const later = nextRunMs(schedule, timezone, nowMs - step);
-    if (later !== null && later <= nowMs) { due = later; break; }
+    if (later !== null && later <= nowMs) {
+      due = later;
+      break;
+    }
   }
-  for (let next = nextRunMs(schedule, timezone, due); next !== null && next <= nowMs; next = nextRunMs(schedule, timezone, next)) due = next;
+  for (let next = nextRunMs(schedule, timezone, due); next !== null && next <= nowMs; next = nextRunMs(schedule, timezone, next))
+    due = next;
   return due;
 }
 
@@ -68,7 +72,12 @@ class CronRun implements PipelineHandle {
       this.#error = toCdcError(error);
     }
     const nowMs = this.#deps.clock.now();
-    return { ...(this.#last ?? this.#emptySummary()), endedAtMs: nowMs, outcome: this.#error === null ? 'stopped' : 'failed', error: this.#error };
+    return {
+      ...(this.#last ?? this.#emptySummary()),
+      endedAtMs: nowMs,
+      outcome: this.#error === null ? 'stopped' : 'failed',
+      error: this.#error,
+    };
   }
 
   async #loop(): Promise<void> {
@@ -100,12 +109,29 @@ class CronRun implements PipelineHandle {
     this.#last = await this.#current.done;
     this.#current = null;
     const { outcome, error } = this.#last;
-    if (outcome === 'failed') this.#deps.logger.error(`the scheduled run failed; the next one still comes`, { code: error?.code, error: error?.message, fix: error?.fix });
+    if (outcome === 'failed')
+      this.#deps.logger.error(`the scheduled run failed; the next one still comes`, {
+        code: error?.code,
+        error: error?.message,
+        fix: error?.fix,
+      });
     else this.#deps.logger.info('the scheduled run is done', { read: this.#last.eventsRead });
   }
 
   #emptySummary(): RunSummary {
-    return { pipeline: this.name, runId: 0, startedAtMs: this.#startedMs, endedAtMs: null, outcome: 'running', eventsRead: 0, eventsFiltered: 0, deadLetters: 0, delivered: {}, resumedFrom: {}, error: null };
+    return {
+      pipeline: this.name,
+      runId: 0,
+      startedAtMs: this.#startedMs,
+      endedAtMs: null,
+      outcome: 'running',
+      eventsRead: 0,
+      eventsFiltered: 0,
+      deadLetters: 0,
+      delivered: {},
+      resumedFrom: {},
+      error: null,
+    };
   }
 
   status(): PipelineStatus {
@@ -114,10 +140,21 @@ class CronRun implements PipelineHandle {
     const { maxEvents, maxBytes } = this.config.log;
     const nowMs = this.#deps.clock.now();
     return {
-      name: this.name, file: this.config.file, mode: 'cron', state: this.#error === null ? (this.#stopping.signal.aborted ? 'stopped' : 'waiting') : 'failed', epoch: 0, startedMs: this.#startedMs,
-      run: this.#last ?? this.#emptySummary(), sources: [], lanes: [], log: { events: 0, bytes: 0, maxEvents, maxBytes }, lastCheckpointMs: null,
+      name: this.name,
+      file: this.config.file,
+      mode: 'cron',
+      state: this.#error === null ? (this.#stopping.signal.aborted ? 'stopped' : 'waiting') : 'failed',
+      epoch: 0,
+      startedMs: this.#startedMs,
+      run: this.#last ?? this.#emptySummary(),
+      sources: [],
+      lanes: [],
+      log: { events: 0, bytes: 0, maxEvents, maxBytes },
+      lastCheckpointMs: null,
       // Waiting for the next time is what a cron pipeline does when all is well.
-      lastProgressMs: nowMs, nextRunMs: this.#nextMs, error: this.#error ?? this.#last?.error ?? null,
+      lastProgressMs: nowMs,
+      nextRunMs: this.#nextMs,
+      error: this.#error ?? this.#last?.error ?? null,
     };
   }
 }

@@ -5,7 +5,11 @@ import type { LogBatch } from '../log/change-log.ts';
 import type { ChangeEvent, EncodedBatch } from '../sdk/index.ts';
 
 /** A stretch of a log batch that went into a lane batch: events `from` (inclusive) to `to` (exclusive). */
-export interface Piece { readonly batch: LogBatch; readonly from: number; readonly to: number }
+export interface Piece {
+  readonly batch: LogBatch;
+  readonly from: number;
+  readonly to: number;
+}
 
 /** One per envelope configuration of a pipeline. */
 export class SharedEncoder {
@@ -14,7 +18,9 @@ export class SharedEncoder {
   users = 0;
   readonly #cache = new WeakMap<LogBatch, EncodedBatch>();
 
-  constructor(envelope: Envelope) { this.#envelope = envelope; }
+  constructor(envelope: Envelope) {
+    this.#envelope = envelope;
+  }
 
   /** `events` are those of `pieces`, unless some were dropped: then `pieces` is `null`. */
   encode(events: readonly ChangeEvent[], pieces: readonly Piece[] | null): EncodedBatch {
@@ -35,8 +41,11 @@ export class SharedEncoder {
 }
 
 function joinPieces(parts: readonly { piece: Piece; encoded: EncodedBatch }[]): EncodedBatch {
-  const event: number[] = [], timestampMs: number[] = [];
-  const topic: string[] = [], key: (Uint8Array | null)[] = [], value: (Uint8Array | null)[] = [];
+  const event: number[] = [],
+    timestampMs: number[] = [];
+  const topic: string[] = [],
+    key: (Uint8Array | null)[] = [],
+    value: (Uint8Array | null)[] = [];
   const headers: EncodedBatch['headers'][number][] = [];
   let base = 0;
   for (const { piece, encoded } of parts) {

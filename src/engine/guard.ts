@@ -4,7 +4,8 @@ import { CdcError, type Clock } from '../sdk/index.ts';
 
 function timeoutError(name: string, ms: number): CdcError {
   return new CdcError('PLUGIN_TIMEOUT', `plugin "${name}" did not answer within ${ms} ms`, {
-    where: `plugin "${name}"`, fix: 'Raise its `timeout`, or find out what it waits for.',
+    where: `plugin "${name}"`,
+    fix: 'Raise its `timeout`, or find out what it waits for.',
   });
 }
 
@@ -14,7 +15,10 @@ export async function withTimeout<T>(clock: Clock, name: string, ms: number, cal
   try {
     return await Promise.race([
       call,
-      clock.sleep(ms, done.signal).then(() => { if (!done.signal.aborted) throw timeoutError(name, ms); return new Promise<never>(() => {}); }),
+      clock.sleep(ms, done.signal).then(() => {
+        if (!done.signal.aborted) throw timeoutError(name, ms);
+        return new Promise<never>(() => {});
+      }),
     ]);
   } finally {
     done.abort();
@@ -26,23 +30,42 @@ export async function withTimeout<T>(clock: Clock, name: string, ms: number, cal
  * destination for hours.
  */
 export async function aroundNext<T>(
-  clock: Clock, name: string, ms: number, call: (next: () => Promise<T>) => Promise<T>, next: () => Promise<T>,
+  clock: Clock,
+  name: string,
+  ms: number,
+  call: (next: () => Promise<T>) => Promise<T>,
+  next: () => Promise<T>,
 ): Promise<T> {
   // While `next` runs: resolves when it has ended.
   const during: { next: Promise<void> | null } = { next: null };
   let calls = 0;
   const guarded = async (): Promise<T> => {
-    if (++calls > 1) throw new CdcError('PLUGIN_CONTRACT', `middleware "${name}" called next() twice`, { where: `plugin "${name}"`, fix: 'Call `next` once.' });
+    if (++calls > 1)
+      throw new CdcError('PLUGIN_CONTRACT', `middleware "${name}" called next() twice`, {
+        where: `plugin "${name}"`,
+        fix: 'Call `next` once.',
+      });
     let end = (): void => {};
-    during.next = new Promise((resolve) => { end = resolve; });
-    try { return await next(); } finally { during.next = null; end(); }
+    during.next = new Promise((resolve) => {
+      end = resolve;
+    });
+    try {
+      return await next();
+    } finally {
+      during.next = null;
+      end();
+    }
   };
   const result = call(guarded);
-  result.catch(() => {});   // observed below; it may reject while we wait for `next`
+  result.catch(() => {}); // observed below; it may reject while we wait for `next`
   for (;;) {
     try {
       const value = await withTimeout(clock, name, ms, result);
-      if (calls === 0) throw new CdcError('PLUGIN_CONTRACT', `middleware "${name}" returned without calling next()`, { where: `plugin "${name}"`, fix: 'Await `next()` exactly once.' });
+      if (calls === 0)
+        throw new CdcError('PLUGIN_CONTRACT', `middleware "${name}" returned without calling next()`, {
+          where: `plugin "${name}"`,
+          fix: 'Await `next()` exactly once.',
+        });
       return value;
     } catch (error) {
       const isOurs = error instanceof CdcError && error.code === 'PLUGIN_TIMEOUT';

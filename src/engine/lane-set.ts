@@ -24,23 +24,43 @@ export class LaneSet {
   /** Notified when a lane has confirmed or released something. */
   readonly moved = new Notifier();
 
-  constructor(options: LaneSetOptions) { this.#o = options; }
+  constructor(options: LaneSetOptions) {
+    this.#o = options;
+  }
 
   /** Lanes that are not detached. */
-  get active(): Lane[] { return [...this.#active.values()].map(({ lane }) => lane); }
-  get required(): Lane[] { return this.active.filter((l) => l.required); }
+  get active(): Lane[] {
+    return [...this.#active.values()].map(({ lane }) => lane);
+  }
+  get required(): Lane[] {
+    return this.active.filter((l) => l.required);
+  }
 
-  add(lane: Lane): void { this.#active.set(lane.name, { lane, abort: new AbortController() }); }
+  add(lane: Lane): void {
+    this.#active.set(lane.name, { lane, abort: new AbortController() });
+  }
   /** Aborts when the lane is detached. */
-  signalOf(lane: Lane): AbortSignal { return (this.#active.get(lane.name) as { abort: AbortController }).abort.signal; }
+  signalOf(lane: Lane): AbortSignal {
+    return (this.#active.get(lane.name) as { abort: AbortController }).abort.signal;
+  }
 
-  stateOf(name: string): LaneState | undefined { return this.#states.get(name); }
+  stateOf(name: string): LaneState | undefined {
+    return this.#states.get(name);
+  }
   /** Called with what was saved, and only then. */
-  setState(name: string, state: LaneState): void { this.#states.set(name, state); }
+  setState(name: string, state: LaneState): void {
+    this.#states.set(name, state);
+  }
 
-  wake(): void { for (const { lane } of this.#active.values()) lane.wake(); }
-  drain(): void { for (const { lane } of this.#active.values()) lane.drain(); }
-  requestProgress(): void { for (const { lane } of this.#active.values()) lane.requestProgress(); }
+  wake(): void {
+    for (const { lane } of this.#active.values()) lane.wake();
+  }
+  drain(): void {
+    for (const { lane } of this.#active.values()) lane.drain();
+  }
+  requestProgress(): void {
+    for (const { lane } of this.#active.values()) lane.requestProgress();
+  }
 
   /** The gap is stored before the lane lets go of the log: nothing is skipped unnoticed (invariant 3). */
   async detach(lane: Lane, reason: string): Promise<void> {
@@ -57,9 +77,17 @@ export class LaneSet {
 
   async recordDetached(name: string, known: LaneState | undefined, from: ResumePoint, reason: string): Promise<void> {
     const detached = known?.detached ?? { from, sinceMs: this.#o.clock.now(), reason };
-    const state: LaneState = { points: known?.points ?? [from], joinedAt: known?.joinedAt ?? from, detached, behindQueue: known?.behindQueue ?? false };
+    const state: LaneState = {
+      points: known?.points ?? [from],
+      joinedAt: known?.joinedAt ?? from,
+      detached,
+      behindQueue: known?.behindQueue ?? false,
+    };
     await this.#o.save({ lanes: { [name]: state } });
-    this.#o.logger.warn(`destination "${name}" is detached: it gets nothing until you decide about its gap`, { reason: detached.reason, fix: `run with --rejoin ${name}` });
+    this.#o.logger.warn(`destination "${name}" is detached: it gets nothing until you decide about its gap`, {
+      reason: detached.reason,
+      fix: `run with --rejoin ${name}`,
+    });
   }
 
   /** Optional lanes that alone keep the log full: those that hold more than twice what the required ones do. */
@@ -70,9 +98,13 @@ export class LaneSet {
 
   statuses(): LaneStatus[] {
     return this.#o.destinations.flatMap(({ name, type, required }): LaneStatus[] => {
-      const lane = this.#active.get(name)?.lane, point = this.#states.get(name)?.detached?.from ?? null;
+      const lane = this.#active.get(name)?.lane,
+        point = this.#states.get(name)?.detached?.from ?? null;
       if (lane !== undefined) return [lane.status()];
-      if (point === null) return [{ name, type, required, state: 'starting', delivered: 0, deadLetters: 0, queued: 0, lagMs: null, point: null, lastError: null }];
+      if (point === null)
+        return [
+          { name, type, required, state: 'starting', delivered: 0, deadLetters: 0, queued: 0, lagMs: null, point: null, lastError: null },
+        ];
       return [{ name, type, required, state: 'detached', delivered: 0, deadLetters: 0, queued: 0, lagMs: null, point, lastError: null }];
     });
   }

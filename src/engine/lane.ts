@@ -3,7 +3,18 @@
 
 import type { ChangeLog, LogPlace, LogReader } from '../log/change-log.ts';
 import {
-  CdcError, type Clock, type Destination, formatPoint, type LaneBatch, type Logger, type Middleware, type Random, type ResumePoint, toCdcError, type WriteFailure, type WriteResult,
+  CdcError,
+  type Clock,
+  type Destination,
+  formatPoint,
+  type LaneBatch,
+  type Logger,
+  type Middleware,
+  type Random,
+  type ResumePoint,
+  toCdcError,
+  type WriteFailure,
+  type WriteResult,
 } from '../sdk/index.ts';
 import { Notifier } from '../util/signal.ts';
 import type { DeadLetter, DeadLetterQueue, LaneStatus } from './api.ts';
@@ -14,7 +25,11 @@ import type { DestinationConfig, RetryConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
 import { waitBeforeRetry } from './retry.ts';
 
-export interface NamedMiddleware { readonly name: string; readonly timeoutMs: number; readonly middleware: Middleware }
+export interface NamedMiddleware {
+  readonly name: string;
+  readonly timeoutMs: number;
+  readonly middleware: Middleware;
+}
 
 export interface LaneOptions {
   readonly pipeline: string;
@@ -72,23 +87,49 @@ export class Lane {
     this.name = options.config.name;
     this.required = options.config.required;
     const { log, codecs, queues, config, point, start } = options;
-    this.#batcher = new Batcher({ log, codecs, queues, maxEvents: config.batch.maxEvents, maxBytes: config.batch.maxBytes, own: point, start });
+    this.#batcher = new Batcher({
+      log,
+      codecs,
+      queues,
+      maxEvents: config.batch.maxEvents,
+      maxBytes: config.batch.maxBytes,
+      own: point,
+      start,
+    });
     this.#reader = log.reader();
     this.#nextSeq = log.lastSeq + 1;
     this.#done = this.#durable = { seq: log.lastSeq, point };
   }
 
-  get doneSeq(): number { return this.#done.seq; }
+  get doneSeq(): number {
+    return this.#done.seq;
+  }
   /** The point that is durable: at the destination if it holds points, else confirmed by it. */
-  get durablePoint(): ResumePoint { return this.#durable.point; }
-  get releasedSeq(): number { return this.#reader.releasedSeq; }
-  get delivered(): number { return this.#delivered; }
-  get parked(): number { return this.#parked; }
+  get durablePoint(): ResumePoint {
+    return this.#durable.point;
+  }
+  get releasedSeq(): number {
+    return this.#reader.releasedSeq;
+  }
+  get delivered(): number {
+    return this.#delivered;
+  }
+  get parked(): number {
+    return this.#parked;
+  }
 
   status(): LaneStatus {
     return {
-      name: this.name, type: this.#o.config.type, required: this.required, state: this.#state, delivered: this.#delivered, deadLetters: this.#parked,
-      queued: this.#o.log.lastSeq - this.#done.seq, lagMs: this.#lagMs, point: this.#durable.point, lastError: this.#lastError,
+      name: this.name,
+      type: this.#o.config.type,
+      required: this.required,
+      state: this.#state,
+      delivered: this.#delivered,
+      deadLetters: this.#parked,
+      queued: this.#o.log.lastSeq - this.#done.seq,
+      lagMs: this.#lagMs,
+      point: this.#durable.point,
+      lastError: this.#lastError,
     };
   }
 
@@ -113,7 +154,9 @@ export class Lane {
   }
 
   /** The log may forget what only this lane still needed. */
-  release(): void { this.#reader.close(); }
+  release(): void {
+    this.#reader.close();
+  }
 
   /** Runs until drained or aborted. Throws what cannot be tried again. */
   async run(signal: AbortSignal): Promise<void> {
@@ -136,7 +179,9 @@ export class Lane {
     }
   }
 
-  #waiting(): number { return this.#o.log.readableSeq + 1 - this.#nextSeq; }
+  #waiting(): number {
+    return this.#o.log.readableSeq + 1 - this.#nextSeq;
+  }
 
   /** With a batch timeout: wait for a full batch, but not longer than that after its first event. */
   async #gather(): Promise<void> {
@@ -182,12 +227,18 @@ export class Lane {
     const skip = new Set<number>();
     const { encoder } = this.#o;
     const laneBatch: LaneBatch = {
-      events: batch.events, skip, through, previous: this.#durable.point, worker: 0, encoded: () => {
+      events: batch.events,
+      skip,
+      through,
+      previous: this.#durable.point,
+      worker: 0,
+      encoded: () => {
         if (encoder === null) throw this.#contractError('asked for bytes, but declares that it reads rows');
         return encoder.encode(batch.events, batch.pieces);
       },
     };
-    let attempt = 0, parked = 0;
+    let attempt = 0,
+      parked = 0;
     const firstMs = this.#o.clock.now();
     while (!signal.aborted) {
       const outcome = await this.#try(laneBatch, signal);
@@ -197,7 +248,10 @@ export class Lane {
         await this.#retryLater(outcome, attempt, signal);
         continue;
       }
-      if (outcome.kind === 'stored') { this.#confirmed(batch, parked); return true; }
+      if (outcome.kind === 'stored') {
+        this.#confirmed(batch, parked);
+        return true;
+      }
       // Two steps: the dead letters are durable first, then the rest is stored with the point (invariant 3).
       await this.#park(batch, outcome.failed, attempt + 1, firstMs, signal);
       if (signal.aborted) return false;
@@ -205,7 +259,10 @@ export class Lane {
       parked += outcome.failed.length;
       if (outcome.kind === 'partial') {
         for (const index of outcome.written) skip.add(index);
-        if (skip.size >= batch.events.length && !this.#o.holdsPoint) { this.#confirmed(batch, parked); return true; }
+        if (skip.size >= batch.events.length && !this.#o.holdsPoint) {
+          this.#confirmed(batch, parked);
+          return true;
+        }
       }
       if (outcome.failed.length === 0 && outcome.kind === 'refused') throw this.#contractError('refused a batch without naming an event');
     }
@@ -233,7 +290,14 @@ export class Lane {
     for (const { name, timeoutMs, middleware } of [...this.#o.middleware].reverse()) {
       if (middleware.aroundWrite === undefined) continue;
       const inner = next;
-      next = () => aroundNext(this.#o.clock, name, timeoutMs, (n) => (middleware.aroundWrite as NonNullable<Middleware['aroundWrite']>)(this.name, batch, n), inner);
+      next = () =>
+        aroundNext(
+          this.#o.clock,
+          name,
+          timeoutMs,
+          (n) => (middleware.aroundWrite as NonNullable<Middleware['aroundWrite']>)(this.name, batch, n),
+          inner,
+        );
     }
     return next();
   }
@@ -241,13 +305,15 @@ export class Lane {
   /** Whether a commit whose reply was lost took place is read back: writing again blindly could double it. */
   async #settle(batch: LaneBatch, error: CdcError, signal: AbortSignal): Promise<WriteResult | CdcError> {
     if (!this.#o.holdsPoint) return error;
-    const through = formatPoint(batch.through), previous = formatPoint(batch.previous);
+    const through = formatPoint(batch.through),
+      previous = formatPoint(batch.previous);
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
         const found = await this.#o.destination.committed({ pipeline: this.#o.pipeline, lane: this.name });
         const point = found.kind === 'points' ? found.points[batch.worker] : undefined;
         const text = point === undefined ? null : formatPoint(point);
-        if (found.kind === 'untracked' || found.epoch !== this.#o.epoch || (text !== through && text !== previous)) throw this.#fencedError();
+        if (found.kind === 'untracked' || found.epoch !== this.#o.epoch || (text !== through && text !== previous))
+          throw this.#fencedError();
         return text === through ? { kind: 'stored' } : error;
       } catch (cause) {
         const failure = toCdcError(cause, 'DESTINATION_FAILED', { where: `destination "${this.name}"` });
@@ -263,7 +329,8 @@ export class Lane {
     this.#state = 'retrying';
     this.#o.onError(error);
     if (this.#o.failFast && attempt >= this.#o.retry.maxAttempts) throw error;
-    if (attempt === 1 || attempt % 10 === 0) this.#o.logger.warn(`destination "${this.name}" failed, trying again`, { code: error.code, error: error.message, attempt });
+    if (attempt === 1 || attempt % 10 === 0)
+      this.#o.logger.warn(`destination "${this.name}" failed, trying again`, { code: error.code, error: error.message, attempt });
     await waitBeforeRetry(this.#o.retry, attempt, this.#o.random, this.#o.clock, signal);
   }
 
@@ -282,8 +349,18 @@ export class Lane {
       const event = batch.events[index];
       if (event === undefined) throw this.#contractError(`named event ${index} of a batch of ${batch.events.length}`);
       return {
-        id: `${this.#o.pipeline}/${this.name}/${event.id}`, pipeline: this.#o.pipeline, lane: this.name, stage: 'write', component: this.name,
-        error, attempts, firstMs, lastMs, event, input: null, at: this.#o.codecs[event.source]?.describe(event.position) ?? event.position,
+        id: `${this.#o.pipeline}/${this.name}/${event.id}`,
+        pipeline: this.#o.pipeline,
+        lane: this.name,
+        stage: 'write',
+        component: this.name,
+        error,
+        attempts,
+        firstMs,
+        lastMs,
+        event,
+        input: null,
+        at: this.#o.codecs[event.source]?.describe(event.position) ?? event.position,
       };
     });
     await putDeadLetters(this.#o, letters, signal);
@@ -292,24 +369,39 @@ export class Lane {
     const first = letters[0] as DeadLetter;
     this.#lastError = first.error;
     this.#o.onError(first.error);
-    this.#o.logger.warn(`${letters.length} event(s) for "${this.name}" went to the dead letter queue`, { code: first.error.code, error: first.error.message, first: first.at });
+    this.#o.logger.warn(`${letters.length} event(s) for "${this.name}" went to the dead letter queue`, {
+      code: first.error.code,
+      error: first.error.message,
+      first: first.at,
+    });
   }
 
   #fencedError(): CdcError {
     return new CdcError('DESTINATION_FENCED', `destination "${this.name}" holds a point of another run`, {
-      where: `destination "${this.name}"`, fix: 'Find the other process that runs this pipeline with the same destination, and stop one.',
+      where: `destination "${this.name}"`,
+      fix: 'Find the other process that runs this pipeline with the same destination, and stop one.',
     });
   }
 
   #contractError(what: string): CdcError {
-    return new CdcError('PLUGIN_CONTRACT', `destination "${this.name}" ${what}`, { where: `destination "${this.name}"`, fix: 'Report this to the adapter\'s author.' });
+    return new CdcError('PLUGIN_CONTRACT', `destination "${this.name}" ${what}`, {
+      where: `destination "${this.name}"`,
+      fix: "Report this to the adapter's author.",
+    });
   }
 }
 
 /** Parks letters; tries again while that can help, since an event that cannot be parked must not be dropped (invariant 3). */
 export async function putDeadLetters(
-  o: { readonly deadLetters: DeadLetterQueue; readonly retry: RetryConfig; readonly random: Random; readonly clock: Clock; readonly logger: Logger },
-  letters: readonly DeadLetter[], signal: AbortSignal,
+  o: {
+    readonly deadLetters: DeadLetterQueue;
+    readonly retry: RetryConfig;
+    readonly random: Random;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  },
+  letters: readonly DeadLetter[],
+  signal: AbortSignal,
 ): Promise<void> {
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {

@@ -19,17 +19,22 @@ export class LeaseKeeper {
   readonly #o: LeaseOptions;
   #untilMs = 0;
 
-  constructor(options: LeaseOptions) { this.#o = options; }
+  constructor(options: LeaseOptions) {
+    this.#o = options;
+  }
 
   /** When the lease ends if it is not renewed. Every save of state renews it: see `renewed`. */
-  get untilMs(): number { return this.#untilMs; }
+  get untilMs(): number {
+    return this.#untilMs;
+  }
 
   /** Tries once. Returns the other owner when there is one. */
   async acquire(): Promise<string | null> {
     const { pipeline, owner, state, clock, leaseMs } = this.#o;
     const now = clock.now();
     let held = await state.acquire(pipeline, owner, now, now + leaseMs);
-    if (held.owner !== owner && this.#o.isGone(held.owner)) held = await state.acquire(pipeline, owner, Math.max(now, held.untilMs), now + leaseMs);
+    if (held.owner !== owner && this.#o.isGone(held.owner))
+      held = await state.acquire(pipeline, owner, Math.max(now, held.untilMs), now + leaseMs);
     if (held.owner !== owner) return held.owner;
     this.#untilMs = now + leaseMs;
     return null;
@@ -40,7 +45,10 @@ export class LeaseKeeper {
     for (let told = false; !signal.aborted; ) {
       const other = await this.acquire();
       if (other === null) return true;
-      if (!told) { onStandby(other); told = true; }
+      if (!told) {
+        onStandby(other);
+        told = true;
+      }
       await this.#o.clock.sleep(Math.max(250, this.#o.leaseMs / 3), signal);
     }
     return false;
@@ -66,18 +74,23 @@ export class LeaseKeeper {
     return this.#o.clock.now() + this.#o.leaseMs;
   }
 
-  renewed(untilMs: number): void { this.#untilMs = Math.max(this.#untilMs, untilMs); }
+  renewed(untilMs: number): void {
+    this.#untilMs = Math.max(this.#untilMs, untilMs);
+  }
 
   /** Where nothing fences a zombie, the lease must. */
   assertValid(): void {
     if (this.#o.clock.now() >= this.#untilMs) throw fenced('its lease has run out');
   }
 
-  async release(): Promise<void> { await this.#o.state.release(this.#o.pipeline, this.#o.owner); }
+  async release(): Promise<void> {
+    await this.#o.state.release(this.#o.pipeline, this.#o.owner);
+  }
 }
 
 function fenced(what: string): CdcError {
   return new CdcError('STATE_FENCED', `this process no longer runs the pipeline: ${what}`, {
-    where: 'state', fix: 'Nothing, if the pipeline goes on elsewhere; else start it again.',
+    where: 'state',
+    fix: 'Nothing, if the pipeline goes on elsewhere; else start it again.',
   });
 }

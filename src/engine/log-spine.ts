@@ -47,12 +47,20 @@ export class LogSpine implements Spine {
     this.#tail = options.start;
   }
 
-  get tail(): LogPlace { return this.#tail; }
-  get filtered(): number { return this.#filtered; }
-  get parked(): number { return this.#parked; }
+  get tail(): LogPlace {
+    return this.#tail;
+  }
+  get filtered(): number {
+    return this.#filtered;
+  }
+  get parked(): number {
+    return this.#parked;
+  }
 
   /** Before each checkpoint: what stateful transformers hold is to be saved with the next batch. */
-  requestCapture(): void { this.#captureDue = true; }
+  requestCapture(): void {
+    this.#captureDue = true;
+  }
 
   async ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void> {
     if (this.#o.chain.isEmpty && this.#o.middleware.length === 0) this.#append(batch, batch.events);
@@ -71,7 +79,9 @@ export class LogSpine implements Spine {
     // Invariant 3: parked before the batch is appended, since from then on it may be acknowledged.
     await this.#parkFailures(failures);
     if (hard.aborted) return;
-    let next = async (): Promise<void> => { this.#append(batch, events); };
+    let next = async (): Promise<void> => {
+      this.#append(batch, events);
+    };
     for (const { name, timeoutMs, middleware } of [...this.#o.middleware].reverse()) {
       const around = middleware.aroundBatch?.bind(middleware);
       if (around === undefined) continue;
@@ -83,7 +93,8 @@ export class LogSpine implements Spine {
 
   #append(batch: ChangeBatch, events: readonly ChangeEvent[]): void {
     const { log, codecs, checkpointer, lanes, onSchemaChange } = this.#o;
-    const { source, partition, bytes, resume } = batch, isLog = source in codecs;
+    const { source, partition, bytes, resume } = batch,
+      isLog = source in codecs;
     const after = movePlace(this.#tail, source, partition, isLog ? resume : null, batch.snapshots);
     const { endSeq } = log.append({ source, partition, events, bytes, after, whole: isSnapshot(events[0]) || isSnapshot(events.at(-1)) });
     this.#tail = after;
@@ -109,7 +120,8 @@ export class LogSpine implements Spine {
     await this.#parkFailures(failures);
     const [first] = events;
     // Whole: these events carry positions of held inputs, at which no lane may stand.
-    if (first !== undefined) log.append({ source: first.source, partition: first.partition, events, bytes: 0, after: this.#tail, whole: true });
+    if (first !== undefined)
+      log.append({ source: first.source, partition: first.partition, events, bytes: 0, after: this.#tail, whole: true });
     this.#captureDue = true;
     this.#capture(log.lastSeq);
     lanes.wake();
@@ -133,7 +145,8 @@ export class LogSpine implements Spine {
   }
 
   async settled(signal: AbortSignal): Promise<void> {
-    const { log, lanes, checkpointer } = this.#o, seq = log.lastSeq;
+    const { log, lanes, checkpointer } = this.#o,
+      seq = log.lastSeq;
     while (lanes.required.some((l) => l.doneSeq < seq) && !signal.aborted) await lanes.moved.wait(signal);
     lanes.requestProgress();
     if (!signal.aborted) await checkpointer.checkpoint();
@@ -147,28 +160,38 @@ export class LogSpine implements Spine {
   }
 
   async #parkFailures(failures: readonly ChainFailure[]): Promise<void> {
-    await this.#park(failures.map(({ event, component, error }) => {
-      const at = this.#o.codecs[event.source]?.describe(event.position) ?? event.position;
-      return this.#letter(`${component}/${event.id}`, { stage: 'transform', component, error, event, input: null, at });
-    }));
+    await this.#park(
+      failures.map(({ event, component, error }) => {
+        const at = this.#o.codecs[event.source]?.describe(event.position) ?? event.position;
+        return this.#letter(`${component}/${event.id}`, { stage: 'transform', component, error, event, input: null, at });
+      }),
+    );
   }
 
   #letter(id: string, what: Pick<DeadLetter, 'stage' | 'component' | 'error' | 'event' | 'input' | 'at'>): DeadLetter {
-    const nowMs = this.#o.deps.clock.now(), pipeline = this.#o.config.name;
+    const nowMs = this.#o.deps.clock.now(),
+      pipeline = this.#o.config.name;
     return { id: `${pipeline}/${id}`, pipeline, lane: null, attempts: 1, firstMs: nowMs, lastMs: nowMs, ...what };
   }
 
   async #park(letters: readonly DeadLetter[]): Promise<void> {
-    const [first] = letters, { config, deps, hard } = this.#o;
+    const [first] = letters,
+      { config, deps, hard } = this.#o;
     if (first === undefined) return;
     await putDeadLetters({ ...deps, retry: config.retry }, letters, hard);
     if (hard.aborted) throw new CdcError('DLQ_UNAVAILABLE', 'the pipeline was ended while dead letters were written', { retriable: true });
     this.#parked += letters.length;
     this.#o.onError(first.component, first.error);
     deps.logger.warn(`${letters.length} event(s) went to the dead letter queue`, {
-      stage: first.stage, component: first.component, code: first.error.code, error: first.error.message, first: first.at,
+      stage: first.stage,
+      component: first.component,
+      code: first.error.code,
+      error: first.error.message,
+      first: first.at,
     });
   }
 }
 
-function isSnapshot(event: ChangeEvent | undefined): boolean { return event !== undefined && event.snapshot !== false; }
+function isSnapshot(event: ChangeEvent | undefined): boolean {
+  return event !== undefined && event.snapshot !== false;
+}

@@ -96,5 +96,9 @@ export interface PipelineConfig {
   readonly deadLetterQueue: { readonly type: 'file'; readonly path: string };
   readonly health: HealthConfig;
   /** Keys that are known but cannot be honoured yet: running stops with these, validating does not. */
-  readonly unavailable: readonly { readonly where: string; readonly code: 'CONFIG_TYPE_NOT_AVAILABLE' | 'CONFIG_FEATURE_NOT_AVAILABLE'; readonly message: string }[];
+  readonly unavailable: readonly {
+    readonly where: string;
+    readonly code: 'CONFIG_TYPE_NOT_AVAILABLE' | 'CONFIG_FEATURE_NOT_AVAILABLE';
+    readonly message: string;
+  }[];
 }

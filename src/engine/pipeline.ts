@@ -3,20 +3,30 @@
 
 import type { ChangeLog, LogPlace } from '../log/change-log.ts';
 import { MemoryLog } from '../log/memory-log.ts';
-import { CdcError, type Committed, type LaneId, type ReadContext, type ResumePoint, type RunSummary, toCdcError } from '../sdk/index.ts';
+import { CdcError, type ReadContext, type ResumePoint, type RunSummary, toCdcError } from '../sdk/index.ts';
 import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
 import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './api.ts';
 import { Checkpointer } from './checkpointer.ts';
-import { Encoders, Hooks, type OpenDestination, openDestination, openMiddleware, type OpenSource, openSource, openTransformer, pointHolder } from './components.ts';
+import {
+  Encoders,
+  Hooks,
+  type OpenDestination,
+  type OpenSource,
+  openDestination,
+  openMiddleware,
+  openSource,
+  openTransformer,
+} from './components.ts';
 import type { SharedEncoder } from './encoding.ts';
+import { type Joined, joinDestinations } from './joining.ts';
 import { Lane, type NamedMiddleware } from './lane.ts';
 import { LaneSet } from './lane-set.ts';
 import { LeaseKeeper } from './lease.ts';
 import { LogSpine } from './log-spine.ts';
+import { Patience, StoppedEarly } from './patience.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
-import { type LaneDecision, planResume, type ResumePlan } from './resume.ts';
-import { retryDelayMs, waitBeforeRetry } from './retry.ts';
+import type { ResumePlan } from './resume.ts';
 import { SourceReader } from './source-reader.ts';
 import { restoreChain, saveChain } from './stateful.ts';
 import { TransformChain } from './transform-chain.ts';
@@ -26,11 +36,12 @@ export function startPipeline(config: PipelineConfig, deps: EngineDeps, options:
   return new PipelineRun(config, deps, options);
 }
 
-/** Asked to stop while waiting for something at the start: not a failure. */
-class StoppedEarly extends Error {}
-
 /** What there is once the pipeline runs. */
-interface Flowing { readonly log: ChangeLog; readonly spine: LogSpine; readonly checkpointer: Checkpointer }
+interface Flowing {
+  readonly log: ChangeLog;
+  readonly spine: LogSpine;
+  readonly checkpointer: Checkpointer;
+}
 
 class PipelineRun implements PipelineHandle {
   readonly name: string;
@@ -39,6 +50,7 @@ class PipelineRun implements PipelineHandle {
   readonly #deps: EngineDeps;
   readonly #options: RunOptions;
   readonly #lease: LeaseKeeper;
+  readonly #patience: Patience;
 
   // Two ways to end: `#reading` stops the sources and lets the lanes drain; `#hard` stops everything.
   readonly #reading = new AbortController();
@@ -73,13 +85,35 @@ class PipelineRun implements PipelineHandle {
     this.#startedMs = this.#lastProgressMs = deps.clock.now();
     this.#chain = new TransformChain([], deps.clock, null);
     const { state, clock, owner, logger } = deps;
-    this.#lease = new LeaseKeeper({ pipeline: config.name, owner, state, clock, logger, leaseMs: config.state.leaseMs, isGone: (o) => deps.isGone(o) });
-    this.#lanes = new LaneSet({ destinations: config.destinations, clock, logger, save: (change) => this.#save(change),
+    this.#lease = new LeaseKeeper({
+      pipeline: config.name,
+      owner,
+      state,
+      clock,
+      logger,
+      leaseMs: config.state.leaseMs,
+      isGone: (o) => deps.isGone(o),
+    });
+    this.#patience = new Patience({ deps, retry: config.retry, failFast: options.failFast, signal: this.#reading.signal });
+    this.#lanes = new LaneSet({
+      destinations: config.destinations,
+      clock,
+      logger,
+      save: (change) => this.#save(change),
       exclusive: (change) => this.#flowing?.checkpointer.exclusive(change) ?? change(),
     });
     this.#run = {
-      pipeline: config.name, runId: 0, startedAtMs: this.#startedMs, endedAtMs: null, outcome: 'running', eventsRead: 0, eventsFiltered: 0,
-      deadLetters: 0, delivered: {}, resumedFrom: {}, error: null,
+      pipeline: config.name,
+      runId: 0,
+      startedAtMs: this.#startedMs,
+      endedAtMs: null,
+      outcome: 'running',
+      eventsRead: 0,
+      eventsFiltered: 0,
+      deadLetters: 0,
+      delivered: {},
+      resumedFrom: {},
+      error: null,
     };
     this.done = this.#main();
   }
@@ -97,7 +131,7 @@ class PipelineRun implements PipelineHandle {
   // ---- the whole run ---------------------------------------------------------------------------------------------------
 
   async #main(): Promise<RunSummary> {
-    await Promise.resolve();   // the caller has its handle before anything happens
+    await Promise.resolve(); // the caller has its handle before anything happens
     try {
       if (await this.#takeLease()) {
         const keeping = this.#lease.keep(this.#hard.signal).catch((error: unknown) => this.#fail(error));
@@ -117,7 +151,10 @@ class PipelineRun implements PipelineHandle {
     if (this.#options.failFast) {
       const other = await this.#lease.acquire();
       if (other === null) return true;
-      throw new CdcError('STATE_LOCKED', `pipeline "${this.name}" is run by another process (${other})`, { where: 'state', fix: 'Stop the other process, or leave out --fail-fast to wait as a standby.' });
+      throw new CdcError('STATE_LOCKED', `pipeline "${this.name}" is run by another process (${other})`, {
+        where: 'state',
+        fix: 'Stop the other process, or leave out --fail-fast to wait as a standby.',
+      });
     }
     return this.#lease.await(this.#reading.signal, (other) => {
       this.#stage = 'standby';
@@ -140,96 +177,100 @@ class PipelineRun implements PipelineHandle {
 
     for (const destination of config.destinations) this.#destinations.push(await openDestination(config, destination, deps));
     for (const source of config.sources) this.#sources.push(await openSource(config, source, deps));
-    this.#codecs = Object.fromEntries(this.#sources.filter((s) => s.source.ordering === 'log').map((s) => [s.config.name, s.source.positions]));
-    const committed = await this.#claim(state);
-    const plan = await this.#plan(state, committed);
-    const log = new MemoryLog({ id: `memory-${deps.owner}`, start: plan.start, maxEvents: config.log.maxEvents, maxBytes: config.log.maxBytes });
-    await this.#openLanes(state, plan, committed, log);
+    this.#codecs = Object.fromEntries(
+      this.#sources.filter((s) => s.source.ordering === 'log').map((s) => [s.config.name, s.source.positions]),
+    );
+    const joined = await joinDestinations({
+      pipeline: this.name,
+      state,
+      sources: this.#sources,
+      destinations: this.#destinations,
+      codecs: this.#codecs,
+      stateful: this.#chain.stateful.length > 0,
+      options: this.#options,
+      patience: this.#patience,
+      save: (change) => this.#save(change),
+      detach: (name, from, reason) => this.#lanes.recordDetached(name, state.lanes[name], from, reason),
+    });
+    this.#epoch = joined.epoch;
+    const { plan } = joined;
+    const { maxEvents, maxBytes } = config.log;
+    const log = new MemoryLog({ id: `memory-${deps.owner}`, start: plan.start, maxEvents, maxBytes });
+    const encoders = new Encoders(config, this.#sources, deps);
+    for (const lane of joined.lanes) this.#lanes.add(this.#createLane(lane, plan, log, await encoders.for(lane.open)));
     await this.#openSpine(state, plan, log);
     await this.#openReaders(plan);
   }
 
-  /** Reads every destination's point, takes an epoch above all, and claims with it before anything is read or written. */
-  async #claim(state: PipelineState): Promise<Map<string, Committed | CdcError>> {
-    const found = new Map<string, Committed | CdcError>();
-    let highest = state.epoch;
-    for (const open of this.#destinations) {
-      const committed = await this.#patiently(`destination "${open.config.name}"`, open.config.required, () => open.destination.committed(this.#laneId(open)));
-      found.set(open.config.name, committed);
-      if (!(committed instanceof CdcError) && committed.kind !== 'untracked') highest = Math.max(highest, committed.epoch);
-    }
-    this.#epoch = highest + 1;
-    await this.#save({ epoch: this.#epoch, ...(this.#options.scheduledMs === null ? {} : { lastScheduledMs: this.#options.scheduledMs }) });
-    for (const open of this.#destinations) {
-      const { name, required } = open.config, holder = pointHolder(open);
-      if (holder === null || found.get(name) instanceof CdcError) continue;
-      // Read again behind the claim: until then an older process could still move the point.
-      found.set(name, await this.#patiently(`destination "${name}"`, required, async () => {
-        await holder.claim(this.#laneId(open), this.#epoch);
-        return holder.committed(this.#laneId(open));
-      }));
-    }
-    return found;
-  }
-
-  async #plan(state: PipelineState, committed: ReadonlyMap<string, Committed | CdcError>): Promise<ResumePlan> {
-    const sources = [];
-    for (const { config: { name }, source, capabilities } of this.#sources) {
-      const acknowledged = await this.#patiently(`source "${name}"`, true, () => source.acknowledged());
-      sources.push({ name, ordering: source.ordering, snapshots: capabilities.snapshot, acknowledged: acknowledged as Exclude<typeof acknowledged, CdcError> });
-    }
-    const lanes = this.#destinations.map(({ config: { name, required, start } }) => {
-      const c = committed.get(name);
-      return { name, required, start, committed: c === undefined || c instanceof CdcError ? ({ kind: 'untracked' } as const) : c };
-    });
-    return planResume({ state, epoch: this.#epoch, codecs: this.#codecs, sources, lanes, stateful: this.#chain.stateful.length > 0, rejoin: this.#options.rejoin });
-  }
-
-  async #openLanes(state: PipelineState, plan: ResumePlan, committed: ReadonlyMap<string, Committed | CdcError>, log: ChangeLog): Promise<void> {
-    const encoders = new Encoders(this.config, this.#sources, this.#deps);
-    const states: { [lane: string]: LaneState } = {};
-    for (const open of this.#destinations) {
-      const { name } = open.config, known = state.lanes[name], decision = plan.lanes.get(name) as LaneDecision, failed = committed.get(name);
-      if (decision.kind === 'detached') { await this.#lanes.recordDetached(name, known, decision.from, decision.reason); continue; }
-      if (failed instanceof CdcError) { await this.#lanes.recordDetached(name, known, decision.point, `it failed at the start: ${failed.message}`); continue; }
-      // A lane's first point is saved before its first event: at the destination, then in state (model: "join not saved first").
-      if (decision.isNew) {
-        const set = await this.#patiently(`destination "${name}"`, open.config.required, async () => { await pointHolder(open)?.setPoints(this.#laneId(open), this.#epoch, [decision.point]); });
-        if (set instanceof CdcError) { await this.#lanes.recordDetached(name, known, decision.point, `it failed at the start: ${set.message}`); continue; }
-      }
-      states[name] = { points: [decision.point], joinedAt: decision.isNew || known === undefined ? decision.point : known.joinedAt, detached: null, behindQueue: false };
-      this.#lanes.add(this.#createLane(open, decision.point, plan, log, await encoders.for(open)));
-    }
-    if (this.#lanes.required.length === 0) {
-      throw new CdcError('CONFIG_INVALID_VALUE', 'no destination is required: nothing would hold back what the source may forget', {
-        where: 'destinations', fix: 'Leave out `required: false` at one of them.',
-      });
-    }
-    await this.#save({ used: true, lanes: states });
-  }
-
-  #createLane(open: OpenDestination, point: ResumePoint, plan: ResumePlan, log: ChangeLog, encoder: SharedEncoder | null): Lane {
-    const { clock, random, logger, deadLetters } = this.#deps, { name } = open.config;
+  #createLane({ open, point }: Joined['lanes'][number], plan: ResumePlan, log: ChangeLog, encoder: SharedEncoder | null): Lane {
+    const { clock, random, logger, deadLetters } = this.#deps,
+      { name } = open.config;
     return new Lane({
-      pipeline: this.name, config: open.config, destination: open.destination, holdsPoint: open.capabilities.holdsPoint, epoch: this.#epoch, log, codecs: this.#codecs,
-      queues: new Set(this.#sources.filter((s) => s.source.ordering === 'queue').map((s) => s.config.name)), point, start: plan.start, encoder,
-      middleware: this.#middleware, retry: this.config.retry, failFast: this.#options.failFast, deadLetters, clock, random, logger,
-      assertLease: () => this.#lease.assertValid(), onProgress: () => this.#onLaneProgress(), onError: (error) => this.#onError(name, error),
+      pipeline: this.name,
+      config: open.config,
+      destination: open.destination,
+      holdsPoint: open.capabilities.holdsPoint,
+      epoch: this.#epoch,
+      log,
+      codecs: this.#codecs,
+      queues: new Set(this.#sources.filter((s) => s.source.ordering === 'queue').map((s) => s.config.name)),
+      point,
+      start: plan.start,
+      encoder,
+      middleware: this.#middleware,
+      retry: this.config.retry,
+      failFast: this.#options.failFast,
+      deadLetters,
+      clock,
+      random,
+      logger,
+      assertLease: () => this.#lease.assertValid(),
+      onProgress: () => this.#onLaneProgress(),
+      onError: (error) => this.#onError(name, error),
     });
   }
 
   async #openSpine(state: PipelineState, plan: ResumePlan, log: ChangeLog): Promise<void> {
-    const { config } = this, deps = this.#deps;
-    const checkpointer = new Checkpointer({
-      log, codecs: this.#codecs, sources: new Map(this.#sources.map((s) => [s.config.name, s.source])),
-      lanes: () => this.#lanes.active, laneState: (name) => this.#lanes.stateOf(name) as LaneState, save: (change) => this.#save(change),
-      onCheckpoint: async (point) => { this.#lastCheckpointMs = deps.clock.now(); await this.#hooks?.tell({ event: 'on_checkpoint', run: this.#summary(), point }); },
-    }, await this.#openStateful(state, plan, log));
+    const { config } = this,
+      deps = this.#deps;
+    const checkpointer = new Checkpointer(
+      {
+        deps,
+        log,
+        codecs: this.#codecs,
+        sources: new Map(this.#sources.map((s) => [s.config.name, s.source])),
+        lanes: () => this.#lanes.active,
+        laneState: (name) => this.#lanes.stateOf(name) as LaneState,
+        save: (change) => this.#save(change),
+        onCheckpoint: async (point) => {
+          this.#lastCheckpointMs = deps.clock.now();
+          await this.#hooks?.tell({ event: 'on_checkpoint', run: this.#summary(), point });
+        },
+      },
+      await this.#openStateful(state, plan, log),
+    );
     const wantsSchemaChanges = this.#hooks?.wants('on_schema_change') ?? false;
     const spine = new LogSpine({
-      config, deps, log, start: plan.start, codecs: this.#codecs, chain: this.#chain, middleware: this.#middleware, lanes: this.#lanes, checkpointer, hard: this.#hard.signal,
-      pointAt: (seq, place) => this.#pointAt(log, seq, place), onProgress: () => { this.#lastProgressMs = deps.clock.now(); }, onError: (name, error) => this.#onError(name, error),
-      onSchemaChange: wantsSchemaChanges ? (change) => { void this.#hooks?.tell({ event: 'on_schema_change', run: this.#summary(), change }); } : null,
+      config,
+      deps,
+      log,
+      start: plan.start,
+      codecs: this.#codecs,
+      chain: this.#chain,
+      middleware: this.#middleware,
+      lanes: this.#lanes,
+      checkpointer,
+      hard: this.#hard.signal,
+      pointAt: (seq, place) => this.#pointAt(log, seq, place),
+      onProgress: () => {
+        this.#lastProgressMs = deps.clock.now();
+      },
+      onError: (name, error) => this.#onError(name, error),
+      onSchemaChange: wantsSchemaChanges
+        ? (change) => {
+            void this.#hooks?.tell({ event: 'on_schema_change', run: this.#summary(), change });
+          }
+        : null,
     });
     this.#flowing = { log, spine, checkpointer };
   }
@@ -238,7 +279,10 @@ class PipelineRun implements PipelineHandle {
   async #openStateful(state: PipelineState, plan: ResumePlan, log: ChangeLog): Promise<ResumePoint | null> {
     const { stateful } = this.#chain;
     if (stateful.length === 0) return null;
-    if (state.transformer !== null) { restoreChain(stateful, state.transformer.state); return state.transformer.point; }
+    if (state.transformer !== null) {
+      restoreChain(stateful, state.transformer.state);
+      return state.transformer.point;
+    }
     const point = this.#pointAt(log, 0, plan.start);
     await this.#save({ transformer: { point, state: saveChain(stateful) } });
     return point;
@@ -248,16 +292,35 @@ class PipelineRun implements PipelineHandle {
     const ends = this.config.sync.mode !== 'continuous' || this.#options.untilCaughtUp;
     const { spine } = this.#flowing as Flowing;
     const resumedFrom: { [source: string]: { [partition: string]: string } } = {};
-    for (const { config: { name, type }, source } of this.#sources) {
-      const end = ends ? await this.#patiently(`source "${name}"`, true, () => source.end()) : null;
-      const until: ReadContext['until'] = end === null || end instanceof CdcError ? null : { partitions: end, snapshots: [] };
-      resumedFrom[name] = Object.fromEntries(Object.entries(plan.start.sources[name] ?? {}).map(([p, at]) => [p, source.positions.describe(at)]));
-      this.#readers.push(new SourceReader({
-        name, type, source, spine, until, snapshots: plan.start.snapshots.filter((s) => s.source === name), boundaries: plan.boundaries.filter((b) => b.source === name),
-        maxBatchEvents: this.config.sync.batch.maxEvents, maxBatchBytes: this.config.sync.batch.maxBytes, retry: this.config.retry, failFast: this.#options.failFast,
-        clock: this.#deps.clock, random: this.#deps.random, logger: this.#deps.logger,
-        onError: (error) => this.#onError(name, error), remaining: () => (this.#options.limit === null ? Number.POSITIVE_INFINITY : this.#options.limit - this.#read()),
-      }));
+    for (const {
+      config: { name, type },
+      source,
+    } of this.#sources) {
+      const end = ends ? await this.#patience.need(`source "${name}"`, () => source.end()) : null;
+      const until: ReadContext['until'] = end === null ? null : { partitions: end, snapshots: [] };
+      resumedFrom[name] = Object.fromEntries(
+        Object.entries(plan.start.sources[name] ?? {}).map(([p, at]) => [p, source.positions.describe(at)]),
+      );
+      this.#readers.push(
+        new SourceReader({
+          name,
+          type,
+          source,
+          spine,
+          until,
+          snapshots: plan.start.snapshots.filter((s) => s.source === name),
+          boundaries: plan.boundaries.filter((b) => b.source === name),
+          maxBatchEvents: this.config.sync.batch.maxEvents,
+          maxBatchBytes: this.config.sync.batch.maxBytes,
+          retry: this.config.retry,
+          failFast: this.#options.failFast,
+          clock: this.#deps.clock,
+          random: this.#deps.random,
+          logger: this.#deps.logger,
+          onError: (error) => this.#onError(name, error),
+          remaining: () => (this.#options.limit === null ? Number.POSITIVE_INFINITY : this.#options.limit - this.#read()),
+        }),
+      );
     }
     this.#run = { ...this.#run, resumedFrom };
   }
@@ -266,7 +329,13 @@ class PipelineRun implements PipelineHandle {
   async #flow(): Promise<void> {
     const { spine, checkpointer } = this.#flowing as Flowing;
     const lanes = this.#lanes.active.map((lane) => this.#runLane(lane));
-    const checkpoints = this.#keepCheckpointing(spine, checkpointer);
+    const { sync, retry } = this.config;
+    const checkpoints = checkpointer
+      .keep(sync.checkpointIntervalMs, this.#checkpointing.signal, () => {
+        spine.requestCapture();
+        this.#lanes.requestProgress();
+      })
+      .catch((error: unknown) => this.#fail(error));
     const stop = AbortSignal.any([this.#reading.signal, this.#hard.signal]);
     await Promise.all(this.#readers.map((r) => r.run(stop).catch((error: unknown) => this.#fail(error))));
     if (this.#stopping) this.#stage = 'stopping';
@@ -277,23 +346,7 @@ class PipelineRun implements PipelineHandle {
     this.#checkpointing.abort();
     await checkpoints;
     // Also after a failure: what was confirmed need not be repeated. Not after being fenced: the points are another's now.
-    if (!this.#isFenced) await this.#lastCheckpoint(checkpointer);
-  }
-
-  async #lastCheckpoint(checkpointer: Checkpointer): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await checkpointer.checkpoint();
-        return;
-      } catch (cause) {
-        const error = toCdcError(cause), { retry } = this.config, { clock, random, logger } = this.#deps;
-        if (error.retriable && attempt < retry.maxAttempts) { await clock.sleep(retryDelayMs(retry, attempt, random)); continue; }
-        // The points are saved by then; a source that is away is told at the next start what it may forget.
-        if (!error.retriable || !error.code.startsWith('SOURCE_')) throw error;
-        logger.warn('the source was not told what it may forget; the next run tells it', { code: error.code, error: error.message });
-        return;
-      }
-    }
+    if (!this.#isFenced) await checkpointer.last(retry);
   }
 
   async #runLane(lane: Lane): Promise<void> {
@@ -306,32 +359,27 @@ class PipelineRun implements PipelineHandle {
     }
   }
 
-  async #keepCheckpointing(spine: LogSpine, checkpointer: Checkpointer): Promise<void> {
-    const { signal } = this.#checkpointing;
-    while (!signal.aborted) {
-      await this.#deps.clock.sleep(this.config.sync.checkpointIntervalMs, signal);
-      if (signal.aborted) return;
-      spine.requestCapture();
-      this.#lanes.requestProgress();
-      try {
-        await checkpointer.checkpoint();
-      } catch (cause) {
-        const error = toCdcError(cause);
-        if (!error.retriable) { this.#fail(error); return; }
-        this.#deps.logger.warn('the checkpoint failed, trying again at the next', { code: error.code, error: error.message });
-      }
-    }
-  }
-
   async #end(): Promise<RunSummary> {
     for (const c of [this.#hard, this.#reading, this.#checkpointing]) c.abort();
     const outcome = this.#failure !== null ? 'failed' : this.#stopping ? 'stopped' : 'done';
     this.#run = { ...this.#summary(), endedAtMs: this.#deps.clock.now(), outcome, error: this.#failure };
     const closing: (() => Promise<void> | undefined)[] = [
-      ...this.#sources.map(({ source }) => () => source.close()),
-      ...this.#destinations.map(({ destination }) => () => destination.close()),
+      ...this.#sources.map(
+        ({ source }) =>
+          () =>
+            source.close(),
+      ),
+      ...this.#destinations.map(
+        ({ destination }) =>
+          () =>
+            destination.close(),
+      ),
       () => this.#chain.close(),
-      ...this.#middleware.map(({ middleware }) => () => middleware.close?.()),
+      ...this.#middleware.map(
+        ({ middleware }) =>
+          () =>
+            middleware.close?.(),
+      ),
       () => (this.#failure === null ? undefined : this.#hooks?.tell({ event: 'on_error', run: this.#run, error: this.#failure })),
       () => this.#hooks?.tell({ event: 'after_run', run: this.#run }),
       () => this.#hooks?.close(),
@@ -339,7 +387,9 @@ class PipelineRun implements PipelineHandle {
       () => this.#lease.release(),
     ];
     for (const close of closing) {
-      try { await close(); } catch (error) {
+      try {
+        await close();
+      } catch (error) {
         this.#deps.logger.warn('closing failed', { error: toCdcError(error).message });
       }
     }
@@ -347,7 +397,9 @@ class PipelineRun implements PipelineHandle {
     return this.#run;
   }
 
-  get #isFenced(): boolean { return this.#failure?.code.endsWith('_FENCED') ?? false; }
+  get #isFenced(): boolean {
+    return this.#failure?.code.endsWith('_FENCED') ?? false;
+  }
 
   /** The first failure ends the run; whatever follows from it is not reported again. */
   #fail(error: unknown): void {
@@ -381,31 +433,21 @@ class PipelineRun implements PipelineHandle {
     for (const [name, lane] of Object.entries(change.lanes ?? {})) if (lane !== null) this.#lanes.setState(name, lane);
   }
 
-  /** Waits for what is unreachable at the start, and says so. An optional destination is not waited for. */
-  async #patiently<T>(what: string, required: boolean, call: () => Promise<T>): Promise<T | CdcError> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await call();
-      } catch (cause) {
-        const error = toCdcError(cause);
-        if (!required) return error;
-        if (!error.retriable) throw error;
-        if (this.#reading.signal.aborted) throw new StoppedEarly();
-        if (this.#options.failFast) throw error;
-        this.#deps.logger.warn(`${what} cannot be reached, waiting for it`, { code: error.code, error: error.message });
-        await waitBeforeRetry(this.config.retry, attempt, this.#deps.random, this.#deps.clock, this.#reading.signal);
-      }
-    }
+  #pointAt(log: ChangeLog, seq: number, place: LogPlace): ResumePoint {
+    return { epoch: this.#epoch, log: { id: log.id, seq }, ...place };
+  }
+  #read(): number {
+    return this.#readers.reduce((n, r) => n + r.read, 0);
   }
 
-  #laneId(open: OpenDestination): LaneId { return { pipeline: this.name, lane: open.config.name }; }
-  #pointAt(log: ChangeLog, seq: number, place: LogPlace): ResumePoint { return { epoch: this.#epoch, log: { id: log.id, seq }, ...place }; }
-  #read(): number { return this.#readers.reduce((n, r) => n + r.read, 0); }
-
   #summary(): RunSummary {
-    const lanes = this.#lanes.active, spine = this.#flowing?.spine;
+    const lanes = this.#lanes.active,
+      spine = this.#flowing?.spine;
     return {
-      ...this.#run, eventsRead: this.#read(), eventsFiltered: spine?.filtered ?? 0, deadLetters: (spine?.parked ?? 0) + lanes.reduce((n, l) => n + l.parked, 0),
+      ...this.#run,
+      eventsRead: this.#read(),
+      eventsFiltered: spine?.filtered ?? 0,
+      deadLetters: (spine?.parked ?? 0) + lanes.reduce((n, l) => n + l.parked, 0),
       delivered: Object.fromEntries(lanes.map((l) => [l.name, l.delivered])),
     };
   }
@@ -413,10 +455,20 @@ class PipelineRun implements PipelineHandle {
   status(): PipelineStatus {
     const { maxEvents, maxBytes } = this.config.log;
     return {
-      name: this.name, file: this.config.file, mode: this.config.sync.mode, state: this.#stage, epoch: this.#epoch, startedMs: this.#startedMs,
-      run: this.#run.endedAtMs === null ? this.#summary() : this.#run, sources: this.#readers.map((r) => r.status()), lanes: this.#lanes.statuses(),
+      name: this.name,
+      file: this.config.file,
+      mode: this.config.sync.mode,
+      state: this.#stage,
+      epoch: this.#epoch,
+      startedMs: this.#startedMs,
+      run: this.#run.endedAtMs === null ? this.#summary() : this.#run,
+      sources: this.#readers.map((r) => r.status()),
+      lanes: this.#lanes.statuses(),
       log: { ...(this.#flowing?.log.held() ?? { events: 0, bytes: 0 }), maxEvents, maxBytes },
-      lastCheckpointMs: this.#lastCheckpointMs, lastProgressMs: this.#lastProgressMs, nextRunMs: null, error: this.#failure,
+      lastCheckpointMs: this.#lastCheckpointMs,
+      lastProgressMs: this.#lastProgressMs,
+      nextRunMs: null,
+      error: this.#failure,
     };
   }
 }

@@ -30,7 +30,10 @@ function mergePositions(codec: PositionCodec, a: PartitionPositions, b: Partitio
   const out: { [partition: string]: Position } = {};
   for (const [partition, mine] of Object.entries(a)) {
     const theirs = b[partition];
-    if (theirs === undefined) { if (!older) out[partition] = mine; continue; }
+    if (theirs === undefined) {
+      if (!older) out[partition] = mine;
+      continue;
+    }
     const low = olderPosition(codec, mine, theirs);
     out[partition] = older ? low : low === mine ? theirs : mine;
   }
@@ -56,7 +59,8 @@ export function newestPlace(codecs: Codecs, a: LogPlace, b: LogPlace): LogPlace 
   const sources: { [source: string]: PartitionPositions } = { ...a.sources };
   for (const [source, positions] of Object.entries(b.sources)) {
     const mine = sources[source];
-    sources[source] = mine === undefined || !(source in codecs) ? positions : mergePositions(codecOf(codecs, source), mine, positions, false);
+    sources[source] =
+      mine === undefined || !(source in codecs) ? positions : mergePositions(codecOf(codecs, source), mine, positions, false);
   }
   const snapshots = [...a.snapshots];
   for (const theirs of b.snapshots) {
@@ -108,7 +112,10 @@ function oldestSnapshots(places: readonly LogPlace[]): SnapshotProgress[] {
     for (const place of rest) {
       const other = place.snapshots.find((s) => sameTable(s, start));
       const older: SnapshotProgress | null = other === undefined ? null : lesserProgress(oldest, other);
-      if (older === null) { oldest = null; break; }
+      if (older === null) {
+        oldest = null;
+        break;
+      }
       oldest = older;
     }
     if (oldest !== null) out.push(oldest);
@@ -129,10 +136,13 @@ export function snapshotBoundaries(oldest: LogPlace, places: readonly LogPlace[]
 
 /** `place` with one partition moved and, for a snapshot, tables' progress replaced. Shares what does not change. */
 export function movePlace(
-  place: LogPlace, source: string, partition: string, position: Position | null, snapshots: readonly SnapshotProgress[] = [],
+  place: LogPlace,
+  source: string,
+  partition: string,
+  position: Position | null,
+  snapshots: readonly SnapshotProgress[] = [],
 ): LogPlace {
-  const sources = position === null ? place.sources
-    : { ...place.sources, [source]: { ...place.sources[source], [partition]: position } };
+  const sources = position === null ? place.sources : { ...place.sources, [source]: { ...place.sources[source], [partition]: position } };
   if (snapshots.length === 0) return { sources, snapshots: place.snapshots };
   return { sources, snapshots: [...place.snapshots.filter((s) => !snapshots.some((n) => sameTable(n, s))), ...snapshots] };
 }

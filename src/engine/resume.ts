@@ -52,9 +52,14 @@ export function planResume(facts: Facts): ResumePlan {
   const acknowledged = acknowledgedPlace(facts);
   const lost = !facts.state.used && Object.keys(acknowledged.sources).length > 0;
   if (facts.stateful && !facts.state.used && (lost || facts.lanes.some(hasMoved))) {
-    throw new CdcError('STATE_LOST', 'the source was used by this pipeline before, and what its transformers held back is lost with the state', {
-      where: 'state', fix: 'Restore the state file, or let the source forget the pipeline (see its page) to begin with a new snapshot.',
-    });
+    throw new CdcError(
+      'STATE_LOST',
+      'the source was used by this pipeline before, and what its transformers held back is lost with the state',
+      {
+        where: 'state',
+        fix: 'Restore the state file, or let the source forget the pipeline (see its page) to begin with a new snapshot.',
+      },
+    );
   }
   // What can still be read: with a stateful chain nothing before its saved place, since its state has taken that in.
   const saved = facts.stateful ? facts.state.transformer : null;
@@ -67,7 +72,13 @@ export function planResume(facts: Facts): ResumePlan {
     const d = decisions.get(lane.name);
     return d?.kind === 'resume' && (lane.required || d.isNew);
   });
-  const start = saved !== null ? saved.point : oldestPlace(facts.codecs, counted.map((lane) => pointOf(decisions, lane.name)));
+  const start =
+    saved !== null
+      ? saved.point
+      : oldestPlace(
+          facts.codecs,
+          counted.map((lane) => pointOf(decisions, lane.name)),
+        );
   for (const lane of facts.lanes) detachIfBehind(facts, lane, decisions, start);
 
   const places = [...decisions.values()].flatMap((d) => (d.kind === 'resume' ? [d.point] : []));
@@ -76,7 +87,10 @@ export function planResume(facts: Facts): ResumePlan {
 
 /** Its destination has got something: more than a first point that was set before the state was saved. */
 function hasMoved({ committed }: LaneFacts): boolean {
-  return committed.kind === 'points' && committed.points.some((p) => p.snapshots.length > 0 || Object.values(p.sources).some((ps) => Object.keys(ps).length > 0));
+  return (
+    committed.kind === 'points' &&
+    committed.points.some((p) => p.snapshots.length > 0 || Object.values(p.sources).some((ps) => Object.keys(ps).length > 0))
+  );
 }
 
 function acknowledgedPlace({ sources }: Facts): LogPlace {
@@ -91,10 +105,15 @@ function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, lost: boo
   const point = storedPoint(facts, lane, known);
   if (point !== null) return resumeAt(facts, lane, known, point, upstream);
   if (known !== null) {
-    return stop(facts, lane, new CdcError('DESTINATION_POSITION_LOST', `destination "${lane.name}" held a point before and is empty now`, {
-      where: `destination "${lane.name}"`,
-      fix: `Restore its data, or run with \`--rejoin ${lane.name}\` to let it join anew.`,
-    }), BEGINNING);
+    return stop(
+      facts,
+      lane,
+      new CdcError('DESTINATION_POSITION_LOST', `destination "${lane.name}" held a point before and is empty now`, {
+        where: `destination "${lane.name}"`,
+        fix: `Restore its data, or run with \`--rejoin ${lane.name}\` to let it join anew.`,
+      }),
+      BEGINNING,
+    );
   }
   if (lost) return whenStateLost(facts, lane, upstream);
   return { kind: 'resume', point: joinPoint(facts, lane, upstream), isNew: true };
@@ -102,7 +121,7 @@ function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, lost: boo
 
 /** What the destination holds if it can tell, else the cursor in state. With several rows: the oldest place of them. */
 function storedPoint(facts: Facts, lane: LaneFacts, known: LaneState | null): ResumePoint | null {
-  const rows = lane.committed.kind === 'points' ? lane.committed.points : lane.committed.kind === 'untracked' ? known?.points ?? [] : [];
+  const rows = lane.committed.kind === 'points' ? lane.committed.points : lane.committed.kind === 'untracked' ? (known?.points ?? []) : [];
   const [first, ...rest] = rows;
   if (first === undefined) return null;
   return rest.length === 0 ? first : { ...first, ...oldestPlace(facts.codecs, rows) };
@@ -115,7 +134,10 @@ function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point:
 }
 
 function positionGone(lane: LaneFacts, facts: Facts, point: ResumePoint): CdcError {
-  const at = Object.entries(point.sources).flatMap(([s, ps]) => Object.values(ps).map((p) => `${s}: ${facts.codecs[s]?.describe(p) ?? p}`)).join(', ') || 'the beginning';
+  const at =
+    Object.entries(point.sources)
+      .flatMap(([s, ps]) => Object.values(ps).map((p) => `${s}: ${facts.codecs[s]?.describe(p) ?? p}`))
+      .join(', ') || 'the beginning';
   return new CdcError('SOURCE_POSITION_GONE', `destination "${lane.name}" stands at ${at}, which the source no longer holds`, {
     where: `destination "${lane.name}"`,
     fix: `Restore the destination to a later state, or empty it and run with \`--rejoin ${lane.name}\`.`,
@@ -127,34 +149,50 @@ function whenStateLost(facts: Facts, lane: LaneFacts, upstream: LogPlace): LaneD
   if (lane.required && lane.committed.kind === 'untracked') {
     return { kind: 'resume', point: { epoch: facts.epoch, log: null, ...upstream }, isNew: true };
   }
-  return stop(facts, lane, new CdcError('STATE_LOST', `the source was used by this pipeline before, but state and destination "${lane.name}" know nothing of it`, {
-    where: `destination "${lane.name}"`,
-    fix: `Restore the state file, or run with \`--rejoin ${lane.name}\` to let the destination join anew.`,
-  }), BEGINNING);
+  return stop(
+    facts,
+    lane,
+    new CdcError('STATE_LOST', `the source was used by this pipeline before, but state and destination "${lane.name}" know nothing of it`, {
+      where: `destination "${lane.name}"`,
+      fix: `Restore the state file, or run with \`--rejoin ${lane.name}\` to let the destination join anew.`,
+    }),
+    BEGINNING,
+  );
 }
 
 /** A lane that is new to the pipeline joins by its `start`. */
 function joinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoint {
   const at = (place: LogPlace): ResumePoint => ({ epoch: facts.epoch, log: null, sources: place.sources, snapshots: place.snapshots });
   if (!facts.state.used && Object.keys(upstream.sources).length === 0) return at(BEGINNING);
-  if (lane.start !== 'snapshot') {   // the memory log has no history: its start is now
-    const others = Object.entries(facts.state.lanes).filter(([name, l]) => l.detached === null && name !== lane.name).flatMap(([, l]) => l.points);
+  if (lane.start !== 'snapshot') {
+    // the memory log has no history: its start is now
+    const others = Object.entries(facts.state.lanes)
+      .filter(([name, l]) => l.detached === null && name !== lane.name)
+      .flatMap(([, l]) => l.points);
     // Not before what upstream has forgotten: an optional lane may stand there.
     return at(newestPlace(facts.codecs, oldestPlace(facts.codecs, others), upstream));
   }
   const heldBack = facts.stateful && facts.state.transformer !== null;
-  const gone = facts.sources.find((s) => s.ordering === 'log' && (!s.snapshots || heldBack) && Object.keys(upstream.sources[s.name] ?? {}).length > 0);
+  const gone = facts.sources.find(
+    (s) => s.ordering === 'log' && (!s.snapshots || heldBack) && Object.keys(upstream.sources[s.name] ?? {}).length > 0,
+  );
   if (gone === undefined) return at(BEGINNING);
-  throw new CdcError('SOURCE_POSITION_GONE', `destination "${lane.name}" is new, and source "${gone.name}" can no longer serve its beginning`, {
-    where: `destination "${lane.name}"`, fix: 'Set `start: now` to let it begin with the next event.',
-  });
+  throw new CdcError(
+    'SOURCE_POSITION_GONE',
+    `destination "${lane.name}" is new, and source "${gone.name}" can no longer serve its beginning`,
+    {
+      where: `destination "${lane.name}"`,
+      fix: 'Set `start: now` to let it begin with the next event.',
+    },
+  );
 }
 
 /** Joining anew over old rows would keep rows that were deleted in the gap: a snapshot needs an empty destination. */
 function rejoinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoint {
   if (lane.start === 'snapshot' && lane.committed.kind === 'points') {
     throw new CdcError('DESTINATION_MISCONFIGURED', `destination "${lane.name}" cannot join by snapshot: it still holds rows and a point`, {
-      where: `destination "${lane.name}"`, fix: 'Empty it, its point table included, or set `start: now` to skip the gap.',
+      where: `destination "${lane.name}"`,
+      fix: 'Empty it, its point table included, or set `start: now` to skip the gap.',
     });
   }
   return joinPoint(facts, lane, upstream);
@@ -171,7 +209,11 @@ function detachIfBehind(facts: Facts, lane: LaneFacts, decisions: Map<string, La
 /** A required lane stops the start; an optional one is detached, its gap recorded. */
 function stop(facts: Facts, lane: LaneFacts, error: CdcError, from: LogPlace): LaneDecision {
   if (lane.required) throw error;
-  return { kind: 'detached', from: { epoch: facts.epoch, log: null, sources: from.sources, snapshots: from.snapshots }, reason: error.message };
+  return {
+    kind: 'detached',
+    from: { epoch: facts.epoch, log: null, sources: from.sources, snapshots: from.snapshots },
+    reason: error.message,
+  };
 }
 
 function pointOf(decisions: ReadonlyMap<string, LaneDecision>, lane: string): ResumePoint {

@@ -10,6 +10,12 @@ export function retryDelayMs(config: RetryConfig, attempt: number, random: Rando
   return Math.round(delay * (1 - config.jitter * random()));
 }
 
-export async function waitBeforeRetry(config: RetryConfig, attempt: number, random: Random, clock: Clock, signal: AbortSignal): Promise<void> {
+export async function waitBeforeRetry(
+  config: RetryConfig,
+  attempt: number,
+  random: Random,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
   await clock.sleep(retryDelayMs(config, attempt, random), signal);
 }

@@ -3,7 +3,17 @@
 
 import type { LogPlace } from '../log/change-log.ts';
 import {
-  type CdcError, type ChangeBatch, type Clock, type Logger, type Position, type PositionCodec, type Random, type ReadContext, type SnapshotProgress, type Source, toCdcError,
+  type CdcError,
+  type ChangeBatch,
+  type Clock,
+  type Logger,
+  type Position,
+  type PositionCodec,
+  type Random,
+  type ReadContext,
+  type SnapshotProgress,
+  type Source,
+  toCdcError,
 } from '../sdk/index.ts';
 import type { SourceStatus } from './api.ts';
 import type { RetryConfig } from './pipeline-config.ts';
@@ -58,13 +68,19 @@ export class SourceReader {
     this.#codec = options.source.positions;
   }
 
-  get read(): number { return this.#read; }
+  get read(): number {
+    return this.#read;
+  }
 
   status(): SourceStatus {
     const positions = Object.entries(this.#o.spine.tail.sources[this.name] ?? {});
     const snapshots = this.#o.spine.tail.snapshots.filter((s) => s.source === this.name);
     return {
-      name: this.name, type: this.#o.type, state: this.#state, read: this.#read, lastEventMs: this.#lastEventMs,
+      name: this.name,
+      type: this.#o.type,
+      state: this.#state,
+      read: this.#read,
+      lastEventMs: this.#lastEventMs,
       positions: Object.fromEntries(positions.map(([partition, p]) => [partition, this.#codec.describe(p)])),
       snapshots: snapshots.map(({ table, state, rows }) => ({ table, state, rows })),
     };
@@ -79,7 +95,10 @@ export class SourceReader {
         this.#state = signal.aborted ? 'stopped' : 'ended';
         return;
       } catch (cause) {
-        if (signal.aborted) { this.#state = 'stopped'; return; }
+        if (signal.aborted) {
+          this.#state = 'stopped';
+          return;
+        }
         const error = toCdcError(cause, 'SOURCE_FAILED', { where: `source "${this.name}"` });
         if (this.#read > readBefore) attempt = 1;
         this.#state = error.retriable ? 'retrying' : 'failed';
@@ -125,7 +144,8 @@ export class SourceReader {
 
   /** A chunk is taken whole, and so is a batch of messages, which has one receipt. */
   #upToLimit(batch: ChangeBatch): ChangeBatch {
-    const limit = this.#o.remaining(), last = batch.events[limit - 1];
+    const limit = this.#o.remaining(),
+      last = batch.events[limit - 1];
     if (batch.events.length <= limit || last === undefined || last.snapshot !== false || this.#o.source.ordering === 'queue') return batch;
     return { ...batch, events: batch.events.slice(0, limit), resume: last.position };
   }
@@ -135,17 +155,23 @@ export class SourceReader {
     const isLog = this.#o.source.ordering === 'log';
     const firstRead = this.#read === 0 && this.#state === 'starting';
     return {
-      maxBatchEvents, maxBatchBytes, until,
+      maxBatchEvents,
+      maxBatchBytes,
+      until,
       // After a reconnect the log's end says how far snapshots are; at the first read the slowest lane does.
       snapshots: firstRead ? this.#o.snapshots : spine.tail.snapshots.filter((s) => s.source === this.name),
-      boundaries: this.#o.boundaries.filter((b) => !spine.tail.snapshots.some((s) => s.source === b.source && s.table === b.table && s.run === b.run && s.chunk >= b.chunk)),
+      boundaries: this.#o.boundaries.filter(
+        (b) => !spine.tail.snapshots.some((s) => s.source === b.source && s.table === b.table && s.run === b.run && s.chunk >= b.chunk),
+      ),
       assign: async (partition): Promise<Position | null> => {
-        const at = isLog ? spine.tail.sources[this.name]?.[partition] ?? null : null;
+        const at = isLog ? (spine.tail.sources[this.name]?.[partition] ?? null) : null;
         if (at !== null) this.#checking.add(partition);
         return at;
       },
       revoke: () => spine.settled(signal),
-      end: async (partition) => { spine.forget(this.name, partition); },
+      end: async (partition) => {
+        spine.forget(this.name, partition);
+      },
       reject: (input, at, error) => spine.reject(this.name, input, at, error),
     };
   }

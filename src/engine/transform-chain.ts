@@ -1,7 +1,16 @@
 // The transform chain: runs once per source batch, before anything is stored. A transformer that throws costs the event that
 // made it throw, not the batch: that event goes to the dead letter queue as it was before the failing step (invariant 3).
 
-import { CdcError, ChangeEvent, type Clock, isStateful, type SavedRows, type StatefulTransformer, toCdcError, type Transformer } from '../sdk/index.ts';
+import {
+  CdcError,
+  ChangeEvent,
+  type Clock,
+  isStateful,
+  type SavedRows,
+  type StatefulTransformer,
+  type Transformer,
+  toCdcError,
+} from '../sdk/index.ts';
 import { withTimeout } from './guard.ts';
 
 export interface ChainStep {
@@ -44,13 +53,16 @@ export class TransformChain {
     this.#monitor = monitor;
   }
 
-  get isEmpty(): boolean { return this.#steps.length === 0; }
+  get isEmpty(): boolean {
+    return this.#steps.length === 0;
+  }
   get stateful(): readonly StatefulTransformer[] {
     return this.#steps.map((s) => s.transformer).filter(isStateful);
   }
 
   async run(input: ChangeEvent[]): Promise<ChainResult> {
-    let events = input, filtered = 0;
+    let events = input,
+      filtered = 0;
     const failures: ChainFailure[] = [];
     for (const [index, step] of this.#steps.entries()) {
       if (events.length === 0) break;
@@ -118,7 +130,11 @@ export class TransformChain {
   async #call(step: ChainStep, index: number, events: ChangeEvent[]): Promise<ChangeEvent[]> {
     this.#monitor?.enter(index);
     let result: ChangeEvent[] | Promise<ChangeEvent[]>;
-    try { result = step.transformer.transform(events); } finally { this.#monitor?.leave(); }
+    try {
+      result = step.transformer.transform(events);
+    } finally {
+      this.#monitor?.leave();
+    }
     return Array.isArray(result) ? result : withTimeout(this.#clock, step.name, step.timeoutMs, result);
   }
 }
@@ -132,21 +148,33 @@ function pluginError(name: string, cause: unknown): CdcError {
  * Events that are not among the inputs were added: they get the position of their input and a number, so that their ids are
  * unique and the same after a repeat. The common case, an ordered part of the input, is recognised in one pass.
  */
-function numberDerived(name: string, input: readonly ChangeEvent[], output: ChangeEvent[], numbers: () => Map<string, number> = () => highestNumbers(input)): ChangeEvent[] {
+function numberDerived(
+  name: string,
+  input: readonly ChangeEvent[],
+  output: ChangeEvent[],
+  numbers: () => Map<string, number> = () => highestNumbers(input),
+): ChangeEvent[] {
   if (output === input) return output;
   if (!Array.isArray(output)) throw contractError(name, `returned ${typeof output} instead of a list of events`);
-  let at = 0, plain = true;
+  let at = 0,
+    plain = true;
   for (const event of output) {
     while (at < input.length && input[at] !== event) at++;
-    if (at++ >= input.length) { plain = false; break; }
+    if (at++ >= input.length) {
+      plain = false;
+      break;
+    }
   }
   if (plain) return output;
-  const known = new Set(input), taken = numbers();
+  const known = new Set(input),
+    taken = numbers();
   return output.map((event) => {
     if (!(event instanceof ChangeEvent)) throw contractError(name, `returned ${event === null ? 'null' : typeof event} among its events`);
     if (known.has(event)) return event;
-    const id = idOf(event), last = taken.get(id);
-    if (last === undefined && input.length > 0) throw contractError(name, `returned an event at ${id}, which is none of its inputs; make it with copy() of one of them`);
+    const id = idOf(event),
+      last = taken.get(id);
+    if (last === undefined && input.length > 0)
+      throw contractError(name, `returned an event at ${id}, which is none of its inputs; make it with copy() of one of them`);
     const n = (last ?? event.derived) + 1;
     taken.set(id, n);
     return event.copy({ derived: n });
@@ -163,5 +191,8 @@ function highestNumbers(events: readonly ChangeEvent[]): Map<string, number> {
 const idOf = (e: ChangeEvent): string => `${e.source}/${e.partition}/${e.position}`;
 
 function contractError(name: string, what: string): CdcError {
-  return new CdcError('PLUGIN_CONTRACT', `transformer "${name}" ${what}`, { where: `plugin "${name}"`, fix: 'Return a list of ChangeEvents.' });
+  return new CdcError('PLUGIN_CONTRACT', `transformer "${name}" ${what}`, {
+    where: `plugin "${name}"`,
+    fix: 'Return a list of ChangeEvents.',
+  });
 }

@@ -17,7 +17,10 @@ import { asRow, asText, invalid, parseJson } from './parse-json.ts';
 import { type EventWriter, PerEventEnvelope, PlainTable, parseRfc3339, Rfc3339, writeKey, writeSide } from './per-event.ts';
 import { sourceOf } from './source-of.ts';
 
-const cdcEventOptions = Keys({}, { description: 'event_id, event_type, source, timestamp, schema, table, operation, before, after, metadata.' });
+const cdcEventOptions = Keys(
+  {},
+  { description: 'event_id, event_type, source, timestamp, schema, table, operation, before, after, metadata.' },
+);
 
 class CdcEventTable extends PlainTable {
   /** `","source":"shop","timestamp":"` and `","schema":"public","table":"orders","operation":"` */
@@ -31,8 +34,17 @@ class CdcEventTable extends PlainTable {
   }
 }
 
-const INSERT = { event: 'insert', operation: 'INSERT' }, DDL = { event: 'ddl', operation: 'DDL' };
-const TYPES = { c: INSERT, r: INSERT, u: { event: 'update', operation: 'UPDATE' }, d: { event: 'delete', operation: 'DELETE' }, t: DDL, s: DDL, m: null } as const;
+const INSERT = { event: 'insert', operation: 'INSERT' },
+  DDL = { event: 'ddl', operation: 'DDL' };
+const TYPES = {
+  c: INSERT,
+  r: INSERT,
+  u: { event: 'update', operation: 'UPDATE' },
+  d: { event: 'delete', operation: 'DELETE' },
+  t: DDL,
+  s: DDL,
+  m: null,
+} as const;
 
 function writerFor(ctx: EnvelopeContext): EventWriter<CdcEventTable> {
   const time = new Rfc3339();
@@ -72,25 +84,42 @@ function writeMetadata(json: JsonWriter, event: ChangeEvent, key: Uint8Array | n
 
 function opOf(type: Value | undefined, metadata: { readonly [key: string]: Value } | null): DecodedRecord['op'] {
   switch (type) {
-    case 'cdc.insert': return metadata?.snapshot === true ? 'r' : 'c';
-    case 'cdc.update': return 'u';
-    case 'cdc.delete': return 'd';
-    case 'cdc.ddl': return metadata?.kind === 'truncate' ? 't' : 's';
-    default: throw invalid(`Expected "event_type" to be cdc.insert, cdc.update, cdc.delete or cdc.ddl, got ${type === undefined ? 'none' : JSON.stringify(String(type))}.`);
+    case 'cdc.insert':
+      return metadata?.snapshot === true ? 'r' : 'c';
+    case 'cdc.update':
+      return 'u';
+    case 'cdc.delete':
+      return 'd';
+    case 'cdc.ddl':
+      return metadata?.kind === 'truncate' ? 't' : 's';
+    default:
+      throw invalid(
+        `Expected "event_type" to be cdc.insert, cdc.update, cdc.delete or cdc.ddl, got ${type === undefined ? 'none' : JSON.stringify(String(type))}.`,
+      );
   }
 }
 
 function decode(value: Uint8Array, key: Uint8Array | null): DecodedRecord {
-  const record = asRow(parseJson(value, 'a cdc_event record'), 'a cdc_event record'), metadata = asRow(record?.metadata, '"metadata"');
-  const op = opOf(record?.event_type, metadata), table = asText(record?.table);
+  const record = asRow(parseJson(value, 'a cdc_event record'), 'a cdc_event record'),
+    metadata = asRow(record?.metadata, '"metadata"');
+  const op = opOf(record?.event_type, metadata),
+    table = asText(record?.table);
   if (table === null) throw invalid('Expected "table" in a cdc_event record, got none.');
   return {
-    op, table, schema: asText(record?.schema) || null, database: asText(record?.source),
+    op,
+    table,
+    schema: asText(record?.schema) || null,
+    database: asText(record?.source),
     key: key === null ? asRow(metadata?.key, '"metadata.key"') : asRow(parseJson(key, 'the key of a cdc_event record'), 'the key'),
-    before: asRow(record?.before, '"before"'), after: asRow(record?.after, '"after"'), sourceTsMs: parseRfc3339(asText(record?.timestamp)), id: asText(record?.event_id),
+    before: asRow(record?.before, '"before"'),
+    after: asRow(record?.after, '"after"'),
+    sourceTsMs: parseRfc3339(asText(record?.timestamp)),
+    id: asText(record?.event_id),
   };
 }
 
 export const cdcEvent: EnvelopeShape<typeof cdcEventOptions> = {
-  options: cdcEventOptions, create: (_options, ctx) => new PerEventEnvelope(writerFor(ctx)), decode,
+  options: cdcEventOptions,
+  create: (_options, ctx) => new PerEventEnvelope(writerFor(ctx)),
+  decode,
 };

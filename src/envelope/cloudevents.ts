@@ -10,12 +10,20 @@ import { jsonString } from './json.ts';
 import { asRow, asText, invalid, parseJson } from './parse-json.ts';
 import { type EventWriter, PerEventEnvelope, PlainTable, parseRfc3339, Rfc3339 } from './per-event.ts';
 
-const cloudeventsOptions = Keys({
-  type_prefix: Default(Type.String({
-    minLength: 1, description: 'Start of `type`; the operation follows: `cdc-run.change.update`. The specification suggests a domain name of yours in reverse.',
-    examples: ['com.example.shop'],
-  }), 'cdc-run.change'),
-}, { description: 'CloudEvents 1.0, structured mode, with before, after, source, op, ts_ms and transaction as data.' });
+const cloudeventsOptions = Keys(
+  {
+    type_prefix: Default(
+      Type.String({
+        minLength: 1,
+        description:
+          'Start of `type`; the operation follows: `cdc-run.change.update`. The specification suggests a domain name of yours in reverse.',
+        examples: ['com.example.shop'],
+      }),
+      'cdc-run.change',
+    ),
+  },
+  { description: 'CloudEvents 1.0, structured mode, with before, after, source, op, ts_ms and transaction as data.' },
+);
 
 const TYPES = { c: 'create', r: 'read', u: 'update', d: 'delete', t: 'truncate', m: null, s: null } as const;
 
@@ -38,11 +46,16 @@ class CloudEventsTable extends PlainTable {
 
 function writerFor(typePrefix: string, ctx: EnvelopeContext): EventWriter<CloudEventsTable> {
   const time = new Rfc3339();
-  const data = new DebeziumEnvelope({ compatible: false, schemas: false, tombstones_on_delete: false, provide_transaction_metadata: false }, ctx);
+  const data = new DebeziumEnvelope(
+    { compatible: false, schemas: false, tombstones_on_delete: false, provide_transaction_metadata: false },
+    ctx,
+  );
   let endings = data.endings();
   return {
     headers: { 'content-type': 'application/cloudevents+json; charset=UTF-8' },
-    begin() { endings = data.endings(); },
+    begin() {
+      endings = data.endings();
+    },
     prepare: (event) => new CloudEventsTable(event, ctx, typePrefix),
     value(json, event, table, key) {
       const type = TYPES[event.op];
@@ -76,5 +89,7 @@ function decode(value: Uint8Array, key: Uint8Array | null): DecodedRecord {
 }
 
 export const cloudevents: EnvelopeShape<typeof cloudeventsOptions> = {
-  options: cloudeventsOptions, create: (options, ctx) => new PerEventEnvelope(writerFor(options.type_prefix, ctx)), decode,
+  options: cloudeventsOptions,
+  create: (options, ctx) => new PerEventEnvelope(writerFor(options.type_prefix, ctx)),
+  decode,
 };

@@ -12,7 +12,10 @@ import { syncEvent } from './sync-event.ts';
 export const ENVELOPE_TYPES = ['debezium', 'plain', 'cdc_event', 'sync_event', 'elide', 'cloudevents'] as const;
 export type EnvelopeType = (typeof ENVELOPE_TYPES)[number];
 
-const SHAPES = { debezium, plain, cdc_event: cdcEvent, sync_event: syncEvent, elide, cloudevents } as const satisfies Record<EnvelopeType, unknown>;
+const SHAPES = { debezium, plain, cdc_event: cdcEvent, sync_event: syncEvent, elide, cloudevents } as const satisfies Record<
+  EnvelopeType,
+  unknown
+>;
 
 /** The shape of a type; the options are validated by its schema before they reach it. */
 function shapeOf(type: EnvelopeType): EnvelopeShape<TObject> {
@@ -25,8 +28,12 @@ export function envelopeOptions(type: EnvelopeType): TObject {
 }
 
 /** An encoder. `options` are valid for `envelopeOptions(type)`; defaults are filled in here once more, for callers without the loader. */
-export function createEnvelope(config: { readonly type: EnvelopeType; readonly options: Readonly<Record<string, unknown>> }, ctx: EnvelopeContext): Envelope {
-  const shape = shapeOf(config.type), options: Record<string, unknown> = {};
+export function createEnvelope(
+  config: { readonly type: EnvelopeType; readonly options: Readonly<Record<string, unknown>> },
+  ctx: EnvelopeContext,
+): Envelope {
+  const shape = shapeOf(config.type),
+    options: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(shape.options.properties)) {
     const value = config.options[name] ?? (schema.default as unknown);
     if (value !== undefined) options[name] = value;

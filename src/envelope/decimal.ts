@@ -8,7 +8,10 @@ const SHORT_DIGITS = 14;
 const POINT = '.'.charCodeAt(0) - 48;
 
 /** `value` = unscaled / 10^scale. */
-export interface Unscaled { readonly unscaled: bigint; readonly scale: number }
+export interface Unscaled {
+  readonly unscaled: bigint;
+  readonly scale: number;
+}
 
 /** `12.30 → {1230n, 2}`; `null` for NaN, Infinity and what else is no decimal number. */
 export function parseDecimal(text: string): Unscaled | null {
@@ -27,11 +30,17 @@ export function parseDecimal(text: string): Unscaled | null {
  * what has more digits than a number or the scale holds, or is no such text.
  */
 export function shortUnscaled(text: string, scale: number): number {
-  const length = text.length, negative = text.startsWith('-');
-  let n = 0, digits = 0, fraction = -1;
+  const length = text.length,
+    negative = text.startsWith('-');
+  let n = 0,
+    digits = 0,
+    fraction = -1;
   for (let at = negative ? 1 : 0; at < length; at++) {
     const digit = text.charCodeAt(at) - 48;
-    if (digit === POINT && fraction < 0) { fraction = 0; continue; }
+    if (digit === POINT && fraction < 0) {
+      fraction = 0;
+      continue;
+    }
     if (digit < 0 || digit > 9) return Number.NaN;
     n = n * 10 + digit;
     digits++;
@@ -54,7 +63,10 @@ export function atScale(value: Unscaled, scale: number): bigint | null {
 export function stripZeros(value: Unscaled): Unscaled {
   let { unscaled, scale } = value;
   if (unscaled === 0n) return { unscaled, scale: 0 };
-  while (scale > 0 && unscaled % 10n === 0n) { unscaled /= 10n; scale--; }
+  while (scale > 0 && unscaled % 10n === 0n) {
+    unscaled /= 10n;
+    scale--;
+  }
   return { unscaled, scale };
 }
 
@@ -76,9 +88,14 @@ export function formatDecimal({ unscaled, scale }: Unscaled): string {
  * | -128, -129 | 80, ff7f |
  */
 export function bytesOfInteger(n: bigint): Buffer {
-  let length = n >= -0x80000000n && n <= 0x7fffffffn ? 1 : Math.max(1, (n.toString(16).length >> 1));
+  let length = n >= -0x80000000n && n <= 0x7fffffffn ? 1 : Math.max(1, n.toString(16).length >> 1);
   while (BigInt.asIntN(length * 8, n) !== n) length++;
-  return Buffer.from(BigInt.asUintN(length * 8, n).toString(16).padStart(length * 2, '0'), 'hex');
+  return Buffer.from(
+    BigInt.asUintN(length * 8, n)
+      .toString(16)
+      .padStart(length * 2, '0'),
+    'hex',
+  );
 }
 
 const scratch = Buffer.alloc(6);

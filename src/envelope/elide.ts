@@ -52,16 +52,30 @@ const writer: EventWriter<ElideTable> = {
   },
 };
 
-const OPS: ReadonlyMap<unknown, DecodedRecord['op']> = new Map([['INSERT', 'c'], ['UPDATE', 'u'], ['DELETE', 'd'], ['TRUNCATE', 't']]);
+const OPS: ReadonlyMap<unknown, DecodedRecord['op']> = new Map([
+  ['INSERT', 'c'],
+  ['UPDATE', 'u'],
+  ['DELETE', 'd'],
+  ['TRUNCATE', 't'],
+]);
 
 function decode(value: Uint8Array, key: Uint8Array | null): DecodedRecord {
-  const record = asRow(parseJson(value, 'an elide record'), 'an elide record'), metadata = asRow(record?.metadata, '"metadata"');
-  const op = OPS.get(record?.operation), table = asText(record?.table);
-  if (record === null || op === undefined || table === null) throw invalid('Expected "table" and an "operation" of INSERT, UPDATE, DELETE or TRUNCATE in an elide record.');
+  const record = asRow(parseJson(value, 'an elide record'), 'an elide record'),
+    metadata = asRow(record?.metadata, '"metadata"');
+  const op = OPS.get(record?.operation),
+    table = asText(record?.table);
+  if (record === null || op === undefined || table === null)
+    throw invalid('Expected "table" and an "operation" of INSERT, UPDATE, DELETE or TRUNCATE in an elide record.');
   return {
-    op: op === 'c' && metadata?.snapshot === true ? 'r' : op, table, schema: asText(metadata?.schema), database: null,
+    op: op === 'c' && metadata?.snapshot === true ? 'r' : op,
+    table,
+    schema: asText(metadata?.schema),
+    database: null,
     key: key === null ? asRow(metadata?.key, '"metadata.key"') : asRow(parseJson(key, 'the key of an elide record'), 'the key'),
-    before: asRow(record.before, '"before"'), after: asRow(record.after, '"after"'), sourceTsMs: asMilliseconds(record.timestamp), id: asText(record.id),
+    before: asRow(record.before, '"before"'),
+    after: asRow(record.after, '"after"'),
+    sourceTsMs: asMilliseconds(record.timestamp),
+    id: asText(record.id),
   };
 }
 

@@ -1,8 +1,12 @@
 // Intervals as text (ISO-8601 durations and PostgreSQL's own style) → their parts.
 
 export interface Interval {
-  readonly years: number; readonly months: number; readonly days: number;
-  readonly hours: number; readonly minutes: number; readonly seconds: number;
+  readonly years: number;
+  readonly months: number;
+  readonly days: number;
+  readonly hours: number;
+  readonly minutes: number;
+  readonly seconds: number;
 }
 
 const NUMBER = '([+-]?\\d+(?:\\.\\d+)?)';

@@ -20,7 +20,11 @@ const SMALL_DIGITS = 9;
 /** Below, both halves are small: milliseconds of the next 31,000 years are among them. */
 const EXACT = 1e15;
 
-const ZERO = 0x30, QUOTE = 0x22, BACKSLASH = 0x5c, SPACE = 0x20, DELETE = 0x7f;
+const ZERO = 0x30,
+  QUOTE = 0x22,
+  BACKSLASH = 0x5c,
+  SPACE = 0x20,
+  DELETE = 0x7f;
 
 export class JsonWriter {
   #bytes: Buffer;
@@ -42,13 +46,16 @@ export class JsonWriter {
   }
 
   /** What was written since `begin`. Never written to again. */
-  end(): Uint8Array { return this.#bytes.subarray(this.#start, this.#at); }
+  end(): Uint8Array {
+    return this.#bytes.subarray(this.#start, this.#at);
+  }
 
   /** Text that is JSON already. Holds no lone surrogates. */
   text(text: string): void {
     const length = text.length;
     this.#reserve(length * BYTES_PER_CHARACTER);
-    const bytes = this.#bytes, start = this.#at;
+    const bytes = this.#bytes,
+      start = this.#at;
     if (length < LONG_CHARACTERS) {
       let i = 0;
       for (; i < length; i++) {
@@ -68,7 +75,8 @@ export class JsonWriter {
   raw(raw: Uint8Array): void {
     const length = raw.length;
     this.#reserve(length);
-    const bytes = this.#bytes, at = this.#at;
+    const bytes = this.#bytes,
+      at = this.#at;
     if (length < LONG_BYTES) for (let i = 0; i < length; i++) bytes[at + i] = raw[i] as number;
     else bytes.set(raw, at);
     this.#at = at + length;
@@ -82,7 +90,8 @@ export class JsonWriter {
       return;
     }
     this.#reserve(length + 2);
-    const bytes = this.#bytes, start = this.#at + 1;
+    const bytes = this.#bytes,
+      start = this.#at + 1;
     for (let i = 0; i < length; i++) {
       const c = text.charCodeAt(i);
       if (c < SPACE || c > DELETE || c === QUOTE || c === BACKSLASH) {
@@ -151,7 +160,8 @@ export class JsonWriter {
 
   /** Goes on in a new chunk, the begun text with it. */
   #move(length: number): void {
-    const begun = this.#at - this.#start, size = begun + length;
+    const begun = this.#at - this.#start,
+      size = begun + length;
     const next = Buffer.allocUnsafe(size > CHUNK_BYTES ? size * 2 : CHUNK_BYTES);
     next.set(this.#bytes.subarray(this.#start, this.#at));
     this.#bytes = next;

@@ -7,7 +7,9 @@ import type { Value } from '../sdk/index.ts';
 // arrive as U+FFFD.
 const NEEDS_ESCAPE = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
 
-export function needsEscape(text: string): boolean { return NEEDS_ESCAPE.test(text); }
+export function needsEscape(text: string): boolean {
+  return NEEDS_ESCAPE.test(text);
+}
 
 /** `a"b` → `"a\"b"`. Lone surrogates are written as `\udXXX`, so that they survive UTF-8. */
 export function jsonString(text: string): string {
@@ -67,7 +69,9 @@ export function jsonObject(object: { readonly [key: string]: Value | undefined }
  */
 export class JsonText {
   readonly text: string;
-  constructor(text: string) { this.text = text; }
+  constructor(text: string) {
+    this.text = text;
+  }
 }
 
 /** The text as part of a larger document: what is not JSON becomes a string, and line breaks, which only stand between tokens, spaces. */

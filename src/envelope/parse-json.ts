@@ -35,17 +35,29 @@ class Reader {
   readonly #text: string;
   #at = 0;
 
-  constructor(text: string) { this.#text = text; }
+  constructor(text: string) {
+    this.#text = text;
+  }
 
   value(): Value {
     switch (this.#peek()) {
-      case '{': return this.#object();
-      case '[': return this.#array();
-      case '"': return this.#string();
-      case 't': this.#at += 4; return true;
-      case 'f': this.#at += 5; return false;
-      case 'n': this.#at += 4; return null;
-      default: return this.#number();
+      case '{':
+        return this.#object();
+      case '[':
+        return this.#array();
+      case '"':
+        return this.#string();
+      case 't':
+        this.#at += 4;
+        return true;
+      case 'f':
+        this.#at += 5;
+        return false;
+      case 'n':
+        this.#at += 4;
+        return null;
+      default:
+        return this.#number();
     }
   }
 
@@ -65,7 +77,9 @@ class Reader {
       this.#at++; // the colon
       // Not by assignment: that would set the prototype for a key `__proto__`.
       Object.defineProperty(object, key, { value: this.value(), enumerable: true, configurable: true, writable: true });
-      if (this.#peek() === ',') { this.#at++; }
+      if (this.#peek() === ',') {
+        this.#at++;
+      }
     }
     this.#at++;
     return object;
@@ -109,7 +123,8 @@ class Reader {
 /** A JSON object as a row; `null` stays. Throws `SOURCE_DATA_INVALID` for other values; `what` names it. */
 export function asRow(value: Value | undefined, what: string): { readonly [key: string]: Value } | null {
   if (value === null || value === undefined) return null;
-  if (typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array)) return value as { readonly [key: string]: Value };
+  if (typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array))
+    return value as { readonly [key: string]: Value };
   throw invalid(`Expected ${what} to be an object, got ${Array.isArray(value) ? 'an array' : `a ${typeof value}`}.`);
 }
 

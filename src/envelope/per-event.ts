@@ -42,15 +42,19 @@ export class PerEventEnvelope<T extends PlainTable> implements Envelope {
   }
 
   encode(events: readonly ChangeEvent[]): EncodedBatch {
-    const out = new RecordWriter(events.length), { json } = out, writer = this.#writer, own = writer.headers ?? null;
+    const out = new RecordWriter(events.length),
+      { json } = out,
+      writer = this.#writer,
+      own = writer.headers ?? null;
     writer.begin?.();
     for (let i = 0; i < events.length; i++) {
-      const event = events[i] as ChangeEvent, table = this.#tables.get(event);
+      const event = events[i] as ChangeEvent,
+        table = this.#tables.get(event);
       const key = event.key === null ? null : keyBytes(json, table, event.key);
       json.begin();
       if (!writer.value(json, event, table, key)) continue;
       const value = json.end();
-      const headers = own === null || event.headers === null ? event.headers ?? own : { ...event.headers, ...own };
+      const headers = own === null || event.headers === null ? (event.headers ?? own) : { ...event.headers, ...own };
       out.add(i, table.topic, key, value, headers, event.sourceTsMs);
     }
     return out.finish();

@@ -6,7 +6,10 @@ import { base64, jsonString } from './json.ts';
 import { asMilliseconds, asRow, asText, invalid, parseJson } from './parse-json.ts';
 import { type EventWriter, PerEventEnvelope, PlainTable, writeKey, writeMs, writeSide } from './per-event.ts';
 
-const plainOptions = Keys({}, { description: 'op, table, key, before, after, ts_ms, id: what changed, and nothing about how it was captured.' });
+const plainOptions = Keys(
+  {},
+  { description: 'op, table, key, before, after, ts_ms, id: what changed, and nothing about how it was captured.' },
+);
 
 /** Adds what stands between op and key: the same for all events of a table. */
 class NamedTable extends PlainTable {
@@ -51,10 +54,18 @@ const OPS: ReadonlySet<unknown> = new Set(['c', 'u', 'd', 'r', 't', 'm', 's']);
 function decode(value: Uint8Array): DecodedRecord {
   const record = asRow(parseJson(value, 'a plain record'), 'a plain record');
   const table = asText(record?.table);
-  if (record === null || !OPS.has(record.op) || table === null) throw invalid('Expected "op" and "table" in a plain record, at least one is missing or unknown.');
+  if (record === null || !OPS.has(record.op) || table === null)
+    throw invalid('Expected "op" and "table" in a plain record, at least one is missing or unknown.');
   return {
-    op: record.op as DecodedRecord['op'], table, schema: asText(record.schema), database: asText(record.database), key: asRow(record.key, '"key"'),
-    before: asRow(record.before, '"before"'), after: asRow(record.after, '"after"'), sourceTsMs: asMilliseconds(record.ts_ms), id: asText(record.id),
+    op: record.op as DecodedRecord['op'],
+    table,
+    schema: asText(record.schema),
+    database: asText(record.database),
+    key: asRow(record.key, '"key"'),
+    before: asRow(record.before, '"before"'),
+    after: asRow(record.after, '"after"'),
+    sourceTsMs: asMilliseconds(record.ts_ms),
+    id: asText(record.id),
   };
 }
 

@@ -40,14 +40,19 @@ export class RecordWriter {
 
   finish(): EncodedBatch {
     return {
-      event: this.#event.subarray(0, this.#length), topic: this.#topic, key: this.#key, value: this.#value, headers: this.#headers,
+      event: this.#event.subarray(0, this.#length),
+      topic: this.#topic,
+      key: this.#key,
+      value: this.#value,
+      headers: this.#headers,
       timestampMs: this.#timestampMs.subarray(0, this.#length),
     };
   }
 
   #grow(): void {
     const size = this.#event.length * 2 + 8;
-    const event = new Uint32Array(size), timestampMs = new Float64Array(size);
+    const event = new Uint32Array(size),
+      timestampMs = new Float64Array(size);
     event.set(this.#event);
     timestampMs.set(this.#timestampMs);
     this.#event = event;

@@ -39,7 +39,11 @@ export class RowEncoder {
   readonly #dropped: ReadonlySet<string>;
 
   constructor(columns: readonly ColumnWriter[], dropped: readonly string[] = []) {
-    this.#columns = columns.map((c) => ({ ...c, first: Buffer.from(`{${jsonString(c.name)}:`), next: Buffer.from(`,${jsonString(c.name)}:`) }));
+    this.#columns = columns.map((c) => ({
+      ...c,
+      first: Buffer.from(`{${jsonString(c.name)}:`),
+      next: Buffer.from(`,${jsonString(c.name)}:`),
+    }));
     this.#names = new Set(columns.map((c) => c.name));
     this.#dropped = new Set(dropped);
     this.#schemaless = columns.length === 0 && dropped.length === 0;
@@ -66,7 +70,8 @@ export class RowEncoder {
 
   #ordered(json: JsonWriter, row: Row, incomplete: boolean): void {
     const columns = this.#columns;
-    let at = 0, empty = true;
+    let at = 0,
+      empty = true;
     // Name and column go hand in hand; V8 reads a member of a for-in loop by its index.
     for (const name in row) {
       const value = row[name];

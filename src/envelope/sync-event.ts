@@ -39,7 +39,8 @@ function writer(): EventWriter<SyncEventTable> {
     value(json, event, table, key) {
       const operation = OPERATIONS[event.op];
       if (operation === null) return false;
-      const { before, after, id } = event, data = after ?? before;
+      const { before, after, id } = event,
+        data = after ?? before;
       json.text('{"id":"');
       json.text(uuidOfEvent(id));
       json.text('","timestamp":"');
@@ -60,19 +61,36 @@ function writer(): EventWriter<SyncEventTable> {
   };
 }
 
-const OPS: ReadonlyMap<unknown, DecodedRecord['op']> = new Map([['insert', 'c'], ['update', 'u'], ['delete', 'd'], ['truncate', 't']]);
+const OPS: ReadonlyMap<unknown, DecodedRecord['op']> = new Map([
+  ['insert', 'c'],
+  ['update', 'u'],
+  ['delete', 'd'],
+  ['truncate', 't'],
+]);
 
 function decode(value: Uint8Array, key: Uint8Array | null): DecodedRecord {
-  const record = asRow(parseJson(value, 'a sync_event record'), 'a sync_event record'), metadata = asRow(record?.metadata, '"metadata"');
-  const op = OPS.get(record?.operation), table = asText(record?.table);
-  if (record === null || op === undefined || table === null) throw invalid('Expected "table" and an "operation" of insert, update, delete or truncate in a sync_event record.');
+  const record = asRow(parseJson(value, 'a sync_event record'), 'a sync_event record'),
+    metadata = asRow(record?.metadata, '"metadata"');
+  const op = OPS.get(record?.operation),
+    table = asText(record?.table);
+  if (record === null || op === undefined || table === null)
+    throw invalid('Expected "table" and an "operation" of insert, update, delete or truncate in a sync_event record.');
   const data = op === 't' ? null : asRow(record.data, '"data"');
   return {
-    op: op === 'c' && metadata?.snapshot === true ? 'r' : op, table, schema: asText(metadata?.schema), database: null,
+    op: op === 'c' && metadata?.snapshot === true ? 'r' : op,
+    table,
+    schema: asText(metadata?.schema),
+    database: null,
     key: key === null ? asRow(metadata?.key, '"metadata.key"') : asRow(parseJson(key, 'the key of a sync_event record'), 'the key'),
-    before: op === 'd' ? data : asRow(metadata?.before, '"metadata.before"'), after: op === 'd' ? null : data,
-    sourceTsMs: parseRfc3339(asText(record.timestamp)), id: asText(metadata?.event_id) ?? asText(record.id),
+    before: op === 'd' ? data : asRow(metadata?.before, '"metadata.before"'),
+    after: op === 'd' ? null : data,
+    sourceTsMs: parseRfc3339(asText(record.timestamp)),
+    id: asText(metadata?.event_id) ?? asText(record.id),
   };
 }
 
-export const syncEvent: EnvelopeShape<typeof syncEventOptions> = { options: syncEventOptions, create: () => new PerEventEnvelope(writer()), decode };
+export const syncEvent: EnvelopeShape<typeof syncEventOptions> = {
+  options: syncEventOptions,
+  create: () => new PerEventEnvelope(writer()),
+  decode,
+};

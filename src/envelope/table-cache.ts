@@ -11,7 +11,9 @@ export class TableCache<T> {
   #lastSource = '';
   #last: T | null = null;
 
-  constructor(make: (event: ChangeEvent) => T) { this.#make = make; }
+  constructor(make: (event: ChangeEvent) => T) {
+    this.#make = make;
+  }
 
   get(event: ChangeEvent): T {
     if (event.table === this.#lastTable && event.source === this.#lastSource) return this.#last as T;

@@ -10,17 +10,29 @@ export function formatPayload(payload: HookPayload): string {
 
 function detailOf(payload: HookPayload): object {
   switch (payload.event) {
-    case 'on_error': return { error: payload.error.toJSON() };
-    case 'on_checkpoint': return { point: pointOf(payload.point) };
-    case 'on_schema_change': return { change: changeOf(payload.change) };
-    default: return {};
+    case 'on_error':
+      return { error: payload.error.toJSON() };
+    case 'on_checkpoint':
+      return { point: pointOf(payload.point) };
+    case 'on_schema_change':
+      return { change: changeOf(payload.change) };
+    default:
+      return {};
   }
 }
 
 function runOf(run: RunSummary): object {
   return {
-    id: run.runId, started_at_ms: run.startedAtMs, ended_at_ms: run.endedAtMs, outcome: run.outcome, events_read: run.eventsRead,
-    events_filtered: run.eventsFiltered, dead_letters: run.deadLetters, delivered: run.delivered, resumed_from: run.resumedFrom, error: run.error?.toJSON() ?? null,
+    id: run.runId,
+    started_at_ms: run.startedAtMs,
+    ended_at_ms: run.endedAtMs,
+    outcome: run.outcome,
+    events_read: run.eventsRead,
+    events_filtered: run.eventsFiltered,
+    dead_letters: run.deadLetters,
+    delivered: run.delivered,
+    resumed_from: run.resumedFrom,
+    error: run.error?.toJSON() ?? null,
   };
 }
 
@@ -33,8 +45,14 @@ function pointOf(point: ResumePoint): object {
 function changeOf(event: ChangeEvent): object {
   const { table, schemaChange } = event;
   return {
-    id: event.id, source: event.source, table: formatTableId(table.id), kind: schemaChange?.kind ?? null, version: table.version,
-    key: table.key, columns: table.columns.map(({ name, nativeType, nullable }) => ({ name, type: nativeType, nullable })), ddl: schemaChange?.ddl ?? null,
+    id: event.id,
+    source: event.source,
+    table: formatTableId(table.id),
+    kind: schemaChange?.kind ?? null,
+    version: table.version,
+    key: table.key,
+    columns: table.columns.map(({ name, nativeType, nullable }) => ({ name, type: nativeType, nullable })),
+    ddl: schemaChange?.ddl ?? null,
     ts_ms: event.sourceTsMs,
   };
 }

@@ -32,7 +32,8 @@ const OUTPUT_GRACE_MS = 500;
 export async function runProgram(program: Program): Promise<Ended> {
   const { clock, stop, timeoutMs } = program;
   try {
-    const child = start(program), output = forward(child, program.line);
+    const child = start(program),
+      output = forward(child, program.line);
     // A program that does not read its input closes it; that is its right.
     child.stdin.on('error', () => undefined);
     child.stdin.end(program.input);
@@ -65,8 +66,12 @@ function start({ argv, env }: Program): ChildProcessWithoutNullStreams {
 
 function endOf(child: ChildProcessWithoutNullStreams): Promise<Ended> {
   return new Promise((resolve) => {
-    child.once('error', (error) => { resolve({ kind: 'failed to start', error }); });
-    child.once('exit', (code, signal) => { resolve(code === null ? { kind: 'signal', signal: signal ?? 'a signal' } : { kind: 'exit', code }); });
+    child.once('error', (error) => {
+      resolve({ kind: 'failed to start', error });
+    });
+    child.once('exit', (code, signal) => {
+      resolve(code === null ? { kind: 'signal', signal: signal ?? 'a signal' } : { kind: 'exit', code });
+    });
   });
 }
 
@@ -74,7 +79,8 @@ function endOf(child: ChildProcessWithoutNullStreams): Promise<Ended> {
 function killTree(child: ChildProcessWithoutNullStreams): void {
   if (child.pid === undefined) return;
   try {
-    if (process.platform === 'win32') child.kill('SIGKILL'); else process.kill(-child.pid, 'SIGKILL');
+    if (process.platform === 'win32') child.kill('SIGKILL');
+    else process.kill(-child.pid, 'SIGKILL');
   } catch {
     // It ended in this moment.
   }

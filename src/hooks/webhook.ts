@@ -1,14 +1,47 @@
 // The hook `webhook`: posts what happened as JSON to an address.
 
-import { CdcError, type ConfigOf, type ConfigProblem, Default, defineHook, Duration, type Hook, type HookPayload, Keys, type PluginContext, Secret, Type } from '../sdk/index.ts';
+import {
+  CdcError,
+  type ConfigOf,
+  type ConfigProblem,
+  Default,
+  Duration,
+  defineHook,
+  type Hook,
+  type HookPayload,
+  Keys,
+  type PluginContext,
+  Secret,
+  Type,
+} from '../sdk/index.ts';
 import { formatPayload } from './payload.ts';
 
-const configSchema = Keys({
-  url: Secret({ description: 'Where to post, https or http. Printed without its path, which often holds a token.', examples: ['https://hooks.example.com/cdc'] }),
-  headers: Default(Type.Record(Type.String(), Secret({ description: 'A header.' }), { description: 'Headers of the request.', examples: [{ authorization: 'Bearer ${TOKEN}' }] }), {}),
-  timeout: Default(Duration({ unit: 's', minimum: 0.01, description: 'How long one attempt may take.', examples: ['10s'] }), '10s'),
-  retries: Default(Type.Integer({ minimum: 0, maximum: 10, description: 'Further attempts when the server cannot be reached, is overloaded (429) or fails (5xx).', examples: [2] }), 2),
-}, { description: 'Posts what happened as JSON.' });
+const configSchema = Keys(
+  {
+    url: Secret({
+      description: 'Where to post, https or http. Printed without its path, which often holds a token.',
+      examples: ['https://hooks.example.com/cdc'],
+    }),
+    headers: Default(
+      Type.Record(Type.String(), Secret({ description: 'A header.' }), {
+        description: 'Headers of the request.',
+        examples: [{ authorization: 'Bearer ${TOKEN}' }],
+      }),
+      {},
+    ),
+    timeout: Default(Duration({ unit: 's', minimum: 0.01, description: 'How long one attempt may take.', examples: ['10s'] }), '10s'),
+    retries: Default(
+      Type.Integer({
+        minimum: 0,
+        maximum: 10,
+        description: 'Further attempts when the server cannot be reached, is overloaded (429) or fails (5xx).',
+        examples: [2],
+      }),
+      2,
+    ),
+  },
+  { description: 'Posts what happened as JSON.' },
+);
 
 type WebhookConfig = ConfigOf<typeof configSchema>;
 
@@ -32,8 +65,14 @@ function validate(config: WebhookConfig): ConfigProblem[] {
     problems.push({ path: ['url'], message: 'the address holds a user name or password', fix: 'Send it as the header `authorization`.' });
   }
   for (const [name, value] of Object.entries(config.headers)) {
-    try { new Headers([[name, value]]); } catch {
-      problems.push({ path: ['headers', name], message: 'this is no valid header', fix: 'Use letters, digits and `-` in the name, and one line as value.' });
+    try {
+      new Headers([[name, value]]);
+    } catch {
+      problems.push({
+        path: ['headers', name],
+        message: 'this is no valid header',
+        fix: 'Use letters, digits and `-` in the name, and one line as value.',
+      });
     }
   }
   return problems;
@@ -51,7 +90,8 @@ class WebhookHook implements Hook {
   }
 
   async handle(payload: HookPayload): Promise<void> {
-    const body = formatPayload(payload), stop = new AbortController();
+    const body = formatPayload(payload),
+      stop = new AbortController();
     this.#running.add(stop);
     try {
       for (let attempt = 0; ; attempt++) {
@@ -72,16 +112,26 @@ class WebhookHook implements Hook {
   }
 
   async #post(body: string, stop: AbortSignal): Promise<CdcError | null> {
-    const { url, headers, timeout } = this.#config, request = new AbortController(), done = new AbortController();
+    const { url, headers, timeout } = this.#config,
+      request = new AbortController(),
+      done = new AbortController();
     let late = false;
-    void this.#ctx.clock.sleep(timeout, done.signal).then(() => { late = true; request.abort(); });
-    const abort = (): void => { request.abort(); };
+    void this.#ctx.clock.sleep(timeout, done.signal).then(() => {
+      late = true;
+      request.abort();
+    });
+    const abort = (): void => {
+      request.abort();
+    };
     stop.addEventListener('abort', abort);
     try {
       const response = await fetch(url, {
-        method: 'POST', body, headers: allHeaders(headers),
+        method: 'POST',
+        body,
+        headers: allHeaders(headers),
         // Followed, a redirect would take the headers and what happened to an address that nobody configured.
-        redirect: 'manual', signal: request.signal,
+        redirect: 'manual',
+        signal: request.signal,
       });
       await response.body?.cancel();
       return response.ok ? null : this.#refused(response.status);
@@ -95,20 +145,36 @@ class WebhookHook implements Hook {
 
   #refused(status: number): CdcError {
     const isRedirect = status >= 300 && status < 400;
-    return new CdcError('PLUGIN_FAILED', `${this.#address()} answered with status ${status}${isRedirect ? '; redirects are not followed' : ''}.`, {
-      where: `hook "${this.#ctx.name}"`, retriable: status === 429 || status >= 500,
-      fix: isRedirect ? 'Set `url` to the address that it leads to.' : 'Check `url` and `headers`, and what the server says.',
-    });
+    return new CdcError(
+      'PLUGIN_FAILED',
+      `${this.#address()} answered with status ${status}${isRedirect ? '; redirects are not followed' : ''}.`,
+      {
+        where: `hook "${this.#ctx.name}"`,
+        retriable: status === 429 || status >= 500,
+        fix: isRedirect ? 'Set `url` to the address that it leads to.' : 'Check `url` and `headers`, and what the server says.',
+      },
+    );
   }
 
   #unreachable(cause: unknown, late: boolean): CdcError {
     const where = `hook "${this.#ctx.name}"`;
-    if (late) return new CdcError('PLUGIN_TIMEOUT', `${this.#address()} did not answer within ${this.#config.timeout / 1000} s.`, { where, fix: 'Check the server, or raise `timeout`.', retriable: true });
-    return new CdcError('PLUGIN_FAILED', `${this.#address()} cannot be reached: ${reasonOf(cause)}.`, { where, fix: 'Check `url`, the network and the certificate of the server.', retriable: true });
+    if (late)
+      return new CdcError('PLUGIN_TIMEOUT', `${this.#address()} did not answer within ${this.#config.timeout / 1000} s.`, {
+        where,
+        fix: 'Check the server, or raise `timeout`.',
+        retriable: true,
+      });
+    return new CdcError('PLUGIN_FAILED', `${this.#address()} cannot be reached: ${reasonOf(cause)}.`, {
+      where,
+      fix: 'Check `url`, the network and the certificate of the server.',
+      retriable: true,
+    });
   }
 
   /** Path and query of such addresses are often the secret. */
-  #address(): string { return new URL(this.#config.url).origin; }
+  #address(): string {
+    return new URL(this.#config.url).origin;
+  }
 }
 
 /** Own ones replace ours, whatever case they are written in; what the body is, we know. */

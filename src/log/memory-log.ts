@@ -35,13 +35,22 @@ export class MemoryLog implements ChangeLog {
     this.#tail = options.start;
   }
 
-  get lastSeq(): number { return this.#lastSeq; }
-  get readableSeq(): number { return this.#lastSeq; }
-  get full(): boolean { return this.#events >= this.#maxEvents || this.#bytes >= this.#maxBytes; }
-  held(): { events: number; bytes: number } { return { events: this.#events, bytes: this.#bytes }; }
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+  get readableSeq(): number {
+    return this.#lastSeq;
+  }
+  get full(): boolean {
+    return this.#events >= this.#maxEvents || this.#bytes >= this.#maxBytes;
+  }
+  held(): { events: number; bytes: number } {
+    return { events: this.#events, bytes: this.#bytes };
+  }
 
   append(batch: LogAppend): LogBatch {
-    const firstSeq = this.#lastSeq + 1, endSeq = firstSeq + batch.events.length;
+    const firstSeq = this.#lastSeq + 1,
+      endSeq = firstSeq + batch.events.length;
     const { source, partition, events, after, whole } = batch;
     const bytes = batch.bytes + EMPTY_BATCH_BYTES;
     const entry: LogBatch = { source, partition, events, bytes, after, whole, firstSeq, endSeq, before: this.#tail };
@@ -56,9 +65,11 @@ export class MemoryLog implements ChangeLog {
   read(seq: number): LogBatch | null {
     if (seq > this.#lastSeq) return null;
     // Lanes read near the end or near the front; a binary search serves both.
-    let low = this.#head, high = this.#batches.length - 1;
+    let low = this.#head,
+      high = this.#batches.length - 1;
     while (low <= high) {
-      const middle = (low + high) >> 1, batch = this.#batches[middle] as LogBatch;
+      const middle = (low + high) >> 1,
+        batch = this.#batches[middle] as LogBatch;
       if (seq > batch.endSeq) low = middle + 1;
       else if (seq < batch.firstSeq) high = middle - 1;
       else return batch;
@@ -67,7 +78,14 @@ export class MemoryLog implements ChangeLog {
   }
 
   reader(): LogReader {
-    const reader = new MemoryReader(this.#lastSeq, () => this.#trim(), (self) => { this.#readers.delete(self); this.#trim(); });
+    const reader = new MemoryReader(
+      this.#lastSeq,
+      () => this.#trim(),
+      (self) => {
+        this.#readers.delete(self);
+        this.#trim();
+      },
+    );
     this.#readers.add(reader);
     return reader;
   }
@@ -83,8 +101,13 @@ export class MemoryLog implements ChangeLog {
       this.#events -= batch.events.length;
       this.#bytes -= batch.bytes;
     }
-    if (head > 64 && head * 2 > batches.length) { this.#batches = batches.slice(head); this.#head = 0; }
-    else { batches.fill(undefined as unknown as LogBatch, this.#head, head); this.#head = head; }   // let go of the events at once
+    if (head > 64 && head * 2 > batches.length) {
+      this.#batches = batches.slice(head);
+      this.#head = 0;
+    } else {
+      batches.fill(undefined as unknown as LogBatch, this.#head, head);
+      this.#head = head;
+    } // let go of the events at once
   }
 }
 
@@ -99,11 +122,15 @@ class MemoryReader implements LogReader {
     this.#close = close;
   }
 
-  get releasedSeq(): number { return this.#releasedSeq; }
+  get releasedSeq(): number {
+    return this.#releasedSeq;
+  }
   release(upTo: number): void {
     if (upTo <= this.#releasedSeq) return;
     this.#releasedSeq = upTo;
     this.#trim();
   }
-  close(): void { this.#close(this); }
+  close(): void {
+    this.#close(this);
+  }
 }

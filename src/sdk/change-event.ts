@@ -22,22 +22,37 @@ export interface Transaction {
 }
 
 /** Which snapshot a `r` event belongs to; `false` on streamed events. */
-export type SnapshotMark = false | {
-  readonly run: string;
-  /** The table as `SnapshotProgress.table` names it. */
-  readonly table: string;
-  readonly chunk: number;
-  readonly place: 'first' | 'first_in_data_collection' | 'true' | 'last_in_data_collection' | 'last';
-};
+export type SnapshotMark =
+  | false
+  | {
+      readonly run: string;
+      /** The table as `SnapshotProgress.table` names it. */
+      readonly table: string;
+      readonly chunk: number;
+      readonly place: 'first' | 'first_in_data_collection' | 'true' | 'last_in_data_collection' | 'last';
+    };
 
 /** A logical message written to the source's log by an application (op `m`). */
-export interface LogicalMessage { readonly prefix: string; readonly content: Uint8Array; readonly transactional: boolean }
+export interface LogicalMessage {
+  readonly prefix: string;
+  readonly content: Uint8Array;
+  readonly transactional: boolean;
+}
 
 /** A change of a table's schema (op `s`): `event.table` is the schema from here on. */
-export interface SchemaChange { readonly kind: 'create' | 'alter' | 'drop'; readonly previous: TableSchema | null; readonly ddl: string | null }
+export interface SchemaChange {
+  readonly kind: 'create' | 'alter' | 'drop';
+  readonly previous: TableSchema | null;
+  readonly ddl: string | null;
+}
 
 /** The record of a broker as it was consumed. Times in milliseconds since the epoch. */
-export interface RawMessage { readonly topic: string; readonly key: Uint8Array | null; readonly value: Uint8Array | null; readonly timestampMs: number }
+export interface RawMessage {
+  readonly topic: string;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly timestampMs: number;
+}
 
 export interface ChangeEventInit {
   readonly op: Op;
@@ -130,26 +145,33 @@ export class ChangeEvent {
     if (this.#before instanceof RowImage) this.#before = this.#before.decode();
     return this.#before;
   }
-  set before(row: Row | null) { this.#before = row; }
+  set before(row: Row | null) {
+    this.#before = row;
+  }
 
   /** The row after the change; `null` for deletes and truncates. */
   get after(): Row | null {
     if (this.#after instanceof RowImage) this.#after = this.#after.decode();
     return this.#after;
   }
-  set after(row: Row | null) { this.#after = row; }
+  set after(row: Row | null) {
+    this.#after = row;
+  }
 
   /** Key columns and values (of the new row, for a change of key); `null` when the table has no key. */
   get key(): Row | null {
     if (this.#key === undefined) this.#key = keyOf(this, this.#after === null ? 'before' : 'after');
     return this.#key;
   }
-  set key(row: Row | null) { this.#key = row; }
+  set key(row: Row | null) {
+    this.#key = row;
+  }
 
   /** The key the row had before, when this update moved it to another key; else `null`. */
   get oldKey(): Row | null {
     if (this.op !== 'u' || this.#before === null) return null;
-    const old = keyOf(this, 'before'), key = this.key;
+    const old = keyOf(this, 'before'),
+      key = this.key;
     if (old === null || key === null) return null;
     for (const name of this.table.key) if (!sameValue(old[name], key[name])) return old;
     return null;
@@ -195,11 +217,24 @@ export class ChangeEvent {
   copy(changes: Partial<ChangeEventInit> = {}): ChangeEvent {
     const { before, after } = this;
     return new ChangeEvent({
-      op: this.op, table: this.table, source: this.source, partition: this.partition, position: this.position,
-      sourceTsMs: this.sourceTsMs, transaction: this.transaction, snapshot: this.snapshot, incomplete: this.incomplete,
-      message: this.message, schemaChange: this.schemaChange, raw: this.raw, derived: this.derived,
-      headers: this.headers && { ...this.headers }, before: before && { ...before }, after: after && { ...after },
-      ...(this.#key === undefined ? {} : { key: this.#key && { ...this.#key } }), ...changes,
+      op: this.op,
+      table: this.table,
+      source: this.source,
+      partition: this.partition,
+      position: this.position,
+      sourceTsMs: this.sourceTsMs,
+      transaction: this.transaction,
+      snapshot: this.snapshot,
+      incomplete: this.incomplete,
+      message: this.message,
+      schemaChange: this.schemaChange,
+      raw: this.raw,
+      derived: this.derived,
+      headers: this.headers && { ...this.headers },
+      before: before && { ...before },
+      after: after && { ...after },
+      ...(this.#key === undefined ? {} : { key: this.#key && { ...this.#key } }),
+      ...changes,
     });
   }
 }
@@ -223,7 +258,8 @@ export function sameValue(a: Value | undefined, b: Value | undefined): boolean {
   if (a instanceof Uint8Array || b instanceof Uint8Array) {
     return a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) === 0;
   }
-  const x = Object.entries(a), y = Object.entries(b);
+  const x = Object.entries(a),
+    y = Object.entries(b);
   return x.length === y.length && x.every(([k, v]) => Object.hasOwn(b, k) && sameValue(v, (b as Record<string, Value>)[k]));
 }
 

@@ -8,7 +8,10 @@ import { Type } from './type-builder.ts';
 export type { Static, TObject, TSchema } from '@sinclair/typebox';
 export { Type };
 
-interface Doc { readonly description: string; readonly examples?: readonly unknown[] }
+interface Doc {
+  readonly description: string;
+  readonly examples?: readonly unknown[];
+}
 
 /** A string that never prints: shown as `***` in `plan`, logs and errors. */
 export function Secret(doc: Doc): TUnsafe<string> {
@@ -45,4 +48,8 @@ export function Keys<T extends TProperties>(properties: T, doc?: Doc): TObject<T
 export type ConfigOf<S extends TSchema> = Static<S>;
 
 /** A problem that a descriptor's `validate` finds beyond what the schema can say. `path` is relative to the component. */
-export interface ConfigProblem { readonly path: readonly (string | number)[]; readonly message: string; readonly fix?: string }
+export interface ConfigProblem {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+  readonly fix?: string;
+}

@@ -60,8 +60,18 @@ export type Descriptor = SourceDescriptor | DestinationDescriptor | TransformerD
 
 type Input<D> = Omit<D, 'kind'>;
 
-export function defineSource<S extends TSchema>(d: Input<SourceDescriptor<S>>): SourceDescriptor<S> { return { kind: 'source', ...d }; }
-export function defineDestination<S extends TSchema>(d: Input<DestinationDescriptor<S>>): DestinationDescriptor<S> { return { kind: 'destination', ...d }; }
-export function defineTransformer<S extends TSchema>(d: Input<TransformerDescriptor<S>>): TransformerDescriptor<S> { return { kind: 'transformer', ...d }; }
-export function defineMiddleware<S extends TSchema>(d: Input<MiddlewareDescriptor<S>>): MiddlewareDescriptor<S> { return { kind: 'middleware', ...d }; }
-export function defineHook<S extends TSchema>(d: Input<HookDescriptor<S>>): HookDescriptor<S> { return { kind: 'hook', ...d }; }
+export function defineSource<S extends TSchema>(d: Input<SourceDescriptor<S>>): SourceDescriptor<S> {
+  return { kind: 'source', ...d };
+}
+export function defineDestination<S extends TSchema>(d: Input<DestinationDescriptor<S>>): DestinationDescriptor<S> {
+  return { kind: 'destination', ...d };
+}
+export function defineTransformer<S extends TSchema>(d: Input<TransformerDescriptor<S>>): TransformerDescriptor<S> {
+  return { kind: 'transformer', ...d };
+}
+export function defineMiddleware<S extends TSchema>(d: Input<MiddlewareDescriptor<S>>): MiddlewareDescriptor<S> {
+  return { kind: 'middleware', ...d };
+}
+export function defineHook<S extends TSchema>(d: Input<HookDescriptor<S>>): HookDescriptor<S> {
+  return { kind: 'hook', ...d };
+}

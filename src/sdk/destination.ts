@@ -6,7 +6,10 @@ import type { CdcError, Finding } from './errors.ts';
 import type { ResumePoint } from './position.ts';
 
 /** A destination's own way through the change log. */
-export interface LaneId { readonly pipeline: string; readonly lane: string }
+export interface LaneId {
+  readonly pipeline: string;
+  readonly lane: string;
+}
 
 /**
  * Records ready for the wire, encoded once per log batch and envelope configuration. All arrays have the same length;

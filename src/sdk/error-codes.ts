@@ -3,7 +3,8 @@
 
 export const ERROR_CODES = {
   // -- configuration (exit 2) --
-  CONFIG_FILE_UNREADABLE: 'A configuration file or folder cannot be read: it is missing, not permitted, or no file matches the pattern. Nothing was started.',
+  CONFIG_FILE_UNREADABLE:
+    'A configuration file or folder cannot be read: it is missing, not permitted, or no file matches the pattern. Nothing was started.',
   CONFIG_EMPTY: 'The configuration holds no pipeline: the file is empty, or all of its documents are.',
   CONFIG_YAML_SYNTAX: 'The file is not valid YAML 1.2. The line and column point at the place where the parser stopped.',
   CONFIG_DUPLICATE_KEY: 'A key stands twice in the same mapping. One of the two would be lost, so neither is used.',
@@ -13,7 +14,8 @@ export const ERROR_CODES = {
   CONFIG_UNKNOWN_KEY: 'A key is not known at this place. Keys are strict, because a misspelt key would silently do nothing.',
   CONFIG_MISSING_KEY: 'A required key is missing.',
   CONFIG_WRONG_TYPE: 'A value has the wrong type or form.',
-  CONFIG_INVALID_VALUE: 'A value has the right type but is not allowed: out of range, not one of the choices, or in conflict with another key.',
+  CONFIG_INVALID_VALUE:
+    'A value has the right type but is not allowed: out of range, not one of the choices, or in conflict with another key.',
   CONFIG_INVALID_DURATION: 'A duration cannot be read. Write a number with a unit: `200ms`, `30s`, `5m`, `1h`, `7d`.',
   CONFIG_INVALID_SIZE: 'A size cannot be read. Write a number with a unit: `64KiB`, `10MB`, `10GiB`.',
   CONFIG_INVALID_CRON: 'A cron pattern or time zone cannot be read. Patterns have five fields, or six with seconds first.',
@@ -30,7 +32,8 @@ export const ERROR_CODES = {
   STATE_CORRUPT: 'The state file is damaged. It is never reset silently, because positions would be lost with it.',
   STATE_VERSION: 'The state file was written by a newer version.',
   STATE_UNAVAILABLE: 'The state file cannot be opened or written: no permission, no space, or locked by another program.',
-  STATE_LOST: 'The source or a destination has been used by this pipeline before, but the state knows nothing of it. Resuming would be guessing.',
+  STATE_LOST:
+    'The source or a destination has been used by this pipeline before, but the state knows nothing of it. Resuming would be guessing.',
   STATE_LOG_GAP: 'A lane needs events which the change log no longer holds.',
   // -- source --
   SOURCE_UNREACHABLE: 'The source cannot be reached.',
@@ -47,7 +50,8 @@ export const ERROR_CODES = {
   DESTINATION_OUTCOME_UNKNOWN: 'The connection broke while a commit was under way. The stored point is read back to find out.',
   DESTINATION_POSITION_LOST: 'The destination held a point before and holds none now: it was emptied or replaced.',
   DESTINATION_FULL: 'The destination has no space left.',
-  DESTINATION_EVENT_REJECTED: 'The destination refuses this event for good: a constraint, a type, a size. It goes to the dead letter queue.',
+  DESTINATION_EVENT_REJECTED:
+    'The destination refuses this event for good: a constraint, a type, a size. It goes to the dead letter queue.',
   DESTINATION_ROW_MISSING: 'An event with only some of the columns met no row to update. It goes to the dead letter queue.',
   DESTINATION_FAILED: 'Writing to the destination failed.',
   // -- plugins --

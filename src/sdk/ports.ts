@@ -22,8 +22,15 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (ms, signal) =>
     new Promise((resolve) => {
-      if (signal?.aborted) { resolve(); return; }
-      const done = (): void => { clearTimeout(timer); signal?.removeEventListener('abort', done); resolve(); };
+      if (signal?.aborted) {
+        resolve();
+        return;
+      }
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
       const timer = setTimeout(done, ms);
       signal?.addEventListener('abort', done, { once: true });
     }),

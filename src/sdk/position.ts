@@ -107,5 +107,7 @@ export function parsePoint(text: string): ResumePoint {
 function isPoint(value: unknown): value is ResumePoint {
   if (typeof value !== 'object' || value === null) return false;
   const p = value as Partial<ResumePoint>;
-  return Number.isInteger(p.epoch) && typeof p.sources === 'object' && p.sources !== null && Array.isArray(p.snapshots) && p.log !== undefined;
+  return (
+    Number.isInteger(p.epoch) && typeof p.sources === 'object' && p.sources !== null && Array.isArray(p.snapshots) && p.log !== undefined
+  );
 }

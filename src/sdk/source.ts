@@ -34,7 +34,10 @@ export interface ReadContext {
 }
 
 /** How far delivery is behind, as far as the source can tell. */
-export interface Lag { readonly events: number | null; readonly bytes: number | null }
+export interface Lag {
+  readonly events: number | null;
+  readonly bytes: number | null;
+}
 
 export interface SourceDescription {
   /** The connector name in envelopes: `postgresql`, `mysql`, `sqlite`. */

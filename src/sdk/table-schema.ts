@@ -16,8 +16,30 @@ export function formatTableId(id: TableId): string {
 
 /** The logical types all adapters map from and to. `any`: each row may hold another type (SQLite without affinity, files). */
 export const COLUMN_TYPES = [
-  'boolean', 'int16', 'int32', 'int64', 'uint64', 'float32', 'float64', 'decimal', 'string', 'bytes',
-  'date', 'time', 'timetz', 'timestamp', 'timestamptz', 'interval', 'uuid', 'json', 'xml', 'enum', 'bits', 'array', 'geometry', 'any',
+  'boolean',
+  'int16',
+  'int32',
+  'int64',
+  'uint64',
+  'float32',
+  'float64',
+  'decimal',
+  'string',
+  'bytes',
+  'date',
+  'time',
+  'timetz',
+  'timestamp',
+  'timestamptz',
+  'interval',
+  'uuid',
+  'json',
+  'xml',
+  'enum',
+  'bits',
+  'array',
+  'geometry',
+  'any',
 ] as const;
 export type ColumnType = (typeof COLUMN_TYPES)[number];
 

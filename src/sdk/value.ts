@@ -30,5 +30,7 @@ export abstract class RowImage {
   /** One column without decoding the others; `undefined` when the source did not send it. */
   abstract column(name: string): Value | undefined;
   /** Names of the columns it has. The same array for images of the same shape, so that callers may cache by it. */
-  columns(): readonly string[] { return Object.keys(this.decode()); }
+  columns(): readonly string[] {
+    return Object.keys(this.decode());
+  }
 }

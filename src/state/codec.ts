@@ -62,19 +62,36 @@ export function parseRun(text: string): RunSummary {
   return { ...value, error: value.error && reviveError(value.error) };
 }
 
-interface StoredError { readonly code: ErrorCode; readonly message: string; readonly where: string | null; readonly fix: string | null; readonly retriable: boolean }
+interface StoredError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly where: string | null;
+  readonly fix: string | null;
+  readonly retriable: boolean;
+}
 
 function reviveError(stored: StoredError): CdcError {
   return new CdcError(stored.code, stored.message, {
-    ...(stored.where === null ? {} : { where: stored.where }), ...(stored.fix === null ? {} : { fix: stored.fix }), retriable: stored.retriable,
+    ...(stored.where === null ? {} : { where: stored.where }),
+    ...(stored.fix === null ? {} : { fix: stored.fix }),
+    retriable: stored.retriable,
   });
 }
 
 /** What a run looks like that has just begun. */
 export function newRun(pipeline: string, runId: number, startedAtMs: number): RunSummary {
   return {
-    pipeline, runId, startedAtMs, endedAtMs: null, outcome: 'running', eventsRead: 0, eventsFiltered: 0, deadLetters: 0,
-    delivered: {}, resumedFrom: {}, error: null,
+    pipeline,
+    runId,
+    startedAtMs,
+    endedAtMs: null,
+    outcome: 'running',
+    eventsRead: 0,
+    eventsFiltered: 0,
+    deadLetters: 0,
+    delivered: {},
+    resumedFrom: {},
+    error: null,
   };
 }
 

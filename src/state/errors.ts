@@ -8,7 +8,8 @@ const CORRUPT_FIX = 'Restore the file from a backup, or move it away and start a
 export function fenced(pipeline: string, owner: string, holder: string | null): CdcError {
   const now = holder === null ? 'nobody holds it now' : `"${holder}" holds it now`;
   return new CdcError('STATE_FENCED', `"${owner}" no longer holds the lease of pipeline "${pipeline}": ${now}.`, {
-    where: `pipeline "${pipeline}"`, fix: 'Look for a second process that runs this pipeline, and stop one of the two.',
+    where: `pipeline "${pipeline}"`,
+    fix: 'Look for a second process that runs this pipeline, and stop one of the two.',
   });
 }
 
@@ -24,20 +25,32 @@ export function unavailable(path: string, what: string, options: { fix: string; 
 /** An error of the driver or the file system as one of ours. */
 export function classifyStateError(path: string, error: unknown): CdcError {
   if (error instanceof CdcError) return error;
-  const code = codeOf(error), cause = error;
+  const code = codeOf(error),
+    cause = error;
   const text = error instanceof Error ? error.message : String(error);
   if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return corrupt(path, `${text}.`, error);
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
-    return unavailable(path, 'is locked by another program.', { fix: 'Close the program that holds the file open for writing.', retriable: true, cause });
+    return unavailable(path, 'is locked by another program.', {
+      fix: 'Close the program that holds the file open for writing.',
+      retriable: true,
+      cause,
+    });
   }
   if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT') {
-    return unavailable(path, `cannot grow: the disk is full (${text}).`, { fix: 'Free space on the disk that holds the file.', retriable: true, cause });
+    return unavailable(path, `cannot grow: the disk is full (${text}).`, {
+      fix: 'Free space on the disk that holds the file.',
+      retriable: true,
+      cause,
+    });
   }
   if (/^SQLITE_READONLY/.test(code) || code === 'EROFS') {
     return unavailable(path, `is read-only (${text}).`, { fix: 'Make the file and its folder writable for this user.', cause });
   }
   if (/^SQLITE_(CANTOPEN|PERM|AUTH|IOERR)|^E[A-Z]+$/.test(code)) {
-    return unavailable(path, `cannot be used: ${text}.`, { fix: 'Check that state.path is a file on a local disk which this user may write.', cause });
+    return unavailable(path, `cannot be used: ${text}.`, {
+      fix: 'Check that state.path is a file on a local disk which this user may write.',
+      cause,
+    });
   }
   // Ours is a fixed set of statements, so that one fails to compile or meets a foreign type only in a changed file.
   if (/^SQLITE_(ERROR|MISMATCH|CONSTRAINT|SCHEMA|FORMAT)/.test(code)) return corrupt(path, `${text}.`, error);

@@ -3,7 +3,16 @@
 
 import { type CdcError, formatPoint, parsePoint, type RunSummary } from '../sdk/index.ts';
 import {
-  asInterrupted, formatHead, formatLane, formatRun, NEW_PIPELINE, newRun, parseHead, parseLane, parseRun, shortMessage,
+  asInterrupted,
+  formatHead,
+  formatLane,
+  formatRun,
+  NEW_PIPELINE,
+  newRun,
+  parseHead,
+  parseLane,
+  parseRun,
+  shortMessage,
 } from './codec.ts';
 import { fenced } from './errors.ts';
 import { type ErrorRecord, KEPT_RUNS, type Lease, type PipelineState, type StateChange, type StateStore } from './store.ts';
@@ -24,7 +33,10 @@ export class MemoryStateStore implements StateStore {
 
   async acquire(pipeline: string, owner: string, nowMs: number, untilMs: number): Promise<Lease> {
     let stored = this.#pipelines.get(pipeline);
-    if (stored === undefined) { stored = empty(); this.#pipelines.set(pipeline, stored); }
+    if (stored === undefined) {
+      stored = empty();
+      this.#pipelines.set(pipeline, stored);
+    }
     if (stored.owner !== null && stored.owner !== owner && stored.untilMs > nowMs) return { owner: stored.owner, untilMs: stored.untilMs };
     stored.owner = owner;
     stored.untilMs = untilMs;
@@ -54,12 +66,16 @@ export class MemoryStateStore implements StateStore {
     const old = parseHead(stored.head);
     // All texts are made before anything is changed: a change that cannot be stored changes nothing.
     const head = formatHead({
-      used: change.used ?? old.used, epoch: change.epoch ?? old.epoch, lastScheduledMs: change.lastScheduledMs ?? old.lastScheduledMs,
+      used: change.used ?? old.used,
+      epoch: change.epoch ?? old.epoch,
+      lastScheduledMs: change.lastScheduledMs ?? old.lastScheduledMs,
     });
     const lanes = Object.entries(change.lanes ?? {}).map(([name, lane]) => [name, lane && formatLane(lane)] as const);
     const transformer = change.transformer && { point: formatPoint(change.transformer.point), state: change.transformer.state.slice() };
     stored.head = head;
-    for (const [name, text] of lanes) if (text === null) stored.lanes.delete(name); else stored.lanes.set(name, text);
+    for (const [name, text] of lanes)
+      if (text === null) stored.lanes.delete(name);
+      else stored.lanes.set(name, text);
     if (transformer !== undefined) stored.transformer = transformer;
     stored.untilMs = Math.max(stored.untilMs, untilMs);
   }
@@ -81,25 +97,36 @@ export class MemoryStateStore implements StateStore {
   }
 
   async runs(pipeline: string, limit: number): Promise<readonly RunSummary[]> {
-    const runs = [...this.#pipelines.get(pipeline)?.runs ?? []].sort(([a], [b]) => b - a);
+    const runs = [...(this.#pipelines.get(pipeline)?.runs ?? [])].sort(([a], [b]) => b - a);
     return runs.slice(0, limit).map(([, text]) => parseRun(text));
   }
 
   async recordError(pipeline: string, owner: string, component: string, error: CdcError, nowMs: number): Promise<void> {
-    const { errors } = this.#owned(pipeline, owner), old = errors.get(component), again = old?.code === error.code;
+    const { errors } = this.#owned(pipeline, owner),
+      old = errors.get(component),
+      again = old?.code === error.code;
     errors.set(component, {
-      component, code: error.code, message: shortMessage(error),
-      count: again ? old.count + 1 : 1, firstMs: again ? old.firstMs : nowMs, lastMs: nowMs,
+      component,
+      code: error.code,
+      message: shortMessage(error),
+      count: again ? old.count + 1 : 1,
+      firstMs: again ? old.firstMs : nowMs,
+      lastMs: nowMs,
     });
   }
 
   async errors(pipeline: string): Promise<readonly ErrorRecord[]> {
-    const errors = [...this.#pipelines.get(pipeline)?.errors.values() ?? []];
+    const errors = [...(this.#pipelines.get(pipeline)?.errors.values() ?? [])];
     return errors.sort((a, b) => b.lastMs - a.lastMs || (a.component < b.component ? -1 : 1));
   }
 
   async getPluginValue(pipeline: string, plugin: string, key: string): Promise<Uint8Array | null> {
-    return this.#pipelines.get(pipeline)?.values.get(JSON.stringify([plugin, key]))?.slice() ?? null;
+    return (
+      this.#pipelines
+        .get(pipeline)
+        ?.values.get(JSON.stringify([plugin, key]))
+        ?.slice() ?? null
+    );
   }
 
   async setPluginValue(pipeline: string, owner: string, plugin: string, key: string, value: Uint8Array): Promise<void> {
@@ -121,7 +148,13 @@ export class MemoryStateStore implements StateStore {
 
 function empty(): Stored {
   return {
-    owner: null, untilMs: 0, head: formatHead(NEW_PIPELINE), transformer: null,
-    lanes: new Map(), runs: new Map(), errors: new Map(), values: new Map(),
+    owner: null,
+    untilMs: 0,
+    head: formatHead(NEW_PIPELINE),
+    transformer: null,
+    lanes: new Map(),
+    runs: new Map(),
+    errors: new Map(),
+    values: new Map(),
   };
 }

@@ -44,9 +44,14 @@ export function assertOurs(db: Database, path: string): void {
   }
   const version = versionOf(db);
   if (version > STATE_FILE_VERSION) {
-    throw new CdcError('STATE_VERSION', `The state file ${path} has version ${version}; this program knows versions up to ${STATE_FILE_VERSION}.`, {
-      where: 'state.path', fix: 'Run the newer cdc-run that wrote the file, or set state.path to another file.',
-    });
+    throw new CdcError(
+      'STATE_VERSION',
+      `The state file ${path} has version ${version}; this program knows versions up to ${STATE_FILE_VERSION}.`,
+      {
+        where: 'state.path',
+        fix: 'Run the newer cdc-run that wrote the file, or set state.path to another file.',
+      },
+    );
   }
 }
 

@@ -1,7 +1,19 @@
 // Opens the state file: makes it whole or not at all, tells damage from other people's files, and asks SQLite for
 // durability at each commit. Nothing is ever reset here.
 
-import { closeSync, copyFileSync, constants, existsSync, fsyncSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Database } from 'better-sqlite3';
@@ -26,9 +38,15 @@ async function loadDriver(): Promise<Driver> {
 }
 
 function driverMissing(cause: unknown): CdcError {
-  return new CdcError('DEPENDENCY_MISSING', 'The state file needs the package better-sqlite3, which is missing or not built for this Node.js.', {
-    where: 'state.type', fix: 'Run `npm install better-sqlite3`, or `npm rebuild better-sqlite3` after a change of Node.js.', cause,
-  });
+  return new CdcError(
+    'DEPENDENCY_MISSING',
+    'The state file needs the package better-sqlite3, which is missing or not built for this Node.js.',
+    {
+      where: 'state.type',
+      fix: 'Run `npm install better-sqlite3`, or `npm rebuild better-sqlite3` after a change of Node.js.',
+      cause,
+    },
+  );
 }
 
 /** Opens `path`, creating it with its folder when it is not there. */
@@ -65,7 +83,9 @@ function openExisting(driver: Driver, path: string, busyTimeoutMs: number): Data
 function configure(db: Database, path: string): void {
   const mode = db.pragma('journal_mode = wal', { simple: true });
   if (mode !== 'wal') {
-    throw unavailable(path, `lies on a disk without shared memory (journal mode ${String(mode)}).`, { fix: 'Set state.path to a file on a local disk.' });
+    throw unavailable(path, `lies on a disk without shared memory (journal mode ${String(mode)}).`, {
+      fix: 'Set state.path to a file on a local disk.',
+    });
   }
   // FULL, not the usual NORMAL: a commit must survive a power cut, because the source forgets what it covers (invariant 1).
   db.pragma('synchronous = full');
@@ -119,7 +139,11 @@ function syncFolder(folder: string): void {
   // Windows cannot open folders, and needs no sync of them.
   if (process.platform === 'win32') return;
   const handle = openSync(folder, 'r');
-  try { fsyncSync(handle); } finally { closeSync(handle); }
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /** The driver looks for its native part when the first database is opened, not when it is imported. */

@@ -2,12 +2,29 @@
 
 import type { Database } from 'better-sqlite3';
 
-export interface PipelineRow { readonly owner: string | null; readonly until_ms: number; readonly head: string; readonly crc: number }
-export interface LaneRow { readonly name: string; readonly state: string; readonly crc: number }
-export interface TransformerRow { readonly point: string; readonly state: Buffer; readonly crc: number }
+export interface PipelineRow {
+  readonly owner: string | null;
+  readonly until_ms: number;
+  readonly head: string;
+  readonly crc: number;
+}
+export interface LaneRow {
+  readonly name: string;
+  readonly state: string;
+  readonly crc: number;
+}
+export interface TransformerRow {
+  readonly point: string;
+  readonly state: Buffer;
+  readonly crc: number;
+}
 export interface ErrorRow {
-  readonly component: string; readonly code: string; readonly message: string; readonly count: number;
-  readonly first_ms: number; readonly last_ms: number;
+  readonly component: string;
+  readonly code: string;
+  readonly message: string;
+  readonly count: number;
+  readonly first_ms: number;
+  readonly last_ms: number;
 }
 
 export type Statements = ReturnType<typeof prepareStatements>;
@@ -24,7 +41,9 @@ export function prepareStatements(db: Database) {
   return {
     pipeline: get<[string], PipelineRow>('select owner, until_ms, head, crc from pipeline where name = ?'),
     pipelines: get<[], { name: string }>('select name from pipeline order by name'),
-    addPipeline: get<[string, string, number, string, number], never>('insert into pipeline (name, owner, until_ms, head, crc) values (?, ?, ?, ?, ?)'),
+    addPipeline: get<[string, string, number, string, number], never>(
+      'insert into pipeline (name, owner, until_ms, head, crc) values (?, ?, ?, ?, ?)',
+    ),
     setLease: get<[string, number, string], never>('update pipeline set owner = ?, until_ms = ? where name = ?'),
     // Never shorter: a save that was computed before the last renewal must not take time away.
     extendLease: get<[number, string], never>('update pipeline set until_ms = max(until_ms, ?) where name = ?'),
@@ -35,7 +54,8 @@ export function prepareStatements(db: Database) {
     deleteLane: get<[string, string], never>('delete from lane where pipeline = ? and name = ?'),
     transformer: get<[string], TransformerRow>('select point, state, crc from transformer where pipeline = ?'),
     putTransformer: get<[string, string, Uint8Array, number], never>(
-      'insert or replace into transformer (pipeline, point, state, crc) values (?, ?, ?, ?)'),
+      'insert or replace into transformer (pipeline, point, state, crc) values (?, ?, ?, ?)',
+    ),
     lastRun: get<[string], { id: number | null }>('select max(id) as id from run where pipeline = ?'),
     putRun: get<[string, number, string], never>('insert or replace into run (pipeline, id, summary) values (?, ?, ?)'),
     pruneRuns: get<[string, number], never>('delete from run where pipeline = ? and id <= ?'),
@@ -46,12 +66,16 @@ export function prepareStatements(db: Database) {
        on conflict (pipeline, component) do update set
          count = case when code = excluded.code then count + 1 else 1 end,
          first_ms = case when code = excluded.code then first_ms else excluded.first_ms end,
-         code = excluded.code, message = excluded.message, last_ms = excluded.last_ms`),
+         code = excluded.code, message = excluded.message, last_ms = excluded.last_ms`,
+    ),
     errors: get<[string], ErrorRow>(
-      'select component, code, message, count, first_ms, last_ms from error where pipeline = ? order by last_ms desc, component'),
+      'select component, code, message, count, first_ms, last_ms from error where pipeline = ? order by last_ms desc, component',
+    ),
     pluginValue: get<[string, string, string], { value: Buffer; crc: number }>(
-      'select value, crc from plugin_value where pipeline = ? and plugin = ? and key = ?'),
+      'select value, crc from plugin_value where pipeline = ? and plugin = ? and key = ?',
+    ),
     putPluginValue: get<[string, string, string, Uint8Array, number], never>(
-      'insert or replace into plugin_value (pipeline, plugin, key, value, crc) values (?, ?, ?, ?, ?)'),
+      'insert or replace into plugin_value (pipeline, plugin, key, value, crc) values (?, ?, ?, ?, ?)',
+    ),
   };
 }

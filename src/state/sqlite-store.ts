@@ -6,12 +6,31 @@ import { crc32 } from 'node:zlib';
 import type { Database } from 'better-sqlite3';
 import { type CdcError, formatPoint, parsePoint, type RunSummary } from '../sdk/index.ts';
 import {
-  asInterrupted, formatHead, formatLane, formatRun, NEW_PIPELINE, newRun, parseHead, parseLane, parseRun, type PipelineHead, shortMessage,
+  asInterrupted,
+  formatHead,
+  formatLane,
+  formatRun,
+  NEW_PIPELINE,
+  newRun,
+  type PipelineHead,
+  parseHead,
+  parseLane,
+  parseRun,
+  shortMessage,
 } from './codec.ts';
 import { classifyStateError, corrupt, fenced, unavailable } from './errors.ts';
 import { openStateFile } from './sqlite-file.ts';
 import { type LaneRow, type PipelineRow, prepareStatements, type Statements } from './sqlite-statements.ts';
-import { type ErrorRecord, KEPT_RUNS, type LaneState, type Lease, type PipelineState, type StateChange, type StatefulPoint, type StateStore } from './store.ts';
+import {
+  type ErrorRecord,
+  KEPT_RUNS,
+  type LaneState,
+  type Lease,
+  type PipelineState,
+  type StateChange,
+  type StatefulPoint,
+  type StateStore,
+} from './store.ts';
 
 /**
  * Opens the state file, creating it with its folder (mode 0600) if it is not there. Throws `DEPENDENCY_MISSING`,
@@ -55,19 +74,24 @@ export class SqliteStateStore implements StateStore {
   }
 
   async release(pipeline: string, owner: string): Promise<void> {
-    this.#transaction(() => { this.#sql.release.run(pipeline, owner); });
+    this.#transaction(() => {
+      this.#sql.release.run(pipeline, owner);
+    });
   }
 
   async load(pipeline: string): Promise<PipelineState> {
     // One read transaction: head and lanes of the same moment.
-    return this.#guard(() => this.#db.transaction((): PipelineState => {
-      const row = this.#sql.pipeline.get(pipeline);
-      const lanes = this.#sql.lanes.all(pipeline).map((lane): [string, LaneState] => [lane.name, this.#readLane(pipeline, lane)]);
-      return {
-        ...(row === undefined ? NEW_PIPELINE : this.#readHead(pipeline, row)),
-        lanes: Object.fromEntries(lanes), transformer: this.#readTransformer(pipeline),
-      };
-    })());
+    return this.#guard(() =>
+      this.#db.transaction((): PipelineState => {
+        const row = this.#sql.pipeline.get(pipeline);
+        const lanes = this.#sql.lanes.all(pipeline).map((lane): [string, LaneState] => [lane.name, this.#readLane(pipeline, lane)]);
+        return {
+          ...(row === undefined ? NEW_PIPELINE : this.#readHead(pipeline, row)),
+          lanes: Object.fromEntries(lanes),
+          transformer: this.#readTransformer(pipeline),
+        };
+      })(),
+    );
   }
 
   async save(pipeline: string, owner: string, untilMs: number, change: StateChange): Promise<void> {
@@ -75,7 +99,11 @@ export class SqliteStateStore implements StateStore {
       const { used, epoch, lanes, transformer, lastScheduledMs } = change;
       if (used !== undefined || epoch !== undefined || lastScheduledMs !== undefined) {
         const old = this.#readHead(pipeline, row);
-        const head = formatHead({ used: used ?? old.used, epoch: epoch ?? old.epoch, lastScheduledMs: lastScheduledMs ?? old.lastScheduledMs });
+        const head = formatHead({
+          used: used ?? old.used,
+          epoch: epoch ?? old.epoch,
+          lastScheduledMs: lastScheduledMs ?? old.lastScheduledMs,
+        });
         this.#sql.setHead.run(head, checksum(pipeline, head), pipeline);
       }
       for (const [name, lane] of Object.entries(lanes ?? {})) this.#writeLane(pipeline, name, lane);
@@ -98,21 +126,34 @@ export class SqliteStateStore implements StateStore {
   }
 
   async endRun(pipeline: string, owner: string, run: RunSummary): Promise<void> {
-    this.#asOwner(pipeline, owner, () => { this.#sql.putRun.run(pipeline, run.runId, formatRun(run)); });
+    this.#asOwner(pipeline, owner, () => {
+      this.#sql.putRun.run(pipeline, run.runId, formatRun(run));
+    });
   }
 
   async runs(pipeline: string, limit: number): Promise<readonly RunSummary[]> {
-    return this.#guard(() => this.#sql.runs.all(pipeline, limit).map(({ summary }) => this.#read(() => parseRun(summary), 'a run of', pipeline)));
+    return this.#guard(() =>
+      this.#sql.runs.all(pipeline, limit).map(({ summary }) => this.#read(() => parseRun(summary), 'a run of', pipeline)),
+    );
   }
 
   async recordError(pipeline: string, owner: string, component: string, error: CdcError, nowMs: number): Promise<void> {
-    this.#asOwner(pipeline, owner, () => { this.#sql.countError.run(pipeline, component, error.code, shortMessage(error), nowMs, nowMs); });
+    this.#asOwner(pipeline, owner, () => {
+      this.#sql.countError.run(pipeline, component, error.code, shortMessage(error), nowMs, nowMs);
+    });
   }
 
   async errors(pipeline: string): Promise<readonly ErrorRecord[]> {
-    return this.#guard(() => this.#sql.errors.all(pipeline).map((row) => ({
-      component: row.component, code: row.code, message: row.message, count: row.count, firstMs: row.first_ms, lastMs: row.last_ms,
-    })));
+    return this.#guard(() =>
+      this.#sql.errors.all(pipeline).map((row) => ({
+        component: row.component,
+        code: row.code,
+        message: row.message,
+        count: row.count,
+        firstMs: row.first_ms,
+        lastMs: row.last_ms,
+      })),
+    );
   }
 
   async getPluginValue(pipeline: string, plugin: string, key: string): Promise<Uint8Array | null> {
@@ -135,7 +176,9 @@ export class SqliteStateStore implements StateStore {
   }
 
   async close(): Promise<void> {
-    this.#guard(() => { this.#db.close(); });
+    this.#guard(() => {
+      this.#db.close();
+    });
   }
 
   #readHead(pipeline: string, row: PipelineRow): PipelineHead {
@@ -150,7 +193,10 @@ export class SqliteStateStore implements StateStore {
   }
 
   #writeLane(pipeline: string, name: string, lane: LaneState | null): void {
-    if (lane === null) { this.#sql.deleteLane.run(pipeline, name); return; }
+    if (lane === null) {
+      this.#sql.deleteLane.run(pipeline, name);
+      return;
+    }
     const state = formatLane(lane);
     this.#sql.putLane.run(pipeline, name, state, checksum(pipeline, name, state));
   }
@@ -186,15 +232,25 @@ export class SqliteStateStore implements StateStore {
   /** A file that was removed or replaced while open still takes writes, and nobody would ever read them. */
   #assertInPlace(): void {
     if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
-    throw unavailable(this.#path, 'was removed or replaced while the program runs.', { fix: 'Put the file back, or stop the program and start it again.' });
+    throw unavailable(this.#path, 'was removed or replaced while the program runs.', {
+      fix: 'Put the file back, or stop the program and start it again.',
+    });
   }
 
   #guard<T>(work: () => T): T {
-    try { return work(); } catch (error) { throw classifyStateError(this.#path, error); }
+    try {
+      return work();
+    } catch (error) {
+      throw classifyStateError(this.#path, error);
+    }
   }
 
   #read<T>(parse: () => T, what: string, pipeline: string): T {
-    try { return parse(); } catch (error) { throw corrupt(this.#path, `${what} pipeline "${pipeline}" cannot be read.`, error); }
+    try {
+      return parse();
+    } catch (error) {
+      throw corrupt(this.#path, `${what} pipeline "${pipeline}" cannot be read.`, error);
+    }
   }
 
   #verify(stored: number, parts: readonly (string | Uint8Array)[], what: string, pipeline: string): void {

@@ -28,7 +28,10 @@ export interface ErrorRecord {
   readonly lastMs: number;
 }
 
-export interface StatefulPoint { readonly point: ResumePoint; readonly state: Uint8Array }
+export interface StatefulPoint {
+  readonly point: ResumePoint;
+  readonly state: Uint8Array;
+}
 
 /** Everything stored about one pipeline. */
 export interface PipelineState {
@@ -52,7 +55,10 @@ export interface StateChange {
   readonly lastScheduledMs?: number;
 }
 
-export interface Lease { readonly owner: string; readonly untilMs: number }
+export interface Lease {
+  readonly owner: string;
+  readonly untilMs: number;
+}
 
 /**
  * Storage of all pipelines' state. Writes other than `acquire` throw `STATE_FENCED` when `owner` does not hold the lease of

@@ -14,8 +14,14 @@ export class Notifier {
   /** Resolves at the next `notify`, or when `signal` aborts. */
   wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      if (signal.aborted) { resolve(); return; }
-      const wake = (): void => { signal.removeEventListener('abort', wake); resolve(); };
+      if (signal.aborted) {
+        resolve();
+        return;
+      }
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
       signal.addEventListener('abort', wake, { once: true });
       this.#waiters.push(wake);
     });

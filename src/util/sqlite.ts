@@ -26,7 +26,9 @@ export async function loadSqlite(): Promise<SqliteModule | null> {
 
 /** The package itself is missing, not one inside of it. */
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' && error.message.includes("'better-sqlite3'");
+  return (
+    error instanceof Error && (error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' && error.message.includes("'better-sqlite3'")
+  );
 }
 
 export function openSqlite(module: SqliteModule, path: string, options: { readonly mustExist: boolean }): SqliteDatabase {

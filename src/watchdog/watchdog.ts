@@ -45,18 +45,26 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
   const cells = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
   const lines = names.map((name) => lineFor(name, limitMs, format));
   const worker = new Worker(workerUrl(), {
-    workerData: { memory: cells.buffer, running: RUNNING, calls: CALLS, stop: STOP, limitMs, intervalMs, lines }, execArgv: [], resourceLimits: LIMITS,
+    workerData: { memory: cells.buffer, running: RUNNING, calls: CALLS, stop: STOP, limitMs, intervalMs, lines },
+    execArgv: [],
+    resourceLimits: LIMITS,
   });
   // A pipeline that has ended must not be kept alive by its watchdog, and one whose watchdog fails is still a pipeline.
   worker.unref();
   worker.on('error', () => undefined);
-  const ended = new Promise<void>((resolve) => { worker.once('exit', () => { resolve(); }); });
+  const ended = new Promise<void>((resolve) => {
+    worker.once('exit', () => {
+      resolve();
+    });
+  });
   return {
     enter(index) {
       Atomics.add(cells, CALLS, 1);
       Atomics.store(cells, RUNNING, index + 1);
     },
-    leave() { Atomics.store(cells, RUNNING, 0); },
+    leave() {
+      Atomics.store(cells, RUNNING, 0);
+    },
     async stop() {
       Atomics.store(cells, STOP, 1);
       Atomics.notify(cells, STOP);
@@ -68,9 +76,14 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
 }
 
 function lineFor(name: string, limitMs: number, format: 'pretty' | 'json'): string {
-  const error = new CdcError('PLUGIN_STUCK', `Plugin "${name}" has not returned for ${limitMs / 1000} s and blocks the process, which is ended. Nothing is lost.`, {
-    where: `plugin "${name}"`, fix: 'Look for an endless loop in the plugin, or let it give way with await.',
-  });
+  const error = new CdcError(
+    'PLUGIN_STUCK',
+    `Plugin "${name}" has not returned for ${limitMs / 1000} s and blocks the process, which is ended. Nothing is lost.`,
+    {
+      where: `plugin "${name}"`,
+      fix: 'Look for an endless loop in the plugin, or let it give way with await.',
+    },
+  );
   if (format === 'json') return JSON.stringify({ level: 'error', ...error.toJSON() });
   return `error: ${error.message} ${error.fix} (${error.code})`;
 }

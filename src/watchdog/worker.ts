@@ -24,16 +24,20 @@ const exitFromInside = async () => {
     session.connectToMainThread();
     // Listeners for exit could hang in their turn. Stderr is closed because Node.js would announce there that it waits
     // for a debugger to leave, which it does not do then.
-    session.post('Runtime.evaluate', { expression: `process.removeAllListeners('exit'); process.getBuiltinModule('fs').closeSync(2); process.exit(1)` });
+    session.post('Runtime.evaluate', {
+      expression: `process.removeAllListeners('exit'); process.getBuiltinModule('fs').closeSync(2); process.exit(1)`,
+    });
   } catch {
     // A build of Node.js without inspector: SIGKILL is next.
   }
 };
 
 // Rounds are counted instead of time: a process that was suspended was not stuck.
-let call = -1, rounds = 0;
+let call = -1,
+  rounds = 0;
 while (Atomics.wait(cells, stop, 0, intervalMs) === 'timed-out') {
-  const plugin = Atomics.load(cells, running), now = Atomics.load(cells, calls);
+  const plugin = Atomics.load(cells, running),
+    now = Atomics.load(cells, calls);
   rounds = plugin !== 0 && now === call ? rounds + 1 : 0;
   call = now;
   if (rounds * intervalMs < limitMs) continue;

@@ -15,18 +15,31 @@ export function plugin(type: string, config: unknown = {}, name = type): PluginC
 
 export function destination(type: string, config: unknown = {}, more: Partial<DestinationConfig> = {}): DestinationConfig {
   return {
-    ...component(type, config), required: true, start: 'snapshot', envelope: { type: 'plain', options: {} },
-    batch: { maxEvents: 1000, maxBytes: 8 * 1024 * 1024, timeoutMs: 0 }, ...more,
+    ...component(type, config),
+    required: true,
+    start: 'snapshot',
+    envelope: { type: 'plain', options: {} },
+    batch: { maxEvents: 1000, maxBytes: 8 * 1024 * 1024, timeoutMs: 0 },
+    ...more,
   };
 }
 
 /** A pipeline configuration with the defaults of the loader; `sources` and `destinations` are the caller's. */
 export function pipeline(parts: Partial<PipelineConfig> & Pick<PipelineConfig, 'sources' | 'destinations'>): PipelineConfig {
   return {
-    name: 'test', file: 'test.yaml', baseDir: '/', transformers: [], middleware: [], hooks: [],
+    name: 'test',
+    file: 'test.yaml',
+    baseDir: '/',
+    transformers: [],
+    middleware: [],
+    hooks: [],
     sync: {
-      mode: 'one_time', schedule: null, timezone: 'UTC', batch: { maxEvents: 1000, maxBytes: 8 * 1024 * 1024, timeoutMs: 0 },
-      checkpointIntervalMs: 5000, shutdownTimeoutMs: 30_000,
+      mode: 'one_time',
+      schedule: null,
+      timezone: 'UTC',
+      batch: { maxEvents: 1000, maxBytes: 8 * 1024 * 1024, timeoutMs: 0 },
+      checkpointIntervalMs: 5000,
+      shutdownTimeoutMs: 30_000,
     },
     log: { type: 'memory', maxEvents: 100_000, maxBytes: 256 * 1024 * 1024 },
     state: { type: 'sqlite', path: ':memory:', leaseMs: 30_000 },
@@ -48,18 +61,38 @@ export class MemoryDeadLetters implements DeadLetterQueue {
 }
 
 /** Engine dependencies in memory. `descriptors` are found by `kind/type`. */
-export function memoryDeps(descriptors: readonly Descriptor[], more: Partial<EngineDeps> = {}): EngineDeps & { deadLetters: MemoryDeadLetters } {
+export function memoryDeps(
+  descriptors: readonly Descriptor[],
+  more: Partial<EngineDeps> = {},
+): EngineDeps & { deadLetters: MemoryDeadLetters } {
   return {
-    clock: systemClock, random: () => 0.5, logger: silentLogger, owner: 'test', version: '0.0.0', state: new MemoryStateStore(),
-    deadLetters: new MemoryDeadLetters(), isGone: () => false, monitor: null,
+    clock: systemClock,
+    random: () => 0.5,
+    logger: silentLogger,
+    owner: 'test',
+    version: '0.0.0',
+    state: new MemoryStateStore(),
+    deadLetters: new MemoryDeadLetters(),
+    isGone: () => false,
+    monitor: null,
     resolve: async (kind, type) => {
       const found = descriptors.find((d) => d.kind === kind && d.type === type);
       if (found === undefined) throw new CdcError('CONFIG_UNKNOWN_TYPE', `no ${kind} of type ${type}`);
       return found;
     },
-    store: () => { const values = new Map<string, Uint8Array>(); return { get: async (key) => values.get(key) ?? null, set: async (key, value) => { values.set(key, value); } }; },
+    store: () => {
+      const values = new Map<string, Uint8Array>();
+      return {
+        get: async (key) => values.get(key) ?? null,
+        set: async (key, value) => {
+          values.set(key, value);
+        },
+      };
+    },
     ...more,
   } as EngineDeps & { deadLetters: MemoryDeadLetters };
 }
 
-export function runOptions(more: Partial<RunOptions> = {}): RunOptions { return { ...DEFAULT_RUN_OPTIONS, ...more }; }
+export function runOptions(more: Partial<RunOptions> = {}): RunOptions {
+  return { ...DEFAULT_RUN_OPTIONS, ...more };
+}

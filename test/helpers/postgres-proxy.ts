@@ -7,7 +7,9 @@ import { TLSSocket } from 'node:tls';
 /** `before`: COMMIT never reaches the server. `after`: it does, its answer never comes back. */
 export type CommitCut = 'before' | 'after';
 
-export interface ProxyOptions { readonly tls?: { readonly key: string; readonly cert: string } }
+export interface ProxyOptions {
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
 
 /** SSLRequest: length 8, code 80877103. https://www.postgresql.org/docs/current/protocol-message-formats.html */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
@@ -33,7 +35,9 @@ export class PostgresProxy implements AsyncDisposable {
     return proxy;
   }
 
-  get port(): number { return this.#port; }
+  get port(): number {
+    return this.#port;
+  }
 
   /** The same URL, through the proxy. */
   through(url: string): string {
@@ -59,14 +63,22 @@ export class PostgresProxy implements AsyncDisposable {
     if (server !== null) await new Promise((resolve) => server.close(resolve));
   }
 
-  [Symbol.asyncDispose](): Promise<void> { return this.close(); }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 
   #serve(client: Socket): void {
     this.#keep(client);
     const { tls } = this.#options;
-    if (tls === undefined) { this.#join(client); return; }
+    if (tls === undefined) {
+      this.#join(client);
+      return;
+    }
     client.once('data', (request) => {
-      if (!SSL_REQUEST.equals(request)) { client.destroy(); return; }
+      if (!SSL_REQUEST.equals(request)) {
+        client.destroy();
+        return;
+      }
       client.write('S');
       const secure = new TLSSocket(client, { isServer: true, ...tls });
       secure.on('error', () => client.destroy());
@@ -77,17 +89,29 @@ export class PostgresProxy implements AsyncDisposable {
   #join(client: Socket): void {
     const server = connect(this.#target.port, this.#target.host);
     this.#keep(server);
-    const end = (): void => { client.destroy(); server.destroy(); };
+    const end = (): void => {
+      client.destroy();
+      server.destroy();
+    };
     let isSilent = false;
     client.on('data', (chunk: Buffer) => {
       const cut = this.cutNextCommit;
-      if (cut === null || !chunk.includes('COMMIT\0')) { server.write(chunk); return; }
+      if (cut === null || !chunk.includes('COMMIT\0')) {
+        server.write(chunk);
+        return;
+      }
       this.cutNextCommit = null;
-      if (cut === 'before') { end(); return; }
+      if (cut === 'before') {
+        end();
+        return;
+      }
       isSilent = true;
       server.write(chunk);
     });
-    server.on('data', (chunk: Buffer) => { if (isSilent) end(); else client.write(chunk); });
+    server.on('data', (chunk: Buffer) => {
+      if (isSilent) end();
+      else client.write(chunk);
+    });
     for (const socket of [client, server]) socket.on('close', end).on('error', end);
   }
 

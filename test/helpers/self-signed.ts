@@ -4,7 +4,8 @@
 import { createSign, generateKeyPairSync } from 'node:crypto';
 
 const der = (tag: number, ...parts: Uint8Array[]): Buffer => {
-  const body = Buffer.concat(parts), n = body.length;
+  const body = Buffer.concat(parts),
+    n = body.length;
   const length = n < 128 ? [n] : n < 256 ? [0x81, n] : [0x82, n >> 8, n & 255];
   return Buffer.concat([Buffer.from([tag, ...length]), body]);
 };
@@ -22,13 +23,22 @@ const TRUE = der(0x01, Buffer.from([0xff]));
 export function selfSigned(...names: string[]): { readonly key: string; readonly cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from('test authority')))));
-  const extensions = der(0xa3, sequence(
-    sequence(BASIC_CONSTRAINTS, TRUE, der(0x04, sequence(TRUE))),
-    sequence(ALTERNATIVE_NAMES, der(0x04, sequence(...names.map((n) => der(0x82, Buffer.from(n)))))),
-  ));
+  const extensions = der(
+    0xa3,
+    sequence(
+      sequence(BASIC_CONSTRAINTS, TRUE, der(0x04, sequence(TRUE))),
+      sequence(ALTERNATIVE_NAMES, der(0x04, sequence(...names.map((n) => der(0x82, Buffer.from(n)))))),
+    ),
+  );
   const body = sequence(
-    der(0xa0, der(0x02, Buffer.from([2]))), der(0x02, Buffer.from([1])), ECDSA_SHA256, name,
-    sequence(time('200101000000Z'), time('491231235959Z')), name, publicKey.export({ type: 'spki', format: 'der' }), extensions,
+    der(0xa0, der(0x02, Buffer.from([2]))),
+    der(0x02, Buffer.from([1])),
+    ECDSA_SHA256,
+    name,
+    sequence(time('200101000000Z'), time('491231235959Z')),
+    name,
+    publicKey.export({ type: 'spki', format: 'der' }),
+    extensions,
   );
   const signature = createSign('sha256').update(body).sign(privateKey);
   const certificate = sequence(body, ECDSA_SHA256, der(0x03, Buffer.from([0]), signature));

@@ -8,10 +8,23 @@ import { describe, expect, it } from 'vitest';
 import type { PostgresqlConfig } from '../../src/destinations/postgresql/config.ts';
 import { descriptor } from '../../src/destinations/postgresql/index.ts';
 import {
-  CdcError, type ChangeEvent, type Column, type Destination, type Finding, formatPoint, type LaneBatch, type PointHoldingDestination, type ResumePoint, type Row,
-  silentLogger, systemClock, systemRandom, type TableSchema, type WriteResult,
+  CdcError,
+  type ChangeEvent,
+  type Column,
+  type Destination,
+  type Finding,
+  formatPoint,
+  type LaneBatch,
+  type PointHoldingDestination,
+  type ResumePoint,
+  type Row,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type TableSchema,
+  type WriteResult,
 } from '../../src/sdk/index.ts';
-import { describeDestination, type DestinationHarness, Events, item, ITEMS, laneBatch, pointAt } from '../../src/sdk/testing/index.ts';
+import { type DestinationHarness, describeDestination, Events, ITEMS, item, laneBatch, pointAt } from '../../src/sdk/testing/index.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { PostgresProxy } from '../helpers/postgres-proxy.ts';
 import { selfSigned } from '../helpers/self-signed.ts';
@@ -25,7 +38,14 @@ type Changes = Partial<PostgresqlConfig>;
 /** A configuration as the loader hands it over. */
 function configOf(url: string, changes: Changes = {}): PostgresqlConfig {
   return {
-    url, schema: 'public', table: '{table}', create_tables: true, conflict_resolution: 'upsert', deletes: 'apply', transactions: 'split', statement_timeout: 0,
+    url,
+    schema: 'public',
+    table: '{table}',
+    create_tables: true,
+    conflict_resolution: 'upsert',
+    deletes: 'apply',
+    transactions: 'split',
+    statement_timeout: 0,
     application_name: 'cdc-run',
     connection_pool: { min_connections: 0, max_connections: 10, connection_timeout: 5000, idle_timeout: 10_000, batch_insert_size: 5000 },
     ...changes,
@@ -44,7 +64,13 @@ class Lane implements AsyncDisposable {
   }
 
   static async join(config: PostgresqlConfig, epoch = 1): Promise<Lane> {
-    const destination = await descriptor.create(config, { pipeline: LANE.pipeline, name: LANE.lane, logger: silentLogger, clock: systemClock, random: systemRandom });
+    const destination = await descriptor.create(config, {
+      pipeline: LANE.pipeline,
+      name: LANE.lane,
+      logger: silentLogger,
+      clock: systemClock,
+      random: systemRandom,
+    });
     const lane = new Lane(destination, epoch);
     const committed = await destination.committed(LANE);
     await lane.destination.claim(LANE, epoch);
@@ -65,13 +91,18 @@ class Lane implements AsyncDisposable {
     return result;
   }
 
-  [Symbol.asyncDispose](): Promise<void> { return this.destination.close(); }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.destination.close();
+  }
 }
 
 const STORED = { kind: 'stored' };
 
 async function failureOf(call: Promise<unknown>): Promise<CdcError> {
-  const error: unknown = await call.then(() => null, (e: unknown) => e);
+  const error: unknown = await call.then(
+    () => null,
+    (e: unknown) => e,
+  );
   if (error instanceof CdcError) return error;
   throw new Error(`expected a CdcError, got ${String(error)}`);
 }
@@ -84,23 +115,38 @@ function failed(result: WriteResult): { index: number; code: string; message: st
 /** Rows in the values of the SDK. */
 async function readRows(db: TestDatabase, table: TableSchema): Promise<Row[]> {
   const names = table.columns.map((c) => `"${c.name}"::text`).join(', ');
-  const rows = await db.query<Record<string, string | null>>(`SELECT ${names} FROM public."${table.id.table}"`).catch((error: { code?: string }) => {
-    if (error.code === '42P01') return [];
-    throw error as Error;
-  });
-  return rows.map((row) => Object.fromEntries(table.columns.map((c) => [c.name, row[c.name] === null ? null : parseValue(c, row[c.name] as string)])));
+  const rows = await db
+    .query<Record<string, string | null>>(`SELECT ${names} FROM public."${table.id.table}"`)
+    .catch((error: { code?: string }) => {
+      if (error.code === '42P01') return [];
+      throw error as Error;
+    });
+  return rows.map((row) =>
+    Object.fromEntries(table.columns.map((c) => [c.name, row[c.name] === null ? null : parseValue(c, row[c.name] as string)])),
+  );
 }
 
 function parseValue(column: Column, text: string): Row[string] {
   switch (column.type) {
-    case 'boolean': return text === 'true';
-    case 'int16': case 'int32': case 'float32': case 'float64': return Number(text);
-    case 'int64': return BigInt(text);
-    case 'bytes': return new Uint8Array(Buffer.from(text.slice(2), 'hex'));
-    case 'timestamp': return text.replace(' ', 'T');
-    case 'timestamptz': return text.replace(' ', 'T').replace(/\+00$/, 'Z');
-    case 'json': return JSON.parse(text) as Row[string];
-    default: return text;
+    case 'boolean':
+      return text === 'true';
+    case 'int16':
+    case 'int32':
+    case 'float32':
+    case 'float64':
+      return Number(text);
+    case 'int64':
+      return BigInt(text);
+    case 'bytes':
+      return new Uint8Array(Buffer.from(text.slice(2), 'hex'));
+    case 'timestamp':
+      return text.replace(' ', 'T');
+    case 'timestamptz':
+      return text.replace(' ', 'T').replace(/\+00$/, 'Z');
+    case 'json':
+      return JSON.parse(text) as Row[string];
+    default:
+      return text;
   }
 }
 
@@ -115,7 +161,8 @@ async function harness(changes: Changes, poison: NonNullable<DestinationHarness[
   const wrongDatabase = new URL(db.url);
   wrongDatabase.pathname = '/cdc_test_there_is_none';
   // Too large for an index, where there is one on `name`; the server keeps it otherwise.
-  const oversize: Pick<DestinationHarness, 'oversize'> = setUp === '' ? {} : { oversize: (e) => e.create(item(2, randomBytes(10_000).toString('hex'))) };
+  const oversize: Pick<DestinationHarness, 'oversize'> =
+    setUp === '' ? {} : { oversize: (e) => e.create(item(2, randomBytes(10_000).toString('hex'))) };
   return {
     ...oversize,
     config: configOf(proxy.through(db.url), changes),
@@ -125,23 +172,44 @@ async function harness(changes: Changes, poison: NonNullable<DestinationHarness[
     forbidden: configOf(wrongPassword.href),
     misconfigured: configOf(wrongDatabase.href),
     poison,
-    outage: async () => { await proxy.close(); return () => proxy.open(); },
-    loseReply: async () => { proxy.cutNextCommit = 'after'; },
-    close: async () => { await proxy.close(); await db[Symbol.asyncDispose](); },
+    outage: async () => {
+      await proxy.close();
+      return () => proxy.open();
+    },
+    loseReply: async () => {
+      proxy.cutNextCommit = 'after';
+    },
+    close: async () => {
+      await proxy.close();
+      await db[Symbol.asyncDispose]();
+    },
   };
 }
 
 describe.skipIf(missing)('postgresql', () => {
   // The server refuses: the event is found by trying.
-  describeDestination(descriptor, () => harness({}, (e) => e.create(item(3, 'poison')),
-    `CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL UNIQUE CHECK (name <> 'poison'), note text)`), 'tables that are there');
+  describeDestination(
+    descriptor,
+    () =>
+      harness(
+        {},
+        (e) => e.create(item(3, 'poison')),
+        `CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL UNIQUE CHECK (name <> 'poison'), note text)`,
+      ),
+    'tables that are there',
+  );
   // The destination refuses: the event is found before anything is sent.
-  describeDestination(descriptor, () => harness({ conflict_resolution: 'replace' }, (e) => e.create(item(3, 'a\0b')), ''), 'tables it makes, replace');
+  describeDestination(
+    descriptor,
+    () => harness({ conflict_resolution: 'replace' }, (e) => e.create(item(3, 'a\0b')), ''),
+    'tables it makes, replace',
+  );
 
   describe('order and reduction', () => {
     it('leaves the same rows whether a batch is written whole or event by event', async () => {
       await using db = await createDatabase();
-      const e = new Events(), events = mixedEvents(e);
+      const e = new Events(),
+        events = mixedEvents(e);
       await using whole = await Lane.join(configOf(db.url, { table: 'whole', points_schema: 'p1' }));
       await using single = await Lane.join(configOf(db.url, { table: 'single', points_schema: 'p2' }));
       expect(await whole.write(events)).toEqual(STORED);
@@ -154,14 +222,19 @@ describe.skipIf(missing)('postgresql', () => {
     it('stores 5,000 rows by COPY, new ones and existing ones, with every character that COPY escapes', async () => {
       await using db = await createDatabase();
       await using lane = await Lane.join(configOf(db.url));
-      const e = new Events(), name = (n: number, round: string): string => `${round}\t${n}\n\\N \\. "'\r ✓ ${n}`;
+      const e = new Events(),
+        name = (n: number, round: string): string => `${round}\t${n}\n\\N \\. "'\r ✓ ${n}`;
       for (const round of ['first', 'second']) {
-        const events = Array.from({ length: 5000 }, (_, n) => e.make({ op: 'r', after: item(n, name(n, round), n % 3 === 0 ? null : '\\N') }));
+        const events = Array.from({ length: 5000 }, (_, n) =>
+          e.make({ op: 'r', after: item(n, name(n, round), n % 3 === 0 ? null : '\\N') }),
+        );
         expect(await lane.write(events)).toEqual(STORED);
         const rows = await db.query('SELECT id, name, note FROM items ORDER BY id');
         expect(rows).toEqual(Array.from({ length: 5000 }, (_, n) => item(n, name(n, round), n % 3 === 0 ? null : '\\N')));
       }
-      const [stage] = await db.query(`SELECT count(*)::int AS n FROM pg_class WHERE relname LIKE 'cdc_run_stage_%' AND relpersistence = 't'`);
+      const [stage] = await db.query(
+        `SELECT count(*)::int AS n FROM pg_class WHERE relname LIKE 'cdc_run_stage_%' AND relpersistence = 't'`,
+      );
       expect(stage).toEqual({ n: 1 });
     });
 
@@ -178,20 +251,34 @@ describe.skipIf(missing)('postgresql', () => {
       await using db = await createDatabase();
       const pool = { min_connections: 0, max_connections: 2, connection_timeout: 5000, idle_timeout: 1000, batch_insert_size: 7 };
       await using lane = await Lane.join(configOf(db.url, { connection_pool: pool as never }));
-      const e = new Events(), rows = Array.from({ length: 50 }, (_, n) => item(n, `n${n}`));
+      const e = new Events(),
+        rows = Array.from({ length: 50 }, (_, n) => item(n, `n${n}`));
       await lane.write(rows.map((r) => e.create(r)));
       await lane.write(rows.slice(0, 40).map((r) => e.partial(null, { id: r['id'] as number, name: 'new' })));
       await lane.write(rows.slice(0, 30).map((r) => e.remove(r)));
-      expect(await db.query('SELECT count(*)::int AS n, count(*) FILTER (WHERE name = $1)::int AS changed FROM items', ['new'])).toEqual([{ n: 20, changed: 10 }]);
+      expect(await db.query('SELECT count(*)::int AS n, count(*) FILTER (WHERE name = $1)::int AS changed FROM items', ['new'])).toEqual([
+        { n: 20, changed: 10 },
+      ]);
     });
 
     it('takes two spellings of one key as one row', async () => {
       await using db = await createDatabase();
       await db.query('CREATE TABLE prices (id numeric PRIMARY KEY, name text)');
       await using lane = await Lane.join(configOf(db.url));
-      const prices: TableSchema = { ...ITEMS, id: { ...ITEMS.id, table: 'prices' }, columns: [{ name: 'id', type: 'decimal', nativeType: 'numeric', nullable: false }, ...ITEMS.columns.slice(1, 2)] };
+      const prices: TableSchema = {
+        ...ITEMS,
+        id: { ...ITEMS.id, table: 'prices' },
+        columns: [{ name: 'id', type: 'decimal', nativeType: 'numeric', nullable: false }, ...ITEMS.columns.slice(1, 2)],
+      };
       const e = new Events(prices);
-      expect(await lane.write([e.create({ id: '1.0', name: 'a' }), e.update(null, { id: '1.00', name: 'b' }), e.create({ id: '2', name: 'x' }), e.remove({ id: '2.000', name: 'x' })])).toEqual(STORED);
+      expect(
+        await lane.write([
+          e.create({ id: '1.0', name: 'a' }),
+          e.update(null, { id: '1.00', name: 'b' }),
+          e.create({ id: '2', name: 'x' }),
+          e.remove({ id: '2.000', name: 'x' }),
+        ]),
+      ).toEqual(STORED);
       expect(await db.query('SELECT trim_scale(id)::text AS id, name FROM prices')).toEqual([{ id: '1', name: 'b' }]);
     });
   });
@@ -201,9 +288,30 @@ describe.skipIf(missing)('postgresql', () => {
     const all = 'SELECT * FROM items ORDER BY id';
 
     it.each([
-      ['upsert', [{ id: 1, name: 'c', note: null, mine: 'own' }, { id: 2, name: 'u', note: 'old', mine: 'own' }, { id: 3, name: 'n', note: null, mine: 'default' }]],
-      ['replace', [{ id: 1, name: 'c', note: null, mine: 'default' }, { id: 2, name: 'u', note: null, mine: 'default' }, { id: 3, name: 'n', note: null, mine: 'default' }]],
-      ['ignore', [{ id: 1, name: 'old', note: 'old', mine: 'own' }, { id: 2, name: 'u', note: 'old', mine: 'own' }, { id: 3, name: 'n', note: null, mine: 'default' }]],
+      [
+        'upsert',
+        [
+          { id: 1, name: 'c', note: null, mine: 'own' },
+          { id: 2, name: 'u', note: 'old', mine: 'own' },
+          { id: 3, name: 'n', note: null, mine: 'default' },
+        ],
+      ],
+      [
+        'replace',
+        [
+          { id: 1, name: 'c', note: null, mine: 'default' },
+          { id: 2, name: 'u', note: null, mine: 'default' },
+          { id: 3, name: 'n', note: null, mine: 'default' },
+        ],
+      ],
+      [
+        'ignore',
+        [
+          { id: 1, name: 'old', note: 'old', mine: 'own' },
+          { id: 2, name: 'u', note: 'old', mine: 'own' },
+          { id: 3, name: 'n', note: null, mine: 'default' },
+        ],
+      ],
     ] as const)('%s says what happens to rows that are there', async (resolution, rows) => {
       await using db = await createDatabase();
       await db.query(existing);
@@ -223,7 +331,9 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('moves a row with what refers to it, and over a row that a later state left behind', async () => {
       await using db = await createDatabase();
-      await db.query(`${existing}; CREATE TABLE parts (id int PRIMARY KEY, item int REFERENCES items ON UPDATE CASCADE); INSERT INTO parts VALUES (7, 1)`);
+      await db.query(
+        `${existing}; CREATE TABLE parts (id int PRIMARY KEY, item int REFERENCES items ON UPDATE CASCADE); INSERT INTO parts VALUES (7, 1)`,
+      );
       await using lane = await Lane.join(configOf(db.url));
       const e = new Events();
       expect(await lane.write([e.update({ id: 1 }, { id: 2, name: 'moved' }), e.partial({ id: 2 }, { id: 9 })])).toEqual(STORED);
@@ -233,9 +343,14 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('changes the case of a key that has none', async () => {
       await using db = await createDatabase();
-      await db.query(`CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE items (id text COLLATE folded PRIMARY KEY, name text)`);
+      await db.query(
+        `CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE items (id text COLLATE folded PRIMARY KEY, name text)`,
+      );
       await using lane = await Lane.join(configOf(db.url));
-      const names: TableSchema = { ...ITEMS, columns: [{ name: 'id', type: 'string', nativeType: 'text', nullable: false }, ...ITEMS.columns.slice(1, 2)] };
+      const names: TableSchema = {
+        ...ITEMS,
+        columns: [{ name: 'id', type: 'string', nativeType: 'text', nullable: false }, ...ITEMS.columns.slice(1, 2)],
+      };
       const e = new Events(names);
       expect(await lane.write([e.create({ id: 'Ann', name: 'a' }), e.partial({ id: 'Ann' }, { id: 'ANN' })])).toEqual(STORED);
       expect(await db.query('SELECT * FROM items')).toEqual([{ id: 'ANN', name: 'a' }]);
@@ -243,7 +358,9 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('empties a table that others refer to row by row', async () => {
       await using db = await createDatabase();
-      await db.query(`${existing}; CREATE TABLE parts (id int PRIMARY KEY, item int REFERENCES items ON DELETE CASCADE); INSERT INTO parts VALUES (7, 1)`);
+      await db.query(
+        `${existing}; CREATE TABLE parts (id int PRIMARY KEY, item int REFERENCES items ON DELETE CASCADE); INSERT INTO parts VALUES (7, 1)`,
+      );
       await using lane = await Lane.join(configOf(db.url));
       expect(await lane.write([new Events().truncate()])).toEqual(STORED);
       expect([await db.query(all), await db.query('SELECT * FROM parts')]).toEqual([[], []]);
@@ -251,7 +368,9 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('writes identity columns, and leaves computed ones to the server', async () => {
       await using db = await createDatabase();
-      await db.query(`CREATE TABLE items (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, note text GENERATED ALWAYS AS (upper(name)) STORED)`);
+      await db.query(
+        `CREATE TABLE items (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, note text GENERATED ALWAYS AS (upper(name)) STORED)`,
+      );
       await using lane = await Lane.join(configOf(db.url));
       const e = new Events();
       expect(await lane.write([e.create(item(5, 'a', 'from the source')), e.create(item(6, 'b'))])).toEqual(STORED);
@@ -275,14 +394,21 @@ describe.skipIf(missing)('postgresql', () => {
       await using db = await createDatabase();
       await db.query(`CREATE TABLE items (id int PRIMARY KEY, name varchar(20) NOT NULL UNIQUE, note text CHECK (note <> 'bad'))`);
       await using lane = await Lane.join(configOf(db.url));
-      const e = new Events(), bad = new Map([
-        [17, item(17, 'n16')], [800, item(800, 'n800', 'bad')], [801, { id: 801, name: null, note: null }], [2999, { ...item(2999, 'n'), id: 3_000_000_000 }],
-      ]);
+      const e = new Events(),
+        bad = new Map([
+          [17, item(17, 'n16')],
+          [800, item(800, 'n800', 'bad')],
+          [801, { id: 801, name: null, note: null }],
+          [2999, { ...item(2999, 'n'), id: 3_000_000_000 }],
+        ]);
       const events = Array.from({ length: 3000 }, (_, n) => e.create(bad.get(n) ?? item(n, `n${n}`)));
       const refused = failed(await lane.write(events));
       expect(refused.map((f) => f.index)).toEqual([...bad.keys()]);
       expect(refused.map((f) => f.message)).toEqual([
-        expect.stringContaining('items_name_key'), expect.stringContaining('items_note_check'), expect.stringContaining('"name"'), expect.stringContaining('22003'),
+        expect.stringContaining('items_name_key'),
+        expect.stringContaining('items_note_check'),
+        expect.stringContaining('"name"'),
+        expect.stringContaining('22003'),
       ]);
       expect(await db.query('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 0 }]);
       expect(await lane.write(events, { skip: bad.keys() })).toEqual(STORED);
@@ -295,7 +421,13 @@ describe.skipIf(missing)('postgresql', () => {
       await using lane = await Lane.join(configOf(db.url));
       const e = new Events();
       await lane.write([e.create({ id: 1, name: '10.9.8.7' })]);
-      const refused = failed(await lane.write([e.create({ id: 2, name: 'secret-4111' }), e.create({ id: 3, note: 'secret-4111' }), e.create({ id: 4, name: '10.9.8.7' })]));
+      const refused = failed(
+        await lane.write([
+          e.create({ id: 2, name: 'secret-4111' }),
+          e.create({ id: 3, note: 'secret-4111' }),
+          e.create({ id: 4, name: '10.9.8.7' }),
+        ]),
+      );
       expect(refused).toHaveLength(3);
       expect(JSON.stringify(refused)).not.toMatch(/4111|10\.9/);
     });
@@ -305,26 +437,41 @@ describe.skipIf(missing)('postgresql', () => {
       await using lane = await Lane.join(configOf(db.url));
       const e = new Events();
       await lane.write([e.create(item(1, 'a')), e.create(item(2, 'b'))]);
-      const events = [e.partial(null, { id: 1, note: 'x' }), e.partial(null, { id: 8, note: 'x' }), e.partial(null, { id: 2, name: 'y' }), e.partial({ id: 9 }, { id: 10, name: 'z' }), e.remove(item(2, 'b')), e.partial(null, { id: 2, name: 'late' })];
-      expect(failed(await lane.write(events)).map(({ index, code }) => [index, code])).toEqual([1, 3, 5].map((i) => [i, 'DESTINATION_ROW_MISSING']));
+      const events = [
+        e.partial(null, { id: 1, note: 'x' }),
+        e.partial(null, { id: 8, note: 'x' }),
+        e.partial(null, { id: 2, name: 'y' }),
+        e.partial({ id: 9 }, { id: 10, name: 'z' }),
+        e.remove(item(2, 'b')),
+        e.partial(null, { id: 2, name: 'late' }),
+      ];
+      expect(failed(await lane.write(events)).map(({ index, code }) => [index, code])).toEqual(
+        [1, 3, 5].map((i) => [i, 'DESTINATION_ROW_MISSING']),
+      );
       expect(await lane.write(events, { skip: [1, 3, 5] })).toEqual(STORED);
       expect(await db.query('SELECT * FROM items')).toEqual([item(1, 'a', 'x')]);
     });
 
     it('stores rows that refer to later ones of their batch', async () => {
       await using db = await createDatabase();
-      await db.query('CREATE TABLE parents (id int PRIMARY KEY, name text, note text); CREATE TABLE items (id int PRIMARY KEY REFERENCES parents, name text, note text); INSERT INTO parents VALUES (1)');
+      await db.query(
+        'CREATE TABLE parents (id int PRIMARY KEY, name text, note text); CREATE TABLE items (id int PRIMARY KEY REFERENCES parents, name text, note text); INSERT INTO parents VALUES (1)',
+      );
       await using lane = await Lane.join(configOf(db.url));
-      const parents = new Events({ ...ITEMS, id: { ...ITEMS.id, table: 'parents' } }), e = new Events();
+      const parents = new Events({ ...ITEMS, id: { ...ITEMS.id, table: 'parents' } }),
+        e = new Events();
       expect(await lane.write([e.create(item(1, 'a')), parents.create(item(2, 'p')), e.create(item(2, 'b'))])).toEqual(STORED);
       expect(await db.query('SELECT id FROM items ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
     });
 
     it('names events that break a constraint which is checked at the commit', async () => {
       await using db = await createDatabase();
-      await db.query('CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE items (id int PRIMARY KEY REFERENCES parents DEFERRABLE INITIALLY DEFERRED, name text, note text); INSERT INTO parents VALUES (1), (3)');
+      await db.query(
+        'CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE items (id int PRIMARY KEY REFERENCES parents DEFERRABLE INITIALLY DEFERRED, name text, note text); INSERT INTO parents VALUES (1), (3)',
+      );
       await using lane = await Lane.join(configOf(db.url));
-      const e = new Events(), events = [e.create(item(1, 'a')), e.create(item(2, 'b')), e.create(item(3, 'c'))];
+      const e = new Events(),
+        events = [e.create(item(1, 'a')), e.create(item(2, 'b')), e.create(item(3, 'c'))];
       expect(failed(await lane.write(events)).map((f) => f.index)).toEqual([1]);
       expect(await lane.write(events, { skip: [1] })).toEqual(STORED);
     });
@@ -334,7 +481,9 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query('CREATE TABLE items (id int PRIMARY KEY, name text)');
       await using lane = await Lane.join(configOf(db.url, { create_tables: false }));
       const e = new Events();
-      expect(failed(await lane.write([e.create({ id: 1, name: 'a' }), e.create(item(2, 'b'))]))).toEqual([expect.objectContaining({ index: 1, message: expect.stringContaining('"note"') as unknown })]);
+      expect(failed(await lane.write([e.create({ id: 1, name: 'a' }), e.create(item(2, 'b'))]))).toEqual([
+        expect.objectContaining({ index: 1, message: expect.stringContaining('"note"') as unknown }),
+      ]);
     });
 
     it('refuses a truncate where several tables share the target', async () => {
@@ -348,21 +497,63 @@ describe.skipIf(missing)('postgresql', () => {
   describe('types', () => {
     /** Column type, texts that the server prints for its values, what a source sends for them. */
     const kept: readonly (readonly [string, Column['type'], string, Row[string]])[] = [
-      ['smallint', 'int16', '-32768', -32768], ['bigint', 'int64', '9223372036854775807', 9223372036854775807n], ['numeric', 'decimal', '1.2300', '1.2300'],
-      ['numeric(20,0)', 'uint64', '18446744073709551615', 18446744073709551615n], ['numeric(8,3)', 'decimal', '12.500', '12.5000'], ['numeric', 'decimal', 'NaN', 'NaN'],
-      ['numeric', 'decimal', 'Infinity', 'Infinity'], ['real', 'float32', '1.1', 1.1], ['double precision', 'float64', '0.1', 0.1], ['double precision', 'float64', '-0', -0],
-      ['double precision', 'float64', '-Infinity', -Infinity], ['double precision', 'float64', 'NaN', NaN], ['real', 'float64', '0.5', 0.5], ['boolean', 'boolean', 'true', true],
-      ['text', 'string', '{"a,b\\"} \t NULL', '{"a,b\\"} \t NULL'], ['varchar(3)', 'string', 'a😀c', 'a😀c'], ['char(4)', 'string', 'ab  ', 'ab'], ['"char"', 'string', 'x', 'x'],
-      ['bytea', 'bytes', '\\x00ff5c', new Uint8Array([0, 255, 92])], ['date', 'date', '2024-02-29', '2024-02-29'], ['date', 'date', '0044-03-15 BC', '-0043-03-15'],
-      ['date', 'date', 'infinity', 'infinity'], ['timestamp', 'timestamp', '12024-01-01 00:00:00', '+12024-01-01T00:00:00'], ['timestamp(3)', 'timestamp', '2024-01-01 12:00:00.123', '2024-01-01T12:00:00.123000'],
-      ['timestamptz', 'timestamptz', '2024-01-01 10:00:00.000001+00', '2024-01-01T12:00:00.000001+02:00'], ['timestamptz', 'timestamptz', '-infinity', '-infinity'],
-      ['time', 'time', '23:59:59.999999', '23:59:59.999999'], ['timetz', 'timetz', '12:00:00+02', '12:00:00+02:00'], ['interval', 'interval', '1 year 2 mons 3 days 04:05:06.789', 'P1Y2M3DT4H5M6.789S'],
-      ['uuid', 'uuid', '0f8fad5b-d9cb-469f-a165-70867728950e', '0F8FAD5B-D9CB-469F-A165-70867728950E'], ['jsonb', 'json', '{"n": 12345678901234567890, "t": "x"}', { n: 12345678901234567890n, t: 'x' }],
-      ['json', 'string', '{"b":1,  "a":2}', '{"b":1,  "a":2}'], ['jsonb', 'any', '{"$bytes": "AP8="}', new Uint8Array([0, 255])], ['jsonb', 'any', '"x"', 'x'], ['xml', 'xml', '<a>1</a>', '<a>1</a>'],
-      ['bit(3)', 'bits', '101', '101'], ['bit varying(5)', 'bits', '0101', '0101'], ['mood', 'enum', 'so "so"', 'so "so"'], ['small', 'int32', '7', 7], ['inet', 'string', '10.0.0.1/8', '10.0.0.1/8'],
-      ['int4range', 'string', '[1,5)', '[1,5)'], ['point', 'string', '(1,2)', '(1,2)'], ['integer[]', 'array', '{{1,2},{3,NULL}}', [[1, 2], [3, null]]],
-      ['text[]', 'array', '{a,"b,c","NULL",NULL,"q\\"\\\\",""}', ['a', 'b,c', 'NULL', null, 'q"\\', '']], ['mood[]', 'array', '{"so \\"so\\""}', ['so "so"']], ['jsonb[]', 'array', '{1,"\\"x\\""}', ['1', '"x"']],
-      ['box[]', 'string', '{(2,2),(1,1);(4,4),(3,3)}', '{(2,2),(1,1);(4,4),(3,3)}'], ['pair', 'string', '(1,"a b")', '(1,"a b")'], ['citext', 'string', 'MiXed', 'MiXed'],
+      ['smallint', 'int16', '-32768', -32768],
+      ['bigint', 'int64', '9223372036854775807', 9223372036854775807n],
+      ['numeric', 'decimal', '1.2300', '1.2300'],
+      ['numeric(20,0)', 'uint64', '18446744073709551615', 18446744073709551615n],
+      ['numeric(8,3)', 'decimal', '12.500', '12.5000'],
+      ['numeric', 'decimal', 'NaN', 'NaN'],
+      ['numeric', 'decimal', 'Infinity', 'Infinity'],
+      ['real', 'float32', '1.1', 1.1],
+      ['double precision', 'float64', '0.1', 0.1],
+      ['double precision', 'float64', '-0', -0],
+      ['double precision', 'float64', '-Infinity', -Infinity],
+      ['double precision', 'float64', 'NaN', NaN],
+      ['real', 'float64', '0.5', 0.5],
+      ['boolean', 'boolean', 'true', true],
+      ['text', 'string', '{"a,b\\"} \t NULL', '{"a,b\\"} \t NULL'],
+      ['varchar(3)', 'string', 'a😀c', 'a😀c'],
+      ['char(4)', 'string', 'ab  ', 'ab'],
+      ['"char"', 'string', 'x', 'x'],
+      ['bytea', 'bytes', '\\x00ff5c', new Uint8Array([0, 255, 92])],
+      ['date', 'date', '2024-02-29', '2024-02-29'],
+      ['date', 'date', '0044-03-15 BC', '-0043-03-15'],
+      ['date', 'date', 'infinity', 'infinity'],
+      ['timestamp', 'timestamp', '12024-01-01 00:00:00', '+12024-01-01T00:00:00'],
+      ['timestamp(3)', 'timestamp', '2024-01-01 12:00:00.123', '2024-01-01T12:00:00.123000'],
+      ['timestamptz', 'timestamptz', '2024-01-01 10:00:00.000001+00', '2024-01-01T12:00:00.000001+02:00'],
+      ['timestamptz', 'timestamptz', '-infinity', '-infinity'],
+      ['time', 'time', '23:59:59.999999', '23:59:59.999999'],
+      ['timetz', 'timetz', '12:00:00+02', '12:00:00+02:00'],
+      ['interval', 'interval', '1 year 2 mons 3 days 04:05:06.789', 'P1Y2M3DT4H5M6.789S'],
+      ['uuid', 'uuid', '0f8fad5b-d9cb-469f-a165-70867728950e', '0F8FAD5B-D9CB-469F-A165-70867728950E'],
+      ['jsonb', 'json', '{"n": 12345678901234567890, "t": "x"}', { n: 12345678901234567890n, t: 'x' }],
+      ['json', 'string', '{"b":1,  "a":2}', '{"b":1,  "a":2}'],
+      ['jsonb', 'any', '{"$bytes": "AP8="}', new Uint8Array([0, 255])],
+      ['jsonb', 'any', '"x"', 'x'],
+      ['xml', 'xml', '<a>1</a>', '<a>1</a>'],
+      ['bit(3)', 'bits', '101', '101'],
+      ['bit varying(5)', 'bits', '0101', '0101'],
+      ['mood', 'enum', 'so "so"', 'so "so"'],
+      ['small', 'int32', '7', 7],
+      ['inet', 'string', '10.0.0.1/8', '10.0.0.1/8'],
+      ['int4range', 'string', '[1,5)', '[1,5)'],
+      ['point', 'string', '(1,2)', '(1,2)'],
+      [
+        'integer[]',
+        'array',
+        '{{1,2},{3,NULL}}',
+        [
+          [1, 2],
+          [3, null],
+        ],
+      ],
+      ['text[]', 'array', '{a,"b,c","NULL",NULL,"q\\"\\\\",""}', ['a', 'b,c', 'NULL', null, 'q"\\', '']],
+      ['mood[]', 'array', '{"so \\"so\\""}', ['so "so"']],
+      ['jsonb[]', 'array', '{1,"\\"x\\""}', ['1', '"x"']],
+      ['box[]', 'string', '{(2,2),(1,1);(4,4),(3,3)}', '{(2,2),(1,1);(4,4),(3,3)}'],
+      ['pair', 'string', '(1,"a b")', '(1,"a b")'],
+      ['citext', 'string', 'MiXed', 'MiXed'],
     ];
     const columns = kept.map(([nativeType, type], i): Column => ({ name: `c${i}`, type, nativeType, nullable: true }));
     const table: TableSchema = { ...ITEMS, columns: [...ITEMS.columns.slice(0, 1), ...columns] };
@@ -370,7 +561,10 @@ describe.skipIf(missing)('postgresql', () => {
     const setUp = `SET timezone = 'UTC'; CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('so "so"'); CREATE DOMAIN small AS int CHECK (VALUE < 10); CREATE TYPE pair AS (a int, b text);
       CREATE TABLE items (id int PRIMARY KEY, ${kept.map(([type], i) => `c${i} ${type}`).join(', ')})`;
 
-    it.each([['arrays', 3], ['COPY', 1500]])('keeps every value in columns of %s types that are there', async (_, count) => {
+    it.each([
+      ['arrays', 3],
+      ['COPY', 1500],
+    ])('keeps every value in columns of %s types that are there', async (_, count) => {
       await using db = await createDatabase();
       await db.query(setUp);
       await using lane = await Lane.join(configOf(db.url));
@@ -389,28 +583,65 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(setUp);
       await using lane = await Lane.join(configOf(db.url));
       for (const { type, i } of keys) {
-        const name = `by_${i}`, value = row[`c${i}`] ?? null, nativeType = kept[i]?.[1] ?? 'string';
+        const name = `by_${i}`,
+          value = row[`c${i}`] ?? null,
+          nativeType = kept[i]?.[1] ?? 'string';
         await db.query(`CREATE TABLE ${name} (k ${type}, id int, v text, PRIMARY KEY (k, id))`);
-        const e = new Events({ id: { ...ITEMS.id, table: name }, key: ['k', 'id'], version: 1, columns: [{ name: 'k', type: nativeType, nativeType: type, nullable: false }, ITEMS.columns[0] as Column, { ...(ITEMS.columns[1] as Column), name: 'v' }] });
+        const e = new Events({
+          id: { ...ITEMS.id, table: name },
+          key: ['k', 'id'],
+          version: 1,
+          columns: [
+            { name: 'k', type: nativeType, nativeType: type, nullable: false },
+            ITEMS.columns[0] as Column,
+            { ...(ITEMS.columns[1] as Column), name: 'v' },
+          ],
+        });
         await lane.write([e.create({ k: value, id: 1, v: 'a' }), e.create({ k: value, id: 2, v: 'b' })]);
-        expect(await lane.write([e.partial(null, { k: value, id: 1, v: 'c' }), e.remove({ k: value, id: 2 }), e.update({ k: value, id: 1, v: 'c' }, { k: value, id: 3, v: 'd' })]), type).toEqual(STORED);
+        expect(
+          await lane.write([
+            e.partial(null, { k: value, id: 1, v: 'c' }),
+            e.remove({ k: value, id: 2 }),
+            e.update({ k: value, id: 1, v: 'c' }, { k: value, id: 3, v: 'd' }),
+          ]),
+          type,
+        ).toEqual(STORED);
         expect(await db.query(`SELECT id, v FROM ${name}`), type).toEqual([{ id: 3, v: 'd' }]);
       }
     });
 
     /** Column, source type, value: the server would change each of these without a word. */
     const changed: readonly (readonly [string, Column['type'], Row[string]])[] = [
-      ['numeric(8,2)', 'decimal', '1.239'], ['timestamp(3)', 'timestamp', '2024-01-01T00:00:00.1234'], ['timestamp', 'timestamp', '2024-01-01T00:00:00.1234567'],
-      ['timestamp', 'timestamptz', '2024-01-01T00:00:00+02:00'], ['timestamptz', 'timestamp', '2024-01-01T00:00:00'], ['date', 'timestamp', '2024-01-01T12:00:00'],
-      ['time', 'timetz', '12:00:00+02:00'], ['real', 'float64', 0.1234567891], ['real', 'decimal', '16777217'], ['double precision', 'int64', 9007199254740993n],
-      ['double precision', 'decimal', '0.12345678901234567890'], ['varchar(3)', 'string', 'abc  '], ['bytea', 'string', 'abc'], ['text', 'string', 'a\0b'], ['text', 'string', '\ud800'],
-      ['jsonb', 'json', { a: 'x\0' }], ['text', 'bytes', new Uint8Array([1])], ['interval(0)', 'interval', 'PT0.5S'],
+      ['numeric(8,2)', 'decimal', '1.239'],
+      ['timestamp(3)', 'timestamp', '2024-01-01T00:00:00.1234'],
+      ['timestamp', 'timestamp', '2024-01-01T00:00:00.1234567'],
+      ['timestamp', 'timestamptz', '2024-01-01T00:00:00+02:00'],
+      ['timestamptz', 'timestamp', '2024-01-01T00:00:00'],
+      ['date', 'timestamp', '2024-01-01T12:00:00'],
+      ['time', 'timetz', '12:00:00+02:00'],
+      ['real', 'float64', 0.1234567891],
+      ['real', 'decimal', '16777217'],
+      ['double precision', 'int64', 9007199254740993n],
+      ['double precision', 'decimal', '0.12345678901234567890'],
+      ['varchar(3)', 'string', 'abc  '],
+      ['bytea', 'string', 'abc'],
+      ['text', 'string', 'a\0b'],
+      ['text', 'string', '\ud800'],
+      ['jsonb', 'json', { a: 'x\0' }],
+      ['text', 'bytes', new Uint8Array([1])],
+      ['interval(0)', 'interval', 'PT0.5S'],
     ];
     it('refuses values that the server would change silently', async () => {
       await using db = await createDatabase();
       await db.query(`CREATE TABLE items (id int PRIMARY KEY, ${changed.map(([type], i) => `c${i} ${type}`).join(', ')})`);
       await using lane = await Lane.join(configOf(db.url));
-      const e = new Events({ ...ITEMS, columns: [...ITEMS.columns.slice(0, 1), ...changed.map(([nativeType, type], i): Column => ({ name: `c${i}`, type, nativeType, nullable: true }))] });
+      const e = new Events({
+        ...ITEMS,
+        columns: [
+          ...ITEMS.columns.slice(0, 1),
+          ...changed.map(([nativeType, type], i): Column => ({ name: `c${i}`, type, nativeType, nullable: true })),
+        ],
+      });
       const events = changed.map(([, , value], i) => e.create({ id: i, [`c${i}`]: value }));
       expect(failed(await lane.write(events)).map((f) => f.index)).toEqual(changed.map((_, i) => i));
       expect(await db.query('SELECT id FROM items')).toEqual([]);
@@ -420,15 +651,32 @@ describe.skipIf(missing)('postgresql', () => {
       await using db = await createDatabase();
       await using lane = await Lane.join(configOf(db.url));
       const made: readonly (readonly [Partial<Column> & Pick<Column, 'type'>, string])[] = [
-        [{ type: 'int16' }, 'smallint'], [{ type: 'int64' }, 'bigint'], [{ type: 'uint64' }, 'numeric(20,0)'], [{ type: 'decimal', precision: 12, scale: 2 }, 'numeric(12,2)'], [{ type: 'decimal' }, 'numeric'],
-        [{ type: 'float32' }, 'real'], [{ type: 'timestamp', precision: 3 }, 'timestamp(3) without time zone'], [{ type: 'timestamptz' }, 'timestamp with time zone'], [{ type: 'timestamp', precision: 9 }, 'text'],
-        [{ type: 'time', precision: 0 }, 'time(0) without time zone'], [{ type: 'any' }, 'jsonb'], [{ type: 'json' }, 'jsonb'], [{ type: 'enum', values: ['a'] }, 'text'], [{ type: 'bits', length: 4 }, 'bit varying(4)'],
-        [{ type: 'array', element: 'int32' }, 'integer[]'], [{ type: 'array' }, 'text[]'], [{ type: 'array', element: 'decimal', precision: 5, scale: 1 }, 'numeric(5,1)[]'], [{ type: 'geometry' }, 'text'], [{ type: 'xml' }, 'xml'],
+        [{ type: 'int16' }, 'smallint'],
+        [{ type: 'int64' }, 'bigint'],
+        [{ type: 'uint64' }, 'numeric(20,0)'],
+        [{ type: 'decimal', precision: 12, scale: 2 }, 'numeric(12,2)'],
+        [{ type: 'decimal' }, 'numeric'],
+        [{ type: 'float32' }, 'real'],
+        [{ type: 'timestamp', precision: 3 }, 'timestamp(3) without time zone'],
+        [{ type: 'timestamptz' }, 'timestamp with time zone'],
+        [{ type: 'timestamp', precision: 9 }, 'text'],
+        [{ type: 'time', precision: 0 }, 'time(0) without time zone'],
+        [{ type: 'any' }, 'jsonb'],
+        [{ type: 'json' }, 'jsonb'],
+        [{ type: 'enum', values: ['a'] }, 'text'],
+        [{ type: 'bits', length: 4 }, 'bit varying(4)'],
+        [{ type: 'array', element: 'int32' }, 'integer[]'],
+        [{ type: 'array' }, 'text[]'],
+        [{ type: 'array', element: 'decimal', precision: 5, scale: 1 }, 'numeric(5,1)[]'],
+        [{ type: 'geometry' }, 'text'],
+        [{ type: 'xml' }, 'xml'],
       ];
       const columns = made.map(([column], i): Column => ({ name: `Column "${i}"`, nativeType: '', nullable: true, ...column }));
       const e = new Events({ ...ITEMS, columns: [...ITEMS.columns.slice(0, 1), ...columns] });
       expect(await lane.write([e.create({ id: 1 })])).toEqual(STORED);
-      const types = await db.query<{ type: string }>(`SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute WHERE attrelid = 'items'::regclass AND attnum > 1 ORDER BY attnum`);
+      const types = await db.query<{ type: string }>(
+        `SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute WHERE attrelid = 'items'::regclass AND attnum > 1 ORDER BY attnum`,
+      );
       expect(types.map((t) => t.type)).toEqual(made.map(([, type]) => type));
     });
 
@@ -439,7 +687,12 @@ describe.skipIf(missing)('postgresql', () => {
       const values: Row[string][] = [null, 1, 1n, '1', 1.5, true, [1, 'a'], { a: 1n }, new Uint8Array([1]), Infinity];
       expect(await lane.write(values.map((v, i) => e.create({ id: `k${i}`, v })))).toEqual(STORED);
       const rows = await db.query(`SELECT id #>> '{}' AS id, v::text FROM items ORDER BY 1`);
-      expect(rows).toEqual([null, '1', '1', '"1"', '1.5', 'true', '[1, "a"]', '{"a": 1}', '{"$bytes": "AQ=="}', '{"$number": "Infinity"}'].map((v, i) => ({ id: `k${i}`, v })));
+      expect(rows).toEqual(
+        [null, '1', '1', '"1"', '1.5', 'true', '[1, "a"]', '{"a": 1}', '{"$bytes": "AQ=="}', '{"$number": "Infinity"}'].map((v, i) => ({
+          id: `k${i}`,
+          v,
+        })),
+      );
     });
   });
 
@@ -447,21 +700,45 @@ describe.skipIf(missing)('postgresql', () => {
     it('adds the columns of an altered table, and those that rows bring along', async () => {
       await using db = await createDatabase();
       await using lane = await Lane.join(configOf(db.url, { schema: 'a "new" schema' }));
-      const wider: TableSchema = { ...ITEMS, version: 2, columns: [...ITEMS.columns, { name: 'price', type: 'decimal', nativeType: 'numeric(9,2)', precision: 9, scale: 2, nullable: true }] };
-      const e = new Events(), w = new Events(wider);
-      const events = [e.create(item(1, 'a')), w.make({ op: 's', schemaChange: { kind: 'alter', previous: ITEMS, ddl: null } }), e.update(null, item(1, 'old schema')), w.create({ ...item(2, 'b'), price: '1.50' }), w.create({ ...item(3, 'c'), tag: 'new' }), e.remove(item(3, 'c'))];
+      const wider: TableSchema = {
+        ...ITEMS,
+        version: 2,
+        columns: [...ITEMS.columns, { name: 'price', type: 'decimal', nativeType: 'numeric(9,2)', precision: 9, scale: 2, nullable: true }],
+      };
+      const e = new Events(),
+        w = new Events(wider);
+      const events = [
+        e.create(item(1, 'a')),
+        w.make({ op: 's', schemaChange: { kind: 'alter', previous: ITEMS, ddl: null } }),
+        e.update(null, item(1, 'old schema')),
+        w.create({ ...item(2, 'b'), price: '1.50' }),
+        w.create({ ...item(3, 'c'), tag: 'new' }),
+        e.remove(item(3, 'c')),
+      ];
       expect(await lane.write(events)).toEqual(STORED);
-      expect(await db.query('SELECT * FROM "a ""new"" schema".items ORDER BY id')).toEqual([{ ...item(1, 'old schema'), price: null, tag: null }, { ...item(2, 'b'), price: '1.50', tag: null }]);
+      expect(await db.query('SELECT * FROM "a ""new"" schema".items ORDER BY id')).toEqual([
+        { ...item(1, 'old schema'), price: null, tag: null },
+        { ...item(2, 'b'), price: '1.50', tag: null },
+      ]);
     });
 
     it('makes tables while another pipeline makes the same ones', async () => {
       await using db = await createDatabase();
-      const lanes = await Promise.all([1, 2, 3, 4].map((n) => Lane.join(configOf(db.url, { points_schema: n < 3 ? 'shared' : `p${n}` }), 1).catch((error: unknown) => error)));
+      const lanes = await Promise.all(
+        [1, 2, 3, 4].map((n) =>
+          Lane.join(configOf(db.url, { points_schema: n < 3 ? 'shared' : `p${n}` }), 1).catch((error: unknown) => error),
+        ),
+      );
       const joined = lanes.filter((l): l is Lane => l instanceof Lane);
       expect(joined.length).toBeGreaterThanOrEqual(3);
       const results = await Promise.allSettled(joined.map((lane, n) => lane.write([new Events().create(item(n, `lane ${n}`))])));
       for (const lane of joined) await lane[Symbol.asyncDispose]();
-      expect(results.filter((r) => r.status === 'rejected').map((r) => (r.reason as CdcError).code).filter((c) => c !== 'DESTINATION_FENCED')).toEqual([]);
+      expect(
+        results
+          .filter((r) => r.status === 'rejected')
+          .map((r) => (r.reason as CdcError).code)
+          .filter((c) => c !== 'DESTINATION_FENCED'),
+      ).toEqual([]);
     });
 
     it.each<[string, string, Changes, string]>([
@@ -507,8 +784,14 @@ describe.skipIf(missing)('postgresql', () => {
       await first.write([new Events().create(item(0, 'made'))]);
       await using second = await Lane.join(configOf(db.url));
       const e = new Events();
-      const results = await Promise.allSettled([first.write([e.create(item(1, 'one'))], { through: pointAt(8) }), second.write([e.create(item(2, 'two'))], { through: pointAt(9) })]);
-      expect(results.map((r) => (r.status === 'rejected' ? (r.reason as CdcError).code : r.value.kind)).sort()).toEqual(['DESTINATION_FENCED', 'stored']);
+      const results = await Promise.allSettled([
+        first.write([e.create(item(1, 'one'))], { through: pointAt(8) }),
+        second.write([e.create(item(2, 'two'))], { through: pointAt(9) }),
+      ]);
+      expect(results.map((r) => (r.status === 'rejected' ? (r.reason as CdcError).code : r.value.kind)).sort()).toEqual([
+        'DESTINATION_FENCED',
+        'stored',
+      ]);
       expect(await db.query('SELECT count(*)::int AS n FROM items')).toEqual([{ n: 2 }]);
     });
 
@@ -532,10 +815,13 @@ describe.skipIf(missing)('postgresql', () => {
         CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON items DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold()`);
       await using lane = await Lane.join(configOf(db.url));
       await db.query('SELECT pg_advisory_lock(42)');
-      const events = [new Events().create(item(1, 'a'))], before = formatPoint(lane.point);
+      const events = [new Events().create(item(1, 'a'))],
+        before = formatPoint(lane.point);
       const write = failureOf(lane.write(events));
       await waitFor(db, `query = 'COMMIT' AND wait_event = 'advisory'`);
-      await db.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query = 'COMMIT' AND state = 'active'`);
+      await db.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query = 'COMMIT' AND state = 'active'`,
+      );
       expect(await write).toMatchObject({ code: 'DESTINATION_OUTCOME_UNKNOWN', retriable: true });
       const committed = await lane.destination.committed(LANE);
       expect(committed.kind === 'points' && formatPoint(committed.points[0] as ResumePoint)).toBe(before);
@@ -543,7 +829,10 @@ describe.skipIf(missing)('postgresql', () => {
       expect(await lane.write(events)).toEqual(STORED);
     });
 
-    it.each([['before', 0], ['after', 1]] as const)('tells by its point what happened when the connection is cut %s the server reads COMMIT', async (cut, rows) => {
+    it.each([
+      ['before', 0],
+      ['after', 1],
+    ] as const)('tells by its point what happened when the connection is cut %s the server reads COMMIT', async (cut, rows) => {
       await using db = await createDatabase();
       await using proxy = await PostgresProxy.start(db.url);
       await using lane = await Lane.join(configOf(proxy.through(db.url)));
@@ -552,7 +841,9 @@ describe.skipIf(missing)('postgresql', () => {
       proxy.cutNextCommit = cut;
       expect(await failureOf(lane.destination.write(batch, never))).toMatchObject({ code: 'DESTINATION_OUTCOME_UNKNOWN' });
       const committed = await lane.destination.committed(LANE);
-      expect(committed.kind === 'points' && formatPoint(committed.points[0] as ResumePoint)).toBe(formatPoint(rows === 1 ? batch.through : batch.previous));
+      expect(committed.kind === 'points' && formatPoint(committed.points[0] as ResumePoint)).toBe(
+        formatPoint(rows === 1 ? batch.through : batch.previous),
+      );
       expect(await db.query('SELECT count(*)::int AS n FROM items WHERE id = 1')).toEqual([{ n: rows }]);
     });
 
@@ -569,7 +860,14 @@ describe.skipIf(missing)('postgresql', () => {
       await using lane = await Lane.join(configOf(db.url));
       await lane.destination.setPoints(LANE, 1, [pointAt(1), pointAt(2)]);
       const e = new Events();
-      await Promise.all([0, 1].map((worker) => lane.destination.write({ ...lane.batch([e.create(item(worker, 'a'))], { previous: pointAt(worker + 1), through: pointAt(worker + 10) }), worker }, never)));
+      await Promise.all(
+        [0, 1].map((worker) =>
+          lane.destination.write(
+            { ...lane.batch([e.create(item(worker, 'a'))], { previous: pointAt(worker + 1), through: pointAt(worker + 10) }), worker },
+            never,
+          ),
+        ),
+      );
       expect(await lane.destination.committed(LANE)).toEqual({ kind: 'points', epoch: 1, points: [pointAt(10), pointAt(11)] });
     });
 
@@ -580,7 +878,9 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(`CREATE TABLE items (id int PRIMARY KEY, name text, note text);
         CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := concat_ws(' ', current_setting('synchronous_commit'), current_setting('transaction_isolation')); RETURN NEW; END $$;
         CREATE TRIGGER tell BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION tell()`);
-      await db.query(`CREATE TABLE cdc_run_points (pipeline text, lane text, worker int, epoch bigint, point text, updated_at timestamptz DEFAULT now(), PRIMARY KEY (pipeline, lane, worker))`);
+      await db.query(
+        `CREATE TABLE cdc_run_points (pipeline text, lane text, worker int, epoch bigint, point text, updated_at timestamptz DEFAULT now(), PRIMARY KEY (pipeline, lane, worker))`,
+      );
       await using lane = await Lane.join(configOf(db.url));
       expect(await lane.write([new Events().create(item(1, 'a'))])).toEqual(STORED);
       expect(await db.query('SELECT note FROM items')).toEqual([{ note: 'local read committed' }]);
@@ -595,7 +895,8 @@ describe.skipIf(missing)('postgresql', () => {
       await lane.write([e.create(item(1, 'a'))]);
       const blocker = await db.connect();
       await blocker.query('BEGIN; LOCK TABLE items');
-      const stop = new AbortController(), batch = lane.batch([e.create(item(2, 'b'))]);
+      const stop = new AbortController(),
+        batch = lane.batch([e.create(item(2, 'b'))]);
       const write = failureOf(lane.destination.write(batch, stop.signal));
       await waitFor(db, `wait_event_type = 'Lock'`);
       stop.abort();
@@ -610,7 +911,11 @@ describe.skipIf(missing)('postgresql', () => {
       await lane.write([new Events().create(item(1, 'a'))]);
       const blocker = await db.connect();
       await blocker.query('BEGIN; LOCK TABLE items');
-      expect(await failureOf(lane.write([new Events().create(item(2, 'b'))]))).toMatchObject({ code: 'DESTINATION_FAILED', retriable: true, message: expect.stringContaining('57014') as unknown });
+      expect(await failureOf(lane.write([new Events().create(item(2, 'b'))]))).toMatchObject({
+        code: 'DESTINATION_FAILED',
+        retriable: true,
+        message: expect.stringContaining('57014') as unknown,
+      });
       await blocker.query('ROLLBACK');
       expect(await lane.write([new Events().create(item(2, 'b'))])).toEqual(STORED);
     });
@@ -620,11 +925,15 @@ describe.skipIf(missing)('postgresql', () => {
       await using lane = await Lane.join(configOf(db.url));
       const e = new Events();
       await lane.write([e.create(item(0, 'made'))]);
-      await db.query(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NULL; END'; CREATE TRIGGER hold BEFORE INSERT ON items EXECUTE FUNCTION hold()`);
+      await db.query(
+        `CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(600); RETURN NULL; END'; CREATE TRIGGER hold BEFORE INSERT ON items EXECUTE FUNCTION hold()`,
+      );
       const events = Array.from({ length: 2000 }, (_, n) => e.create(item(n, 'x'.repeat(500))));
       const write = failureOf(lane.write(events));
       await waitFor(db, `wait_event = 'PgSleep'`);
-      await db.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`);
+      await db.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`,
+      );
       expect(await write).toMatchObject({ code: 'DESTINATION_UNREACHABLE', retriable: true });
       await db.query('DROP TRIGGER hold ON items');
       expect(await lane.write(events)).toEqual(STORED);
@@ -634,7 +943,9 @@ describe.skipIf(missing)('postgresql', () => {
       await using db = await createDatabase();
       const folder = await mkdtemp(join(tmpdir(), 'cdc-run-tls-'));
       try {
-        const ours = selfSigned('localhost'), other = selfSigned('localhost'), elsewhere = selfSigned('db.example.com');
+        const ours = selfSigned('localhost'),
+          other = selfSigned('localhost'),
+          elsewhere = selfSigned('db.example.com');
         await writeFile(join(folder, 'ours.pem'), ours.cert);
         await writeFile(join(folder, 'other.pem'), other.cert);
         await writeFile(join(folder, 'elsewhere.pem'), elsewhere.cert);
@@ -643,7 +954,9 @@ describe.skipIf(missing)('postgresql', () => {
         const at = (proxy: PostgresProxy, mode: string, ca: string | null): Promise<string> => {
           const url = new URL(proxy.through(db.url));
           url.hostname = 'localhost';
-          return reach(configOf(url.href, { ssl_mode: mode as 'require', ...(ca === null ? {} : { ssl: { ca: join(folder, ca) } as never }) }));
+          return reach(
+            configOf(url.href, { ssl_mode: mode as 'require', ...(ca === null ? {} : { ssl: { ca: join(folder, ca) } as never }) }),
+          );
         };
         expect(await at(right, 'verify-full', 'ours.pem')).toBe('reached');
         expect(await at(right, 'verify-full', 'other.pem')).toBe('DESTINATION_FORBIDDEN');
@@ -675,14 +988,23 @@ describe.skipIf(missing)('postgresql', () => {
   describe('check', () => {
     it('says what a role lacks', async () => {
       await using db = await createDatabase();
-      await db.query('CREATE TABLE items (id int PRIMARY KEY); CREATE TABLE cdc_run_points (pipeline text); CREATE SCHEMA closed; REVOKE ALL ON SCHEMA public FROM public');
-      await using role = await limitedRole(db, 'GRANT USAGE ON SCHEMA public TO $role; GRANT SELECT, INSERT ON items TO $role; GRANT SELECT ON cdc_run_points TO $role');
-      const errors = async (changes: Changes): Promise<string[]> => (await checkOf(configOf(role.url, changes))).filter((f) => f.level === 'error').map((f) => `${f.code}: ${f.message}`);
+      await db.query(
+        'CREATE TABLE items (id int PRIMARY KEY); CREATE TABLE cdc_run_points (pipeline text); CREATE SCHEMA closed; REVOKE ALL ON SCHEMA public FROM public',
+      );
+      await using role = await limitedRole(
+        db,
+        'GRANT USAGE ON SCHEMA public TO $role; GRANT SELECT, INSERT ON items TO $role; GRANT SELECT ON cdc_run_points TO $role',
+      );
+      const errors = async (changes: Changes): Promise<string[]> =>
+        (await checkOf(configOf(role.url, changes))).filter((f) => f.level === 'error').map((f) => `${f.code}: ${f.message}`);
       expect(await errors({ table: 'items' })).toEqual([
-        'DESTINATION_FORBIDDEN: the role may not create tables in the schema public', 'DESTINATION_FORBIDDEN: the role lacks INSERT, UPDATE, DELETE on public.cdc_run_points', 'DESTINATION_FORBIDDEN: the role lacks UPDATE, DELETE on public.items',
+        'DESTINATION_FORBIDDEN: the role may not create tables in the schema public',
+        'DESTINATION_FORBIDDEN: the role lacks INSERT, UPDATE, DELETE on public.cdc_run_points',
+        'DESTINATION_FORBIDDEN: the role lacks UPDATE, DELETE on public.items',
       ]);
       expect(await errors({ table: 'items', create_tables: false, schema: 'closed', points_schema: 'nowhere' })).toEqual([
-        'DESTINATION_FORBIDDEN: the role may not use the schema closed', 'DESTINATION_FORBIDDEN: the schema nowhere of the table cdc_run_points does not exist, and the role may not create it',
+        'DESTINATION_FORBIDDEN: the role may not use the schema closed',
+        'DESTINATION_FORBIDDEN: the schema nowhere of the table cdc_run_points does not exist, and the role may not create it',
         'DESTINATION_MISCONFIGURED: the table closed.items does not exist',
       ]);
     });
@@ -706,7 +1028,8 @@ function mixedEvents(e: Events): ChangeEvent[] {
     if (id % 2 === 0) events.push(e.partial(null, { id, name: 'patched' }));
     if (id % 3 === 0) events.push(e.remove(item(id, '')));
     if (id % 6 === 0) events.push(e.create({ id, name: 'again' }));
-    if (id % 5 === 0) events.push(e.update({ id }, { id: id + 100, name: 'moved', note: null }), e.partial(null, { id: id + 100, note: 'after the move' }));
+    if (id % 5 === 0)
+      events.push(e.update({ id }, { id: id + 100, name: 'moved', note: null }), e.partial(null, { id: id + 100, note: 'after the move' }));
     if (id % 7 === 0) events.push(e.update(null, item(id, 'updated')));
   }
   return events;
@@ -715,14 +1038,22 @@ function mixedEvents(e: Events): ChangeEvent[] {
 /** Resolves once a session of the database is in this state. */
 async function waitFor(db: TestDatabase, state: string): Promise<void> {
   for (;;) {
-    const rows = await db.query(`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND ${state}`);
+    const rows = await db.query(
+      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND ${state}`,
+    );
     if (rows.length > 0) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
 async function checkOf(config: PostgresqlConfig): Promise<Finding[]> {
-  const destination = await descriptor.create(config, { pipeline: LANE.pipeline, name: LANE.lane, logger: silentLogger, clock: systemClock, random: systemRandom });
+  const destination = await descriptor.create(config, {
+    pipeline: LANE.pipeline,
+    name: LANE.lane,
+    logger: silentLogger,
+    clock: systemClock,
+    random: systemRandom,
+  });
   try {
     const found: Finding[] = [];
     for await (const finding of destination.check()) found.push(finding);
@@ -744,5 +1075,10 @@ async function limitedRole(db: TestDatabase, rights: string): Promise<AsyncDispo
   const url = new URL(db.url);
   url.username = name;
   url.password = 'test';
-  return { url: url.href, [Symbol.asyncDispose]: async () => { await db.query(`DROP OWNED BY ${name} CASCADE; DROP ROLE ${name}`); } };
+  return {
+    url: url.href,
+    [Symbol.asyncDispose]: async () => {
+      await db.query(`DROP OWNED BY ${name} CASCADE; DROP ROLE ${name}`);
+    },
+  };
 }

@@ -53,17 +53,15 @@ export function plantQueue(world: World, queue: FakeQueue): FakeQueue {
   });
 }
 
+/** Always wrapped, so that a schedule is the same with and without a trace. */
 export function plantSource(world: World, source: Source): Source {
-  const changesRead = ['acknowledge-before-durable', 'resume-covers-unsent', 'key-order-broken'].some((b) => world.has(b));
-  const changesContext = ['resume-skips-one', 'boundaries-ignored', 'reject-not-awaited', 'snapshot-start-unsaved'].some((b) => world.has(b));
-  if (!changesRead && !changesContext && !world.tracing) return source;
   const read = source.read.bind(source);
-  source.read = (ctx, signal) => withChangedBatches(world, read(changesContext || world.tracing ? changedContext(world, ctx) : ctx, signal));
+  source.read = (ctx, signal) => withChangedBatches(world, read(changedContext(world, ctx), signal));
   return source;
 }
 
 function changedContext(world: World, ctx: ReadContext): ReadContext {
-  world.trace(`  read from snapshots ${JSON.stringify(ctx.snapshots)}, boundaries ${JSON.stringify(ctx.boundaries)}`);
+  if (world.tracing) world.trace(`  read from snapshots ${JSON.stringify(ctx.snapshots)}, boundaries ${JSON.stringify(ctx.boundaries)}`);
   return {
     ...ctx,
     boundaries: world.has('boundaries-ignored') ? [] : ctx.boundaries,
@@ -85,7 +83,7 @@ function changedContext(world: World, ctx: ReadContext): ReadContext {
 
 async function* withChangedBatches(world: World, batches: AsyncIterable<ChangeBatch>): AsyncIterable<ChangeBatch> {
   for await (const batch of batches) {
-    world.trace(`  batch of ${batch.partition}: ${batch.events.map((e) => `${e.op} ${e.position} ${JSON.stringify(e.after)}`).join(', ')} → ${batch.resume} ${JSON.stringify(batch.snapshots ?? '')}`);
+    if (world.tracing) world.trace(`  batch of ${batch.partition}: ${batch.events.map((e) => `${e.op} ${e.position} ${JSON.stringify(e.after)}`).join(', ')} → ${batch.resume} ${JSON.stringify(batch.snapshots ?? '')}`);
     if (world.has('acknowledge-before-durable') && batch.resume !== null) world.log.acknowledge({ [batch.partition]: batch.resume });
     if (world.has('resume-covers-unsent') && batch.resume !== null) {
       const end = world.log.partitions.get(batch.partition)?.transactions.find((t) => t.end >= (batch.resume as string))?.end;

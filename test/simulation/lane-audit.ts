@@ -46,6 +46,8 @@ export class LaneAudit {
   /** Messages of the queue published before this were missed while the lane was detached or lost. */
   #queueUpTo = 0;
   #point: ResumePoint | null = null;
+  /** Wiped and not joined anew since. */
+  #isEmpty = false;
   #joinedAt: string | null = null;
   #before: { readonly joinedAt: string | null } | null = null;
   /** The operator moved it: rows and order are compared from there on only. */
@@ -90,7 +92,7 @@ export class LaneAudit {
   }
 
   pointMoved(from: ResumePoint, to: ResumePoint): void {
-    this.#world.trace(`  ${this.name} stands at ${formatPoint(to)}`);
+    if (this.#world.tracing) this.#world.trace(`  ${this.name} stands at ${formatPoint(to)}`);
     for (const [partition, position] of Object.entries(positionsOf(from))) {
       const next = positionsOf(to)[partition];
       const isOver = next === undefined && this.#world.isClosed(partition);
@@ -112,7 +114,8 @@ export class LaneAudit {
     if (state.detached !== null && !this.isDetached) {
       this.#oracle.note('detached');
       this.#operated = true;
-      this.#gaps.push({ from: positionsOf(state.detached.from), to: null });
+      // Whoever was emptied while nobody could look lacks more than the engine can know.
+      this.#gaps.push({ from: this.#isEmpty ? {} : positionsOf(state.detached.from), to: null });
     }
   }
 
@@ -123,6 +126,7 @@ export class LaneAudit {
     if (!asked && again) { this.#oracle.fail('joined anew', `${this.name} at ${formatPoint(at)} without being asked to`); return; }
     if (!asked) return;
     this.#oracle.note('rejoined');
+    this.#isEmpty = false;
     this.#operated = true;
     this.#queueUpTo = this.#world.messages;
     const open = this.#gaps.find((g) => g.to === null);
@@ -142,6 +146,7 @@ export class LaneAudit {
 
   /** The store was emptied: what it had is gone, and the operator will let it join anew. No queue delivers again what it has forgotten. */
   wiped(): void {
+    this.#isEmpty = true;
     this.#queueUpTo = this.#world.messages;
     this.#gaps = this.#gaps.map((g) => (g.to === null ? { from: {}, to: null } : g));
     this.applied.clear();

@@ -97,7 +97,7 @@ export class Oracle {
   /** Invariant 1: upstream may forget only what is safe. */
   acknowledging(upTo: PartitionPositions): void {
     const before = this.#world.log.acknowledged();
-    this.#world.trace(`  acknowledged up to ${JSON.stringify(upTo)}`);
+    if (this.#world.tracing) this.#world.trace(`  acknowledged up to ${JSON.stringify(upTo)}`);
     for (const e of this.events.values()) {
       const limit = e.partition === null ? undefined : upTo[e.partition];
       if (limit === undefined || e.position > limit || e.position <= (before[e.partition ?? ''] ?? '')) continue;

@@ -2,7 +2,17 @@
 // destination that is not in the log before; a crash in between leaves a write without result.
 
 import { rename } from 'node:fs/promises';
-import { CdcError, type ChangeEvent, formatTableId, type LaneBatch, type Middleware, type PluginContext, type Row, toCdcError, type WriteResult } from 'cdc-run/sdk';
+import {
+  CdcError,
+  type ChangeEvent,
+  formatTableId,
+  type LaneBatch,
+  type Middleware,
+  type PluginContext,
+  type Row,
+  toCdcError,
+  type WriteResult,
+} from 'cdc-run/sdk';
 import { canonical } from './canonical.ts';
 import type { AuditConfig } from './config.ts';
 import { AuditLog, type LogOptions } from './log-file.ts';
@@ -30,7 +40,13 @@ export class AuditTrail implements Middleware {
   async aroundWrite(lane: string, batch: LaneBatch, next: () => Promise<WriteResult>): Promise<WriteResult> {
     const events = batch.events.filter((_event, index) => !batch.skip.has(index));
     if (events.length === 0) return next();
-    const write = await this.#record({ kind: 'write', pipeline: this.#context.pipeline, lane, count: events.length, events: events.map((e) => this.#audited(e)) });
+    const write = await this.#record({
+      kind: 'write',
+      pipeline: this.#context.pipeline,
+      lane,
+      count: events.length,
+      events: events.map((e) => this.#audited(e)),
+    });
     let result: WriteResult;
     try {
       result = await next();
@@ -46,7 +62,11 @@ export class AuditTrail implements Middleware {
     const log = await this.#log?.catch(() => null);
     this.#log = null;
     if (log == null) return;
-    try { await log.close(); } finally { openPaths.delete(this.#path); }
+    try {
+      await log.close();
+    } finally {
+      openPaths.delete(this.#path);
+    }
   }
 
   async #record(body: AuditBody): Promise<number> {
@@ -84,7 +104,10 @@ export class AuditTrail implements Middleware {
 
   async #open(): Promise<AuditLog> {
     if (openPaths.has(this.#path)) {
-      throw new CdcError('CONFIG_INVALID_VALUE', `Two audit_trail plugins write to ${this.#path}.`, { where: 'params.path', fix: 'Give each a path of its own.' });
+      throw new CdcError('CONFIG_INVALID_VALUE', `Two audit_trail plugins write to ${this.#path}.`, {
+        where: 'params.path',
+        fix: 'Give each a path of its own.',
+      });
     }
     openPaths.add(this.#path);
     try {
@@ -97,8 +120,16 @@ export class AuditTrail implements Middleware {
 
   async #openFile(): Promise<AuditLog> {
     const options: LogOptions = {
-      path: this.#path, signer: this.#signer, now: () => this.#context.clock.now(),
-      begin: (cutBytes) => ({ kind: 'open', pipeline: this.#context.pipeline, level: this.#config.audit_level, signature: this.#signer.kind, cut_bytes: cutBytes }),
+      path: this.#path,
+      signer: this.#signer,
+      now: () => this.#context.clock.now(),
+      begin: (cutBytes) => ({
+        kind: 'open',
+        pipeline: this.#context.pipeline,
+        level: this.#config.audit_level,
+        signature: this.#signer.kind,
+        cut_bytes: cutBytes,
+      }),
     };
     try {
       return await AuditLog.open(options);
@@ -112,7 +143,9 @@ export class AuditTrail implements Middleware {
   async #moveAside(error: CdcError): Promise<void> {
     const aside = `.broken-${this.#context.clock.now()}`;
     for (const path of [this.#path, headPath(this.#path)]) {
-      await rename(path, `${path}${aside}`).catch((cause: NodeJS.ErrnoException) => { if (cause.code !== 'ENOENT') throw cause; });
+      await rename(path, `${path}${aside}`).catch((cause: NodeJS.ErrnoException) => {
+        if (cause.code !== 'ENOENT') throw cause;
+      });
     }
     this.#context.logger.warn('began a new audit log, the old one is kept', { reason: error.message, kept: `${this.#path}${aside}` });
   }
@@ -140,7 +173,14 @@ const RETRIABLE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'E
 
 function unwritable(path: string, cause: unknown): CdcError {
   const code = (cause as NodeJS.ErrnoException | null)?.code ?? '';
-  return new CdcError('PLUGIN_FAILED', `The audit log ${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}.`, {
-    where: path, retriable: RETRIABLE.has(code), cause, fix: 'Free space on the disk that holds the log, and make sure that this user may write it.',
-  });
+  return new CdcError(
+    'PLUGIN_FAILED',
+    `The audit log ${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    {
+      where: path,
+      retriable: RETRIABLE.has(code),
+      cause,
+      fix: 'Free space on the disk that holds the log, and make sure that this user may write it.',
+    },
+  );
 }

@@ -15,7 +15,12 @@ export interface LogOptions {
   readonly begin: (cutBytes: number) => AuditBody;
 }
 
-interface Waiting { readonly body: AuditBody; readonly durable: boolean; resolve(seq: number): void; reject(error: unknown): void }
+interface Waiting {
+  readonly body: AuditBody;
+  readonly durable: boolean;
+  resolve(seq: number): void;
+  reject(error: unknown): void;
+}
 
 export class AuditLog {
   readonly #options: LogOptions;
@@ -92,7 +97,8 @@ export class AuditLog {
 
   async #flush(batch: readonly Waiting[]): Promise<number[]> {
     await this.#assertUntouched();
-    let place = this.#place, text = '';
+    let place = this.#place,
+      text = '';
     const seqs: number[] = [];
     for (const { body } of batch) {
       const sealed = sealRecord(body, place, this.#options.now(), this.#options.signer);
@@ -119,11 +125,15 @@ export class AuditLog {
   async #assertUntouched(): Promise<void> {
     const now = await stat(this.#options.path).catch(() => null);
     if (now?.ino === this.#inode && now.size === this.#size) return;
-    throw broken(this.#options.path, now === null ? 'was removed while the pipeline runs' : 'was changed by somebody else while the pipeline runs');
+    throw broken(
+      this.#options.path,
+      now === null ? 'was removed while the pipeline runs' : 'was changed by somebody else while the pipeline runs',
+    );
   }
 
   async #moveHead(place: ChainPlace): Promise<void> {
-    const { path, signer } = this.#options, next = `${headPath(path)}.new`;
+    const { path, signer } = this.#options,
+      next = `${headPath(path)}.new`;
     const file = await open(next, 'w', 0o600);
     try {
       await file.writeFile(`${[headText(place), signer.sign(headText(place))].filter((part) => part !== null).join(' ')}\n`);
@@ -139,5 +149,9 @@ async function syncFolder(folder: string): Promise<void> {
   // Windows cannot open folders, and needs no sync of them.
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
-  try { await handle.sync(); } finally { await handle.close(); }
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

@@ -26,20 +26,52 @@ export type AuditedEvent = {
  *   crash came between, and the write may have happened or not.
  */
 export type AuditBody =
-  | { readonly kind: 'open'; readonly pipeline: string; readonly level: string; readonly signature: Signer['kind']; readonly cut_bytes: number }
-  | { readonly kind: 'write'; readonly pipeline: string; readonly lane: string; readonly count: number; readonly events: readonly AuditedEvent[] }
+  | {
+      readonly kind: 'open';
+      readonly pipeline: string;
+      readonly level: string;
+      readonly signature: Signer['kind'];
+      readonly cut_bytes: number;
+    }
+  | {
+      readonly kind: 'write';
+      readonly pipeline: string;
+      readonly lane: string;
+      readonly count: number;
+      readonly events: readonly AuditedEvent[];
+    }
   | { readonly kind: 'confirmed'; readonly write: number; readonly count: number }
-  | { readonly kind: 'partial'; readonly write: number; readonly count: number; readonly written: readonly string[]; readonly failed: readonly string[] }
+  | {
+      readonly kind: 'partial';
+      readonly write: number;
+      readonly count: number;
+      readonly written: readonly string[];
+      readonly failed: readonly string[];
+    }
   | { readonly kind: 'refused'; readonly write: number; readonly failed: readonly string[] }
   | { readonly kind: 'failed'; readonly write: number; readonly code: string };
 
-export type AuditRecord = AuditBody & { readonly seq: number; readonly time_ms: number; readonly prev: string; readonly hash: string; readonly sig?: string };
+export type AuditRecord = AuditBody & {
+  readonly seq: number;
+  readonly time_ms: number;
+  readonly prev: string;
+  readonly hash: string;
+  readonly sig?: string;
+};
 
 /** Where a chain stands: its last record. */
-export interface ChainPlace { readonly seq: number; readonly hash: string }
+export interface ChainPlace {
+  readonly seq: number;
+  readonly hash: string;
+}
 
 /** The next record as a line, without its end, and the place it leads to. */
-export function sealRecord(body: AuditBody, after: ChainPlace, timeMs: number, signer: Signer): { readonly line: string; readonly place: ChainPlace } {
+export function sealRecord(
+  body: AuditBody,
+  after: ChainPlace,
+  timeMs: number,
+  signer: Signer,
+): { readonly line: string; readonly place: ChainPlace } {
   const content = { ...body, seq: after.seq + 1, time_ms: timeMs, prev: after.hash };
   const hash = hashOf(content);
   const sig = signer.sign(hash);
@@ -57,7 +89,8 @@ export function openRecord(line: string): AuditRecord {
   } catch {
     throw new Error('it is not JSON');
   }
-  if (typeof record !== 'object' || record === null || typeof record.hash !== 'string' || !Number.isSafeInteger(record.seq)) throw new Error('it is not a record');
+  if (typeof record !== 'object' || record === null || typeof record.hash !== 'string' || !Number.isSafeInteger(record.seq))
+    throw new Error('it is not a record');
   if (canonical(record as unknown as Value) !== line) throw new Error('it is not written the way records are');
   const { hash, sig: _signature, ...content } = record;
   if (hashOf(content) !== hash) throw new Error('its content does not match its hash');
@@ -65,5 +98,7 @@ export function openRecord(line: string): AuditRecord {
 }
 
 function hashOf(content: object): string {
-  return createHash('sha256').update(canonical(content as Value)).digest('hex');
+  return createHash('sha256')
+    .update(canonical(content as Value))
+    .digest('hex');
 }

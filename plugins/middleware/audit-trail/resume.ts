@@ -21,17 +21,25 @@ export async function readHead(path: string, signer: Signer | null): Promise<Cha
   const [, seq, hash, signature] = /^(\d+) ([0-9a-f]{64})(?: (\S+))?\n$/.exec(text) ?? [];
   if (seq === undefined || hash === undefined) throw broken(path, 'has a damaged head file');
   const place = { seq: Number(seq), hash };
-  if (signer !== null && !signer.verify(headText(place), signature)) throw broken(path, 'has a head file that was not signed with this key');
+  if (signer !== null && !signer.verify(headText(place), signature))
+    throw broken(path, 'has a head file that was not signed with this key');
   return place;
 }
 
 /** Where the chain goes on, and where the last whole line ends. Looks at the records since the head only. */
-export async function lastPlace(file: FileHandle, size: number, head: ChainPlace | null, path: string, signer: Signer): Promise<{ place: ChainPlace; complete: number }> {
+export async function lastPlace(
+  file: FileHandle,
+  size: number,
+  head: ChainPlace | null,
+  path: string,
+  signer: Signer,
+): Promise<{ place: ChainPlace; complete: number }> {
   const { lines, complete } = await readTail(file, size, (line) => seqOf(line) <= (head?.seq ?? 0));
   const records = lines.map((line) => readRecord(path, line, signer));
   for (const [i, record] of records.entries()) {
     const before = records[i - 1];
-    if (before !== undefined && (record.prev !== before.hash || record.seq !== before.seq + 1)) throw broken(path, `is broken at record ${record.seq}`);
+    if (before !== undefined && (record.prev !== before.hash || record.seq !== before.seq + 1))
+      throw broken(path, `is broken at record ${record.seq}`);
   }
   const last = records.at(-1);
   if (last === undefined) {
@@ -41,7 +49,8 @@ export async function lastPlace(file: FileHandle, size: number, head: ChainPlace
   // The head follows the first record at once, so a longer log without one has lost it.
   if (head === null && last.seq > 1) throw broken(path, `has ${last.seq} records but no head file`);
   if (head !== null && last.seq < head.seq) throw broken(path, `ends at record ${last.seq}, but had ${head.seq}`);
-  if (head !== null && records.find((r) => r.seq === head.seq)?.hash !== head.hash) throw broken(path, `has another record ${head.seq} than its head file says`);
+  if (head !== null && records.find((r) => r.seq === head.seq)?.hash !== head.hash)
+    throw broken(path, `has another record ${head.seq} than its head file says`);
   return { place: { seq: last.seq, hash: last.hash }, complete };
 }
 
@@ -68,9 +77,14 @@ export function openOrCreate(path: string, head: ChainPlace | null): Promise<Fil
 export async function assertSameKind(file: FileHandle, path: string, signer: Signer): Promise<void> {
   const kind = signatureOf(await firstLine(file));
   if (kind === null || kind === signer.kind) return;
-  throw new CdcError('CONFIG_INVALID_VALUE', `The audit log ${path} was begun with signature ${kind}, but is configured for ${signer.kind}.`, {
-    where: 'params.digital_signature', fix: 'Give the log another path, or the signature it had.',
-  });
+  throw new CdcError(
+    'CONFIG_INVALID_VALUE',
+    `The audit log ${path} was begun with signature ${kind}, but is configured for ${signer.kind}.`,
+    {
+      where: 'params.digital_signature',
+      fix: 'Give the log another path, or the signature it had.',
+    },
+  );
 }
 
 function signatureOf(line: string): string | null {
@@ -83,11 +97,16 @@ function signatureOf(line: string): string | null {
 }
 
 function seqOf(line: string): number {
-  try { return (JSON.parse(line) as { seq: number }).seq; } catch { return 0; }
+  try {
+    return (JSON.parse(line) as { seq: number }).seq;
+  } catch {
+    return 0;
+  }
 }
 
 export function broken(path: string, what: string): CdcError {
   return new CdcError('AUDIT_CHAIN_BROKEN', `The audit log ${path} ${what}.`, {
-    where: path, fix: 'Run `cdc-run audit verify`, find out who changed it, keep the file, and begin a new one under another path.',
+    where: path,
+    fix: 'Run `cdc-run audit verify`, find out who changed it, keep the file, and begin a new one under another path.',
   });
 }

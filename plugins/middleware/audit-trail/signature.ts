@@ -22,7 +22,9 @@ export const unsigned: Signer = { kind: 'none', sign: () => null, verify: (_text
 
 export function hmacSigner(key: string): Signer {
   return {
-    kind: 'hmac-sha256', sign: (text) => hmac(key, text), verify: (text, signature) => signature === hmac(key, text),
+    kind: 'hmac-sha256',
+    sign: (text) => hmac(key, text),
+    verify: (text, signature) => signature === hmac(key, text),
     digest: (text) => hmac(key, `digest:${text}`),
   };
 }
@@ -35,7 +37,9 @@ export function ed25519Signer(privateKey: KeyObject): Signer {
 /** Knows whether a signature is right, and cannot make one. */
 export function ed25519Verifier(publicKey: KeyObject): Signer {
   return {
-    kind: 'ed25519', sign: () => null, digest: sha256,
+    kind: 'ed25519',
+    sign: () => null,
+    digest: sha256,
     verify: (text, signature) => signature !== undefined && verify(null, Buffer.from(text), publicKey, Buffer.from(signature, 'base64')),
   };
 }
@@ -61,7 +65,9 @@ function loadPrivateKey(path: string): KeyObject {
 
 function keyError(path: string, what: string, cause?: unknown): CdcError {
   return new CdcError('CONFIG_INVALID_VALUE', `The private key ${path} cannot be used: ${what}.`, {
-    where: 'params.private_key_file', fix: `Make one with \`openssl genpkey -algorithm ed25519 -out ${path}\`.`, cause,
+    where: 'params.private_key_file',
+    fix: `Make one with \`openssl genpkey -algorithm ed25519 -out ${path}\`.`,
+    cause,
   });
 }
 
@@ -71,9 +77,13 @@ function ownKey(privatePath: string, publicPath: string, logger: Logger): KeyObj
     mkdirSync(dirname(privatePath), { recursive: true, mode: 0o700 });
     const { privateKey } = generateKeyPairSync('ed25519');
     writeNew(privatePath, privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600);
-    logger.warn('made a key for the signatures of the audit log. Keep a copy of the public one elsewhere: who can replace both and the log can forge it', {
-      made: privatePath, public: publicPath,
-    });
+    logger.warn(
+      'made a key for the signatures of the audit log. Keep a copy of the public one elsewhere: who can replace both and the log can forge it',
+      {
+        made: privatePath,
+        public: publicPath,
+      },
+    );
   }
   const key = loadPrivateKey(privatePath);
   writeNew(publicPath, createPublicKey(key).export({ type: 'spki', format: 'pem' }) as string, 0o644);

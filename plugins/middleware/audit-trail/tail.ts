@@ -5,8 +5,13 @@ import type { FileHandle } from 'node:fs/promises';
 const BLOCK_BYTES = 64 * 1024;
 
 /** The whole lines at the end, in order, back to the first for which `isEnough` holds. `complete`: where the last one ends. */
-export async function readTail(file: FileHandle, size: number, isEnough: (line: string) => boolean): Promise<{ lines: string[]; complete: number }> {
-  let start = size, bytes = Buffer.alloc(0);
+export async function readTail(
+  file: FileHandle,
+  size: number,
+  isEnough: (line: string) => boolean,
+): Promise<{ lines: string[]; complete: number }> {
+  let start = size,
+    bytes = Buffer.alloc(0);
   while (start > 0) {
     const from = Math.max(0, start - BLOCK_BYTES);
     bytes = Buffer.concat([await readAt(file, from, start - from), bytes]);
@@ -30,7 +35,8 @@ export async function firstLine(file: FileHandle): Promise<string> {
 }
 
 function wholeLines(bytes: Buffer, fromStart: boolean): string[] {
-  const begin = fromStart ? 0 : bytes.indexOf(10) + 1, end = bytes.lastIndexOf(10);
+  const begin = fromStart ? 0 : bytes.indexOf(10) + 1,
+    end = bytes.lastIndexOf(10);
   return end < begin ? [] : bytes.subarray(begin, end).toString().split('\n');
 }
 

@@ -37,7 +37,10 @@ export async function verifyAuditLog(path: string, options: VerifyOptions = {}):
     // The head first: it may only be behind the log, never ahead of it, also while a pipeline writes both.
     const head = await headOf(path, chain.verifier);
     for await (const { line, whole } of linesOf(path)) {
-      if (!whole) { chain.incompleteLine = true; break; }
+      if (!whole) {
+        chain.incompleteLine = true;
+        break;
+      }
       chain.add(line, head);
     }
     chain.end(head, path);
@@ -56,11 +59,14 @@ class Chain {
   /** Numbers of writes whose result has not come yet. Bounded by the writes under way at each crash. */
   readonly #open = new Set<number>();
 
-  constructor(verifier: Signer | null) { this.verifier = verifier; }
+  constructor(verifier: Signer | null) {
+    this.verifier = verifier;
+  }
 
   add(line: string, head: ChainPlace | null): void {
     const record = this.#read(line);
-    if (record.seq !== this.place.seq + 1) throw new Broken(`record ${record.seq} stands where ${this.place.seq + 1} belongs: records were removed, moved or put in`);
+    if (record.seq !== this.place.seq + 1)
+      throw new Broken(`record ${record.seq} stands where ${this.place.seq + 1} belongs: records were removed, moved or put in`);
     if (record.prev !== this.place.hash) throw new Broken('it does not follow from the record before it');
     this.#checkSignature(record);
     if (record.seq === head?.seq && record.hash !== head.hash) throw new Broken('it is another record than the head file names');
@@ -81,16 +87,22 @@ class Chain {
   }
 
   #read(line: string): AuditRecord {
-    try { return openRecord(line); } catch (error) { throw new Broken(error instanceof Error ? error.message : String(error)); }
+    try {
+      return openRecord(line);
+    } catch (error) {
+      throw new Broken(error instanceof Error ? error.message : String(error));
+    }
   }
 
   #checkSignature(record: AuditRecord): void {
     if (this.place.seq === 0) {
       if (record.kind !== 'open') throw new Broken('the log does not begin with its first record');
       this.#signature = record.signature;
-      if (this.verifier !== null && this.verifier.kind !== this.#signature) throw new Broken(`the log is signed by ${this.#signature}, the key is for ${this.verifier.kind}`);
+      if (this.verifier !== null && this.verifier.kind !== this.#signature)
+        throw new Broken(`the log is signed by ${this.#signature}, the key is for ${this.verifier.kind}`);
     }
-    if ((this.#signature === 'none') !== (record.sig === undefined)) throw new Broken(record.sig === undefined ? 'its signature is missing' : 'it has a signature, the log has none');
+    if ((this.#signature === 'none') !== (record.sig === undefined))
+      throw new Broken(record.sig === undefined ? 'its signature is missing' : 'it has a signature, the log has none');
     if (this.verifier !== null && !this.verifier.verify(record.hash, record.sig)) throw new Broken('its signature is wrong');
   }
 }
@@ -101,7 +113,10 @@ function verifierOf(options: VerifyOptions): Signer | null {
   try {
     return ed25519Verifier(createPublicKey(options.publicKey));
   } catch (cause) {
-    throw new CdcError('CONFIG_FILE_UNREADABLE', 'The public key is not a PEM key.', { fix: 'Give the PEM file of the Ed25519 public key.', cause });
+    throw new CdcError('CONFIG_FILE_UNREADABLE', 'The public key is not a PEM key.', {
+      fix: 'Give the PEM file of the Ed25519 public key.',
+      cause,
+    });
   }
 }
 
@@ -131,7 +146,13 @@ async function* linesOf(path: string): AsyncIterable<{ line: string; whole: bool
 
 function unreadable(path: string, cause: unknown): CdcError {
   if (cause instanceof CdcError) return cause;
-  return new CdcError('CONFIG_FILE_UNREADABLE', `The audit log ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`, {
-    where: path, fix: 'Give the path of the log, by default .cdc/audit/<pipeline>.ndjson.', cause,
-  });
+  return new CdcError(
+    'CONFIG_FILE_UNREADABLE',
+    `The audit log ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    {
+      where: path,
+      fix: 'Give the path of the log, by default .cdc/audit/<pipeline>.ndjson.',
+      cause,
+    },
+  );
 }

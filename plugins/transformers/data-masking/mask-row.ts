@@ -19,7 +19,18 @@ type Tree = { readonly [key: string]: Value };
 export function maskRow(row: Row, fields: readonly string[], table: TableSchema, masker: Masker): Row {
   let result = row;
   for (const field of fields) {
-    const masked = maskPath(result, field.split('.'), (name) => textOf(table.columns.find((c) => c.name === name), masker, field), masker, field);
+    const masked = maskPath(
+      result,
+      field.split('.'),
+      (name) =>
+        textOf(
+          table.columns.find((c) => c.name === name),
+          masker,
+          field,
+        ),
+      masker,
+      field,
+    );
     if (masked === result) continue;
     masker.found(field);
     result = masked as Row;
@@ -40,7 +51,8 @@ function maskPath(tree: Tree, path: readonly string[], leafOf: (name: string) =>
   for (let length = path.length; length > 0; length--) {
     const name = path.slice(0, length).join('.');
     if (!Object.hasOwn(result, name)) continue;
-    const rest = path.slice(length), leaf = leafOf(name);
+    const rest = path.slice(length),
+      leaf = leafOf(name);
     const value = result[name] as Value;
     result = { ...result, [name]: rest.length === 0 ? maskTree(value, leaf) : maskBelow(value, rest, leaf, masker, field) };
   }
@@ -76,12 +88,18 @@ function textOf(column: Column | undefined, masker: Masker, field: string): Mask
 
 function notText(column: Column | undefined, masker: Masker, field: string): null {
   if (masker.otherTypes === 'redact') return null;
-  throw new CdcError('PLUGIN_FAILED', `Field "${field}" is no text${column === undefined ? '' : ` but ${column.nativeType}`}, and other_types is fail.`, {
-    fix: 'Set other_types: redact, or leave the field out of mask_fields.',
-  });
+  throw new CdcError(
+    'PLUGIN_FAILED',
+    `Field "${field}" is no text${column === undefined ? '' : ` but ${column.nativeType}`}, and other_types is fail.`,
+    {
+      fix: 'Set other_types: redact, or leave the field out of mask_fields.',
+    },
+  );
 }
 
-function isList(value: Value): value is readonly Value[] { return Array.isArray(value); }
+function isList(value: Value): value is readonly Value[] {
+  return Array.isArray(value);
+}
 function isTree(value: Value): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 }

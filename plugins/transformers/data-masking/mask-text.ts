@@ -8,16 +8,24 @@ export type MaskText = (text: string) => string | null;
 
 export function maskText(config: MaskingConfig): MaskText {
   switch (config.strategy) {
-    case 'redact': return () => null;
-    case 'partial': return (text) => keepLast(text, config.keep_last);
-    case 'hash': return (text) => createHmac('sha256', config.key ?? '').update(text).digest('hex');
-    case 'pattern': return (text) => applyPattern(config.mask_pattern, text);
+    case 'redact':
+      return () => null;
+    case 'partial':
+      return (text) => keepLast(text, config.keep_last);
+    case 'hash':
+      return (text) =>
+        createHmac('sha256', config.key ?? '')
+          .update(text)
+          .digest('hex');
+    case 'pattern':
+      return (text) => applyPattern(config.mask_pattern, text);
   }
 }
 
 /** `4111111111111111`, 4 → `************1111`; `1234`, 4 → `**34`: of a short text at most half is left. */
 export function keepLast(text: string, count: number): string {
-  const chars = [...text], kept = Math.min(count, Math.floor(chars.length / 2));
+  const chars = [...text],
+    kept = Math.min(count, Math.floor(chars.length / 2));
   return '*'.repeat(chars.length - kept) + chars.slice(chars.length - kept).join('');
 }
 

@@ -1,6 +1,15 @@
 // The transformer: masks before, after and key of an event in the same way, so that they still belong together.
 
-import { CdcError, type ChangeEvent, formatTableId, type Logger, type PluginStore, type Row, type TableSchema, type Transformer } from 'cdc-run/sdk';
+import {
+  CdcError,
+  type ChangeEvent,
+  formatTableId,
+  type Logger,
+  type PluginStore,
+  type Row,
+  type TableSchema,
+  type Transformer,
+} from 'cdc-run/sdk';
 import { tableMatcher } from '../../shared/table-pattern.ts';
 import type { MaskingConfig } from './config.ts';
 import { type Masker, maskRow, touches } from './mask-row.ts';
@@ -26,7 +35,13 @@ export class DataMasking implements Transformer {
     this.#config = config;
     this.#isAbout = tableMatcher(config.tables);
     this.#unseen = new Set(config.mask_fields);
-    this.#masker = { mask: maskText(config), otherTypes: config.other_types, found: (field) => { this.#unseen.delete(field); } };
+    this.#masker = {
+      mask: maskText(config),
+      otherTypes: config.other_types,
+      found: (field) => {
+        this.#unseen.delete(field);
+      },
+    };
     this.#logger = logger;
   }
 
@@ -49,7 +64,8 @@ export class DataMasking implements Transformer {
     const { table } = event;
     this.#assertKeySurvives(table);
     // Taken before the rows change: it may come from them, or be all that a delete has.
-    const { key, before, after } = event, fields = this.#config.mask_fields;
+    const { key, before, after } = event,
+      fields = this.#config.mask_fields;
     if (before === null && after === null && event.raw?.value) throw undecoded(event);
     this.#sawRows ||= before !== null || after !== null;
     const maskedBefore = before && maskRow(before, fields, table, this.#masker);
@@ -74,17 +90,22 @@ export class DataMasking implements Transformer {
     }
   }
 
-  #sameText(): string { return `strategy ${this.#config.strategy} gives different keys the same text`; }
+  #sameText(): string {
+    return `strategy ${this.#config.strategy} gives different keys the same text`;
+  }
 
   /** Once per table: rows that become one at the destination are lost. */
   #assertKeySurvives(table: TableSchema): void {
     if (this.#checked.has(table)) return;
     for (const name of table.key) {
       if (!touches(this.#config.mask_fields, name)) continue;
-      const column = table.columns.find((c) => c.name === name), where = `${formatTableId(table.id)}.${name}`;
+      const column = table.columns.find((c) => c.name === name),
+        where = `${formatTableId(table.id)}.${name}`;
       if (this.#config.strategy !== 'hash') throw this.#keyError(where, this.#sameText());
-      if (column !== undefined && !['string', 'json', 'any'].includes(column.type)) throw this.#keyError(where, `its type ${column.nativeType} cannot hold a hash`);
-      if (column?.length !== undefined && column.length < MIN_KEY_LENGTH) throw this.#keyError(where, `${column.length} characters are too short for a hash`);
+      if (column !== undefined && !['string', 'json', 'any'].includes(column.type))
+        throw this.#keyError(where, `its type ${column.nativeType} cannot hold a hash`);
+      if (column?.length !== undefined && column.length < MIN_KEY_LENGTH)
+        throw this.#keyError(where, `${column.length} characters are too short for a hash`);
     }
     this.#checked.add(table);
   }

@@ -1,6 +1,6 @@
 // CEL expressions over change events: compiled once, with errors that point at the place. https://cel.dev
 
-import { Environment, EvaluationError, ParseError, TypeError as CelTypeError } from '@marcbachmann/cel-js';
+import { TypeError as CelTypeError, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js';
 import type { ChangeEvent, Row } from 'cdc-run/sdk';
 
 /** A compiled expression. Throws `ExpressionError` when it cannot be evaluated for this event. */
@@ -13,10 +13,19 @@ export class ExpressionError extends Error {
 
 const VARIABLES = ['op', 'table', 'schema', 'source', 'ts_ms', 'key', 'before', 'after', 'row', 'headers'] as const;
 
-const TYPES: { readonly [variable: string]: string } = { op: 'string', table: 'string', source: 'string', ts_ms: 'int', headers: 'map<string, string>' };
+const TYPES: { readonly [variable: string]: string } = {
+  op: 'string',
+  table: 'string',
+  source: 'string',
+  ts_ms: 'int',
+  headers: 'map<string, string>',
+};
 
 const ARITHMETIC: { readonly [operator: string]: (a: number, b: number) => number } = {
-  '+': (a, b) => a + b, '-': (a, b) => a - b, '*': (a, b) => a * b, '/': (a, b) => a / b,
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => a / b,
 };
 
 const environment = createEnvironment();
@@ -55,7 +64,8 @@ function parse(expression: string): ReturnType<Environment['parse']> {
     const parsed = environment.parse(expression);
     const checked = parsed.check();
     if (!checked.valid) throw checked.error ?? new ExpressionError('it cannot be checked');
-    if (checked.type !== 'bool' && checked.type !== 'dyn') throw new ExpressionError(`the result must be true or false, not ${checked.type}`);
+    if (checked.type !== 'bool' && checked.type !== 'dyn')
+      throw new ExpressionError(`the result must be true or false, not ${checked.type}`);
     return parsed;
   } catch (error) {
     throw error instanceof ExpressionError ? error : new ExpressionError(explainWithCaret(error, expression));
@@ -72,8 +82,10 @@ function explain(error: unknown): string {
 
 function explainWithCaret(error: unknown, expression: string): string {
   if (!isCelError(error) || error.range === undefined) return error instanceof Error ? error.message : String(error);
-  const { start } = error.range, lineStart = expression.lastIndexOf('\n', start - 1) + 1;
-  const lineEnd = expression.indexOf('\n', start), line = expression.slice(lineStart, lineEnd === -1 ? undefined : lineEnd);
+  const { start } = error.range,
+    lineStart = expression.lastIndexOf('\n', start - 1) + 1;
+  const lineEnd = expression.indexOf('\n', start),
+    line = expression.slice(lineStart, lineEnd === -1 ? undefined : lineEnd);
   return `${error.summary}\n  ${line}\n  ${' '.repeat(start - lineStart)}^`;
 }
 
@@ -89,14 +101,34 @@ function isLiteralKey(error: CelError): boolean {
 /** The variables of an expression, taken from the event only when the expression asks for them: rows stay undecoded. */
 class Scope {
   event!: ChangeEvent;
-  get op(): string { return this.event.op; }
-  get table(): string { return this.event.table.id.table; }
-  get schema(): string | null { return this.event.table.id.schema; }
-  get source(): string { return this.event.source; }
-  get ts_ms(): bigint { return BigInt(Math.trunc(this.event.sourceTsMs)); }
-  get key(): Row | null { return this.event.key; }
-  get before(): Row | null { return this.event.before; }
-  get after(): Row | null { return this.event.after; }
-  get row(): Row | null { return this.event.after ?? this.event.before; }
-  get headers(): Record<string, string> { return this.event.headers ?? {}; }
+  get op(): string {
+    return this.event.op;
+  }
+  get table(): string {
+    return this.event.table.id.table;
+  }
+  get schema(): string | null {
+    return this.event.table.id.schema;
+  }
+  get source(): string {
+    return this.event.source;
+  }
+  get ts_ms(): bigint {
+    return BigInt(Math.trunc(this.event.sourceTsMs));
+  }
+  get key(): Row | null {
+    return this.event.key;
+  }
+  get before(): Row | null {
+    return this.event.before;
+  }
+  get after(): Row | null {
+    return this.event.after;
+  }
+  get row(): Row | null {
+    return this.event.after ?? this.event.before;
+  }
+  get headers(): Record<string, string> {
+    return this.event.headers ?? {};
+  }
 }

@@ -3,7 +3,7 @@
 import { CdcError, type ChangeEvent, type Logger, type Op, type Transformer } from 'cdc-run/sdk';
 import { tableMatcher } from '../../shared/table-pattern.ts';
 import type { FilterConfig } from './config.ts';
-import { compileCondition, type Condition, ExpressionError } from './expression.ts';
+import { type Condition, compileCondition, ExpressionError } from './expression.ts';
 
 const ROWLESS: ReadonlySet<Op> = new Set(['t', 'm', 's']);
 
@@ -17,7 +17,8 @@ export class Filter implements Transformer {
   #warned = false;
 
   constructor(config: FilterConfig, name: string, logger: Logger) {
-    const isAboutTable = tableMatcher(config.tables), ops = new Set<string>(config.ops);
+    const isAboutTable = tableMatcher(config.tables),
+      ops = new Set<string>(config.ops);
     this.#isAbout = (event) => (ops.size === 0 || ops.has(event.op)) && isAboutTable(event.table);
     this.#condition = config.expression === undefined ? null : compileCondition(config.expression);
     this.#keepMatches = config.mode === 'keep';
@@ -48,7 +49,9 @@ export class Filter implements Transformer {
   #failure(event: ChangeEvent, cause: unknown): CdcError {
     const what = cause instanceof Error ? cause.message : 'unknown error';
     return new CdcError('PLUGIN_FAILED', `The expression cannot be evaluated for event ${event.id} (op ${event.op}): ${what}.`, {
-      where: `plugin "${this.#name}"`, fix: 'Test with has() and != null before a column is used, or set on_error.', cause,
+      where: `plugin "${this.#name}"`,
+      fix: 'Test with has() and != null before a column is used, or set on_error.',
+      cause,
     });
   }
 
@@ -56,6 +59,9 @@ export class Filter implements Transformer {
   #warnOnce(event: ChangeEvent, error: ExpressionError): void {
     if (this.#warned) return;
     this.#warned = true;
-    this.#logger.warn(`the expression cannot be evaluated for some events; on_error: ${this.#onError} decides`, { event: event.id, reason: error.message });
+    this.#logger.warn(`the expression cannot be evaluated for some events; on_error: ${this.#onError} decides`, {
+      event: event.id,
+      reason: error.message,
+    });
   }
 }

@@ -22,6 +22,12 @@ function validate(config: FilterConfig): ConfigProblem[] {
     compileCondition(config.expression);
     return [];
   } catch (error) {
-    return [{ path: ['expression'], message: error instanceof Error ? error.message : String(error), fix: 'Correct the expression; its language is CEL.' }];
+    return [
+      {
+        path: ['expression'],
+        message: error instanceof Error ? error.message : String(error),
+        fix: 'Correct the expression; its language is CEL.',
+      },
+    ];
   }
 }

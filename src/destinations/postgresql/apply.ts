@@ -1,11 +1,20 @@
 // Sends reduced changes to the server, inside a transaction that somebody else began: few statements, each for many rows.
 
-import type { Change } from './encode.ts';
 import { type Session, stageName } from './connection.ts';
 import { copyText } from './copy-text.ts';
+import type { Change } from './encode.ts';
 import type { RowWrite, Segment } from './reduce.ts';
 import { remembered } from './remembered.ts';
-import { type ConflictAction, deleteStatement, insertFromStage, insertStatement, moveStatements, patchStatement, qualified, stageColumns } from './sql.ts';
+import {
+  type ConflictAction,
+  deleteStatement,
+  insertFromStage,
+  insertStatement,
+  moveStatements,
+  patchStatement,
+  qualified,
+  stageColumns,
+} from './sql.ts';
 import { keyColumns, type TargetColumn, type TargetTable } from './target-table.ts';
 
 /** From here on COPY into a temporary table beats arrays (measured with 8 columns of 186 bytes in all, on one connection). */
@@ -43,7 +52,8 @@ async function applyRows(session: Session, segment: Extract<Segment<TargetTable>
   const { table, deletes, writes } = segment;
   // Deletes first: what they free (other unique values) may be taken by the rows.
   const key = keyColumns(table);
-  for (const keys of chunks(deletes, (k) => k, options.maxRows)) await session.query(deleteStatement(table, key), columnsOf(keys, key.length));
+  for (const keys of chunks(deletes, (k) => k, options.maxRows))
+    await session.query(deleteStatement(table, key), columnsOf(keys, key.length));
   for (const group of byShape(writes)) {
     if (group.kind === 'patch') await applyPatches(session, table, group, options);
     else await insert(session, table, group, options);
@@ -51,7 +61,11 @@ async function applyRows(session: Session, segment: Extract<Segment<TargetTable>
 }
 
 /** Writes of one kind with the same columns. */
-interface Group { readonly kind: RowWrite['kind']; readonly columns: readonly string[]; readonly writes: RowWrite[] }
+interface Group {
+  readonly kind: RowWrite['kind'];
+  readonly columns: readonly string[];
+  readonly writes: RowWrite[];
+}
 
 /** Whole rows before patches, else in the order in which they came. */
 function byShape(writes: readonly RowWrite[]): Group[] {
@@ -59,7 +73,9 @@ function byShape(writes: readonly RowWrite[]): Group[] {
   const signatures = new Map<readonly string[], string>();
   for (const write of writes) {
     const columns = remembered(signatures, write.columns, () => write.columns.join('\0'));
-    remembered(groups, `${write.kind}\0${columns}`, (): Group => ({ kind: write.kind, columns: write.columns, writes: [] })).writes.push(write);
+    remembered(groups, `${write.kind}\0${columns}`, (): Group => ({ kind: write.kind, columns: write.columns, writes: [] })).writes.push(
+      write,
+    );
   }
   return [...groups.values()].sort((a, b) => Number(a.kind === 'patch') - Number(b.kind === 'patch'));
 }
@@ -79,8 +95,15 @@ async function insert(session: Session, table: TargetTable, group: Group, option
 }
 
 /** The temporary table serves all targets with such columns, and is empty again after each use. */
-async function insertByCopy(session: Session, table: TargetTable, columns: readonly TargetColumn[], conflict: ConflictAction, rows: readonly (readonly (string | null)[])[]): Promise<void> {
-  const definition = stageColumns(columns), stage = `pg_temp.${stageName(definition)}`;
+async function insertByCopy(
+  session: Session,
+  table: TargetTable,
+  columns: readonly TargetColumn[],
+  conflict: ConflictAction,
+  rows: readonly (readonly (string | null)[])[],
+): Promise<void> {
+  const definition = stageColumns(columns),
+    stage = `pg_temp.${stageName(definition)}`;
   await session.query(`CREATE TEMPORARY TABLE IF NOT EXISTS ${stageName(definition)} (${definition}) ON COMMIT DELETE ROWS`);
   await session.copy(stage, Buffer.from(copyText(rows)));
   await session.query(insertFromStage(table, columns, conflict, stage));
@@ -88,8 +111,12 @@ async function insertByCopy(session: Session, table: TargetTable, columns: reado
 }
 
 async function applyPatches(session: Session, table: TargetTable, group: Group, options: ApplyOptions): Promise<void> {
-  const key = keyColumns(table), others = group.columns.map((name, i) => ({ name, i })).filter(({ name }) => !table.key.includes(name));
-  const columns = resolve(table, others.map((o) => o.name));
+  const key = keyColumns(table),
+    others = group.columns.map((name, i) => ({ name, i })).filter(({ name }) => !table.key.includes(name));
+  const columns = resolve(
+    table,
+    others.map((o) => o.name),
+  );
   const statement = patchStatement(table, key, columns);
   for (const writes of chunks(group.writes, (w) => w.values, options.maxRows)) {
     const rows = writes.map((w) => [...w.key, ...others.map(({ i }) => w.values[i] ?? null)]);
@@ -123,7 +150,8 @@ function columnsOf(rows: readonly (readonly (string | null)[])[], width: number)
 
 /** Cuts by number of rows and by size of their texts. */
 export function* chunks<R>(rows: readonly R[], texts: (row: R) => readonly (string | null)[], maxRows: number): Generator<readonly R[]> {
-  let from = 0, size = 0;
+  let from = 0,
+    size = 0;
   for (let i = 0; i < rows.length; i++) {
     let length = 0;
     for (const text of texts(rows[i] as R)) length += text?.length ?? 0;

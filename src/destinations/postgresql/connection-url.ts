@@ -19,8 +19,17 @@ export interface UrlParts {
 
 /** Parameter of the URL → part. */
 const PARAMETERS: Readonly<Record<string, keyof UrlParts>> = {
-  host: 'host', port: 'port', dbname: 'database', user: 'user', password: 'password', sslmode: 'sslMode', sslrootcert: 'sslCa',
-  sslcert: 'sslCert', sslkey: 'sslKey', application_name: 'applicationName', options: 'options',
+  host: 'host',
+  port: 'port',
+  dbname: 'database',
+  user: 'user',
+  password: 'password',
+  sslmode: 'sslMode',
+  sslrootcert: 'sslCa',
+  sslcert: 'sslCert',
+  sslkey: 'sslKey',
+  application_name: 'applicationName',
+  options: 'options',
 };
 
 /** The parts, or what is wrong with the URL (without quoting it: it holds a password). */

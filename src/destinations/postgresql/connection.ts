@@ -13,19 +13,27 @@ import { parseUrl, type UrlParts } from './connection-url.ts';
 type SslMode = NonNullable<PostgresqlConfig['ssl_mode']>;
 
 /** Where to connect; `undefined` leaves it to the driver, which reads the PG* variables. */
-export interface Endpoint extends Omit<UrlParts, 'sslMode'> { readonly sslMode: SslMode; readonly applicationName: string }
+export interface Endpoint extends Omit<UrlParts, 'sslMode'> {
+  readonly sslMode: SslMode;
+  readonly applicationName: string;
+}
 
 /** URL or single keys, one shape. Throws `CONFIG_INVALID_VALUE`. */
 export function endpointOf(config: PostgresqlConfig, env: NodeJS.ProcessEnv): Endpoint {
   const url = config.url === undefined ? {} : parseUrl(config.url);
-  if (typeof url === 'string') throw new CdcError('CONFIG_INVALID_VALUE', url, { where: 'url', fix: 'Write postgresql://user:password@host:5432/database.' });
+  if (typeof url === 'string')
+    throw new CdcError('CONFIG_INVALID_VALUE', url, { where: 'url', fix: 'Write postgresql://user:password@host:5432/database.' });
   const user = config.username ?? config.user;
   const { sslMode: urlMode, ...fromUrl } = url;
   const own = {
-    ...(config.host === undefined ? {} : { host: config.host }), ...(config.port === undefined ? {} : { port: config.port }),
-    ...(config.database === undefined ? {} : { database: config.database }), ...(user === undefined ? {} : { user }),
-    ...(config.password === undefined ? {} : { password: config.password }), ...(config.ssl?.ca === undefined ? {} : { sslCa: config.ssl.ca }),
-    ...(config.ssl?.cert === undefined ? {} : { sslCert: config.ssl.cert }), ...(config.ssl?.key === undefined ? {} : { sslKey: config.ssl.key }),
+    ...(config.host === undefined ? {} : { host: config.host }),
+    ...(config.port === undefined ? {} : { port: config.port }),
+    ...(config.database === undefined ? {} : { database: config.database }),
+    ...(user === undefined ? {} : { user }),
+    ...(config.password === undefined ? {} : { password: config.password }),
+    ...(config.ssl?.ca === undefined ? {} : { sslCa: config.ssl.ca }),
+    ...(config.ssl?.cert === undefined ? {} : { sslCert: config.ssl.cert }),
+    ...(config.ssl?.key === undefined ? {} : { sslKey: config.ssl.key }),
   };
   return { applicationName: config.application_name, ...fromUrl, ...own, sslMode: config.ssl_mode ?? sslModeOf(urlMode, env['PGSSLMODE']) };
 }
@@ -35,7 +43,10 @@ function sslModeOf(fromUrl: string | undefined, fromEnv: string | undefined): Ss
   const mode = fromUrl ?? fromEnv;
   if (mode === undefined || mode === '' || (fromUrl === undefined && (mode === 'allow' || mode === 'prefer'))) return 'disable';
   if (mode === 'disable' || mode === 'require' || mode === 'verify-ca' || mode === 'verify-full') return mode;
-  throw new CdcError('CONFIG_INVALID_VALUE', `sslmode "${mode}" is not supported`, { where: fromUrl === undefined ? 'PGSSLMODE' : 'url', fix: 'Use disable, require, verify-ca or verify-full.' });
+  throw new CdcError('CONFIG_INVALID_VALUE', `sslmode "${mode}" is not supported`, {
+    where: fromUrl === undefined ? 'PGSSLMODE' : 'url',
+    fix: 'Use disable, require, verify-ca or verify-full.',
+  });
 }
 
 /** TLS as libpq means the mode: `require` with an authority checks it, too. `false` = not encrypted. */
@@ -43,7 +54,8 @@ export async function tlsOptions(endpoint: Endpoint, read: (file: string) => Pro
   const { sslMode, sslCa, sslCert, sslKey } = endpoint;
   if (sslMode === 'disable') return false;
   const files: TlsOptions = {
-    ...(sslCa === undefined ? {} : { ca: await read(sslCa) }), ...(sslCert === undefined ? {} : { cert: await read(sslCert) }),
+    ...(sslCa === undefined ? {} : { ca: await read(sslCa) }),
+    ...(sslCert === undefined ? {} : { cert: await read(sslCert) }),
     ...(sslKey === undefined ? {} : { key: await read(sslKey) }),
   };
   if (sslMode === 'require' && sslCa === undefined) return { ...files, rejectUnauthorized: false };
@@ -55,7 +67,11 @@ async function readPem(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    throw new CdcError('DESTINATION_MISCONFIGURED', `The certificate file ${file} cannot be read.`, { where: 'ssl', fix: 'Correct the path under `ssl`.', cause });
+    throw new CdcError('DESTINATION_MISCONFIGURED', `The certificate file ${file} cannot be read.`, {
+      where: 'ssl',
+      fix: 'Correct the path under `ssl`.',
+      cause,
+    });
   }
 }
 
@@ -76,9 +92,16 @@ const KEEPALIVE_DELAY_MS = 10_000;
  */
 function setUp(statementTimeoutMs: number): string {
   const settings: readonly (readonly [string, string])[] = [
-    ['client_encoding', "'UTF8'"], ['client_min_messages', "'warning'"], ['datestyle', "'ISO, YMD'"], ['timezone', "'UTC'"], ['standard_conforming_strings', "'on'"],
+    ['client_encoding', "'UTF8'"],
+    ['client_min_messages', "'warning'"],
+    ['datestyle', "'ISO, YMD'"],
+    ['timezone', "'UTC'"],
+    ['standard_conforming_strings', "'on'"],
     ['idle_in_transaction_session_timeout', `'${IDLE_IN_TRANSACTION}'`],
-    ['synchronous_commit', "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'local' ELSE current_setting('synchronous_commit') END"],
+    [
+      'synchronous_commit',
+      "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'local' ELSE current_setting('synchronous_commit') END",
+    ],
     ...(statementTimeoutMs > 0 ? [['statement_timeout', `'${statementTimeoutMs}ms'`] as const] : []),
   ];
   return `SELECT ${settings.map(([name, value]) => `set_config('${name}', ${value}, false)`).join(', ')}, has_database_privilege(current_database(), 'TEMP') AS temp`;
@@ -87,7 +110,11 @@ function setUp(statementTimeoutMs: number): string {
 /** Results as the server spells them: nothing is parsed into lossy types. */
 const RAW_TEXT = { getTypeParser: () => (value: unknown) => value } as NonNullable<PoolConfig['types']>;
 
-export interface Rows { readonly rows: readonly { readonly [column: string]: string | null }[]; readonly count: number; readonly command: string }
+export interface Rows {
+  readonly rows: readonly { readonly [column: string]: string | null }[];
+  readonly count: number;
+  readonly command: string;
+}
 
 /** One connection while somebody uses it. */
 export class Session {
@@ -120,10 +147,15 @@ export class Session {
   }
 
   /** No transaction is open, so the connection may be used by the next one. */
-  get isClean(): boolean { return this.#client.getTransactionStatus() === 'I'; }
+  get isClean(): boolean {
+    return this.#client.getTransactionStatus() === 'I';
+  }
 }
 
-interface Opened { readonly pool: Pool; readonly copyFrom: typeof CopyFrom }
+interface Opened {
+  readonly pool: Pool;
+  readonly copyFrom: typeof CopyFrom;
+}
 
 /** The connections of one destination. Opened on first use. */
 export class Connections {
@@ -145,7 +177,9 @@ export class Connections {
     signal?.throwIfAborted();
     const { pool, copyFrom } = await this.#open();
     const client = await abortable(pool.connect(), signal);
-    const cut = (): void => { client.connection.stream.destroy(); };
+    const cut = (): void => {
+      client.connection.stream.destroy();
+    };
     const ignore = (): void => {};
     // Without a listener the loss of a lent connection would end the process; the query under way reports it anyway.
     client.on('error', ignore);
@@ -179,7 +213,10 @@ export class Connections {
 
   #open(): Promise<Opened> {
     // A failure (a certificate file that is missing) is not remembered: the file may be there at the next try.
-    this.#opened ??= this.#openPool().catch((error: unknown) => { this.#opened = null; throw error; });
+    this.#opened ??= this.#openPool().catch((error: unknown) => {
+      this.#opened = null;
+      throw error;
+    });
     return this.#opened;
   }
 
@@ -188,9 +225,21 @@ export class Connections {
     const { host, port, database, user, password, applicationName, options } = this.#endpoint;
     const limits = this.#config.connection_pool;
     const pool = new PgPool({
-      host, port, database, user, password, options, application_name: applicationName, ssl: await tlsOptions(this.#endpoint),
-      max: limits.max_connections, min: limits.min_connections, idleTimeoutMillis: limits.idle_timeout, connectionTimeoutMillis: limits.connection_timeout,
-      keepAlive: true, keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS, types: RAW_TEXT,
+      host,
+      port,
+      database,
+      user,
+      password,
+      options,
+      application_name: applicationName,
+      ssl: await tlsOptions(this.#endpoint),
+      max: limits.max_connections,
+      min: limits.min_connections,
+      idleTimeoutMillis: limits.idle_timeout,
+      connectionTimeoutMillis: limits.connection_timeout,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
+      types: RAW_TEXT,
       onConnect: async (client) => {
         const { rows } = await client.query<{ temp: string }>(setUp(this.#config.statement_timeout));
         this.#temp.set(client, rows[0]?.temp === 't');
@@ -206,13 +255,22 @@ async function abortable(connecting: Promise<PoolClient>, signal: AbortSignal | 
   if (signal === null) return connecting;
   return new Promise((resolve, reject) => {
     const abort = (): void => {
-      connecting.then((late) => late.release(), () => {});
+      connecting.then(
+        (late) => late.release(),
+        () => {},
+      );
       reject(signal.reason as Error);
     };
     signal.addEventListener('abort', abort, { once: true });
     connecting.then(
-      (client) => { signal.removeEventListener('abort', abort); if (!signal.aborted) resolve(client); },
-      (error: unknown) => { signal.removeEventListener('abort', abort); reject(error as Error); },
+      (client) => {
+        signal.removeEventListener('abort', abort);
+        if (!signal.aborted) resolve(client);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abort);
+        reject(error as Error);
+      },
     );
   });
 }

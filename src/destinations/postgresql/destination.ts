@@ -1,7 +1,15 @@
 // The destination as the engine sees it: sessions lent out, errors classified, the claim remembered.
 
 import {
-  CdcError, type Committed, type ComponentContext, type Finding, type LaneBatch, type LaneId, type PointHoldingDestination, type ResumePoint, type WriteResult,
+  CdcError,
+  type Committed,
+  type ComponentContext,
+  type Finding,
+  type LaneBatch,
+  type LaneId,
+  type PointHoldingDestination,
+  type ResumePoint,
+  type WriteResult,
 } from '../../sdk/index.ts';
 import { type CheckOptions, findings } from './check.ts';
 import type { PostgresqlConfig } from './config.ts';
@@ -22,7 +30,8 @@ export class PostgresqlDestination implements PointHoldingDestination {
   #claim: Claim | null = null;
 
   constructor(config: PostgresqlConfig, ctx: ComponentContext, env: NodeJS.ProcessEnv) {
-    const endpoint = endpointOf(config, env), { schema, table: template, create_tables: create } = config;
+    const endpoint = endpointOf(config, env),
+      { schema, table: template, create_tables: create } = config;
     const pointsSchema = config.points_schema ?? schema;
     this.#where = `destination "${ctx.name}"`;
     this.#check = { server: describeEndpoint(endpoint, env), endpoint, schema, pointsSchema, template, create };
@@ -30,8 +39,12 @@ export class PostgresqlDestination implements PointHoldingDestination {
     this.#points = new PointTable(pointsSchema);
     this.#targets = new Targets({ schema, template, pointsSchema, create }, ctx.logger);
     this.#writer = new Writer({
-      points: this.#points, targets: this.#targets, conflict: config.conflict_resolution === 'replace' ? 'replace' : 'upsert',
-      keepExisting: config.conflict_resolution === 'ignore', keepDeleted: config.deletes === 'ignore', sharedTarget: isConstant(template),
+      points: this.#points,
+      targets: this.#targets,
+      conflict: config.conflict_resolution === 'replace' ? 'replace' : 'upsert',
+      keepExisting: config.conflict_resolution === 'ignore',
+      keepDeleted: config.deletes === 'ignore',
+      sharedTarget: isConstant(template),
       maxRows: config.connection_pool.batch_insert_size,
     });
   }
@@ -92,9 +105,12 @@ export class PostgresqlDestination implements PointHoldingDestination {
 
   #asRetriable(error: CdcError, signal: AbortSignal, wasRemembered: boolean): CdcError {
     if (error.retriable || error.code === 'DESTINATION_FENCED') return error;
-    const { code, message, fix, cause } = error, where = this.#where;
-    if (signal.aborted) return new CdcError('DESTINATION_FAILED', 'Stopped before the batch was stored.', { where, retriable: true, cause: error });
-    if (code === 'DESTINATION_MISCONFIGURED' && wasRemembered) return new CdcError(code, message, { where, retriable: true, cause, ...(fix === null ? {} : { fix }) });
+    const { code, message, fix, cause } = error,
+      where = this.#where;
+    if (signal.aborted)
+      return new CdcError('DESTINATION_FAILED', 'Stopped before the batch was stored.', { where, retriable: true, cause: error });
+    if (code === 'DESTINATION_MISCONFIGURED' && wasRemembered)
+      return new CdcError(code, message, { where, retriable: true, cause, ...(fix === null ? {} : { fix }) });
     return error;
   }
 }

@@ -16,7 +16,10 @@ export interface EncodeOptions {
 }
 
 /** How the columns of one kind of row are spelled: worked out once per table schema and set of columns. */
-interface Shape { readonly names: readonly string[]; readonly encoders: readonly Encoder[] }
+interface Shape {
+  readonly names: readonly string[];
+  readonly encoders: readonly Encoder[];
+}
 
 export type Change = RowChange<TargetTable>;
 
@@ -25,7 +28,9 @@ export class EventEncoder {
   readonly #options: EncodeOptions;
   readonly #shapes = new WeakMap<TargetTable, WeakMap<TableSchema, Map<string, Shape>>>();
 
-  constructor(options: EncodeOptions) { this.#options = options; }
+  constructor(options: EncodeOptions) {
+    this.#options = options;
+  }
 
   /**
    * The change of one row event (`c u d r`) or truncate. `mayBeMissing`: a running snapshot will bring the row of an
@@ -44,7 +49,12 @@ export class EventEncoder {
 
   #truncate(event: ChangeEvent, index: number, table: TargetTable): Change {
     if (this.#options.sharedTarget) {
-      throw rejected(event, table, 'the truncate of one source table would remove the rows of others', 'Name the source table in `table` by {table}.');
+      throw rejected(
+        event,
+        table,
+        'the truncate of one source table would remove the rows of others',
+        'Name the source table in `table` by {table}.',
+      );
     }
     return { index, kind: 'truncate', table, id: '', key: [], columns: [], values: [], incomplete: false, mayBeMissing: false };
   }
@@ -61,16 +71,29 @@ export class EventEncoder {
     const { names, encoders } = this.#shape(event, table, row);
     const values = new Array<string | null>(names.length);
     for (let i = 0; i < names.length; i++) {
-      const name = names[i] as string, value = row[name] ?? null;
+      const name = names[i] as string,
+        value = row[name] ?? null;
       values[i] = value === null ? null : spell(encoders[i] as Encoder, value, name);
     }
     if (table.key.length === 0) {
       if (event.op === 'u' || incomplete) throw keyless(event, table);
       return { index, kind: 'put', table, id: `#${index}`, key: [], columns: names, values, incomplete, mayBeMissing };
     }
-    const { key, id } = this.#key(event, table, row), old = event.oldKey;
+    const { key, id } = this.#key(event, table, row),
+      old = event.oldKey;
     if (old !== null) {
-      return { index, kind: 'move', table, id, key, columns: names, values, oldKey: this.#key(event, table, old).key, incomplete, mayBeMissing };
+      return {
+        index,
+        kind: 'move',
+        table,
+        id,
+        key,
+        columns: names,
+        values,
+        oldKey: this.#key(event, table, old).key,
+        incomplete,
+        mayBeMissing,
+      };
     }
     const isNew = event.op !== 'u' && this.#options.keepExisting;
     return { index, kind: incomplete ? 'patch' : isNew ? 'add' : 'put', table, id, key, columns: names, values, incomplete, mayBeMissing };
@@ -85,12 +108,18 @@ export class EventEncoder {
       return spell(encoders[i] as Encoder, value, name);
     });
     // NUL separates: no text of PostgreSQL holds it, and `checkText` has made sure.
-    return { key, id: keyColumns(table).map((column, i) => identityText(column, key[i] as string)).join('\0') };
+    return {
+      key,
+      id: keyColumns(table)
+        .map((column, i) => identityText(column, key[i] as string))
+        .join('\0'),
+    };
   }
 
   /** Columns that the server computes are left out: it makes them itself. */
   #shape(event: ChangeEvent, table: TargetTable, row: Row, only: readonly string[] | null = null): Shape {
-    const schema = event.table, names = only ?? Object.keys(row);
+    const schema = event.table,
+      names = only ?? Object.keys(row);
     const ofTable = remembered(this.#shapes, table, () => new WeakMap<TableSchema, Map<string, Shape>>());
     const ofSchema = remembered(ofTable, schema, () => new Map<string, Shape>());
     return remembered(ofSchema, names.join('\0'), () => makeShape(event, table, names));
@@ -100,7 +129,12 @@ export class EventEncoder {
 function makeShape(event: ChangeEvent, table: TargetTable, all: readonly string[]): Shape {
   const unknown = all.filter((name) => !table.byName.has(name));
   if (unknown.length > 0) {
-    throw rejected(event, table, `the target has no column ${unknown.map((n) => `"${n}"`).join(', ')}`, 'Add the column, set `create_tables: true`, or drop it by a transformer.');
+    throw rejected(
+      event,
+      table,
+      `the target has no column ${unknown.map((n) => `"${n}"`).join(', ')}`,
+      'Add the column, set `create_tables: true`, or drop it by a transformer.',
+    );
   }
   const names = all.filter((name) => table.byName.get(name)?.generated === false);
   const types = new Map(event.table.columns.map((c) => [c.name, c]));
@@ -123,10 +157,21 @@ function spell(encoder: Encoder, value: Exclude<Value, null>, name: string): str
 }
 
 function keyless(event: ChangeEvent, table: TargetTable): CdcError {
-  return rejected(event, table, `without a key the row of an event of op "${event.op}" cannot be found`, 'Give the source table a primary key.');
+  return rejected(
+    event,
+    table,
+    `without a key the row of an event of op "${event.op}" cannot be found`,
+    'Give the source table a primary key.',
+  );
 }
 
 /** An event that can never be stored. */
-export function rejected(event: ChangeEvent, table: { readonly schema: string; readonly name: string }, what: string, fix?: string, code: ErrorCode = 'DESTINATION_EVENT_REJECTED'): CdcError {
+export function rejected(
+  event: ChangeEvent,
+  table: { readonly schema: string; readonly name: string },
+  what: string,
+  fix?: string,
+  code: ErrorCode = 'DESTINATION_EVENT_REJECTED',
+): CdcError {
   return new CdcError(code, `${formatTableId(event.table.id)} → ${describeTarget(table)}: ${what}.`, fix === undefined ? {} : { fix });
 }

@@ -23,7 +23,11 @@ export function sqlState(error: unknown): string | null {
 }
 
 /** What one SQLSTATE, or a class of them, means to us. */
-interface Meaning { readonly code: ErrorCode; readonly retriable: boolean; readonly fix?: string }
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly retriable: boolean;
+  readonly fix?: string;
+}
 
 const retry = (code: ErrorCode, fix?: string): Meaning => ({ code, retriable: true, ...(fix === undefined ? {} : { fix }) });
 const stop = (code: ErrorCode, fix: string): Meaning => ({ code, retriable: false, fix });
@@ -64,7 +68,7 @@ function meaningOf(state: string): Meaning {
  */
 export function isDataError(error: unknown): boolean {
   const state = sqlState(error);
-  return state !== null && (/^(21000|P0001|22|23|44|54)/.test(state) && state !== '54023');
+  return state !== null && /^(21000|P0001|22|23|44|54)/.test(state) && state !== '54023';
 }
 
 /** After this error of COMMIT nothing was stored for certain; after any other the outcome is unknown. */
@@ -76,7 +80,9 @@ export function isCertainRollback(error: unknown): boolean {
 /** An event that the server refuses. The message names the rule, never the value. */
 export function refusal(error: unknown, what: string): CdcError {
   const state = sqlState(error) ?? '';
-  const fix = state.startsWith('23') ? 'Correct the row at the source, or loosen the constraint.' : 'Change the column of the target table, or convert the value by a transformer.';
+  const fix = state.startsWith('23')
+    ? 'Correct the row at the source, or loosen the constraint.'
+    : 'Change the column of the target table, or convert the value by a transformer.';
   return new CdcError('DESTINATION_EVENT_REJECTED', `${what}: ${withoutValue(error as Error)} (SQLSTATE ${state}).`, { fix });
 }
 
@@ -87,7 +93,19 @@ function withoutValue(error: Error): string {
 }
 
 const NETWORK = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'ENOENT', 'EADDRNOTAVAIL',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'ENOENT',
+  'EADDRNOTAVAIL',
 ]);
 
 /** Any error of a call as a `CdcError`. `server` is `host:port/database` for messages. */
@@ -99,12 +117,20 @@ export function classify(error: unknown, server: string): CdcError {
   if (typeof code === 'string' && NETWORK.has(code)) return unreachable(server, code, error);
   if (/terminated|timeout e|not queryable|premature close/i.test(message)) return unreachable(server, message, error);
   if (/does not support SSL/.test(message)) {
-    return new CdcError('DESTINATION_MISCONFIGURED', `PostgreSQL at ${server} offers no encryption.`, { fix: 'Switch TLS on at the server, or set `ssl_mode: disable`.', cause: error });
+    return new CdcError('DESTINATION_MISCONFIGURED', `PostgreSQL at ${server} offers no encryption.`, {
+      fix: 'Switch TLS on at the server, or set `ssl_mode: disable`.',
+      cause: error,
+    });
   }
   if (isCertificateError(code)) {
-    return new CdcError('DESTINATION_FORBIDDEN', `The certificate of PostgreSQL at ${server} is not accepted: ${message} (${String(code)}).`, {
-      fix: 'Set `ssl.ca` to the certificate of its authority, and `host` to a name in the certificate.', cause: error,
-    });
+    return new CdcError(
+      'DESTINATION_FORBIDDEN',
+      `The certificate of PostgreSQL at ${server} is not accepted: ${message} (${String(code)}).`,
+      {
+        fix: 'Set `ssl.ca` to the certificate of its authority, and `host` to a name in the certificate.',
+        cause: error,
+      },
+    );
   }
   if (/^SASL|password/i.test(message)) {
     return new CdcError('DESTINATION_FORBIDDEN', `The login at ${server} failed: ${message}.`, { fix: 'Set `password`, or PGPASSWORD.' });
@@ -127,7 +153,11 @@ function classifyServer(error: ServerError, server: string): CdcError {
 }
 
 function unreachable(server: string, why: string, cause: unknown): CdcError {
-  return new CdcError('DESTINATION_UNREACHABLE', `PostgreSQL at ${server} cannot be reached: ${why}.`, { fix: 'Check that the server runs, and `host` and `port`.', retriable: true, cause });
+  return new CdcError('DESTINATION_UNREACHABLE', `PostgreSQL at ${server} cannot be reached: ${why}.`, {
+    fix: 'Check that the server runs, and `host` and `port`.',
+    retriable: true,
+    cause,
+  });
 }
 
 function isCertificateError(code: unknown): boolean {

@@ -6,8 +6,8 @@ import { quoteName } from '../../util/sql-names.ts';
 import type { Session } from './connection.ts';
 import { creationScript } from './points.ts';
 import { qualified } from './sql.ts';
-import { describeTarget, type TargetColumn, type TargetTable } from './target-table.ts';
 import { checkedName } from './target-name.ts';
+import { describeTarget, type TargetColumn, type TargetTable } from './target-table.ts';
 import { KINDS, newColumnType } from './types.ts';
 
 /** A table as it was read. */
@@ -18,7 +18,10 @@ export interface CatalogTable {
   readonly truncatable: boolean;
 }
 
-interface Name { readonly schema: string; readonly name: string }
+interface Name {
+  readonly schema: string;
+  readonly name: string;
+}
 
 const COLUMNS = `SELECT json_agg(json_build_object(
     'name', a.attname, 'type', format_type(a.atttypid, -1), 'base', coalesce(b.typname, t.typname), 'class', t.typtype,
@@ -37,15 +40,27 @@ const TABLE = `SELECT c.relkind AS kind, (${COLUMNS}) AS columns, (${UNIQUE_KEYS
     has_table_privilege(c.oid, 'TRUNCATE') AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.confrelid = c.oid AND f.conrelid <> c.oid) AS truncatable
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`;
 
-interface RawType { readonly type: string; readonly base: string; readonly class: string }
-interface RawColumn extends RawType { readonly name: string; readonly modifier: number; readonly element: RawType | null; readonly generated: boolean; readonly identity: string }
+interface RawType {
+  readonly type: string;
+  readonly base: string;
+  readonly class: string;
+}
+interface RawColumn extends RawType {
+  readonly name: string;
+  readonly modifier: number;
+  readonly element: RawType | null;
+  readonly generated: boolean;
+  readonly identity: string;
+}
 
 /** `null` when there is no such table. Throws when the name belongs to something rows cannot be upserted into. */
 export async function readTable(session: Session, name: Name): Promise<CatalogTable | null> {
   const row = (await session.query(TABLE, [name.schema, name.name])).rows[0];
   if (row === undefined) return null;
   if (row['kind'] !== 'r' && row['kind'] !== 'p') {
-    throw new CdcError('DESTINATION_MISCONFIGURED', `${describeTarget(name)} is not a table.`, { fix: 'Give the target another name by `table`.' });
+    throw new CdcError('DESTINATION_MISCONFIGURED', `${describeTarget(name)} is not a table.`, {
+      fix: 'Give the target another name by `table`.',
+    });
   }
   return {
     columns: (JSON.parse(row['columns'] ?? '[]') as RawColumn[]).map(toColumn),
@@ -55,7 +70,12 @@ export async function readTable(session: Session, name: Name): Promise<CatalogTa
 }
 
 function toColumn(raw: RawColumn): TargetColumn {
-  return { ...toType(raw, raw.modifier), name: raw.name, generated: raw.generated, identity: raw.identity === 'a' ? 'always' : raw.identity === 'd' ? 'default' : 'none' };
+  return {
+    ...toType(raw, raw.modifier),
+    name: raw.name,
+    generated: raw.generated,
+    identity: raw.identity === 'a' ? 'always' : raw.identity === 'd' ? 'default' : 'none',
+  };
 }
 
 /** https://www.postgresql.org/docs/current/catalog-pg-attribute.html: how `atttypmod` packs lengths is up to each type. */
@@ -63,10 +83,17 @@ function toType(raw: RawType & { readonly element?: RawType | null }, modifier: 
   const isArray = raw.element != null;
   const kind = isArray ? 'array' : (KINDS[raw.base] ?? 'other');
   return {
-    name: '', type: raw.type, kind, bulk: raw.class === 'b' && kind !== 'array' && kind !== 'other',
+    name: '',
+    type: raw.type,
+    kind,
+    bulk: raw.class === 'b' && kind !== 'array' && kind !== 'other',
     length: modifier >= 4 && ['varchar', 'bpchar'].includes(raw.base) ? modifier - 4 : null,
-    fraction: fractionOf(kind, modifier), caseless: raw.base === 'citext', padded: raw.base === 'bpchar',
-    element: isArray ? toType(raw.element as RawType, -1) : null, generated: false, identity: 'none',
+    fraction: fractionOf(kind, modifier),
+    caseless: raw.base === 'citext',
+    padded: raw.base === 'bpchar',
+    element: isArray ? toType(raw.element as RawType, -1) : null,
+    generated: false,
+    identity: 'none',
   };
 }
 
@@ -86,9 +113,13 @@ export function targetFor(name: Name, found: CatalogTable, source: TableSchema):
   const wanted = [...source.key].sort();
   if (wanted.length > 0 && !uniqueKeys.some((key) => key.length === wanted.length && key.every((c) => wanted.includes(c)))) {
     const list = source.key.map(quoteName).join(', ');
-    throw new CdcError('DESTINATION_MISCONFIGURED', `${describeTarget(name)} has no unique key on ${list}, the key of ${formatTableId(source.id)}.`, {
-      fix: `Run: ALTER TABLE ${qualified(name)} ADD UNIQUE (${list});`,
-    });
+    throw new CdcError(
+      'DESTINATION_MISCONFIGURED',
+      `${describeTarget(name)} has no unique key on ${list}, the key of ${formatTableId(source.id)}.`,
+      {
+        fix: `Run: ALTER TABLE ${qualified(name)} ADD UNIQUE (${list});`,
+      },
+    );
   }
   return { ...name, place: qualified(name), columns, key: source.key, truncatable, byName: new Map(columns.map((c) => [c.name, c])) };
 }
@@ -105,7 +136,9 @@ export async function createTable(session: Session, name: Name, source: TableSch
   const parts = columns.map((c) => `${columnName(c)} ${newColumnType(c)}`);
   if (source.key.length > 0) parts.push(`PRIMARY KEY (${source.key.map(quoteName).join(', ')})`);
   const { rows } = await session.query('SELECT to_regnamespace($1) AS schema', [quoteName(name.schema)]);
-  await session.script(creationScript(name.schema, rows[0]?.['schema'] == null, `CREATE TABLE IF NOT EXISTS ${qualified(name)} (${parts.join(', ')})`));
+  await session.script(
+    creationScript(name.schema, rows[0]?.['schema'] == null, `CREATE TABLE IF NOT EXISTS ${qualified(name)} (${parts.join(', ')})`),
+  );
 }
 
 /** Adds columns, nullable: rows that are there have no value for them. */

@@ -6,9 +6,9 @@
 import { CdcError, type Committed, formatPoint, type LaneId, parsePoint, type ResumePoint } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { Session } from './connection.ts';
-import { inTransaction } from './transaction.ts';
 import { sqlState } from './errors.ts';
 import { qualified } from './sql.ts';
+import { inTransaction } from './transaction.ts';
 
 export const POINTS_TABLE = 'cdc_run_points';
 /** The row that holds the claim. */
@@ -32,7 +32,9 @@ export class PointTable {
     this.#name = qualified({ schema, name: POINTS_TABLE });
   }
 
-  get description(): string { return `${this.#schema}.${POINTS_TABLE}`; }
+  get description(): string {
+    return `${this.#schema}.${POINTS_TABLE}`;
+  }
 
   /** What is stored of a lane. A table that is not there is empty; one that may not be read is an error. */
   async read(session: Session, lane: LaneId): Promise<Committed> {
@@ -51,26 +53,41 @@ export class PointTable {
     try {
       return parsePoint(text);
     } catch (cause) {
-      throw new CdcError('DESTINATION_FAILED', `A point in ${this.description} cannot be read.`, { fix: 'Put the table back as it was from a backup.', cause });
+      throw new CdcError('DESTINATION_FAILED', `A point in ${this.description} cannot be read.`, {
+        fix: 'Put the table back as it was from a backup.',
+        cause,
+      });
     }
   }
 
   /** Makes the table if it is not there. Looks first: somebody else may have made it for a role that must not. */
   async create(session: Session): Promise<void> {
-    const { rows } = await session.query('SELECT to_regclass($1) AS found, to_regnamespace($2) AS schema', [this.#name, quoteName(this.#schema)]);
+    const { rows } = await session.query('SELECT to_regclass($1) AS found, to_regnamespace($2) AS schema', [
+      this.#name,
+      quoteName(this.#schema),
+    ]);
     if (rows[0]?.['found'] != null) return;
     const needsSchema = rows[0]?.['schema'] == null;
-    await session.script(creationScript(this.#schema, needsSchema, `CREATE TABLE IF NOT EXISTS ${this.#name} (
+    await session.script(
+      creationScript(
+        this.#schema,
+        needsSchema,
+        `CREATE TABLE IF NOT EXISTS ${this.#name} (
       pipeline text NOT NULL, lane text NOT NULL, worker integer NOT NULL, epoch bigint NOT NULL, point text,
-      updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (pipeline, lane, worker))`));
+      updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (pipeline, lane, worker))`,
+      ),
+    );
   }
 
   /** Raises the epoch of the lane. Waits for a write under way: either it is stored before, or it is fenced. */
   async claim(session: Session, lane: LaneId, epoch: number): Promise<void> {
     const values = [lane.pipeline, lane.lane, epoch];
     await inTransaction(session, async () => {
-      const { count } = await session.query(`INSERT INTO ${this.#name} AS p (pipeline, lane, worker, epoch) VALUES ($1, $2, ${CLAIM}, $3)
-        ON CONFLICT (pipeline, lane, worker) DO UPDATE SET epoch = excluded.epoch, updated_at = now() WHERE p.epoch <= excluded.epoch`, values);
+      const { count } = await session.query(
+        `INSERT INTO ${this.#name} AS p (pipeline, lane, worker, epoch) VALUES ($1, $2, ${CLAIM}, $3)
+        ON CONFLICT (pipeline, lane, worker) DO UPDATE SET epoch = excluded.epoch, updated_at = now() WHERE p.epoch <= excluded.epoch`,
+        values,
+      );
       if (count === 0) throw await this.#fenced(session, lane, CLAIM, epoch);
       await session.query(`UPDATE ${this.#name} SET epoch = $3 WHERE pipeline = $1 AND lane = $2`, values);
     });
@@ -79,11 +96,20 @@ export class PointTable {
   /** Replaces all points of the lane. */
   async replace(session: Session, lane: LaneId, epoch: number, points: readonly ResumePoint[]): Promise<void> {
     await inTransaction(session, async () => {
-      const { count } = await session.query(`UPDATE ${this.#name} SET updated_at = now() WHERE pipeline = $1 AND lane = $2 AND worker = ${CLAIM} AND epoch = $3`, [lane.pipeline, lane.lane, epoch]);
+      const { count } = await session.query(
+        `UPDATE ${this.#name} SET updated_at = now() WHERE pipeline = $1 AND lane = $2 AND worker = ${CLAIM} AND epoch = $3`,
+        [lane.pipeline, lane.lane, epoch],
+      );
       if (count === 0) throw await this.#fenced(session, lane, CLAIM, epoch);
       await session.query(`DELETE FROM ${this.#name} WHERE pipeline = $1 AND lane = $2 AND worker <> ${CLAIM}`, [lane.pipeline, lane.lane]);
       for (const [worker, point] of points.entries()) {
-        await session.query(`INSERT INTO ${this.#name} (pipeline, lane, worker, epoch, point) VALUES ($1, $2, $3, $4, $5)`, [lane.pipeline, lane.lane, worker, epoch, formatPoint(point)]);
+        await session.query(`INSERT INTO ${this.#name} (pipeline, lane, worker, epoch, point) VALUES ($1, $2, $3, $4, $5)`, [
+          lane.pipeline,
+          lane.lane,
+          worker,
+          epoch,
+          formatPoint(point),
+        ]);
       }
     });
   }
@@ -94,15 +120,27 @@ export class PointTable {
    */
   async move(session: Session, lane: LaneId, worker: number, epoch: number, from: ResumePoint, to: ResumePoint): Promise<void> {
     // Invariant 2: conditional on the epoch and on the place that this writer continues from.
-    const { count } = await session.query(`UPDATE ${this.#name} SET point = $6, updated_at = now()
-      WHERE pipeline = $1 AND lane = $2 AND worker = $3 AND epoch = $4 AND point = $5`, [lane.pipeline, lane.lane, worker, epoch, formatPoint(from), formatPoint(to)]);
+    const { count } = await session.query(
+      `UPDATE ${this.#name} SET point = $6, updated_at = now()
+      WHERE pipeline = $1 AND lane = $2 AND worker = $3 AND epoch = $4 AND point = $5`,
+      [lane.pipeline, lane.lane, worker, epoch, formatPoint(from), formatPoint(to)],
+    );
     if (count !== 1) throw await this.#fenced(session, lane, worker, epoch);
   }
 
   async #fenced(session: Session, lane: LaneId, worker: number, epoch: number): Promise<CdcError> {
-    const { rows } = await session.query(`SELECT epoch FROM ${this.#name} WHERE pipeline = $1 AND lane = $2 AND worker = $3`, [lane.pipeline, lane.lane, worker]);
+    const { rows } = await session.query(`SELECT epoch FROM ${this.#name} WHERE pipeline = $1 AND lane = $2 AND worker = $3`, [
+      lane.pipeline,
+      lane.lane,
+      worker,
+    ]);
     const held = rows[0]?.['epoch'];
-    const found = held == null ? 'holds no point of this lane' : Number(held) === epoch ? 'holds another point than this run has written' : `holds epoch ${held}`;
+    const found =
+      held == null
+        ? 'holds no point of this lane'
+        : Number(held) === epoch
+          ? 'holds another point than this run has written'
+          : `holds epoch ${held}`;
     return new CdcError('DESTINATION_FENCED', `${this.description} ${found}; this run has epoch ${epoch}.`, {
       fix: 'Make sure that only one process runs this pipeline, then start it again.',
     });

@@ -5,7 +5,9 @@
 // Within a segment: deletes first, then whole rows, then patches; each key occurs once among rows and patches.
 
 /** What stands for a table: two with the same `place` are the same one, found by other keys. */
-export interface Table { readonly place: string }
+export interface Table {
+  readonly place: string;
+}
 
 /** One change of one table, spelled for the database. */
 export interface RowChange<T extends Table> {
@@ -49,9 +51,16 @@ export type Segment<T extends Table> =
 export type PutMode = 'merge' | 'replace';
 
 /** `gone`: deleted. `clear`: delete the row first, so that columns which the new one lacks start anew. */
-interface Pending { readonly write: RowWrite | 'gone'; readonly clear: boolean; readonly key: readonly string[] }
+interface Pending {
+  readonly write: RowWrite | 'gone';
+  readonly clear: boolean;
+  readonly key: readonly string[];
+}
 
-interface Run<T extends Table> { readonly table: T; readonly pending: Map<string, Pending> }
+interface Run<T extends Table> {
+  readonly table: T;
+  readonly pending: Map<string, Pending>;
+}
 
 /**
  * Segments come in the order in which their first changes came. Changes of one table keep their order; a move or a truncate
@@ -84,7 +93,8 @@ export function reduce<T extends Table>(changes: Iterable<RowChange<T>>, mode: P
 }
 
 function finish<T extends Table>({ table, pending }: Run<T>): Segment<T> {
-  const deletes: (readonly string[])[] = [], writes: RowWrite[] = [];
+  const deletes: (readonly string[])[] = [],
+    writes: RowWrite[] = [];
   for (const { write, clear, key } of pending.values()) {
     if (clear || write === 'gone') deletes.push(key);
     if (write !== 'gone') writes.push(write);
@@ -101,7 +111,8 @@ function follow<T extends Table>(before: Pending | undefined, change: RowChange<
   if (before === undefined || change.kind === 'delete') return first(change);
   const { write, clear } = before;
   switch (change.kind) {
-    case 'put': return followPut(before, change, mode);
+    case 'put':
+      return followPut(before, change, mode);
     case 'add':
       // After a delete nothing is in the way.
       if (write === 'gone') return { write: { ...asWrite(change), kind: 'put' }, clear: true, key: change.key };
@@ -132,8 +143,12 @@ function covers(columns: readonly string[], others: readonly string[]): boolean 
 }
 
 /** The last present value of each column. */
-function union(older: RowWrite, newer: { readonly columns: readonly string[]; readonly values: readonly (string | null)[]; readonly mayBeMissing: boolean }): RowWrite {
-  const { kind, key } = older, mayBeMissing = older.mayBeMissing && newer.mayBeMissing;
+function union(
+  older: RowWrite,
+  newer: { readonly columns: readonly string[]; readonly values: readonly (string | null)[]; readonly mayBeMissing: boolean },
+): RowWrite {
+  const { kind, key } = older,
+    mayBeMissing = older.mayBeMissing && newer.mayBeMissing;
   if (covers(newer.columns, older.columns)) return { kind, key, columns: newer.columns, values: newer.values, mayBeMissing };
   const merged = new Map(older.columns.map((c, i) => [c, older.values[i] ?? null]));
   for (const [i, column] of newer.columns.entries()) merged.set(column, newer.values[i] ?? null);

@@ -1,6 +1,9 @@
 // Work that is done once per key. Pure.
 
-interface Memory<K, V> { get(key: K): V | undefined; set(key: K, value: V): unknown }
+interface Memory<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): unknown;
+}
 
 /** What `make` gave for this key the first time. */
 export function remembered<K, V>(memory: Memory<K, V>, key: K, make: () => V): V {

@@ -47,7 +47,9 @@ function conflictSettings(table: TargetTable, columns: readonly TargetColumn[], 
 
 /** `replace`: what the event does not have goes back to its default. */
 function resets(table: TargetTable, sent: ReadonlySet<string>): string[] {
-  return table.columns.filter((c) => !sent.has(c.name) && !c.generated && c.identity === 'none').map((c) => `${quoteName(c.name)} = DEFAULT`);
+  return table.columns
+    .filter((c) => !sent.has(c.name) && !c.generated && c.identity === 'none')
+    .map((c) => `${quoteName(c.name)} = DEFAULT`);
 }
 
 /** Parameters: one array of texts per column. */
@@ -80,7 +82,8 @@ export function deleteStatement(table: TargetTable, key: readonly TargetColumn[]
  */
 export function patchStatement(table: TargetTable, key: readonly TargetColumn[], columns: readonly TargetColumn[]): string {
   const all = [...key, ...columns];
-  const rows = unnest(all, ['int']), ordinal = `v.c${all.length}`;
+  const rows = unnest(all, ['int']),
+    ordinal = `v.c${all.length}`;
   if (columns.length === 0) return `SELECT ${ordinal} AS n FROM ${qualified(table)} AS t, ${rows} WHERE ${sameKey(key)}`;
   const settings = columns.map((c, i) => `${quoteName(c.name)} = ${read(c, key.length + i)}`);
   return `UPDATE ${qualified(table)} AS t SET ${settings.join(', ')} FROM ${rows} WHERE ${sameKey(key)} RETURNING ${ordinal} AS n`;
@@ -94,8 +97,14 @@ export interface MoveStatements {
   readonly move: string;
 }
 
-export function moveStatements(table: TargetTable, key: readonly TargetColumn[], columns: readonly TargetColumn[], replace: boolean): MoveStatements {
-  const is = (alias: string, from: number): string => key.map((c, i) => `${alias}.${quoteName(c.name)} = $${from + i + 1}::text::${c.type}`).join(' AND ');
+export function moveStatements(
+  table: TargetTable,
+  key: readonly TargetColumn[],
+  columns: readonly TargetColumn[],
+  replace: boolean,
+): MoveStatements {
+  const is = (alias: string, from: number): string =>
+    key.map((c, i) => `${alias}.${quoteName(c.name)} = $${from + i + 1}::text::${c.type}`).join(' AND ');
   const name = qualified(table);
   const settings = columns.map((c, i) => `${quoteName(c.name)} = $${i + 1}::text::${c.type}`);
   if (replace) settings.push(...resets(table, new Set(columns.map((c) => c.name))));

@@ -21,7 +21,10 @@ export function isConstant(template: string): boolean {
 export function targetName(template: string, source: string, table: TableSchema): string {
   const { id } = table;
   const parts: Readonly<Record<string, string>> = { table: id.table, schema: id.schema ?? '', database: id.database ?? '', source };
-  return checkedName(template.replace(PLACEHOLDER, (_, name: string) => parts[name] ?? ''), `table ${formatTableId(id)}`);
+  return checkedName(
+    template.replace(PLACEHOLDER, (_, name: string) => parts[name] ?? ''),
+    `table ${formatTableId(id)}`,
+  );
 }
 
 /** A name that the server will keep as it is. Throws `DESTINATION_MISCONFIGURED`. */
@@ -29,5 +32,7 @@ export function checkedName(name: string, what: string): string {
   const bytes = Buffer.byteLength(name);
   if (bytes > 0 && bytes <= MAX_NAME_BYTES && !name.includes('\0')) return name;
   const found = bytes === 0 ? 'is empty' : `has ${bytes} bytes, PostgreSQL takes ${MAX_NAME_BYTES}`;
-  throw new CdcError('DESTINATION_MISCONFIGURED', `The target name of ${what} ${found}: "${name}".`, { fix: 'Change `table`, or rename the column by a transformer.' });
+  throw new CdcError('DESTINATION_MISCONFIGURED', `The target name of ${what} ${found}: "${name}".`, {
+    fix: 'Change `table`, or rename the column by a transformer.',
+  });
 }

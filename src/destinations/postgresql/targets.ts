@@ -1,12 +1,12 @@
 // Which target belongs to which source table, remembered while the pipeline runs, and made ready before rows are written.
 
 import { CdcError, type ChangeEvent, formatTableId, type Logger, type TableSchema } from '../../sdk/index.ts';
-import { addColumns, type CatalogTable, createTable, readTable, targetFor, wantedColumns } from './pg-catalog.ts';
 import type { Session } from './connection.ts';
+import { addColumns, type CatalogTable, createTable, readTable, targetFor, wantedColumns } from './pg-catalog.ts';
 import { POINTS_TABLE } from './points.ts';
 import { remembered } from './remembered.ts';
-import { describeTarget, type TargetTable } from './target-table.ts';
 import { isConstant, targetName } from './target-name.ts';
+import { describeTarget, type TargetTable } from './target-table.ts';
 
 export interface TargetOptions {
   readonly schema: string;
@@ -35,10 +35,14 @@ export class Targets {
   }
 
   /** Nothing is remembered: the next write reads the catalog. */
-  get isEmpty(): boolean { return this.#known.size === 0; }
+  get isEmpty(): boolean {
+    return this.#known.size === 0;
+  }
 
   /** After an error that a changed table may explain. */
-  forget(): void { this.#known = new Map(); }
+  forget(): void {
+    this.#known = new Map();
+  }
 
   /** The targets of all events that need one, existing and with the columns that the rows have. In the order of `events`. */
   async prepare(session: Session, events: readonly ChangeEvent[]): Promise<(TargetTable | null)[]> {
@@ -63,13 +67,18 @@ export class Targets {
   /** Two source tables that fall on one target by accident would overwrite each other's rows. */
   #own(name: Known['name'], source: string, schema: TableSchema): void {
     if (name.name === POINTS_TABLE && name.schema === this.#options.pointsSchema) {
-      throw new CdcError('DESTINATION_MISCONFIGURED', `The target name ${describeTarget(name)} is taken by the pipeline's own table.`, { fix: 'Change `table`, or set `points_schema`.' });
+      throw new CdcError('DESTINATION_MISCONFIGURED', `The target name ${describeTarget(name)} is taken by the pipeline's own table.`, {
+        fix: 'Change `table`, or set `points_schema`.',
+      });
     }
     if (isConstant(this.#options.template)) return;
-    const owner = `${formatTableId(schema.id)} of source "${source}"`, other = this.#owners.get(name.name);
+    const owner = `${formatTableId(schema.id)} of source "${source}"`,
+      other = this.#owners.get(name.name);
     if (other === undefined) this.#owners.set(name.name, owner);
     else if (other !== owner) {
-      throw new CdcError('DESTINATION_MISCONFIGURED', `${other} and ${owner} both go to ${describeTarget(name)}.`, { fix: 'Tell them apart in `table` by {schema} or {source}.' });
+      throw new CdcError('DESTINATION_MISCONFIGURED', `${other} and ${owner} both go to ${describeTarget(name)}.`, {
+        fix: 'Tell them apart in `table` by {schema} or {source}.',
+      });
     }
   }
 
@@ -81,7 +90,9 @@ export class Targets {
       table = await readTable(session, name);
     }
     if (table === null) {
-      throw new CdcError('DESTINATION_MISCONFIGURED', `The table ${describeTarget(name)} does not exist.`, { fix: 'Create it, or set `create_tables: true`.' });
+      throw new CdcError('DESTINATION_MISCONFIGURED', `The table ${describeTarget(name)} does not exist.`, {
+        fix: 'Create it, or set `create_tables: true`.',
+      });
     }
     return { name, table, tables: new Map() };
   }

@@ -27,7 +27,10 @@ export async function inTransaction<T>(session: Session, work: () => Promise<T>)
 async function commit(session: Session): Promise<void> {
   const { command } = await session.query('COMMIT').catch((cause: unknown) => {
     if (isCertainRollback(cause)) throw cause;
-    throw new CdcError('DESTINATION_OUTCOME_UNKNOWN', 'The connection to PostgreSQL broke while a commit was under way.', { retriable: true, cause });
+    throw new CdcError('DESTINATION_OUTCOME_UNKNOWN', 'The connection to PostgreSQL broke while a commit was under way.', {
+      retriable: true,
+      cause,
+    });
   });
   // The server answers COMMIT of a failed transaction with ROLLBACK, and no error.
   if (command !== 'COMMIT') throw new CdcError('DESTINATION_FAILED', `PostgreSQL answered COMMIT with ${command}.`, { retriable: true });

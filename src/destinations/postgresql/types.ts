@@ -13,19 +13,70 @@
 import type { Column, ColumnType, Value } from '../../sdk/index.ts';
 import type { TargetColumn } from './target-table.ts';
 import {
-  arrayText, checkDate, checkFraction, checkJsonb, checkText, checkTime, checkTimestamp, checkTimestamptz, canonicalDecimal, exceedsScale, fitsDouble, fitsSingle,
-  jsonText, numberText, UnfitValue,
+  arrayText,
+  canonicalDecimal,
+  checkDate,
+  checkFraction,
+  checkJsonb,
+  checkText,
+  checkTime,
+  checkTimestamp,
+  checkTimestamptz,
+  exceedsScale,
+  fitsDouble,
+  fitsSingle,
+  jsonText,
+  numberText,
+  UnfitValue,
 } from './values.ts';
 
 export type ColumnKind =
-  | 'text' | 'int' | 'numeric' | 'float4' | 'float8' | 'boolean' | 'bytea' | 'json' | 'jsonb' | 'date' | 'time' | 'timetz'
-  | 'timestamp' | 'timestamptz' | 'interval' | 'uuid' | 'bits' | 'array' | 'other';
+  | 'text'
+  | 'int'
+  | 'numeric'
+  | 'float4'
+  | 'float8'
+  | 'boolean'
+  | 'bytea'
+  | 'json'
+  | 'jsonb'
+  | 'date'
+  | 'time'
+  | 'timetz'
+  | 'timestamp'
+  | 'timestamptz'
+  | 'interval'
+  | 'uuid'
+  | 'bits'
+  | 'array'
+  | 'other';
 
 /** `pg_type.typname` → kind. What is not here (enums, inet, ranges …) takes text as it comes. */
 export const KINDS: Readonly<Record<string, ColumnKind>> = {
-  text: 'text', varchar: 'text', bpchar: 'text', name: 'text', citext: 'text', int2: 'int', int4: 'int', int8: 'int', numeric: 'numeric',
-  float4: 'float4', float8: 'float8', bool: 'boolean', bytea: 'bytea', json: 'json', jsonb: 'jsonb', date: 'date', time: 'time', timetz: 'timetz',
-  timestamp: 'timestamp', timestamptz: 'timestamptz', interval: 'interval', uuid: 'uuid', bit: 'bits', varbit: 'bits',
+  text: 'text',
+  varchar: 'text',
+  bpchar: 'text',
+  name: 'text',
+  citext: 'text',
+  int2: 'int',
+  int4: 'int',
+  int8: 'int',
+  numeric: 'numeric',
+  float4: 'float4',
+  float8: 'float8',
+  bool: 'boolean',
+  bytea: 'bytea',
+  json: 'json',
+  jsonb: 'jsonb',
+  date: 'date',
+  time: 'time',
+  timetz: 'timetz',
+  timestamp: 'timestamp',
+  timestamptz: 'timestamptz',
+  interval: 'interval',
+  uuid: 'uuid',
+  bit: 'bits',
+  varbit: 'bits',
 };
 
 /** PostgreSQL counts microseconds. */
@@ -33,18 +84,41 @@ const FINEST_DIGITS = 6;
 const MAX_NUMERIC_PRECISION = 1000;
 
 const SIMPLE: Readonly<Partial<Record<ColumnType, string>>> = {
-  boolean: 'boolean', int16: 'smallint', int32: 'integer', int64: 'bigint', uint64: 'numeric(20,0)', float32: 'real', float64: 'double precision',
-  string: 'text', enum: 'text', geometry: 'text', bytes: 'bytea', date: 'date', interval: 'interval', uuid: 'uuid', json: 'jsonb', any: 'jsonb', xml: 'xml',
+  boolean: 'boolean',
+  int16: 'smallint',
+  int32: 'integer',
+  int64: 'bigint',
+  uint64: 'numeric(20,0)',
+  float32: 'real',
+  float64: 'double precision',
+  string: 'text',
+  enum: 'text',
+  geometry: 'text',
+  bytes: 'bytea',
+  date: 'date',
+  interval: 'interval',
+  uuid: 'uuid',
+  json: 'jsonb',
+  any: 'jsonb',
+  xml: 'xml',
 };
 
 /** The type of a new column that keeps every value of `column`. */
 export function newColumnType(column: Column): string {
   switch (column.type) {
-    case 'decimal': return numericType(column);
-    case 'time': case 'timetz': case 'timestamp': case 'timestamptz': return temporalType(column.type, column.precision);
-    case 'bits': return column.length === undefined ? 'bit varying' : `bit varying(${column.length})`;
-    case 'array': return `${newColumnType({ ...column, type: column.element === undefined || column.element === 'array' ? 'string' : column.element })}[]`;
-    default: return SIMPLE[column.type] ?? 'text';
+    case 'decimal':
+      return numericType(column);
+    case 'time':
+    case 'timetz':
+    case 'timestamp':
+    case 'timestamptz':
+      return temporalType(column.type, column.precision);
+    case 'bits':
+      return column.length === undefined ? 'bit varying' : `bit varying(${column.length})`;
+    case 'array':
+      return `${newColumnType({ ...column, type: column.element === undefined || column.element === 'array' ? 'string' : column.element })}[]`;
+    default:
+      return SIMPLE[column.type] ?? 'text';
   }
 }
 
@@ -69,27 +143,45 @@ export type SourceType = Pick<Column, 'type' | 'element'>;
 export function encoderFor(target: TargetColumn, { type: source, element }: SourceType): Encoder {
   const digits = target.fraction ?? FINEST_DIGITS;
   switch (target.kind) {
-    case 'int': return intText;
-    case 'numeric': return numericEncoder(target.fraction);
-    case 'float8': return float8Text;
-    case 'float4': return source === 'float32' ? float8Text : float4Text;
-    case 'boolean': return booleanText;
-    case 'bytea': return bytesText;
-    case 'json': return (v) => jsonFor(v, source);
-    case 'jsonb': return (v) => checkJsonb(jsonFor(v, source));
-    case 'date': return (v) => checkDate(asString(v, 'date'));
-    case 'time': return (v) => checkTime(asString(v, 'time'), digits, false);
-    case 'timetz': return (v) => checkTime(asString(v, 'time'), digits, true);
-    case 'timestamp': return (v) => checkTimestamp(asString(v, 'timestamp'), digits);
-    case 'timestamptz': return (v) => checkTimestamptz(asString(v, 'timestamp'), digits);
-    case 'interval': return (v) => checkFraction(asString(v, 'interval'), digits);
-    case 'bits': return (v) => asString(v, 'bit string');
-    case 'array': return arrayEncoder(target, { type: element ?? 'string' });
-    default: return textEncoder(target.length, source);
+    case 'int':
+      return intText;
+    case 'numeric':
+      return numericEncoder(target.fraction);
+    case 'float8':
+      return float8Text;
+    case 'float4':
+      return source === 'float32' ? float8Text : float4Text;
+    case 'boolean':
+      return booleanText;
+    case 'bytea':
+      return bytesText;
+    case 'json':
+      return (v) => jsonFor(v, source);
+    case 'jsonb':
+      return (v) => checkJsonb(jsonFor(v, source));
+    case 'date':
+      return (v) => checkDate(asString(v, 'date'));
+    case 'time':
+      return (v) => checkTime(asString(v, 'time'), digits, false);
+    case 'timetz':
+      return (v) => checkTime(asString(v, 'time'), digits, true);
+    case 'timestamp':
+      return (v) => checkTimestamp(asString(v, 'timestamp'), digits);
+    case 'timestamptz':
+      return (v) => checkTimestamptz(asString(v, 'timestamp'), digits);
+    case 'interval':
+      return (v) => checkFraction(asString(v, 'interval'), digits);
+    case 'bits':
+      return (v) => asString(v, 'bit string');
+    case 'array':
+      return arrayEncoder(target, { type: element ?? 'string' });
+    default:
+      return textEncoder(target.length, source);
   }
 }
 
-const describe = (value: Value): string => (value instanceof Uint8Array ? 'bytes' : Array.isArray(value) ? 'an array' : `a ${typeof value}`);
+const describe = (value: Value): string =>
+  value instanceof Uint8Array ? 'bytes' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 
 function asString(value: Value, what: string): string {
   if (typeof value !== 'string') throw new UnfitValue(`the value is ${describe(value)}, not the text of a ${what}`);
@@ -100,7 +192,8 @@ function textEncoder(length: number | null, source: ColumnType): Encoder {
   return (value) => {
     const text = typeof value === 'string' ? checkText(value) : textOf(value, source);
     // Counted only when it may be too long: UTF-16 units are never fewer than characters.
-    if (length !== null && text.length > length && [...text].length > length) throw new UnfitValue(`the text is longer than the column's ${length} characters`);
+    if (length !== null && text.length > length && [...text].length > length)
+      throw new UnfitValue(`the text is longer than the column's ${length} characters`);
     return text;
   };
 }
@@ -181,10 +274,17 @@ function arrayEncoder(target: TargetColumn, source: SourceType): Encoder {
 /** The text of a key column by which two rows are the same one: other spellings of an equal value give the same. */
 export function identityText(target: TargetColumn, text: string): string {
   switch (target.kind) {
-    case 'int': return /^[1-9]/.test(text) ? text : text.replace(/^([+-]?)0*(?=\d)/, (_, sign) => (sign === '-' ? '-' : ''));
-    case 'numeric': case 'float4': case 'float8': return canonicalDecimal(text) ?? text.toLowerCase();
-    case 'uuid': return text.toLowerCase();
-    case 'text': return target.caseless ? text.toLowerCase() : target.padded ? text.replace(/ +$/, '') : text;
-    default: return text;
+    case 'int':
+      return /^[1-9]/.test(text) ? text : text.replace(/^([+-]?)0*(?=\d)/, (_, sign) => (sign === '-' ? '-' : ''));
+    case 'numeric':
+    case 'float4':
+    case 'float8':
+      return canonicalDecimal(text) ?? text.toLowerCase();
+    case 'uuid':
+      return text.toLowerCase();
+    case 'text':
+      return target.caseless ? text.toLowerCase() : target.padded ? text.replace(/ +$/, '') : text;
+    default:
+      return text;
   }
 }

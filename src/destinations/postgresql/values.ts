@@ -59,16 +59,22 @@ export function fitsSingle(n: number): boolean {
  */
 export function jsonText(value: Value): string {
   switch (typeof value) {
-    case 'string': return JSON.stringify(value);
-    case 'bigint': return value.toString();
-    case 'boolean': return String(value);
-    case 'number': return Number.isFinite(value) ? numberText(value) : `{"$number":"${value}"}`;
+    case 'string':
+      return JSON.stringify(value);
+    case 'bigint':
+      return value.toString();
+    case 'boolean':
+      return String(value);
+    case 'number':
+      return Number.isFinite(value) ? numberText(value) : `{"$number":"${value}"}`;
     default:
   }
   if (value === null) return 'null';
   if (value instanceof Uint8Array) return `{"$bytes":"${Buffer.from(value).toString('base64')}"}`;
   if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
-  return `{${Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)}:${jsonText(inner as Value)}`).join(',')}}`;
+  return `{${Object.entries(value)
+    .map(([key, inner]) => `${JSON.stringify(key)}:${jsonText(inner as Value)}`)
+    .join(',')}}`;
 }
 
 /** jsonb keeps texts decoded, so the escape `\u0000` cannot be stored either. */
@@ -124,7 +130,8 @@ export function checkTimestamptz(text: string, digits: number): string {
 /** For `time` and `timetz`: refuses a date, and a zone that is lost or missing. */
 export function checkTime(text: string, digits: number, zoned: boolean): string {
   if (!/^\d\d:\d\d/.test(text)) throw new UnfitValue('the value is not a time of day');
-  if (hasZone(` ${text}`) !== zoned) throw new UnfitValue(zoned ? 'the value has no time zone, the column has one' : 'the value has a time zone, the column has none');
+  if (hasZone(` ${text}`) !== zoned)
+    throw new UnfitValue(zoned ? 'the value has no time zone, the column has one' : 'the value has a time zone, the column has none');
   return checkFraction(text, digits);
 }
 

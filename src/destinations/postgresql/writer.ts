@@ -1,7 +1,15 @@
 // Writes one batch: point and rows in one transaction. When the data is at fault, finds out which events are.
 
-import { CdcError, type ChangeEvent, formatTableId, type LaneBatch, type LaneId, type WriteFailure, type WriteResult } from '../../sdk/index.ts';
-import { applySegments, type ApplyOptions, RowMissing } from './apply.ts';
+import {
+  CdcError,
+  type ChangeEvent,
+  formatTableId,
+  type LaneBatch,
+  type LaneId,
+  type WriteFailure,
+  type WriteResult,
+} from '../../sdk/index.ts';
+import { type ApplyOptions, applySegments, RowMissing } from './apply.ts';
 import type { Session } from './connection.ts';
 import { type Change, EventEncoder, rejected } from './encode.ts';
 import { isDataError, refusal } from './errors.ts';
@@ -22,7 +30,10 @@ export interface WriterOptions extends ApplyOptions {
 }
 
 /** Who writes, and under which epoch. */
-export interface Claim { readonly lane: LaneId; readonly epoch: number }
+export interface Claim {
+  readonly lane: LaneId;
+  readonly epoch: number;
+}
 
 /** Thrown to leave the transaction of `isolate` without storing anything. */
 class Refused extends Error {}
@@ -52,10 +63,15 @@ export class Writer {
 
   async #encode(session: Session, batch: LaneBatch): Promise<{ changes: Change[]; failed: WriteFailure[] }> {
     const { keepDeleted, targets } = this.#options;
-    const events = batch.events.map((event, index) => ({ event, index }))
+    const events = batch.events
+      .map((event, index) => ({ event, index }))
       .filter(({ event, index }) => !batch.skip.has(index) && !(keepDeleted && (event.op === 'd' || event.op === 't')));
-    const tables = await targets.prepare(session, events.map((e) => e.event));
-    const changes: Change[] = [], failed: WriteFailure[] = [];
+    const tables = await targets.prepare(
+      session,
+      events.map((e) => e.event),
+    );
+    const changes: Change[] = [],
+      failed: WriteFailure[] = [];
     for (const [i, { event, index }] of events.entries()) {
       const table = tables[i] ?? null;
       if (table === null || event.op === 's' || event.op === 'm') continue;
@@ -124,7 +140,9 @@ export class Writer {
 /** The snapshot of the event's table is under way before or after this batch: rows that are not there will come. */
 function isBeingRead(batch: LaneBatch, event: ChangeEvent): boolean {
   const table = formatTableId(event.table.id);
-  return [batch.previous, batch.through].some((point) => point.snapshots.some((s) => s.source === event.source && s.table === table && s.state === 'running'));
+  return [batch.previous, batch.through].some((point) =>
+    point.snapshots.some((s) => s.source === event.source && s.table === table && s.state === 'running'),
+  );
 }
 
 function isEventsFault(error: unknown): boolean {
@@ -133,7 +151,13 @@ function isEventsFault(error: unknown): boolean {
 
 function failureOf(error: unknown, event: ChangeEvent, table: TargetTable): CdcError {
   if (error instanceof RowMissing) {
-    return rejected(event, table, 'the event has only some of the columns, and its row is not there', 'Take a snapshot of the table.', 'DESTINATION_ROW_MISSING');
+    return rejected(
+      event,
+      table,
+      'the event has only some of the columns, and its row is not there',
+      'Take a snapshot of the table.',
+      'DESTINATION_ROW_MISSING',
+    );
   }
   return refusal(error, describeTarget(table));
 }

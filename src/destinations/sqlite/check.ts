@@ -8,18 +8,40 @@ import type { SqliteConfig } from './config.ts';
 import { classify, driverMissing } from './errors.ts';
 
 export async function* checkFile(config: SqliteConfig): AsyncIterable<Finding> {
-  const driver = await loadSqlite(), path = resolve(config.path);
-  if (driver === null) { yield { level: 'error', check: 'driver', message: driverMissing().message, fix: driverMissing().fix ?? '', code: 'DEPENDENCY_MISSING' }; return; }
+  const driver = await loadSqlite(),
+    path = resolve(config.path);
+  if (driver === null) {
+    yield { level: 'error', check: 'driver', message: driverMissing().message, fix: driverMissing().fix ?? '', code: 'DEPENDENCY_MISSING' };
+    return;
+  }
   const found = firstExisting(path);
   try {
     accessSync(found, constants.W_OK);
     if (found === path) accessSync(dirname(path), constants.W_OK);
   } catch {
-    yield { level: 'error', check: 'writable', message: `"${found}" cannot be written`, fix: 'Give this account the right to write the file and its folder.', code: 'DESTINATION_FORBIDDEN' };
+    yield {
+      level: 'error',
+      check: 'writable',
+      message: `"${found}" cannot be written`,
+      fix: 'Give this account the right to write the file and its folder.',
+      code: 'DESTINATION_FORBIDDEN',
+    };
     return;
   }
-  if (found !== path) { yield { level: 'ok', check: 'file', message: `"${config.path}" will be created` }; return; }
-  if (!statSync(path).isFile()) { yield { level: 'error', check: 'file', message: `"${config.path}" is not a file`, fix: 'Correct `path`.', code: 'DESTINATION_MISCONFIGURED' }; return; }
+  if (found !== path) {
+    yield { level: 'ok', check: 'file', message: `"${config.path}" will be created` };
+    return;
+  }
+  if (!statSync(path).isFile()) {
+    yield {
+      level: 'error',
+      check: 'file',
+      message: `"${config.path}" is not a file`,
+      fix: 'Correct `path`.',
+      code: 'DESTINATION_MISCONFIGURED',
+    };
+    return;
+  }
   try {
     const db = openSqlite(driver, path, { mustExist: true });
     try {

@@ -28,5 +28,9 @@ export async function openDatabase(config: SqliteConfig): Promise<SqliteDatabase
 function folderError(error: unknown, path: string): CdcError | null {
   const code = (error as NodeJS.ErrnoException).code;
   if (code !== 'EACCES' && code !== 'EROFS' && code !== 'EPERM' && code !== 'ENOTDIR' && code !== 'EEXIST') return null;
-  return new CdcError('DESTINATION_FORBIDDEN', `The folder of "${path}" cannot be made: ${(error as Error).message}`, { where: 'path', fix: 'Correct `path`, or the rights of its folder.', cause: error });
+  return new CdcError('DESTINATION_FORBIDDEN', `The folder of "${path}" cannot be made: ${(error as Error).message}`, {
+    where: 'path',
+    fix: 'Correct `path`, or the rights of its folder.',
+    cause: error,
+  });
 }

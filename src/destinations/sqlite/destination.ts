@@ -1,7 +1,15 @@
 // The destination's life: opens on first use, claims, writes, closes. SQLite calls block, so a batch is one short stretch.
 
 import {
-  CdcError, type Committed, type ComponentContext, type Finding, type LaneBatch, type LaneId, type PointHoldingDestination, type ResumePoint, type WriteResult,
+  CdcError,
+  type Committed,
+  type ComponentContext,
+  type Finding,
+  type LaneBatch,
+  type LaneId,
+  type PointHoldingDestination,
+  type ResumePoint,
+  type WriteResult,
 } from '../../sdk/index.ts';
 import { inTransaction, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
 import { checkFile } from './check.ts';
@@ -12,7 +20,12 @@ import { PointTable } from './points.ts';
 import { Targets } from './target.ts';
 import { BatchWriter } from './writer.ts';
 
-interface Open { readonly db: SqliteDatabase; readonly points: PointTable; readonly targets: Targets; readonly writer: BatchWriter }
+interface Open {
+  readonly db: SqliteDatabase;
+  readonly points: PointTable;
+  readonly targets: Targets;
+  readonly writer: BatchWriter;
+}
 
 export class SqliteDestination implements PointHoldingDestination {
   readonly #config: SqliteConfig;
@@ -26,17 +39,30 @@ export class SqliteDestination implements PointHoldingDestination {
     this.#ctx = ctx;
   }
 
-  check(): AsyncIterable<Finding> { return checkFile(this.#config); }
+  check(): AsyncIterable<Finding> {
+    return checkFile(this.#config);
+  }
 
-  committed(lane: LaneId): Promise<Committed> { return this.#call(({ points }) => points.read(lane)); }
+  committed(lane: LaneId): Promise<Committed> {
+    return this.#call(({ points }) => points.read(lane));
+  }
 
   async claim(lane: LaneId, epoch: number): Promise<void> {
-    await this.#call(({ db, points }) => inTransaction(db, 'immediate', () => { points.create(); points.claim(lane, epoch); }));
+    await this.#call(({ db, points }) =>
+      inTransaction(db, 'immediate', () => {
+        points.create();
+        points.claim(lane, epoch);
+      }),
+    );
     this.#claimed = { lane, epoch };
   }
 
   setPoints(lane: LaneId, epoch: number, list: readonly ResumePoint[]): Promise<void> {
-    return this.#call(({ db, points }) => inTransaction(db, 'immediate', () => { points.replace(lane, epoch, list); }));
+    return this.#call(({ db, points }) =>
+      inTransaction(db, 'immediate', () => {
+        points.replace(lane, epoch, list);
+      }),
+    );
   }
 
   async write(batch: LaneBatch, signal: AbortSignal): Promise<WriteResult> {
@@ -48,7 +74,10 @@ export class SqliteDestination implements PointHoldingDestination {
   /** One transaction: rows and point, or nothing. */
   #store({ db, points, targets, writer }: Open, batch: LaneBatch, { lane, epoch }: { lane: LaneId; epoch: number }): WriteResult {
     try {
-      inTransaction(db, 'immediate', () => { writer.apply(batch); points.advance(lane, epoch, batch); });
+      inTransaction(db, 'immediate', () => {
+        writer.apply(batch);
+        points.advance(lane, epoch, batch);
+      });
       return { kind: 'stored' };
     } catch (error) {
       targets.forget();
@@ -88,4 +117,3 @@ export class SqliteDestination implements PointHoldingDestination {
     this.#open = null;
   }
 }
-

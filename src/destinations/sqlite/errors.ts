@@ -18,26 +18,37 @@ const isMissingThing = (error: unknown): boolean => /no such (column|table)|has 
 export function eventError(error: unknown, where: string): CdcError {
   if (error instanceof CdcError) return error;
   return new CdcError('DESTINATION_EVENT_REJECTED', `SQLite refuses the row: ${(error as Error).message}`, {
-    where, fix: 'Correct the target table or the row, then replay the dead letter.', cause: error,
+    where,
+    fix: 'Correct the target table or the row, then replay the dead letter.',
+    cause: error,
   });
 }
 
 /** Any error of the driver, as seen by a whole call. */
 export function classify(error: unknown, path: string): CdcError {
   if (error instanceof CdcError) return error;
-  const code = sqliteCode(error), message = error instanceof Error ? error.message : String(error);
+  const code = sqliteCode(error),
+    message = error instanceof Error ? error.message : String(error);
   const make = (ours: ErrorCode, fix: string, retriable = false): CdcError =>
     new CdcError(ours, `SQLite file "${path}": ${message}`, { where: path, fix, retriable, cause: error });
-  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return make('DESTINATION_UNREACHABLE', 'Wait, or end the program that keeps the database locked.', true);
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED'))
+    return make('DESTINATION_UNREACHABLE', 'Wait, or end the program that keeps the database locked.', true);
   if (code.startsWith('SQLITE_FULL')) return make('DESTINATION_FULL', 'Make room on the disk; the batch is tried again.', true);
-  if (code.startsWith('SQLITE_IOERR')) return make('DESTINATION_FAILED', 'Look at the disk and the system log; the batch is tried again.', true);
+  if (code.startsWith('SQLITE_IOERR'))
+    return make('DESTINATION_FAILED', 'Look at the disk and the system log; the batch is tried again.', true);
   if (code.startsWith('SQLITE_CANTOPEN')) return make('DESTINATION_UNREACHABLE', 'Create the folder, or correct `path`.', true);
-  if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_PERM') || code.startsWith('SQLITE_AUTH')) return make('DESTINATION_FORBIDDEN', 'Give this account the right to write the file and its folder.');
-  if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB')) return make('DESTINATION_FAILED', 'Restore the file from a backup, or move it away so that a new one is made.');
-  if (message.includes('ON CONFLICT clause does not match')) return make('DESTINATION_MISCONFIGURED', 'Give the target table a primary key or unique index on the key columns.');
+  if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_PERM') || code.startsWith('SQLITE_AUTH'))
+    return make('DESTINATION_FORBIDDEN', 'Give this account the right to write the file and its folder.');
+  if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB'))
+    return make('DESTINATION_FAILED', 'Restore the file from a backup, or move it away so that a new one is made.');
+  if (message.includes('ON CONFLICT clause does not match'))
+    return make('DESTINATION_MISCONFIGURED', 'Give the target table a primary key or unique index on the key columns.');
   return make('DESTINATION_FAILED', 'See the message of SQLite.');
 }
 
 export function driverMissing(): CdcError {
-  return new CdcError('DEPENDENCY_MISSING', 'The sqlite destination needs the package better-sqlite3, which is not installed.', { where: 'type', fix: `Run \`${SQLITE_INSTALL}\`.` });
+  return new CdcError('DEPENDENCY_MISSING', 'The sqlite destination needs the package better-sqlite3, which is not installed.', {
+    where: 'type',
+    fix: `Run \`${SQLITE_INSTALL}\`.`,
+  });
 }

@@ -9,8 +9,15 @@ export const descriptor = defineDestination({
   config: configSchema,
   validate,
   capabilities: (config) => ({
-    holdsPoint: true, idempotent: true, input: 'rows', keyless: true, maxInFlight: 1,
-    creates: [`the file "${config.path}" and in it the table _cdc_run_points`, ...(config.create_tables ? ['target tables and columns that are missing'] : [])],
+    holdsPoint: true,
+    idempotent: true,
+    input: 'rows',
+    keyless: true,
+    maxInFlight: 1,
+    creates: [
+      `the file "${config.path}" and in it the table _cdc_run_points`,
+      ...(config.create_tables ? ['target tables and columns that are missing'] : []),
+    ],
   }),
   create: async (config, ctx) => {
     const { SqliteDestination } = await import('./destination.ts');

@@ -8,12 +8,18 @@ export const POINTS_TABLE = '_cdc_run_points';
 /** The row that holds the epoch of the last claim, so that an empty destination can be claimed, too. */
 const CLAIM = -1;
 
-interface PointRow { readonly worker: bigint; readonly epoch: bigint; readonly point: string | null }
+interface PointRow {
+  readonly worker: bigint;
+  readonly epoch: bigint;
+  readonly point: string | null;
+}
 
 export class PointTable {
   readonly #db: SqliteDatabase;
 
-  constructor(db: SqliteDatabase) { this.#db = db; }
+  constructor(db: SqliteDatabase) {
+    this.#db = db;
+  }
 
   create(): void {
     this.#db.exec(`CREATE TABLE IF NOT EXISTS ${POINTS_TABLE} (
@@ -23,7 +29,9 @@ export class PointTable {
   read(lane: LaneId): Committed {
     const exists = this.#db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(POINTS_TABLE);
     if (exists === undefined) return { kind: 'empty', epoch: 0 };
-    const rows = this.#db.prepare<unknown[], PointRow>(`SELECT worker, epoch, point FROM ${POINTS_TABLE} WHERE pipeline = ? AND lane = ? ORDER BY worker`).all(lane.pipeline, lane.lane);
+    const rows = this.#db
+      .prepare<unknown[], PointRow>(`SELECT worker, epoch, point FROM ${POINTS_TABLE} WHERE pipeline = ? AND lane = ? ORDER BY worker`)
+      .all(lane.pipeline, lane.lane);
     const epoch = Math.max(0, ...rows.map((r) => Number(r.epoch)));
     const points = rows.filter((r) => Number(r.worker) !== CLAIM).map((r) => parse(r.point));
     return points.length === 0 ? { kind: 'empty', epoch } : { kind: 'points', epoch, points };
@@ -50,7 +58,9 @@ export class PointTable {
   }
 
   #upsert(lane: LaneId, worker: number, epoch: number, point: string | null): void {
-    this.#db.prepare(`INSERT OR REPLACE INTO ${POINTS_TABLE} (pipeline, lane, worker, epoch, point) VALUES (?, ?, ?, ?, ?)`).run(lane.pipeline, lane.lane, BigInt(worker), BigInt(epoch), point);
+    this.#db
+      .prepare(`INSERT OR REPLACE INTO ${POINTS_TABLE} (pipeline, lane, worker, epoch, point) VALUES (?, ?, ?, ?, ?)`)
+      .run(lane.pipeline, lane.lane, BigInt(worker), BigInt(epoch), point);
   }
 
   #assertNoneHigher(lane: LaneId, epoch: number): void {
@@ -63,12 +73,16 @@ function parse(text: string | null): ResumePoint {
   try {
     return parsePoint(text ?? '');
   } catch (cause) {
-    throw new CdcError('DESTINATION_FAILED', `A point in ${POINTS_TABLE} cannot be read.`, { fix: 'Put the table back as it was from a backup.', cause });
+    throw new CdcError('DESTINATION_FAILED', `A point in ${POINTS_TABLE} cannot be read.`, {
+      fix: 'Put the table back as it was from a backup.',
+      cause,
+    });
   }
 }
 
 function fenced(lane: LaneId): CdcError {
   return new CdcError('DESTINATION_FENCED', `another run of pipeline "${lane.pipeline}" writes to destination "${lane.lane}"`, {
-    where: `destination "${lane.lane}"`, fix: 'Find the other process that runs this pipeline, and stop one.',
+    where: `destination "${lane.lane}"`,
+    fix: 'Find the other process that runs this pipeline, and stop one.',
   });
 }

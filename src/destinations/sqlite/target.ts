@@ -1,7 +1,7 @@
 // Target tables: which one an event goes to, making it and its columns when asked, and the prepared statements per shape of
 // row. Statements are made once per table and set of columns: preparing one costs as much as writing five rows.
 
-import { CdcError, formatTableId, type Column, type ColumnType, type TableSchema } from '../../sdk/index.ts';
+import { CdcError, type Column, type ColumnType, formatTableId, type TableSchema } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { SqliteDatabase, SqliteStatement } from '../../util/sqlite.ts';
 import type { SqliteConfig } from './config.ts';
@@ -54,7 +54,8 @@ export class Target {
   }
 
   #prepare(columns: readonly string[]): Shape {
-    const table = quoteName(this.name), keyless = this.key.length === 0;
+    const table = quoteName(this.name),
+      keyless = this.key.length === 0;
     const values = `INSERT INTO ${table} (${columns.map(quoteName).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
     const rest = columns.filter((c) => !this.key.includes(c)).map((c) => `${quoteName(c)} = excluded.${quoteName(c)}`);
     const on = `ON CONFLICT (${this.key.map(quoteName).join(', ')}) DO`;
@@ -62,12 +63,17 @@ export class Target {
     const insert = keyless || this.#config.conflict_resolution !== 'ignore' ? put : `${values} ${on} NOTHING`;
     const set = columns.map((c) => `${quoteName(c)} = ?`).join(', ');
     return {
-      columns, types: columns.map((c) => this.#types.get(c) ?? null), insert: this.#db.prepare(insert), put: this.#db.prepare(put),
+      columns,
+      types: columns.map((c) => this.#types.get(c) ?? null),
+      insert: this.#db.prepare(insert),
+      put: this.#db.prepare(put),
       patch: this.#db.prepare(keyless ? 'SELECT 1 WHERE 0' : `UPDATE ${table} SET ${set} WHERE ${this.#keyMatch()}`),
     };
   }
 
-  #keyMatch(): string { return this.key.map((c) => `${quoteName(c)} = ?`).join(' AND '); }
+  #keyMatch(): string {
+    return this.key.map((c) => `${quoteName(c)} = ?`).join(' AND ');
+  }
 }
 
 export class Targets {
@@ -82,7 +88,9 @@ export class Targets {
   }
 
   /** After a rollback, tables that were made in the transaction are gone again. */
-  forget(): void { this.#known = new WeakMap(); }
+  forget(): void {
+    this.#known = new WeakMap();
+  }
 
   of(table: TableSchema, source: string): Target {
     const known = this.#known.get(table);
@@ -96,17 +104,26 @@ export class Targets {
 
   /** A column that the row has and the schema did not tell of: schemaless sources, columns that transformers add. */
   addColumns(table: TableSchema, source: string, columns: readonly string[]): void {
-    this.#addMissing(this.of(table, source).name, columns.map((name) => ({ name, type: 'any', nativeType: '', nullable: true })));
+    this.#addMissing(
+      this.of(table, source).name,
+      columns.map((name) => ({ name, type: 'any', nativeType: '', nullable: true })),
+    );
     this.forget();
   }
 
   #make(name: string, table: TableSchema): void {
     const columns = columnsOf(table);
-    if (this.#columns(name).size > 0) { this.#addMissing(name, columns); return; }
+    if (this.#columns(name).size > 0) {
+      this.#addMissing(name, columns);
+      return;
+    }
     const lines = columns.map((c) => `${quoteName(c.name)} ${declaredType(c)}`);
     if (table.key.length > 0) lines.push(`PRIMARY KEY (${table.key.map(quoteName).join(', ')})`);
     if (lines.length > 0) this.#db.exec(`CREATE TABLE ${quoteName(name)} (${lines.join(', ')})`);
-    else throw new CdcError('DESTINATION_EVENT_REJECTED', `table "${name}" cannot be made: the source tells neither columns nor a key`, { fix: 'Create the table yourself, or name a key at the source.' });
+    else
+      throw new CdcError('DESTINATION_EVENT_REJECTED', `table "${name}" cannot be made: the source tells neither columns nor a key`, {
+        fix: 'Create the table yourself, or name a key at the source.',
+      });
   }
 
   #addMissing(name: string, columns: readonly Column[]): void {
@@ -114,7 +131,8 @@ export class Targets {
     const there = this.#columns(name);
     for (const column of columns) {
       // Names of columns are compared without case.
-      if (!there.has(column.name.toLowerCase())) this.#db.exec(`ALTER TABLE ${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${declaredType(column)}`);
+      if (!there.has(column.name.toLowerCase()))
+        this.#db.exec(`ALTER TABLE ${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${declaredType(column)}`);
     }
   }
 
@@ -135,7 +153,10 @@ function targetName(template: string, table: TableSchema, source: string): strin
   const parts: Readonly<Record<string, string>> = { table: id.table, schema: id.schema ?? '', database: id.database ?? '', source };
   const name = template.replace(/\{([^{}]*)\}/g, (_, part: string) => parts[part] ?? '');
   if (name === '' || name.includes('\0') || name.toLowerCase().startsWith('sqlite_')) {
-    throw new CdcError('DESTINATION_MISCONFIGURED', `the target name of table ${formatTableId(id)} cannot be used: "${name}"`, { where: 'table', fix: 'Change `table`.' });
+    throw new CdcError('DESTINATION_MISCONFIGURED', `the target name of table ${formatTableId(id)} cannot be used: "${name}"`, {
+      where: 'table',
+      fix: 'Change `table`.',
+    });
   }
   return name;
 }

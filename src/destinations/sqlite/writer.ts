@@ -47,11 +47,19 @@ export class BatchWriter {
     if (event.op === 'm') return;
     const target = this.#targets.of(event.table, event.source);
     switch (event.op) {
-      case 's': return;
-      case 't': if (this.#config.deletes === 'apply') target.empty.run(); return;
-      case 'd': this.#delete(event, target); return;
-      case 'u': this.#update(event, target, through); return;
-      default: this.#insert(event, target);
+      case 's':
+        return;
+      case 't':
+        if (this.#config.deletes === 'apply') target.empty.run();
+        return;
+      case 'd':
+        this.#delete(event, target);
+        return;
+      case 'u':
+        this.#update(event, target, through);
+        return;
+      default:
+        this.#insert(event, target);
     }
   }
 
@@ -63,10 +71,14 @@ export class BatchWriter {
   }
 
   #update(event: ChangeEvent, target: Target, through: LaneBatch['through']): void {
-    const shape = this.#shape(event, target), { oldKey } = event;
+    const shape = this.#shape(event, target),
+      { oldKey } = event;
     if (target.key.length === 0) throw noKey(event);
     this.#assertKey(event, target, shape);
-    if (event.incomplete) { this.#patch(event, target, shape, through); return; }
+    if (event.incomplete) {
+      this.#patch(event, target, shape, through);
+      return;
+    }
     if (oldKey !== null) target.remove?.run(keyValues(oldKey, target));
     if (this.#config.conflict_resolution === 'replace') target.remove?.run(keyValues(event.key, target));
     shape.put.run(valuesOf(event, shape));
@@ -77,7 +89,8 @@ export class BatchWriter {
     const { changes } = shape.patch.run([...valuesOf(event, shape), ...keyValues(event.oldKey ?? event.key, target)]);
     if (changes > 0 || isBeingRead(event, through)) return;
     throw new CdcError('DESTINATION_ROW_MISSING', `table "${target.name}" has no row to update: the event has only some of the columns`, {
-      where: `table "${target.name}"`, fix: 'Read the table again by a snapshot.',
+      where: `table "${target.name}"`,
+      fix: 'Read the table again by a snapshot.',
     });
   }
 
@@ -104,16 +117,23 @@ export class BatchWriter {
       const value = event.get('after', column);
       if (value !== null && value !== undefined) continue;
       if (value === undefined && event.incomplete && shape.columns.length > 0) continue;
-      throw new CdcError('DESTINATION_EVENT_REJECTED', `key column "${column}" of table "${target.name}" is ${value === null ? 'NULL' : 'missing'}`, {
-        where: `table "${target.name}"`, fix: 'Give the table a key without NULLs at the source.',
-      });
+      throw new CdcError(
+        'DESTINATION_EVENT_REJECTED',
+        `key column "${column}" of table "${target.name}" is ${value === null ? 'NULL' : 'missing'}`,
+        {
+          where: `table "${target.name}"`,
+          fix: 'Give the table a key without NULLs at the source.',
+        },
+      );
     }
   }
 }
 
 function valuesOf(event: ChangeEvent, shape: Shape): Bound[] {
-  const { columns, types } = shape, values = new Array<Bound>(columns.length);
-  for (let i = 0; i < columns.length; i++) values[i] = bind(event.get('after', columns[i] as string) ?? null, types[i] as Shape['types'][number]);
+  const { columns, types } = shape,
+    values = new Array<Bound>(columns.length);
+  for (let i = 0; i < columns.length; i++)
+    values[i] = bind(event.get('after', columns[i] as string) ?? null, types[i] as Shape['types'][number]);
   return values;
 }
 
@@ -129,7 +149,12 @@ function isBeingRead(event: ChangeEvent, through: LaneBatch['through']): boolean
 
 function noKey(event: ChangeEvent): CdcError {
   const table = formatTableId(event.table.id);
-  return new CdcError('DESTINATION_EVENT_REJECTED', `table ${table} has no key, so the row to ${event.op === 'd' ? 'delete' : 'update'} cannot be found`, {
-    where: `table ${table}`, fix: 'Give the table a primary key, or leave it out.',
-  });
+  return new CdcError(
+    'DESTINATION_EVENT_REJECTED',
+    `table ${table} has no key, so the row to ${event.op === 'd' ? 'delete' : 'update'} cannot be found`,
+    {
+      where: `table ${table}`,
+      fix: 'Give the table a primary key, or leave it out.',
+    },
+  );
 }

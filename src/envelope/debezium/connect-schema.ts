@@ -17,7 +17,9 @@ export interface ConnectSchema {
 }
 
 /** A schema in its place in a struct. */
-export interface ConnectField extends ConnectSchema { readonly field: string }
+export interface ConnectField extends ConnectSchema {
+  readonly field: string;
+}
 
 export function schemaText(schema: ConnectSchema | ConnectField): string {
   let out = `{"type":"${schema.type}"`;
@@ -39,23 +41,37 @@ export function field(name: string, type: ConnectSchema['type'], optional = fals
 }
 
 export const TRANSACTION_BLOCK: ConnectSchema = {
-  type: 'struct', fields: [field('id', 'string'), field('total_order', 'int64'), field('data_collection_order', 'int64')],
-  optional: true, name: 'event.block', version: 1,
+  type: 'struct',
+  fields: [field('id', 'string'), field('total_order', 'int64'), field('data_collection_order', 'int64')],
+  optional: true,
+  name: 'event.block',
+  version: 1,
 };
 
 export const TRANSACTION_KEY: ConnectSchema = {
-  type: 'struct', fields: [field('id', 'string')], name: 'io.debezium.connector.common.TransactionMetadataKey', version: 1,
+  type: 'struct',
+  fields: [field('id', 'string')],
+  name: 'io.debezium.connector.common.TransactionMetadataKey',
+  version: 1,
 };
 
 const EVENT_COUNT: ConnectSchema = {
-  type: 'struct', fields: [field('data_collection', 'string'), field('event_count', 'int64')], optional: true, name: 'event.collection', version: 1,
+  type: 'struct',
+  fields: [field('data_collection', 'string'), field('event_count', 'int64')],
+  optional: true,
+  name: 'event.collection',
+  version: 1,
 };
 
 export const TRANSACTION_VALUE: ConnectSchema = {
   type: 'struct',
   fields: [
-    field('status', 'string'), field('id', 'string'), field('event_count', 'int64', true),
-    { type: 'array', items: EVENT_COUNT, optional: true, field: 'data_collections' }, field('ts_ms', 'int64'),
+    field('status', 'string'),
+    field('id', 'string'),
+    field('event_count', 'int64', true),
+    { type: 'array', items: EVENT_COUNT, optional: true, field: 'data_collections' },
+    field('ts_ms', 'int64'),
   ],
-  name: 'io.debezium.connector.common.TransactionMetadataValue', version: 1,
+  name: 'io.debezium.connector.common.TransactionMetadataValue',
+  version: 1,
 };

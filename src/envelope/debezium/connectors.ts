@@ -27,11 +27,32 @@ const long = (name: string, optional: boolean): SourceField => ({ name, type: 'i
 const plainId = (id: string): string => id;
 
 const POSTGRESQL: Connector = {
-  fields: [text('schema', false), text('table', false), long('txId', true), long('lsn', true), long('xmin', true), text('origin', true), long('origin_lsn', true)],
-  namespace: 'schema', timeMode: 'adaptive', defaultFraction: 6,
+  fields: [
+    text('schema', false),
+    text('table', false),
+    long('txId', true),
+    long('lsn', true),
+    long('xmin', true),
+    text('origin', true),
+    long('origin_lsn', true),
+  ],
+  namespace: 'schema',
+  timeMode: 'adaptive',
+  defaultFraction: 6,
   // PostgresValueConverter: arrays "still need to be implemented", and types its resolver does not list.
   unsupported: [
-    'money[]', 'name[]', 'interval[]', 'bit varying[]', 'varbit[]', 'xml[]', 'point[]', 'refcursor[]', 'pg_lsn', 'tsquery', 'txid_snapshot', 'pg_snapshot',
+    'money[]',
+    'name[]',
+    'interval[]',
+    'bit varying[]',
+    'varbit[]',
+    'xml[]',
+    'point[]',
+    'refcursor[]',
+    'pg_lsn',
+    'tsquery',
+    'txid_snapshot',
+    'pg_snapshot',
   ],
   // PostgresTransactionMonitor.adjustTxId: `3420:786014104`, the LSN changes from event to event.
   transactionId: (id, fields, end) => {
@@ -42,15 +63,30 @@ const POSTGRESQL: Connector = {
 
 const MYSQL: Connector = {
   fields: [
-    text('table', true), long('server_id', false), text('gtid', true), text('file', false), long('pos', false),
-    { name: 'row', type: 'int32', optional: false }, long('thread', true), text('query', true),
+    text('table', true),
+    long('server_id', false),
+    text('gtid', true),
+    text('file', false),
+    long('pos', false),
+    { name: 'row', type: 'int32', optional: false },
+    long('thread', true),
+    text('query', true),
   ],
-  namespace: 'database', timeMode: 'adaptive_time_microseconds', defaultFraction: 0, unsupported: [], transactionId: plainId,
+  namespace: 'database',
+  timeMode: 'adaptive_time_microseconds',
+  defaultFraction: 0,
+  unsupported: [],
+  transactionId: plainId,
 };
 
 /** Systems that Debezium has no connector for get the fields that all its connectors share. */
 const OTHER: Connector = {
-  fields: [text('schema', true), text('table', true)], namespace: 'schema', timeMode: 'adaptive', defaultFraction: 6, unsupported: [], transactionId: plainId,
+  fields: [text('schema', true), text('table', true)],
+  namespace: 'schema',
+  timeMode: 'adaptive',
+  defaultFraction: 6,
+  unsupported: [],
+  transactionId: plainId,
 };
 
 const CONNECTORS: Readonly<Record<string, Connector>> = { postgresql: POSTGRESQL, mysql: MYSQL, mariadb: MYSQL };

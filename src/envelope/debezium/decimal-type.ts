@@ -10,7 +10,10 @@ import type { DebeziumType } from './types.ts';
 export type DecimalMode = 'precise' | 'double' | 'string';
 
 /** `precision`: `null` where the type has a scale only (`money`). `scale`: `null` when each value has its own. */
-interface Scale { readonly precision: number | null; readonly scale: number | null }
+interface Scale {
+  readonly precision: number | null;
+  readonly scale: number | null;
+}
 
 export function moneyOrDecimalScale(column: Column): Scale {
   if (column.precision === undefined && column.scale === undefined) return { precision: null, scale: null };
@@ -18,8 +21,14 @@ export function moneyOrDecimalScale(column: Column): Scale {
 }
 
 const VARIABLE: ConnectSchema = {
-  type: 'struct', fields: [{ type: 'int32', field: 'scale' }, { type: 'bytes', field: 'value' }],
-  name: 'io.debezium.data.VariableScaleDecimal', version: 1, doc: 'Variable scaled decimal',
+  type: 'struct',
+  fields: [
+    { type: 'int32', field: 'scale' },
+    { type: 'bytes', field: 'value' },
+  ],
+  name: 'io.debezium.data.VariableScaleDecimal',
+  version: 1,
+  doc: 'Variable scaled decimal',
 };
 
 export function decimalType(scale: Scale, mode: DecimalMode, compatible: boolean): DebeziumType {

@@ -7,12 +7,19 @@ import { dateOfDays, momentText, timeText } from '../temporal.ts';
 type Json = Value | undefined;
 /** A parsed schema; every member may be missing. */
 interface Schema {
-  readonly type?: Json; readonly name?: Json; readonly fields?: Json; readonly items?: Json; readonly parameters?: Json; readonly field?: Json;
+  readonly type?: Json;
+  readonly name?: Json;
+  readonly fields?: Json;
+  readonly items?: Json;
+  readonly parameters?: Json;
+  readonly field?: Json;
 }
 
 /** The member `name` of an object, if it is one. */
 export function member(value: Json, name: string): Json {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as { readonly [key: string]: Value })[name] : undefined;
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as { readonly [key: string]: Value })[name]
+    : undefined;
 }
 
 /** The fields of a struct's schema by name. */
@@ -21,7 +28,9 @@ function fieldsOf(schema: Json): ReadonlyMap<string, Schema> {
   return new Map(Array.isArray(fields) ? (fields as Schema[]).map((f) => [String(f.field), f]) : []);
 }
 
-export function fieldSchema(schema: Json, name: string): Json { return fieldsOf(schema).get(name) as Json; }
+export function fieldSchema(schema: Json, name: string): Json {
+  return fieldsOf(schema).get(name) as Json;
+}
 
 /** A row whose values are what the schema says; columns that it does not name stay as JSON gave them. */
 export function typedRow(row: { readonly [key: string]: Value } | null, schema: Json): Row | null {
@@ -35,11 +44,17 @@ function typedValue(value: Value, schema: Schema | undefined): Value {
   const logical = typeof schema.name === 'string' ? LOGICAL[schema.name] : undefined;
   if (logical !== undefined) return logical(value, schema);
   switch (schema.type) {
-    case 'int64': return typeof value === 'number' ? BigInt(value) : value;
-    case 'float': case 'double': return typeof value === 'string' ? Number(value) : value;
-    case 'bytes': return bytesOf(value) ?? value;
-    case 'array': return Array.isArray(value) ? (value as Value[]).map((item) => typedValue(item, schema.items as Schema | undefined)) : value;
-    default: return value;
+    case 'int64':
+      return typeof value === 'number' ? BigInt(value) : value;
+    case 'float':
+    case 'double':
+      return typeof value === 'string' ? Number(value) : value;
+    case 'bytes':
+      return bytesOf(value) ?? value;
+    case 'array':
+      return Array.isArray(value) ? (value as Value[]).map((item) => typedValue(item, schema.items as Schema | undefined)) : value;
+    default:
+      return value;
   }
 }
 
@@ -48,44 +63,68 @@ function bytesOf(value: Json): Uint8Array | null {
 }
 
 function decimal(value: Value, schema: Schema): Value {
-  const bytes = bytesOf(value), scale = Number(member(schema.parameters as Json, 'scale') ?? 0);
+  const bytes = bytesOf(value),
+    scale = Number(member(schema.parameters as Json, 'scale') ?? 0);
   return bytes === null ? value : formatDecimal({ unscaled: integerOfBytes(bytes), scale });
 }
 
 function variableDecimal(value: Value): Value {
-  const bytes = bytesOf(member(value, 'value')), scale = member(value, 'scale');
+  const bytes = bytesOf(member(value, 'value')),
+    scale = member(value, 'scale');
   return bytes === null || typeof scale !== 'number' ? value : formatDecimal({ unscaled: integerOfBytes(bytes), scale });
 }
 
 /** `{seconds, nanos}` of a count; bigint, because microseconds need more than 53 bits. */
 function momentOf(value: Value, perSecond: bigint): { seconds: number; nanos: number } | null {
   if (typeof value !== 'number' && typeof value !== 'bigint') return null;
-  const count = BigInt(value), rest = ((count % perSecond) + perSecond) % perSecond;
+  const count = BigInt(value),
+    rest = ((count % perSecond) + perSecond) % perSecond;
   return { seconds: Number((count - rest) / perSecond), nanos: Number(rest * (1_000_000_000n / perSecond)) };
 }
-const timestamp = (perSecond: bigint) => (value: Value): Value => {
-  const moment = momentOf(value, perSecond);
-  return moment === null ? value : momentText(moment, null);
-};
-const time = (perSecond: bigint) => (value: Value): Value => {
-  const moment = momentOf(value, perSecond);
-  return moment === null || moment.seconds < 0 ? value : timeText(moment, null);
-};
+const timestamp =
+  (perSecond: bigint) =>
+  (value: Value): Value => {
+    const moment = momentOf(value, perSecond);
+    return moment === null ? value : momentText(moment, null);
+  };
+const time =
+  (perSecond: bigint) =>
+  (value: Value): Value => {
+    const moment = momentOf(value, perSecond);
+    return moment === null || moment.seconds < 0 ? value : timeText(moment, null);
+  };
 const date = (value: Value): Value => (typeof value === 'number' ? dateOfDays(value) : value);
 const withoutZone = (value: Value): Value => (typeof value === 'string' ? value.replace(/Z$/, '') : value);
 
 /** Bits of a declared length as text: `0b → 00001011`. */
 function bits(value: Value, schema: Schema): Value {
-  const bytes = bytesOf(value), length = Number(member(schema.parameters as Json, 'length') ?? 0);
-  return bytes === null ? value : [...bytes].reverse().map((b) => b.toString(2).padStart(8, '0')).join('').padStart(length, '0').slice(-length);
+  const bytes = bytesOf(value),
+    length = Number(member(schema.parameters as Json, 'length') ?? 0);
+  return bytes === null
+    ? value
+    : [...bytes]
+        .reverse()
+        .map((b) => b.toString(2).padStart(8, '0'))
+        .join('')
+        .padStart(length, '0')
+        .slice(-length);
 }
 
 const LOGICAL: Readonly<Record<string, (value: Value, schema: Schema) => Value>> = {
-  'org.apache.kafka.connect.data.Decimal': decimal, 'io.debezium.data.VariableScaleDecimal': variableDecimal, 'io.debezium.data.Bits': bits,
-  'io.debezium.time.Date': date, 'org.apache.kafka.connect.data.Date': date, 'io.debezium.time.IsoDate': withoutZone,
-  'io.debezium.time.Time': time(1_000n), 'org.apache.kafka.connect.data.Time': time(1_000n),
-  'io.debezium.time.MicroTime': time(1_000_000n), 'io.debezium.time.NanoTime': time(1_000_000_000n), 'io.debezium.time.IsoTime': withoutZone,
-  'io.debezium.time.Timestamp': timestamp(1_000n), 'org.apache.kafka.connect.data.Timestamp': timestamp(1_000n),
-  'io.debezium.time.MicroTimestamp': timestamp(1_000_000n), 'io.debezium.time.NanoTimestamp': timestamp(1_000_000_000n),
+  'org.apache.kafka.connect.data.Decimal': decimal,
+  'io.debezium.data.VariableScaleDecimal': variableDecimal,
+  'io.debezium.data.Bits': bits,
+  'io.debezium.time.Date': date,
+  'org.apache.kafka.connect.data.Date': date,
+  'io.debezium.time.IsoDate': withoutZone,
+  'io.debezium.time.Time': time(1_000n),
+  'org.apache.kafka.connect.data.Time': time(1_000n),
+  'io.debezium.time.MicroTime': time(1_000_000n),
+  'io.debezium.time.NanoTime': time(1_000_000_000n),
+  'io.debezium.time.IsoTime': withoutZone,
+  'io.debezium.time.Timestamp': timestamp(1_000n),
+  'org.apache.kafka.connect.data.Timestamp': timestamp(1_000n),
+  'io.debezium.time.MicroTimestamp': timestamp(1_000_000n),
+  'io.debezium.time.NanoTimestamp': timestamp(1_000_000_000n),
   'io.debezium.time.IsoTimestamp': withoutZone,
 };

@@ -9,7 +9,12 @@ const OPS: ReadonlySet<unknown> = new Set(['c', 'u', 'd', 'r', 't', 'm']);
 
 /** `{"schema": …, "payload": …}` and nothing else, as JsonConverter writes it; other JSON is its own payload. */
 function unwrap(json: Value): { schema: Value | undefined; payload: Value | undefined } {
-  const isWrapped = typeof json === 'object' && json !== null && Object.keys(json).length === 2 && member(json, 'payload') !== undefined && member(json, 'schema') !== undefined;
+  const isWrapped =
+    typeof json === 'object' &&
+    json !== null &&
+    Object.keys(json).length === 2 &&
+    member(json, 'payload') !== undefined &&
+    member(json, 'schema') !== undefined;
   return isWrapped ? { schema: member(json, 'schema'), payload: member(json, 'payload') } : { schema: undefined, payload: json };
 }
 
@@ -21,14 +26,25 @@ export function decodeDebezium(value: Uint8Array, key: Uint8Array | null): Decod
 /** The same for a payload that stands inside another document. */
 export function decodePayload(payload: Value | undefined, schema: Value | undefined, key: Uint8Array | null): DecodedRecord {
   const op = member(payload, 'op');
-  if (!OPS.has(op)) throw invalid(`Expected "op" of a debezium record to be one of c, u, d, r, t, m, got ${op === undefined ? 'none' : JSON.stringify(String(op))}.`);
-  const source = member(payload, 'source'), table = asText(member(source, 'table')) ?? asText(member(source, 'collection'));
+  if (!OPS.has(op))
+    throw invalid(
+      `Expected "op" of a debezium record to be one of c, u, d, r, t, m, got ${op === undefined ? 'none' : JSON.stringify(String(op))}.`,
+    );
+  const source = member(payload, 'source'),
+    table = asText(member(source, 'table')) ?? asText(member(source, 'collection'));
   if (table === null) throw invalid('Expected "source.table" in a debezium record, got none.');
-  const side = (name: string): ReturnType<typeof typedRow> => typedRow(asRow(member(payload, name), `"${name}"`), fieldSchema(schema, name));
+  const side = (name: string): ReturnType<typeof typedRow> =>
+    typedRow(asRow(member(payload, name), `"${name}"`), fieldSchema(schema, name));
   const keyJson = key === null ? null : unwrap(parseJson(key, 'the key of a debezium record'));
   return {
-    op: op as ChangeEvent['op'], table, schema: asText(member(source, 'schema')), database: asText(member(source, 'db')),
-    key: keyJson === null ? null : typedRow(asRow(keyJson.payload, 'the key'), keyJson.schema), before: side('before'), after: side('after'),
-    sourceTsMs: asMilliseconds(member(source, 'ts_ms')), id: null,
+    op: op as ChangeEvent['op'],
+    table,
+    schema: asText(member(source, 'schema')),
+    database: asText(member(source, 'db')),
+    key: keyJson === null ? null : typedRow(asRow(keyJson.payload, 'the key'), keyJson.schema),
+    before: side('before'),
+    after: side('after'),
+    sourceTsMs: asMilliseconds(member(source, 'ts_ms')),
+    id: null,
   };
 }

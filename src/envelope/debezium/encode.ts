@@ -19,10 +19,19 @@ import type { DebeziumOptions } from './options.ts';
 import { TableEncoder } from './table-encoder.ts';
 import { TransactionRecords } from './transactions.ts';
 
-const NO_BEFORE = Buffer.from('{"before":null,"after":'), BEFORE = Buffer.from('{"before":'), AFTER = Buffer.from(',"after":'), SOURCE = Buffer.from(',"source":');
+const NO_BEFORE = Buffer.from('{"before":null,"after":'),
+  BEFORE = Buffer.from('{"before":'),
+  AFTER = Buffer.from(',"after":'),
+  SOURCE = Buffer.from(',"source":');
 
 /** What the records of one event share. */
-interface Current { readonly event: ChangeEvent; readonly index: number; readonly table: TableEncoder; readonly fields: SourceFields; readonly endings: Endings }
+interface Current {
+  readonly event: ChangeEvent;
+  readonly index: number;
+  readonly table: TableEncoder;
+  readonly fields: SourceFields;
+  readonly endings: Endings;
+}
 
 export class DebeziumEnvelope implements Envelope {
   readonly #options: DebeziumOptions;
@@ -38,7 +47,8 @@ export class DebeziumEnvelope implements Envelope {
   }
 
   encode(events: readonly ChangeEvent[]): EncodedBatch {
-    const out = new RecordWriter(events.length), endings = this.endings();
+    const out = new RecordWriter(events.length),
+      endings = this.endings();
     const { provide_transaction_metadata, schemas, compatible } = this.#options;
     const transactions = provide_transaction_metadata ? new TransactionRecords(out, schemas, compatible) : null;
     for (let i = 0; i < events.length; i++) {
@@ -53,7 +63,9 @@ export class DebeziumEnvelope implements Envelope {
   }
 
   /** For `writePayload`: once per batch, because the time of processing is in it. */
-  endings(): Endings { return endingsOf(this.#ctx.now(), this.#options.compatible); }
+  endings(): Endings {
+    return endingsOf(this.#ctx.now(), this.#options.compatible);
+  }
 
   /** Writes the payload of one row event as it is: for envelopes around this one. */
   writePayload(json: JsonWriter, event: ChangeEvent, endings: Endings): void {
@@ -78,7 +90,14 @@ export class DebeziumEnvelope implements Envelope {
       return 2;
     }
     const key = event.op === 't' ? null : table.key(out.json, event.key);
-    out.add(index, table.topic, key, this.#value(out.json, current, event.op as RowOp, event.before, event.after, 0), event.headers, event.sourceTsMs);
+    out.add(
+      index,
+      table.topic,
+      key,
+      this.#value(out.json, current, event.op as RowOp, event.before, event.after, 0),
+      event.headers,
+      event.sourceTsMs,
+    );
     // Without a key a tombstone removes nothing; Debezium sends it all the same.
     if (event.op === 'd' && this.#options.tombstones_on_delete && (key !== null || this.#options.compatible)) {
       out.add(index, table.topic, key, null, event.headers, event.sourceTsMs);
@@ -87,8 +106,11 @@ export class DebeziumEnvelope implements Envelope {
   }
 
   #keyChange(current: Current, oldKey: Row, out: RecordWriter): void {
-    const { event, index, table } = current, { topic } = table, { json } = out;
-    const from = table.key(json, oldKey) as Uint8Array, to = table.key(json, event.key) as Uint8Array;
+    const { event, index, table } = current,
+      { topic } = table,
+      { json } = out;
+    const from = table.key(json, oldKey) as Uint8Array,
+      to = table.key(json, event.key) as Uint8Array;
     const gone = { ...event.headers, '__debezium.newkey': Buffer.from(to).toString() };
     out.add(index, topic, from, this.#value(json, current, 'd', event.before, null, 0), gone, event.sourceTsMs);
     if (this.#options.tombstones_on_delete) out.add(index, topic, from, null, gone, event.sourceTsMs);
@@ -97,7 +119,8 @@ export class DebeziumEnvelope implements Envelope {
   }
 
   #message(current: Current, out: RecordWriter): void {
-    const { event, index, table } = current, record = new MessageRecord(event, table, this.#options);
+    const { event, index, table } = current,
+      record = new MessageRecord(event, table, this.#options);
     const key = record.key(out.json);
     record.beginValue(out.json, this.#ctx.now());
     table.source.write(out.json, event, current.fields);
@@ -115,7 +138,9 @@ export class DebeziumEnvelope implements Envelope {
 
   /** `add`: 1 for the second record of one event, which counts on in the transaction. */
   #payload(json: JsonWriter, current: Current, op: RowOp, before: Row | null, after: Row | null, add: number): void {
-    const { event, table } = current, { transaction } = event, ending = current.endings[op] as Ending;
+    const { event, table } = current,
+      { transaction } = event,
+      ending = current.endings[op] as Ending;
     if (before === null) json.raw(NO_BEFORE);
     else {
       json.raw(BEFORE);

@@ -10,14 +10,21 @@ import { timesText } from './source-block.ts';
 import type { TableEncoder } from './table-encoder.ts';
 import * as write from './write.ts';
 
-const named = (name: string): Pick<ConnectSchema, 'type' | 'name' | 'version'> => ({ type: 'struct', name: `io.debezium.connector.postgresql.${name}`, version: 1 });
+const named = (name: string): Pick<ConnectSchema, 'type' | 'name' | 'version'> => ({
+  type: 'struct',
+  name: `io.debezium.connector.postgresql.${name}`,
+  version: 1,
+});
 const PREFIX = field('prefix', 'string', true);
 const KEY = schemaText({ ...named('MessageKey'), fields: [PREFIX] });
 
 function valueSchema(table: TableEncoder, content: 'bytes' | 'string'): string {
   const message = { ...named('Message'), fields: [PREFIX, field('content', content, true)], field: 'message' };
   const transaction = { ...TRANSACTION_BLOCK, field: 'transaction' };
-  return schemaText({ ...named('MessageValue'), fields: [field('op', 'string'), field('ts_ms', 'int64', true), table.source.schema, transaction, message] });
+  return schemaText({
+    ...named('MessageValue'),
+    fields: [field('op', 'string'), field('ts_ms', 'int64', true), table.source.schema, transaction, message],
+  });
 }
 
 function contentText(content: Uint8Array, mode: DebeziumOptions['binary_handling_mode']): string {

@@ -8,17 +8,30 @@ import { type ConnectField, field } from './connect-schema.ts';
 import type { Connector, SourceField } from './connectors.ts';
 
 const SNAPSHOT_SCHEMA: ConnectField = {
-  type: 'string', optional: true, name: 'io.debezium.data.Enum', version: 1,
-  parameters: { allowed: 'true,first,first_in_data_collection,last_in_data_collection,last,false,incremental' }, default: '"false"', field: 'snapshot',
+  type: 'string',
+  optional: true,
+  name: 'io.debezium.data.Enum',
+  version: 1,
+  parameters: { allowed: 'true,first,first_in_data_collection,last_in_data_collection,last,false,incremental' },
+  default: '"false"',
+  field: 'snapshot',
 };
 const COMMON: readonly SourceField[] = [
-  { name: 'version', type: 'string', optional: false }, { name: 'connector', type: 'string', optional: false }, { name: 'name', type: 'string', optional: false },
-  { name: 'ts_ms', type: 'int64', optional: false }, { name: 'snapshot', type: 'string', optional: true }, { name: 'db', type: 'string', optional: false },
-  { name: 'sequence', type: 'string', optional: true }, { name: 'ts_us', type: 'int64', optional: true }, { name: 'ts_ns', type: 'int64', optional: true },
+  { name: 'version', type: 'string', optional: false },
+  { name: 'connector', type: 'string', optional: false },
+  { name: 'name', type: 'string', optional: false },
+  { name: 'ts_ms', type: 'int64', optional: false },
+  { name: 'snapshot', type: 'string', optional: true },
+  { name: 'db', type: 'string', optional: false },
+  { name: 'sequence', type: 'string', optional: true },
+  { name: 'ts_us', type: 'int64', optional: true },
+  { name: 'ts_ns', type: 'int64', optional: true },
 ];
 /** Seed fields of our own mode: seconds, the position as text, the server's id. */
 const OWN: readonly SourceField[] = [
-  { name: 'server_id', type: 'string', optional: true }, { name: 'ts_sec', type: 'int64', optional: false }, { name: 'pos', type: 'string', optional: false },
+  { name: 'server_id', type: 'string', optional: true },
+  { name: 'ts_sec', type: 'int64', optional: false },
+  { name: 'pos', type: 'string', optional: false },
 ];
 
 export interface SourceBlockInit {
@@ -57,21 +70,29 @@ export class SourceBlock {
     const { connector, description, compatible, id } = init;
     this.#fields = fieldsOf(connector, compatible);
     this.#fixed = new Map([
-      ['version', jsonString(init.version)], ['connector', jsonString(description.connector)], ['name', jsonString(init.name)],
-      ['db', jsonString(description.database ?? id.database ?? '')], ['schema', id.schema === null ? 'null' : jsonString(id.schema)], ['table', jsonString(id.table)],
+      ['version', jsonString(init.version)],
+      ['connector', jsonString(description.connector)],
+      ['name', jsonString(init.name)],
+      ['db', jsonString(description.database ?? id.database ?? '')],
+      ['schema', id.schema === null ? 'null' : jsonString(id.schema)],
+      ['table', jsonString(id.table)],
     ]);
     const changing = this.#fields.filter((f) => !this.#fixed.has(f.name));
     this.#restless = changing.filter((f) => RESTLESS.has(f.name));
     this.#steady = changing.filter((f) => !RESTLESS.has(f.name));
     this.schema = {
-      type: 'struct', fields: this.#fields.map((f) => (f.name === 'snapshot' ? SNAPSHOT_SCHEMA : field(f.name, f.type, f.optional))),
-      name: `io.debezium.connector.${description.connector}.Source`, version: 1, field: 'source',
+      type: 'struct',
+      fields: this.#fields.map((f) => (f.name === 'snapshot' ? SNAPSHOT_SCHEMA : field(f.name, f.type, f.optional))),
+      name: `io.debezium.connector.${description.connector}.Source`,
+      version: 1,
+      field: 'source',
     };
   }
 
   write(json: JsonWriter, event: ChangeEvent, fields: SourceFields): void {
     if (!this.#isPrepared(event, fields)) this.#prepare(event, fields);
-    const pieces = this.#pieces, restless = this.#restless;
+    const pieces = this.#pieces,
+      restless = this.#restless;
     for (let i = 0; i < restless.length; i++) {
       json.raw(pieces[i] as Uint8Array);
       json.text(changingText(restless[i] as SourceField, event, fields));
@@ -104,13 +125,20 @@ export class SourceBlock {
 
 function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields): string {
   switch (f.name) {
-    case 'ts_ms': return timesText(event.sourceTsMs, '');
-    case 'ts_us': return fieldText(fields.ts_us, f) ?? timesText(event.sourceTsMs, '000');
-    case 'ts_ns': return fieldText(fields.ts_ns, f) ?? (fields.ts_us === undefined ? timesText(event.sourceTsMs, '000000') : `${fields.ts_us}000`);
-    case 'ts_sec': return `${Math.floor(event.sourceTsMs / 1000)}`;
-    case 'snapshot': return event.snapshot === false ? '"false"' : `"${event.snapshot.place}"`;
-    case 'pos': return f.type === 'string' ? jsonString(event.position) : fieldText(fields.pos, f) ?? '0';
-    default: return fieldText(fields[f.name], f) ?? (f.optional ? 'null' : f.type === 'string' ? '""' : '0');
+    case 'ts_ms':
+      return timesText(event.sourceTsMs, '');
+    case 'ts_us':
+      return fieldText(fields.ts_us, f) ?? timesText(event.sourceTsMs, '000');
+    case 'ts_ns':
+      return fieldText(fields.ts_ns, f) ?? (fields.ts_us === undefined ? timesText(event.sourceTsMs, '000000') : `${fields.ts_us}000`);
+    case 'ts_sec':
+      return `${Math.floor(event.sourceTsMs / 1000)}`;
+    case 'snapshot':
+      return event.snapshot === false ? '"false"' : `"${event.snapshot.place}"`;
+    case 'pos':
+      return f.type === 'string' ? jsonString(event.position) : (fieldText(fields.pos, f) ?? '0');
+    default:
+      return fieldText(fields[f.name], f) ?? (f.optional ? 'null' : f.type === 'string' ? '""' : '0');
   }
 }
 

@@ -17,7 +17,9 @@ import { type DebeziumType, debeziumType, type TypeModes } from './types.ts';
 function modesOf(options: DebeziumOptions, connector: Connector): TypeModes {
   const compatible = options.compatible;
   return {
-    compatible, described: options.schemas, binary: options.binary_handling_mode ?? 'bytes',
+    compatible,
+    described: options.schemas,
+    binary: options.binary_handling_mode ?? 'bytes',
     decimal: options.decimal_handling_mode ?? (compatible ? 'precise' : 'own'),
     time: options.time_precision_mode ?? (compatible ? connector.timeMode : 'own'),
   };
@@ -30,7 +32,11 @@ function validTopic(name: string): string {
   return name.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, TOPIC_CHARACTERS);
 }
 
-interface TypedColumn { readonly column: Column; readonly type: DebeziumType; readonly defaultText: string | null }
+interface TypedColumn {
+  readonly column: Column;
+  readonly type: DebeziumType;
+  readonly defaultText: string | null;
+}
 
 /** How a column is written. Debezium's converters show a default for NULL, and a zero where NULL cannot be. */
 function writerOf({ column, type, defaultText }: TypedColumn, compatible: boolean): ColumnWriter {
@@ -61,21 +67,31 @@ export class TableEncoder {
   readonly #end: string;
 
   constructor(event: ChangeEvent, options: DebeziumOptions, ctx: EnvelopeContext) {
-    const { table } = event, description = sourceOf(ctx, event);
+    const { table } = event,
+      description = sourceOf(ctx, event);
     this.#description = description;
     this.connector = connectorOf(description.connector);
-    const name = options.topic_prefix ?? event.source, prefixed = options.compatible || options.topic_prefix !== undefined;
+    const name = options.topic_prefix ?? event.source,
+      prefixed = options.compatible || options.topic_prefix !== undefined;
     const namespace = this.connector.namespace === 'schema' ? table.id.schema : table.id.database;
     this.collection = namespace === null ? table.id.table : `${namespace}.${table.id.table}`;
     this.topicStart = prefixed ? `${name}.` : '';
     const fullName = options.compatible ? validTopic(`${name}.${this.collection}`) : `${name}.${this.collection}`;
     this.topic = prefixed ? fullName : formatTableId(table.id);
     this.source = new SourceBlock({
-      connector: this.connector, description, name, version: ctx.version ?? '', id: table.id, compatible: options.compatible,
+      connector: this.connector,
+      description,
+      name,
+      version: ctx.version ?? '',
+      id: table.id,
+      compatible: options.compatible,
     });
     const { typed, dropped } = typedColumns(table.columns, modesOf(options, this.connector), this.connector);
     const keys = table.key.map((key) => typed.find((t) => t.column.name === key)).filter((t) => t !== undefined);
-    this.#rows = new RowEncoder(typed.map((t) => writerOf(t, options.compatible)), dropped);
+    this.#rows = new RowEncoder(
+      typed.map((t) => writerOf(t, options.compatible)),
+      dropped,
+    );
     this.#keys = new RowEncoder(keys.map((t) => writerOf(t, options.compatible)));
     const schemas = options.schemas ? schemasOf(fullName, typed, keys, this.source, options.compatible) : null;
     this.#keyStart = Buffer.from(schemas === null ? '' : `{"schema":${schemas.key},"payload":`);
@@ -83,7 +99,9 @@ export class TableEncoder {
     this.#end = schemas === null ? '' : '}';
   }
 
-  fields(event: ChangeEvent): SourceFields { return this.#description.fields(event); }
+  fields(event: ChangeEvent): SourceFields {
+    return this.#description.fields(event);
+  }
 
   row(json: JsonWriter, row: Row | null, incomplete: boolean): void {
     if (row === null) json.text('null');
@@ -113,21 +131,38 @@ export class TableEncoder {
 }
 
 function typedColumns(columns: readonly Column[], modes: TypeModes, connector: Connector): { typed: TypedColumn[]; dropped: string[] } {
-  const typed: TypedColumn[] = [], dropped: string[] = [];
+  const typed: TypedColumn[] = [],
+    dropped: string[] = [];
   for (const column of columns) {
     const type = debeziumType(column, modes, connector);
     if (type === null) dropped.push(column.name);
-    else typed.push({ column, type, defaultText: column.default === undefined || column.default === null ? null : type.write(column.default) });
+    else
+      typed.push({
+        column,
+        type,
+        defaultText: column.default === undefined || column.default === null ? null : type.write(column.default),
+      });
   }
   return { typed, dropped };
 }
 
 /** JSON texts of the schemas; `null` for a table whose source knows no columns. */
-function schemasOf(name: string, columns: readonly TypedColumn[], keys: readonly TypedColumn[], source: SourceBlock, compatible: boolean): { key: string; value: string } {
+function schemasOf(
+  name: string,
+  columns: readonly TypedColumn[],
+  keys: readonly TypedColumn[],
+  source: SourceBlock,
+  compatible: boolean,
+): { key: string; value: string } {
   if (columns.length === 0) return { key: 'null', value: 'null' };
   const row: ConnectSchema = { type: 'struct', fields: columns.map(fieldOf), optional: true, name: `${name}.Value` };
-  const rows = [{ ...row, field: 'before' }, { ...row, field: 'after' }], transaction = { ...TRANSACTION_BLOCK, field: 'transaction' };
-  const op = field('op', 'string'), tsMs = field('ts_ms', 'int64', true);
+  const rows = [
+      { ...row, field: 'before' },
+      { ...row, field: 'after' },
+    ],
+    transaction = { ...TRANSACTION_BLOCK, field: 'transaction' };
+  const op = field('op', 'string'),
+    tsMs = field('ts_ms', 'int64', true);
   const rest = compatible ? [transaction, op, tsMs, field('ts_us', 'int64', true), field('ts_ns', 'int64', true)] : [op, tsMs, transaction];
   return {
     key: schemaText({ type: 'struct', fields: keys.map(fieldOf), name: `${name}.Key` }),

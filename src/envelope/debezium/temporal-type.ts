@@ -4,7 +4,18 @@
 import type { Column, Value } from '../../sdk/index.ts';
 import { microsOfInterval, parseInterval } from '../interval.ts';
 import { jsonValue } from '../json.ts';
-import { countText, dateOfDays, daysOfDate, type Moment, momentText, parseDate, parseMoment, parseTime, parseZonedTime, timeText } from '../temporal.ts';
+import {
+  countText,
+  dateOfDays,
+  daysOfDate,
+  type Moment,
+  momentText,
+  parseDate,
+  parseMoment,
+  parseTime,
+  parseZonedTime,
+  timeText,
+} from '../temporal.ts';
 import type { ConnectSchema } from './connect-schema.ts';
 import type { DebeziumType } from './types.ts';
 
@@ -14,14 +25,27 @@ type Unit = 'ms' | 'us' | 'ns';
 const SECONDS_PER_DAY = 86_400;
 
 // PostgreSQL's infinity as Debezium sees it: pgjdbc's DATE_POSITIVE_INFINITY and DATE_NEGATIVE_INFINITY, taken as microseconds.
-const INFINITE_DAYS: Readonly<Record<string, number>> = { infinity: daysOfDate(-5_877_611, 6, 21), '-infinity': daysOfDate(-5_877_611, 6, 22) };
+const INFINITE_DAYS: Readonly<Record<string, number>> = {
+  infinity: daysOfDate(-5_877_611, 6, 21),
+  '-infinity': daysOfDate(-5_877_611, 6, 22),
+};
 const INFINITE_MOMENTS: Readonly<Record<string, Moment>> = {
-  infinity: { seconds: 9_223_372_036_825, nanos: 200_000_000 }, '-infinity': { seconds: -9_223_372_036_833, nanos: 600_000_000 },
+  infinity: { seconds: 9_223_372_036_825, nanos: 200_000_000 },
+  '-infinity': { seconds: -9_223_372_036_833, nanos: 600_000_000 },
 };
 
 const debezium = (type: ConnectSchema['type'], name: string): ConnectSchema => ({ type, name: `io.debezium.time.${name}`, version: 1 });
-const connect = (type: ConnectSchema['type'], name: string): ConnectSchema => ({ type, name: `org.apache.kafka.connect.data.${name}`, version: 1 });
-const made = (schema: ConnectSchema, write: DebeziumType['write'], zero: string): DebeziumType => ({ schema, write, zero, unavailable: null });
+const connect = (type: ConnectSchema['type'], name: string): ConnectSchema => ({
+  type,
+  name: `org.apache.kafka.connect.data.${name}`,
+  version: 1,
+});
+const made = (schema: ConnectSchema, write: DebeziumType['write'], zero: string): DebeziumType => ({
+  schema,
+  write,
+  zero,
+  unavailable: null,
+});
 
 /** A writer of texts that `parse` understands; anything else is written by its JS type. */
 function writer<T>(parse: (text: string) => T | null, format: (parsed: T) => string): (value: Value) => string {
@@ -32,7 +56,8 @@ function writer<T>(parse: (text: string) => T | null, format: (parsed: T) => str
 }
 
 const days = (text: string): number | null => (Object.hasOwn(INFINITE_DAYS, text) ? (INFINITE_DAYS[text] as number) : parseDate(text));
-const moment = (text: string): Moment | null => (Object.hasOwn(INFINITE_MOMENTS, text) ? (INFINITE_MOMENTS[text] as Moment) : parseMoment(text));
+const moment = (text: string): Moment | null =>
+  Object.hasOwn(INFINITE_MOMENTS, text) ? (INFINITE_MOMENTS[text] as Moment) : parseMoment(text);
 /** Milliseconds and ISO text cannot carry MySQL's times beyond a day. */
 const timeOfDay = (text: string): Moment | null => {
   const time = parseTime(text);
@@ -42,12 +67,22 @@ const timeOfDay = (text: string): Moment | null => {
 export function temporalType(column: Column, mode: TimeMode, defaultFraction: number): DebeziumType {
   const fraction = column.precision ?? defaultFraction;
   switch (column.type) {
-    case 'date': return dateType(mode);
-    case 'time': return timeType(mode, fraction);
-    case 'timestamp': return timestampType(mode, fraction);
-    case 'timetz': return made(debezium('string', 'ZonedTime'), writer(parseZonedTime, (t) => `"${timeText(t, null)}Z"`), '"00:00:00Z"');
-    case 'timestamptz': return zonedTimestampType(fraction);
-    default: return made(debezium('int64', 'MicroDuration'), writer(parseInterval, microsOfInterval), '0');
+    case 'date':
+      return dateType(mode);
+    case 'time':
+      return timeType(mode, fraction);
+    case 'timestamp':
+      return timestampType(mode, fraction);
+    case 'timetz':
+      return made(
+        debezium('string', 'ZonedTime'),
+        writer(parseZonedTime, (t) => `"${timeText(t, null)}Z"`),
+        '"00:00:00Z"',
+      );
+    case 'timestamptz':
+      return zonedTimestampType(fraction);
+    default:
+      return made(debezium('int64', 'MicroDuration'), writer(parseInterval, microsOfInterval), '0');
   }
 }
 
@@ -62,27 +97,61 @@ function zonedTimestampType(fraction: number): DebeziumType {
 }
 
 function dateType(mode: TimeMode): DebeziumType {
-  if (mode === 'isostring') return made(debezium('string', 'IsoDate'), writer(days, (d) => `"${dateOfDays(d)}Z"`), '"1970-01-01Z"');
+  if (mode === 'isostring')
+    return made(
+      debezium('string', 'IsoDate'),
+      writer(days, (d) => `"${dateOfDays(d)}Z"`),
+      '"1970-01-01Z"',
+    );
   return made(mode === 'connect' ? connect('int32', 'Date') : debezium('int32', 'Date'), writer(days, String), '0');
 }
 
 function timeType(mode: TimeMode, fraction: number): DebeziumType {
   if (mode === 'isostring') {
     // 24:00:00 becomes midnight, as LocalTime.plus does.
-    return made(debezium('string', 'IsoTime'), writer(timeOfDay, (t) => `"${timeText({ seconds: t.seconds % SECONDS_PER_DAY, nanos: t.nanos }, null)}Z"`), '"00:00:00Z"');
+    return made(
+      debezium('string', 'IsoTime'),
+      writer(timeOfDay, (t) => `"${timeText({ seconds: t.seconds % SECONDS_PER_DAY, nanos: t.nanos }, null)}Z"`),
+      '"00:00:00Z"',
+    );
   }
-  if (mode === 'connect') return made(connect('int32', 'Time'), writer(timeOfDay, (t) => countText(t, 'ms')), '0');
+  if (mode === 'connect')
+    return made(
+      connect('int32', 'Time'),
+      writer(timeOfDay, (t) => countText(t, 'ms')),
+      '0',
+    );
   const unit: Unit = mode === 'adaptive_time_microseconds' ? 'us' : unitOf(fraction);
   const schema = { ms: debezium('int32', 'Time'), us: debezium('int64', 'MicroTime'), ns: debezium('int64', 'NanoTime') }[unit];
-  return made(schema, writer(parseTime, (t) => countText(t, unit)), '0');
+  return made(
+    schema,
+    writer(parseTime, (t) => countText(t, unit)),
+    '0',
+  );
 }
 
 function timestampType(mode: TimeMode, fraction: number): DebeziumType {
-  if (mode === 'isostring') return made(debezium('string', 'IsoTimestamp'), writer(moment, (m) => `"${momentText(m, null)}Z"`), '"1970-01-01T00:00:00Z"');
-  if (mode === 'connect') return made(connect('int64', 'Timestamp'), writer(moment, (m) => countText(m, 'ms')), '0');
+  if (mode === 'isostring')
+    return made(
+      debezium('string', 'IsoTimestamp'),
+      writer(moment, (m) => `"${momentText(m, null)}Z"`),
+      '"1970-01-01T00:00:00Z"',
+    );
+  if (mode === 'connect')
+    return made(
+      connect('int64', 'Timestamp'),
+      writer(moment, (m) => countText(m, 'ms')),
+      '0',
+    );
   const unit = unitOf(fraction);
-  const schema = { ms: debezium('int64', 'Timestamp'), us: debezium('int64', 'MicroTimestamp'), ns: debezium('int64', 'NanoTimestamp') }[unit];
-  return made(schema, writer(moment, (m) => countText(m, unit)), '0');
+  const schema = { ms: debezium('int64', 'Timestamp'), us: debezium('int64', 'MicroTimestamp'), ns: debezium('int64', 'NanoTimestamp') }[
+    unit
+  ];
+  return made(
+    schema,
+    writer(moment, (m) => countText(m, unit)),
+    '0',
+  );
 }
 
 function unitOf(fraction: number): Unit {

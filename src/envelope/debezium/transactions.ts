@@ -52,7 +52,8 @@ export class TransactionRecords {
   }
 
   #collections(total: number): string {
-    let sum = 0, out = '';
+    let sum = 0,
+      out = '';
     for (const [name, count] of this.#counts) {
       sum += count;
       out += `${out === '' ? '[' : ','}{"data_collection":${jsonString(name)},"event_count":${count}}`;
@@ -61,11 +62,13 @@ export class TransactionRecords {
   }
 
   #record(status: string, event: ChangeEvent, index: number, table: TableEncoder, id: string, count: string, collections: string): void {
-    const text = jsonString(id), commitTsMs = (event.transaction as Transaction).commitTsMs;
+    const text = jsonString(id),
+      commitTsMs = (event.transaction as Transaction).commitTsMs;
     const key = `{"id":${text}}`;
     const value = `{"status":"${status}","id":${text},"event_count":${count},"data_collections":${collections},"ts_ms":${commitTsMs}}`;
     const topic = `${table.topicStart}transaction`;
-    const keyBytes = Buffer.from(this.#schemas ? `${KEY_START}${key}}` : key), valueBytes = Buffer.from(this.#schemas ? `${VALUE_START}${value}}` : value);
+    const keyBytes = Buffer.from(this.#schemas ? `${KEY_START}${key}}` : key),
+      valueBytes = Buffer.from(this.#schemas ? `${VALUE_START}${value}}` : value);
     this.#out.add(index, topic, keyBytes, valueBytes, null, commitTsMs);
   }
 }

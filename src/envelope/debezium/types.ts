@@ -31,36 +31,71 @@ export interface DebeziumType {
 const PLACEHOLDER = '__debezium_unavailable_value';
 const PLACEHOLDER_TEXT = jsonString(PLACEHOLDER);
 
-const named = (type: ConnectSchema['type'], name: string, parameters?: Readonly<Record<string, string>>): ConnectSchema =>
-  ({ type, name: `io.debezium.data.${name}`, version: 1, ...(parameters === undefined ? {} : { parameters }) });
-const simple = (type: ConnectSchema['type'], writer: DebeziumType['write'], zero: string): DebeziumType =>
-  ({ schema: { type }, write: writer, zero, unavailable: null });
-const stringType = (schema: ConnectSchema = { type: 'string' }): DebeziumType =>
-  ({ schema, write: jsonValue, zero: '""', unavailable: PLACEHOLDER_TEXT });
+const named = (type: ConnectSchema['type'], name: string, parameters?: Readonly<Record<string, string>>): ConnectSchema => ({
+  type,
+  name: `io.debezium.data.${name}`,
+  version: 1,
+  ...(parameters === undefined ? {} : { parameters }),
+});
+const simple = (type: ConnectSchema['type'], writer: DebeziumType['write'], zero: string): DebeziumType => ({
+  schema: { type },
+  write: writer,
+  zero,
+  unavailable: null,
+});
+const stringType = (schema: ConnectSchema = { type: 'string' }): DebeziumType => ({
+  schema,
+  write: jsonValue,
+  zero: '""',
+  unavailable: PLACEHOLDER_TEXT,
+});
 
 /** `null`: Debezium has no converter for the type and leaves the column out. */
 export function debeziumType(column: Column, modes: TypeModes, connector: Connector): DebeziumType | null {
   if (modes.compatible && connector.unsupported.includes(column.nativeType)) return null;
   switch (column.type) {
-    case 'boolean': return simple('boolean', jsonValue, 'false');
-    case 'int16': case 'int32': return simple(column.type, write.integer, '0');
-    case 'int64': return simple('int64', write.integer, '0');
-    case 'uint64': return unsignedType(modes);
-    case 'float32': return simple('float', modes.compatible ? write.float : jsonValue, '0.0');
-    case 'float64': return simple('double', modes.compatible ? write.double : jsonValue, '0.0');
-    case 'decimal': return modes.decimal === 'own' ? stringType() : decimalType(moneyOrDecimalScale(column), modes.decimal, modes.compatible);
-    case 'date': case 'time': case 'timetz': case 'timestamp': case 'timestamptz': case 'interval':
+    case 'boolean':
+      return simple('boolean', jsonValue, 'false');
+    case 'int16':
+    case 'int32':
+      return simple(column.type, write.integer, '0');
+    case 'int64':
+      return simple('int64', write.integer, '0');
+    case 'uint64':
+      return unsignedType(modes);
+    case 'float32':
+      return simple('float', modes.compatible ? write.float : jsonValue, '0.0');
+    case 'float64':
+      return simple('double', modes.compatible ? write.double : jsonValue, '0.0');
+    case 'decimal':
+      return modes.decimal === 'own' ? stringType() : decimalType(moneyOrDecimalScale(column), modes.decimal, modes.compatible);
+    case 'date':
+    case 'time':
+    case 'timetz':
+    case 'timestamp':
+    case 'timestamptz':
+    case 'interval':
       return modes.time === 'own' ? stringType() : temporalType(column, modes.time, connector.defaultFraction);
-    case 'bytes': return bytesType(modes.binary);
-    case 'string': return stringType(column.nativeType === 'ltree' ? named('string', 'Ltree') : undefined);
-    case 'uuid': return stringType(named('string', 'Uuid'));
-    case 'xml': return stringType(named('string', 'Xml'));
-    case 'enum': return stringType(named('string', 'Enum', { allowed: (column.values ?? []).join(',') }));
-    case 'json': return jsonType(column, modes);
-    case 'bits': return modes.compatible ? bitsType(column) : textType(modes);
-    case 'array': return arrayType(column, modes, connector);
-    case 'geometry': return modes.compatible ? geometryType(column) : textType(modes);
-    case 'any': return textType(modes);
+    case 'bytes':
+      return bytesType(modes.binary);
+    case 'string':
+      return stringType(column.nativeType === 'ltree' ? named('string', 'Ltree') : undefined);
+    case 'uuid':
+      return stringType(named('string', 'Uuid'));
+    case 'xml':
+      return stringType(named('string', 'Xml'));
+    case 'enum':
+      return stringType(named('string', 'Enum', { allowed: (column.values ?? []).join(',') }));
+    case 'json':
+      return jsonType(column, modes);
+    case 'bits':
+      return modes.compatible ? bitsType(column) : textType(modes);
+    case 'array':
+      return arrayType(column, modes, connector);
+    case 'geometry':
+      return modes.compatible ? geometryType(column) : textType(modes);
+    case 'any':
+      return textType(modes);
   }
 }
 
@@ -76,7 +111,12 @@ function textType(modes: TypeModes): DebeziumType {
 }
 
 function bytesType(binary: TypeModes['binary']): DebeziumType {
-  const unavailable = { bytes: `"${Buffer.from(PLACEHOLDER).toString('base64')}"`, hex: PLACEHOLDER_TEXT, base64: null, 'base64-url-safe': null }[binary];
+  const unavailable = {
+    bytes: `"${Buffer.from(PLACEHOLDER).toString('base64')}"`,
+    hex: PLACEHOLDER_TEXT,
+    base64: null,
+    'base64-url-safe': null,
+  }[binary];
   const writer = { bytes: jsonValue, base64: jsonValue, 'base64-url-safe': write.base64UrlSafe, hex: write.hex }[binary];
   return { schema: { type: binary === 'bytes' ? 'bytes' : 'string' }, write: writer, zero: '""', unavailable };
 }
@@ -96,16 +136,29 @@ function bitsType(column: Column): DebeziumType {
 
 const POINT: ConnectSchema = {
   type: 'struct',
-  fields: [{ type: 'double', field: 'x' }, { type: 'double', field: 'y' }, { type: 'bytes', optional: true, field: 'wkb' }, { type: 'int32', optional: true, field: 'srid' }],
-  name: 'io.debezium.data.geometry.Point', version: 1, doc: 'Geometry (POINT)',
+  fields: [
+    { type: 'double', field: 'x' },
+    { type: 'double', field: 'y' },
+    { type: 'bytes', optional: true, field: 'wkb' },
+    { type: 'int32', optional: true, field: 'srid' },
+  ],
+  name: 'io.debezium.data.geometry.Point',
+  version: 1,
+  doc: 'Geometry (POINT)',
 };
 
 function geometryType(column: Column): DebeziumType {
   if (column.nativeType.startsWith('point')) return { schema: POINT, write: write.point, zero: write.point('(0,0)'), unavailable: null };
   const kind = column.nativeType.startsWith('geography') ? 'Geography' : 'Geometry';
   const schema: ConnectSchema = {
-    type: 'struct', fields: [{ type: 'bytes', field: 'wkb' }, { type: 'int32', optional: true, field: 'srid' }],
-    name: `io.debezium.data.geometry.${kind}`, version: 1, doc: kind,
+    type: 'struct',
+    fields: [
+      { type: 'bytes', field: 'wkb' },
+      { type: 'int32', optional: true, field: 'srid' },
+    ],
+    name: `io.debezium.data.geometry.${kind}`,
+    version: 1,
+    doc: kind,
   };
   return { schema, write: jsonValue, zero: 'null', unavailable: null };
 }
@@ -119,13 +172,28 @@ function unavailableArray(element: ColumnType): string | null {
 
 function arrayType(column: Column, modes: TypeModes, connector: Connector): DebeziumType | null {
   const { name, nativeType, length, precision, scale, values, element = 'any' } = column;
-  const type = debeziumType({
-    name, type: element, nativeType: nativeType.replace(/\[\]$/, ''), nullable: true, ...(length === undefined ? {} : { length }),
-    ...(precision === undefined ? {} : { precision }), ...(scale === undefined ? {} : { scale }), ...(values === undefined ? {} : { values }),
-  }, modes, connector);
+  const type = debeziumType(
+    {
+      name,
+      type: element,
+      nativeType: nativeType.replace(/\[\]$/, ''),
+      nullable: true,
+      ...(length === undefined ? {} : { length }),
+      ...(precision === undefined ? {} : { precision }),
+      ...(scale === undefined ? {} : { scale }),
+      ...(values === undefined ? {} : { values }),
+    },
+    modes,
+    connector,
+  );
   if (type === null) return null;
   // Debezium marks the elements of all arrays as optional but those of enums.
   const items = element === 'enum' ? type.schema : { ...type.schema, optional: true };
   const writer = (value: Value): string => write.array(value, type.write);
-  return { schema: { type: 'array', items }, write: type.write === jsonValue ? jsonValue : writer, zero: '[]', unavailable: unavailableArray(element) };
+  return {
+    schema: { type: 'array', items },
+    write: type.write === jsonValue ? jsonValue : writer,
+    zero: '[]',
+    unavailable: unavailableArray(element),
+  };
 }

@@ -19,11 +19,11 @@ export const float = (value: Value): string => (typeof value === 'number' ? java
 export const double = (value: Value): string => (typeof value === 'number' ? javaDouble(value) : jsonValue(value));
 
 export const hex = (value: Value): string =>
-  (value instanceof Uint8Array ? `"${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}"` : jsonValue(value));
+  value instanceof Uint8Array ? `"${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}"` : jsonValue(value);
 
 /** With padding, as Java's encoder: Node's `base64url` leaves it out. */
 export const base64UrlSafe = (value: Value): string =>
-  (value instanceof Uint8Array ? `"${base64(value).replaceAll('+', '-').replaceAll('/', '_')}"` : jsonValue(value));
+  value instanceof Uint8Array ? `"${base64(value).replaceAll('+', '-').replaceAll('/', '_')}"` : jsonValue(value);
 
 /** A JSON document as a string: the source's own text where it has it. */
 export function jsonAsText(value: Value): string {
@@ -56,7 +56,8 @@ const POINT = /^\(([^,()]+),([^,()]+)\)$/;
 export function point(value: Value): string {
   const match = typeof value === 'string' ? POINT.exec(value) : null;
   const xy = value as { readonly x?: Value; readonly y?: Value } | null;
-  const x = match === null ? xy?.x : Number(match[1]), y = match === null ? xy?.y : Number(match[2]);
+  const x = match === null ? xy?.x : Number(match[1]),
+    y = match === null ? xy?.y : Number(match[2]);
   if (typeof x !== 'number' || typeof y !== 'number') return jsonValue(value);
   const wkb = Buffer.alloc(21);
   wkb.writeUInt8(1, 0);

@@ -31,6 +31,8 @@ export interface ChangesRead {
   readonly atEnd: boolean;
 }
 
+interface Recorded { readonly plan: RowPlan; readonly op: string; readonly row: readonly Stored[]; readonly place: ChangePlace; readonly isClean: boolean }
+
 /** id, t, op, ts */
 const FIXED = 4;
 
@@ -55,40 +57,42 @@ export class ChangeReader {
 
   /** At least one record, at most `maxEvents` of them, and no more than `maxBytes` behind the first event. */
   read(from: ChangePlace, maxEvents: number, maxBytes: number): ChangesRead {
-    const events: ChangeEvent[] = [], rejects: Reject[] = [];
+    const found: Recorded[] = [];
     let through = from, bytes = 0, seen = 0, control: ControlRecord | null = null, cut = false;
+    // First all rows, then the events: while the driver steps through rows it does nothing else.
     for (const row of this.#statement.iterate(from.id, maxEvents) as Iterable<Stored[]>) {
       const place = { id: Number(row[0]), ts: Number(row[3]) }, op = row[2] as string, table = this.#tables.get(Number(row[1]));
       if (op === 's' || op === 'g' || op === 'x' || op === 'j') {
         if (table !== undefined && (op !== 'j' || row[FIXED] === this.#consumer)) { control = { op, table, place }; break; }
       } else if (table !== undefined) {
-        const event = this.#event(table.plan, op, row, place, rejects);
-        if (event !== null) {
-          // What was rejected is rejected again with the next batch: parking the same twice is harmless.
-          if (events.length > 0 && bytes + this.#vetting.bytes > maxBytes) { cut = true; break; }
-          events.push(event);
-          bytes += this.#vetting.bytes;
-        }
+        const { plan } = table;
+        this.#vetting.start();
+        this.#vetting.vet(plan, row, FIXED);
+        if (op === 'u') this.#vetting.vet(plan, row, FIXED + plan.width);
+        if (found.length > 0 && bytes + this.#vetting.bytes > maxBytes) { cut = true; break; }
+        bytes += this.#vetting.bytes;
+        found.push({ plan, op, row, place, isClean: this.#vetting.misfits.length === 0 });
       }
       through = place;
       seen++;
     }
+    const events: ChangeEvent[] = [], rejects: Reject[] = [];
+    for (const recorded of found) {
+      const event = this.#event(recorded, rejects);
+      if (event !== null) events.push(event);
+    }
     return { events, rejects, control, through, bytes, atEnd: !cut && control === null && seen < maxEvents };
   }
 
-  #event(plan: RowPlan, op: string, row: readonly Stored[], place: ChangePlace, rejects: Reject[]): ChangeEvent | null {
+  #event({ plan, op, row, place, isClean }: Recorded, rejects: Reject[]): ChangeEvent | null {
     const position = formatPlace(place);
     const init = { table: plan.schema, source: this.#source, partition: LOG_PARTITION, position, sourceTsMs: place.ts };
-    this.#vetting.start();
-    const before = op === 'u' || op === 'd' ? this.#before(plan, row, place) : null;
+    const before = op === 'u' || op === 'd' ? this.#before(plan, row, place, isClean) : null;
     if (op === 'd') {
       if (before === null) rejects.push(this.#reject(plan, op, row, FIXED, null, position));
       return before === null ? null : new ChangeEvent({ ...init, op: 'd', before });
     }
-    const at = op === 'u' ? FIXED + plan.width : FIXED;
-    this.#vetting.misfits.length = 0;
-    this.#vetting.vet(plan, row, at);
-    const misfit = this.#vetting.misfits.find((m) => this.#isMisfit(plan, row, at, m, place)) ?? null;
+    const at = op === 'u' ? FIXED + plan.width : FIXED, misfit = isClean ? null : this.#misfits(plan, row, at, place)[0] ?? null;
     if (misfit === null && !hasNullKey(plan, row, at)) return new ChangeEvent({ ...init, op: op === 'c' ? 'c' : 'u', before, after: new SqliteRow(plan, row, at) });
     rejects.push(this.#reject(plan, op, row, at, misfit, position));
     // The row has left its old key, whatever the new one is.
@@ -97,22 +101,25 @@ export class ChangeReader {
   }
 
   /** Columns that cannot be told are left out of the image before. `null` when the key cannot: the row was never delivered. */
-  #before(plan: RowPlan, row: readonly Stored[], place: ChangePlace): SqliteRow | Row | null {
-    this.#vetting.vet(plan, row, FIXED);
+  #before(plan: RowPlan, row: readonly Stored[], place: ChangePlace, isClean: boolean): SqliteRow | Row | null {
     if (hasNullKey(plan, row, FIXED)) return null;
-    if (this.#vetting.misfits.length === 0) return new SqliteRow(plan, row, FIXED);
-    const misfits = this.#vetting.misfits.filter((m) => this.#isMisfit(plan, row, FIXED, m, place));
+    const misfits = isClean ? [] : this.#misfits(plan, row, FIXED, place);
+    if (misfits.length === 0) return new SqliteRow(plan, row, FIXED);
     return misfits.some((m) => plan.keyAt.includes(m.column)) ? null : rowWithout(plan, row, FIXED, misfits);
   }
 
-  #isMisfit(plan: RowPlan, row: readonly Stored[], offset: number, { column, doubtfulText }: Misfit, place: ChangePlace): boolean {
-    const at = offset + (plan.at[column] as number);
-    return !doubtfulText || !this.#texts.isExact(row[at] as string, `SELECT CAST(c${at - FIXED} AS BLOB) FROM ${CHANGES} WHERE id = ?`, [place.id]);
+  #misfits(plan: RowPlan, row: readonly Stored[], offset: number, place: ChangePlace): Misfit[] {
+    this.#vetting.start();
+    this.#vetting.vet(plan, row, offset);
+    return this.#vetting.misfits.filter(({ column, doubtfulText }) => {
+      const at = offset + (plan.at[column] as number);
+      return !doubtfulText || !this.#texts.isExact(row[at] as string, `SELECT CAST(c${at - FIXED} AS BLOB) FROM ${CHANGES} WHERE id = ?`, [place.id]);
+    });
   }
 
   #reject(plan: RowPlan, op: string, row: readonly Stored[], offset: number, misfit: Misfit | null, position: Position): Reject {
-    const cause = misfit ?? this.#vetting.misfits[0];
-    const error = cause === undefined || hasNullKey(plan, row, offset) ? nullKeyError(plan, this.#where)
+    const cause = misfit ?? this.#vetting.misfits[0] ?? null;
+    const error = cause === null || hasNullKey(plan, row, offset) ? nullKeyError(plan, this.#where)
       : misfitError(plan, cause, row[offset + (plan.at[cause.column] as number)] as Stored, this.#where);
     return { input: describeRow(plan, op, row, offset), at: `${plan.schema.id.table} at ${position}`, error };
   }

@@ -13,7 +13,7 @@ import { type Stored, typeOf } from './types.ts';
 
 /** `:last_sync` before anything was read: below every value of its type. */
 const BEFORE_ALL: Readonly<Record<WatermarkConfig['type'], Stored>> = { integer: -(2n ** 63n), timestamp: '', text: '' };
-/** The newest row may lie in the future when its clock was wrong; it is not waited for. */
+/** A time in ms since the epoch, as precise as a Julian day: within a fraction of a millisecond. NULL for what is no time. */
 const MS_SQL = (column: string): string => `(julianday(${column}) - 2440587.5) * 86400000.0`;
 
 export class PollQuery {
@@ -69,10 +69,20 @@ export class PollQuery {
 
   /** Rows behind `after`, up to `upTo`, in order. */
   rows(after: PollPlace | null, upTo: readonly Stored[] | null, limit: number): Iterable<Stored[]> {
+    return this.#statement(`SELECT ${this.#selected.join(', ')} ${this.#rowsSql(after, upTo)} LIMIT ?`)
+      .iterate(...(after?.tuple ?? []), ...(upTo ?? []), limit, ...this.#named(after)) as Iterable<Stored[]>;
+  }
+
+  /** The bytes of one column of the row with this number among `rows`: see `TextCheck`. */
+  bytesOf(column: number, after: PollPlace | null, upTo: readonly Stored[] | null, index: number): { sql: string; parameters: unknown[] } {
+    const sql = `SELECT CAST(${this.#selected[column]} AS BLOB) ${this.#rowsSql(after, upTo)} LIMIT 1 OFFSET ?`;
+    return { sql, parameters: [...(after?.tuple ?? []), ...(upTo ?? []), index, ...this.#named(after)] };
+  }
+
+  #rowsSql(after: PollPlace | null, upTo: readonly Stored[] | null): string {
     const order = this.#order.map((c) => `${c} COLLATE BINARY`).join(', '), marks = this.#order.map(() => '?').join(', ');
-    const sql = `SELECT ${this.#selected.join(', ')} FROM ${this.#from} WHERE ${this.#order[0]} IS NOT NULL`
-      + `${after === null ? '' : ` AND (${order}) > (${marks})`}${upTo === null ? '' : ` AND (${order}) <= (${marks})`} ORDER BY ${order} LIMIT ?`;
-    return this.#statement(sql).iterate(...(after?.tuple ?? []), ...(upTo ?? []), limit, ...this.#named(after)) as Iterable<Stored[]>;
+    return `FROM ${this.#from} WHERE ${this.#order[0]} IS NOT NULL${after === null ? '' : ` AND (${order}) > (${marks})`}`
+      + `${upTo === null ? '' : ` AND (${order}) <= (${marks})`} ORDER BY ${order}`;
   }
 
   /** Watermark and key of the newest row; timestamps beyond `nowMs` are left out. `null`: there is no row. */
@@ -81,12 +91,6 @@ export class PollQuery {
     const past = this.timeAt === null ? '' : ` AND ${MS_SQL(column)} <= ${Math.ceil(nowMs)}`;
     return (this.#statement(`SELECT ${this.#order.join(', ')} FROM ${this.#from} WHERE ${column} IS NOT NULL${past} ORDER BY ${order} LIMIT 1`)
       .get(...this.#named(after)) as Stored[] | undefined) ?? null;
-  }
-
-  /** The bytes of one column of one row: see `TextCheck`. */
-  bytesOf(column: number, tuple: readonly Stored[]): { sql: string; parameters: unknown[] } {
-    const match = this.#order.map((c) => `${c} IS ?`).join(' AND ');
-    return { sql: `SELECT CAST(${this.#selected[column]} AS BLOB) FROM ${this.#from} WHERE ${match}`, parameters: [...tuple, ...this.#named(null)] };
   }
 
   #statement(sql: string): SqliteStatement {

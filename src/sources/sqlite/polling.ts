@@ -149,39 +149,49 @@ export class PollingSource implements Source {
   #readRows(db: SqliteDatabase, target: Target, bound: readonly Stored[] | null, ctx: ReadContext, nowMs: number) {
     const { query } = target, { plan, timeAt } = query, events: ChangeEvent[] = [], rejects: Reject[] = [], texts = new TextCheck(db);
     const dueMs = nowMs - this.#watermark.settle;
-    let bytes = 0, seen = 0, atEnd = true, place = target.place;
+    let bytes = 0, atEnd = true, place = target.place;
+    const rows: { row: Stored[]; timeMs: number | null; isClean: boolean }[] = [];
+    // First all rows, then the events: while the driver steps through rows it does nothing else.
     for (const row of query.rows(target.place, bound, ctx.maxBatchEvents)) {
-      const timeMs = timeAt === null ? nowMs : row[timeAt] as number | null;
+      const stored = timeAt === null ? nowMs : row[timeAt] as number | null, timeMs = stored === null ? null : Math.round(stored);
       // Not only this row waits, but all behind it: places only grow.
       if (timeMs !== null && timeAt !== null && timeMs > dueMs) { atEnd = false; break; }
       this.#vetting.start();
       this.#vetting.vet(plan, row, 0);
-      if (events.length > 0 && bytes + this.#vetting.bytes > ctx.maxBatchBytes) { atEnd = false; break; }
+      if (rows.length > 0 && bytes + this.#vetting.bytes > ctx.maxBatchBytes) { atEnd = false; break; }
+      bytes += this.#vetting.bytes;
+      rows.push({ row, timeMs, isClean: this.#vetting.misfits.length === 0 });
+    }
+    const exact = (column: number, index: number): boolean => {
+      const { sql, parameters } = query.bytesOf(column, target.place, bound, index);
+      return texts.isExact(rows[index]?.row[column] as string, sql, parameters);
+    };
+    for (const [index, { row, timeMs, isClean }] of rows.entries()) {
       place = nextPlace(query, place, query.tupleAt.map((i) => row[i] as Stored));
-      const error = this.#problem(query, row, place.tuple, timeMs, texts);
+      const error = this.#problem(query, row, timeMs, isClean, (column) => exact(column, index));
       if (error !== null) rejects.push({ input: describeRow(plan, 'u', row, 0), at: `${query.partition}, ${pollPositions.describe(formatPoll(place))}`, error });
       else {
         events.push(new ChangeEvent({
-          op: 'u', table: plan.schema, source: this.#ctx.name, partition: query.partition, position: formatPoll(place), sourceTsMs: Math.round(timeMs as number),
+          op: 'u', table: plan.schema, source: this.#ctx.name, partition: query.partition, position: formatPoll(place), sourceTsMs: timeMs as number,
           after: new SqliteRow(plan, row, 0),
         }));
-        bytes += this.#vetting.bytes;
       }
-      seen++;
     }
     target.place = place;
-    return { events, rejects, bytes, seen, atEnd: atEnd && seen < ctx.maxBatchEvents };
+    return { events, rejects, bytes, seen: rows.length, atEnd: atEnd && rows.length < ctx.maxBatchEvents };
   }
 
   /** Why the row cannot be told as an event; `null` when it can. */
-  #problem(query: PollQuery, row: readonly Stored[], tuple: readonly Stored[], timeMs: number | null, texts: TextCheck): Error | null {
+  #problem(query: PollQuery, row: readonly Stored[], timeMs: number | null, isClean: boolean, isExact: (column: number) => boolean): Error | null {
     const { plan } = query, { where } = this.#connection;
     if (timeMs === null) return notATime(query.partition, this.#watermark.column, where);
+    if (isClean) return hasNullKey(plan, row, 0) ? nullKeyError(plan, where) : null;
+    this.#vetting.start();
+    this.#vetting.vet(plan, row, 0);
     for (const misfit of this.#vetting.misfits) {
       const value = row[misfit.column] as Stored;
       if (misfit.doubtfulText) {
-        const { sql, parameters } = query.bytesOf(misfit.column, tuple);
-        if (texts.isExact(value as string, sql, parameters)) continue;
+        if (isExact(misfit.column)) continue;
         // Its text is not what the database compares: reading on behind it could loop or skip.
         if (query.tupleAt.includes(misfit.column)) throw unorderableText(query.partition, where);
       }

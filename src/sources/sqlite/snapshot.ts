@@ -67,22 +67,24 @@ export class SnapshotReader {
     const { progress, boundary, maxEvents, maxBytes } = request, sql = new ChunkSql(request.table);
     const rejects = progress.chunk === 0 ? this.#nullKeys(sql) : [];
     const marks = { chunk: boundary?.chunk ?? progress.chunk + 1, first: progress.lastKey === null };
-    const events: ChangeEvent[] = [], nowMs = this.#clock.now();
+    const events: ChangeEvent[] = [], nowMs = this.#clock.now(), rows: { row: Stored[]; isClean: boolean }[] = [];
     const query = sql.chunk(progress.lastKey, boundary?.lastKey ?? null, boundary === null ? maxEvents + 1 : -1);
-    let count = 0, bytes = 0, last: Stored[] | null = null, isEnd = true;
+    let bytes = 0, isEnd = true;
+    // First all rows, then the events: while the driver steps through rows it does nothing else.
     for (const row of this.#db.prepare(query.text).raw().iterate(...query.parameters) as Iterable<Stored[]>) {
       this.#vetting.start();
       this.#vetting.vet(sql.plan, row, 0);
       // The row beyond a full chunk tells that there is more.
-      if (boundary === null && count > 0 && (count === maxEvents || bytes + this.#vetting.bytes > maxBytes)) { isEnd = false; break; }
-      const misfit = this.#vetting.misfits.find((m) => this.#isMisfit(sql, row, m));
-      if (misfit === undefined) events.push(this.#event(request, sql.plan, row, marks.chunk, events.length, nowMs));
-      else rejects.push(this.#reject(sql.plan, row, misfitError(sql.plan, misfit, row[misfit.column] as Stored, `source "${this.#source}"`)));
+      if (boundary === null && rows.length > 0 && (rows.length === maxEvents || bytes + this.#vetting.bytes > maxBytes)) { isEnd = false; break; }
+      rows.push({ row, isClean: this.#vetting.misfits.length === 0 });
       bytes += this.#vetting.bytes;
-      last = row;
-      count++;
     }
-    const lastKey = boundary !== null ? boundary.lastKey : last === null ? progress.lastKey : this.#keyOf(sql, last, query, count - 1);
+    for (const [i, { row, isClean }] of rows.entries()) {
+      const misfit = isClean ? null : this.#misfit(sql, row, query, i);
+      if (misfit === null) events.push(this.#event(request, sql.plan, row, marks.chunk, events.length, nowMs));
+      else rejects.push(this.#reject(sql.plan, row, misfitError(sql.plan, misfit, row[misfit.column] as Stored, `source "${this.#source}"`)));
+    }
+    const last = rows.at(-1)?.row, lastKey = boundary !== null ? boundary.lastKey : last === undefined ? progress.lastKey : this.#keyOf(sql, last, query, rows.length - 1);
     const state = boundary?.state ?? (isEnd ? 'done' : 'running');
     if (marks.first) mark(events, 0, request.isFirstTable ? 'first' : 'first_in_data_collection');
     if (state === 'done') mark(events, events.length - 1, request.isLastTable ? 'last' : 'last_in_data_collection');
@@ -96,8 +98,12 @@ export class SnapshotReader {
     });
   }
 
-  #isMisfit(sql: ChunkSql, row: readonly Stored[], { column, doubtfulText }: Misfit): boolean {
-    return !doubtfulText || !this.#texts.isExact(row[column] as string, sql.bytesOf(column), sql.keyValues(row));
+  /** A row is found again by its number in the chunk: by its key it might be another one's, if that is no text. */
+  #misfit(sql: ChunkSql, row: readonly Stored[], query: ChunkQuery, index: number): Misfit | null {
+    this.#vetting.start();
+    this.#vetting.vet(sql.plan, row, 0);
+    const isExact = (column: number): boolean => this.#texts.isExact(row[column] as string, sql.bytesOf([column], query), [...query.parameters, index]);
+    return this.#vetting.misfits.find(({ column, doubtfulText }) => !doubtfulText || !isExact(column)) ?? null;
   }
 
   #reject(plan: RowPlan, row: readonly Stored[], error: Error): Reject {
@@ -117,7 +123,7 @@ export class SnapshotReader {
   #keyOf(sql: ChunkSql, row: readonly Stored[], query: ChunkQuery, index: number): string {
     const values = sql.keyValues(row);
     if (!values.some((value) => typeof value === 'string' && value.includes('\uFFFD'))) return JSON.stringify(values.map(formatStored));
-    const bytes = this.#db.prepare(sql.keyBytes(query)).raw().get(...query.parameters, index) as Stored[];
+    const bytes = this.#db.prepare(sql.bytesOf(sql.keyAt, query)).raw().get(...query.parameters, index) as Stored[];
     return JSON.stringify(values.map((value, i) => (typeof value === 'string' ? `x${Buffer.from(bytes[i] as Uint8Array).toString('hex')}` : formatStored(value))));
   }
 }
@@ -132,7 +138,8 @@ class ChunkSql {
   readonly plan: RowPlan;
   readonly #table: string;
   readonly #columns: readonly string[];
-  readonly #keyAt: readonly number[];
+  /** Places of the key in a row that was selected. */
+  readonly keyAt: readonly number[];
   readonly #nullable: readonly string[];
 
   constructor({ plan, captured: { table } }: ReadTable) {
@@ -141,15 +148,15 @@ class ChunkSql {
     const chosen = plan.schema.columns.map((c) => quoteName(c.name));
     // Without a key the rowid stands in; it is selected behind the columns of the row.
     this.#columns = table.key.length > 0 ? chosen : [...chosen, quoteName(table.rowid ?? '')];
-    this.#keyAt = table.key.length > 0 ? plan.keyAt : [chosen.length];
+    this.keyAt = table.key.length > 0 ? plan.keyAt : [chosen.length];
     const mayBeNull = table.rowid !== null && !table.integerKey;
     this.#nullable = table.key.filter((name) => mayBeNull && table.columns.find((c) => c.name === name)?.notNull === false).map(quoteName);
   }
 
-  keyValues(row: readonly Stored[]): Stored[] { return this.#keyAt.map((i) => row[i] as Stored); }
+  keyValues(row: readonly Stored[]): Stored[] { return this.keyAt.map((i) => row[i] as Stored); }
 
   chunk(after: string | null, upTo: string | null, limit: number): ChunkQuery {
-    const key = this.#keyAt.map((i) => this.#columns[i]).join(', '), conditions = this.#nullable.map((c) => `${c} IS NOT NULL`);
+    const key = this.keyAt.map((i) => this.#columns[i]).join(', '), conditions = this.#nullable.map((c) => `${c} IS NOT NULL`);
     const parameters: Stored[] = [];
     for (const [operator, tuple] of [['>', after], ['<=', upTo]] as const) {
       if (tuple === null) continue;
@@ -167,10 +174,10 @@ class ChunkSql {
     return `SELECT ${this.#columns.join(', ')} FROM ${this.#table} WHERE ${this.#nullable.map((c) => `${c} IS NULL`).join(' OR ')} LIMIT ${limit}`;
   }
 
-  bytesOf(column: number): string { return `SELECT CAST(${this.#columns[column]} AS BLOB) FROM ${this.#table} WHERE ${this.#atKey()}`; }
-  keyBytes({ rows }: ChunkQuery): string { return `SELECT ${this.#keyAt.map((i) => `CAST(${this.#columns[i]} AS BLOB)`).join(', ')} ${rows} LIMIT 1 OFFSET ?`; }
-
-  #atKey(): string { return this.#keyAt.map((i) => `${this.#columns[i]} IS ?`).join(' AND '); }
+  /** The bytes of some columns of one row of a chunk; its number is the last parameter. */
+  bytesOf(columns: readonly number[], { rows }: ChunkQuery): string {
+    return `SELECT ${columns.map((i) => `CAST(${this.#columns[i]} AS BLOB)`).join(', ')} ${rows} LIMIT 1 OFFSET ?`;
+  }
 }
 
 function parseKey(text: string): KeyPart[] {

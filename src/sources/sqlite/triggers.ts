@@ -84,6 +84,11 @@ class TableSql {
 
   // -- which row ---------------------------------------------------------------------------------------------------------
 
+  /** Within one statement a row is the same while its rowid is, whatever other triggers make of its key. */
+  #isSame(row: 'r', ref: 'NEW' | 'OLD'): string {
+    return this.#table.rowid === null ? this.isAt(row, ref) : `${this.#locator(row)} = ${this.#locator(ref)}`;
+  }
+
   /** `row` is exactly the row with the key of `ref`: by the key's collation, so that its index serves, and byte by byte. */
   isAt(row: Reference, ref: Reference): string {
     const { key, keyCollations, integerKey, rowid } = this.#table;
@@ -95,14 +100,14 @@ class TableSql {
     }));
   }
 
-  /** The update left the key as it was. */
-  #keyStays(): string {
-    if (this.#table.key.length === 0) return `${this.#locator('OLD')} = ${this.#locator('NEW')}`;
-    return and(this.#table.key.map((column) => `OLD.${quoteName(column)} COLLATE BINARY IS NEW.${quoteName(column)}`));
+  /** The update left the key as it was; `row` is the row now. */
+  #keyStays(row: 'NEW' | 'r'): string {
+    if (this.#table.key.length === 0) return `${this.#locator('OLD')} = ${this.#locator(row)}`;
+    return and(this.#table.key.map((column) => `OLD.${quoteName(column)} COLLATE BINARY IS ${row}.${quoteName(column)}`));
   }
 
   /** The update moved its row to the key of `p`. */
-  isMovedOver(): string { return `(${this.isAt('p', 'NEW')} AND NOT (${this.#keyStays()}))`; }
+  isMovedOver(): string { return `(${this.isAt('p', 'NEW')} AND NOT (${this.#keyStays('NEW')}))`; }
 
   #exists(row: 'r' | 'o', ref: Reference): string { return `EXISTS (SELECT 1 FROM ${this.quoted} AS ${row} WHERE ${this.isAt(row, ref)})`; }
 
@@ -146,7 +151,7 @@ class TableSql {
     const known = `SELECT 1 FROM ${quoteName(DISPLACED)} AS p WHERE p.t = ${this.no} AND p.l = ${label} AND p.k = ${k} AND ${this.isAt('p', 'r')}`;
     return conflicts.map((conflict) =>
       `INSERT INTO ${quoteName(DISPLACED)} (t, l, k, ${slots(0, columns.length)}) SELECT ${this.no}, ${label}, ${k}, ${this.#all('r')} FROM ${this.quoted} AS r `
-      + `WHERE ${conflict}${except === null ? '' : ` AND NOT (${this.isAt('r', except)})`} AND NOT EXISTS (${known})`);
+      + `WHERE ${conflict}${except === null ? '' : ` AND NOT (${this.#isSame('r', except)})`} AND NOT EXISTS (${known})`);
   }
 
   /** `r` stands in the way of NEW by this unique key. */
@@ -206,19 +211,19 @@ class TableSql {
 
   // -- changes -----------------------------------------------------------------------------------------------------------
 
-  recordInsert(): string { return `${this.#record('c', 'r')} FROM ${this.quoted} AS r WHERE ${this.isAt('r', 'NEW')}`; }
+  recordInsert(): string { return `${this.#record('c', 'r')} FROM ${this.quoted} AS r WHERE ${this.#isSame('r', 'NEW')}`; }
 
   /** Nothing when the row is there again: then its return has been recorded. */
   recordDelete(): string { return `${this.#record('d', 'OLD')} WHERE NOT ${this.#exists('r', 'OLD')}`; }
 
   /** A move; a new row, if another trigger has put a row at the old key meanwhile; a delete, if one removed the moved row. */
   recordUpdate(): string[] {
-    const stays = this.#keyStays(), width = this.#table.columns.length;
+    const stays = this.#keyStays('r'), isIt = this.#isSame('r', 'NEW'), width = this.#table.columns.length;
     return [
       `INSERT INTO ${quoteName(CHANGES)} (t, op, ts, ${slots(0, 2 * width)}) SELECT ${this.no}, 'u', ${NOW_SQL}, ${this.#all('OLD')}, ${this.#all('r')} `
-        + `FROM ${this.quoted} AS r WHERE ${this.isAt('r', 'NEW')} AND (${stays} OR NOT ${this.#exists('o', 'OLD')})`,
-      `${this.#record('U', 'r')} FROM ${this.quoted} AS r WHERE ${this.isAt('r', 'NEW')} AND NOT (${stays}) AND ${this.#exists('o', 'OLD')}`,
-      `${this.#record('d', 'OLD')} WHERE NOT (${stays}) AND NOT ${this.#exists('r', 'NEW')} AND NOT ${this.#exists('o', 'OLD')}`,
+        + `FROM ${this.quoted} AS r WHERE ${isIt} AND (${stays} OR NOT ${this.#exists('o', 'OLD')})`,
+      `${this.#record('U', 'r')} FROM ${this.quoted} AS r WHERE ${isIt} AND NOT (${stays}) AND ${this.#exists('o', 'OLD')}`,
+      `${this.#record('d', 'OLD')} WHERE NOT (${this.#keyStays('NEW')}) AND NOT EXISTS (SELECT 1 FROM ${this.quoted} AS r WHERE ${isIt}) AND NOT ${this.#exists('o', 'OLD')}`,
     ];
   }
 

@@ -10,7 +10,10 @@ const throughText = (json: Json): Json => JSON.parse(JSON.stringify(json)) as Js
 
 describe('values', () => {
   it('come back from text as they were', () => {
-    fc.assert(fc.property(anyValue, (value) => isDeepStrictEqual(decodeValue(throughText(encodeValue(value))), value)), { numRuns: 500 });
+    fc.assert(
+      fc.property(anyValue, (value) => isDeepStrictEqual(decodeValue(throughText(encodeValue(value))), value)),
+      { numRuns: 500 },
+    );
   });
 
   const table: [unknown, string][] = [
@@ -33,10 +36,17 @@ describe('values', () => {
 
 describe('events', () => {
   it('with any rows come back as they were', () => {
-    fc.assert(fc.property(anyRow, fc.option(anyRow), fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true }), (before, after, headers) => {
-      const original = event(1, { before, after, headers });
-      return isDeepStrictEqual(contentOf(decodeEvent(throughText(encodeEvent(original)))), contentOf(original));
-    }));
+    fc.assert(
+      fc.property(
+        anyRow,
+        fc.option(anyRow),
+        fc.dictionary(fc.string(), fc.string(), { noNullPrototype: true }),
+        (before, after, headers) => {
+          const original = event(1, { before, after, headers });
+          return isDeepStrictEqual(contentOf(decodeEvent(throughText(encodeEvent(original)))), contentOf(original));
+        },
+      ),
+    );
   });
 
   const cases: [string, Partial<ChangeEventInit>][] = [
@@ -61,8 +71,12 @@ describe('events', () => {
 
   it('are decoded from undecoded rows', () => {
     class Image extends RowImage {
-      decode() { return { id: 1n }; }
-      column(name: string) { return name === 'id' ? 1n : undefined; }
+      decode() {
+        return { id: 1n };
+      }
+      column(name: string) {
+        return name === 'id' ? 1n : undefined;
+      }
     }
     expect(decodeEvent(encodeEvent(event(1, { before: null, after: new Image() }))).after).toEqual({ id: 1n });
   });

@@ -13,12 +13,22 @@ import { contentOf, event, letter } from './samples.ts';
 
 async function folder(): Promise<{ path: string; dir: string } & AsyncDisposable> {
   const dir = await mkdtemp(join(tmpdir(), 'cdc-dlq-'));
-  return { dir, path: join(dir, 'dlq', 'orders.ndjson'), async [Symbol.asyncDispose]() { await rm(dir, { recursive: true }); } };
+  return {
+    dir,
+    path: join(dir, 'dlq', 'orders.ndjson'),
+    async [Symbol.asyncDispose]() {
+      await rm(dir, { recursive: true });
+    },
+  };
 }
 
 async function put(path: string, ...letters: DeadLetter[]): Promise<void> {
   const queue = openFileDeadLetterQueue(path);
-  try { await queue.put(letters); } finally { await queue.close(); }
+  try {
+    await queue.put(letters);
+  } finally {
+    await queue.close();
+  }
 }
 
 async function read(path: string): Promise<DeadLetter[]> {
@@ -36,7 +46,11 @@ describe('writing', () => {
       letter(1),
       letter(2, { lane: null, stage: 'decode', event: null, input: 'a;b\nc "ü"', at: 'line 12 of orders.csv' }),
       letter(3, { event: null, input: new Uint8Array([0, 255, 10]) }),
-      letter(4, { error: new CdcError('PLUGIN_FAILED', 'x', { retriable: true }), stage: 'transform', event: event(4, { headers: { a: 'b' } }) }),
+      letter(4, {
+        error: new CdcError('PLUGIN_FAILED', 'x', { retriable: true }),
+        stage: 'transform',
+        event: event(4, { headers: { a: 'b' } }),
+      }),
     ];
     await put(f.path, ...letters);
     const back = await read(f.path);
@@ -58,7 +72,10 @@ describe('writing', () => {
     await using f = await folder();
     const queue = openFileDeadLetterQueue(f.path);
     const order: string[] = [];
-    await spied('datasync', async function (original) { await original.call(this); order.push('sync'); });
+    await spied('datasync', async function (original) {
+      await original.call(this);
+      order.push('sync');
+    });
     await queue.put([letter(1)]);
     order.push('resolved');
     expect(order).toEqual(['sync', 'resolved']);
@@ -133,14 +150,19 @@ describe('repair', () => {
     await using f = await folder();
     await put(f.path, letter(1));
     const syncs: number[] = [];
-    await spied('sync', async function (original) { await original.call(this); syncs.push(1); });
+    await spied('sync', async function (original) {
+      await original.call(this);
+      syncs.push(1);
+    });
     await put(f.path, letter(1));
     expect(syncs.length).toBeGreaterThan(0);
   });
 });
 
 describe('faults', () => {
-  afterEach(() => { vi.restoreAllMocks(); });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
 
   it('throws a retriable DLQ_UNAVAILABLE on a full disk, takes back the part that was written, and goes on later', async () => {
     await using f = await folder();
@@ -150,7 +172,11 @@ describe('faults', () => {
       await original.call(this, (bytes as Buffer).subarray(0, 100));
       throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
     });
-    await expect(queue.put([letter(2)])).rejects.toMatchObject({ code: 'DLQ_UNAVAILABLE', retriable: true, fix: expect.stringMatching(/space/) });
+    await expect(queue.put([letter(2)])).rejects.toMatchObject({
+      code: 'DLQ_UNAVAILABLE',
+      retriable: true,
+      fix: expect.stringMatching(/space/),
+    });
     spy.mockRestore();
     expect(readFileSync(f.path, 'utf8').endsWith('\n')).toBe(true);
     await queue.put([letter(2)]);
@@ -161,7 +187,9 @@ describe('faults', () => {
   it('writes again after a failed sync, because nobody knows what reached the disk', async () => {
     await using f = await folder();
     const queue = openFileDeadLetterQueue(f.path);
-    const spy = await spied('datasync', async () => { throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' }); });
+    const spy = await spied('datasync', async () => {
+      throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
+    });
     await expect(queue.put([letter(1)])).rejects.toMatchObject({ code: 'DLQ_UNAVAILABLE', retriable: false });
     spy.mockRestore();
     expect(statSync(f.path).size).toBe(0);
@@ -171,13 +199,33 @@ describe('faults', () => {
   });
 
   const paths: [string, (dir: string) => string][] = [
-    ['a folder', (dir) => { mkdirSync(join(dir, 'x')); return join(dir, 'x'); }],
-    ['a path below a file', (dir) => { writeFileSync(join(dir, 'x'), ''); return join(dir, 'x', 'dlq.ndjson'); }],
+    [
+      'a folder',
+      (dir) => {
+        mkdirSync(join(dir, 'x'));
+        return join(dir, 'x');
+      },
+    ],
+    [
+      'a path below a file',
+      (dir) => {
+        writeFileSync(join(dir, 'x'), '');
+        return join(dir, 'x', 'dlq.ndjson');
+      },
+    ],
   ];
   it.each(paths)('throws DLQ_UNAVAILABLE for %s', async (_title, make) => {
     await using f = await folder();
-    const error: unknown = await put(make(f.dir), letter(1)).then(() => null, (e: unknown) => e);
-    expect(error).toMatchObject({ code: 'DLQ_UNAVAILABLE', retriable: false, where: 'error_handling.dead_letter_queue.path', fix: expect.any(String) });
+    const error: unknown = await put(make(f.dir), letter(1)).then(
+      () => null,
+      (e: unknown) => e,
+    );
+    expect(error).toMatchObject({
+      code: 'DLQ_UNAVAILABLE',
+      retriable: false,
+      where: 'error_handling.dead_letter_queue.path',
+      fix: expect.any(String),
+    });
   });
 
   it('names the line that is not a letter when reading', async () => {
@@ -216,8 +264,11 @@ describe('kill -9 in the middle of puts', () => {
 /** Runs `kill-child.ts` and kills it after so many confirmed puts. Returns the last number that it confirmed. */
 function killedAfter(path: string, puts: number): Promise<number> {
   const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', join(import.meta.dirname, 'kill-child.ts'), path]);
-  let out = '', errors = '';
-  child.stderr.on('data', (chunk) => { errors += String(chunk); });
+  let out = '',
+    errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += String(chunk);
+  });
   child.stdout.on('data', (chunk) => {
     out += String(chunk);
     if (out.split('\n').length > puts) child.kill('SIGKILL');
@@ -225,7 +276,8 @@ function killedAfter(path: string, puts: number): Promise<number> {
   return new Promise((resolve, reject) => {
     child.on('close', () => {
       const last = out.split('\n').slice(0, -1).at(-1);
-      if (last === undefined || !existsSync(path)) reject(new Error(`the child wrote nothing: ${errors}`)); else resolve(Number(last));
+      if (last === undefined || !existsSync(path)) reject(new Error(`the child wrote nothing: ${errors}`));
+      else resolve(Number(last));
     });
   });
 }
@@ -239,5 +291,7 @@ async function spied(method: Method, replacement: (this: FileHandle, original: O
   const prototype = Object.getPrototypeOf(handle) as Record<Method, Original>;
   await handle.close();
   const original = prototype[method];
-  return vi.spyOn(prototype, method).mockImplementation(function (this: FileHandle, ...args) { return replacement.call(this, original, ...args); });
+  return vi.spyOn(prototype, method).mockImplementation(function (this: FileHandle, ...args) {
+    return replacement.call(this, original, ...args);
+  });
 }

@@ -2,10 +2,20 @@
 
 import fc from 'fast-check';
 import type { DeadLetter } from '../../../src/engine/api.ts';
-import { CdcError, ChangeEvent, type ChangeEventInit, type Position, type Row, type TableSchema, type Value } from '../../../src/sdk/index.ts';
+import {
+  CdcError,
+  ChangeEvent,
+  type ChangeEventInit,
+  type Position,
+  type Row,
+  type TableSchema,
+  type Value,
+} from '../../../src/sdk/index.ts';
 
 export const ORDERS: TableSchema = {
-  id: { database: 'shop', schema: 'public', table: 'orders' }, key: ['id'], version: 2,
+  id: { database: 'shop', schema: 'public', table: 'orders' },
+  key: ['id'],
+  version: 2,
   columns: [
     { name: 'id', type: 'int64', nativeType: 'bigint', nullable: false, default: 5n },
     { name: 'total', type: 'decimal', nativeType: 'numeric(12,2)', nullable: true, precision: 12, scale: 2 },
@@ -15,31 +25,91 @@ export const ORDERS: TableSchema = {
 
 export function event(n: number, init: Partial<ChangeEventInit> = {}): ChangeEvent {
   return new ChangeEvent({
-    op: 'u', table: ORDERS, source: 'shop', partition: 'main', position: String(n).padStart(16, '0') as Position, sourceTsMs: 1_700_000_000_000 + n,
-    before: { id: BigInt(n), total: '12.30' }, after: { id: BigInt(n), total: '99.90', photo: new Uint8Array([n % 256, 0]) }, ...init,
+    op: 'u',
+    table: ORDERS,
+    source: 'shop',
+    partition: 'main',
+    position: String(n).padStart(16, '0') as Position,
+    sourceTsMs: 1_700_000_000_000 + n,
+    before: { id: BigInt(n), total: '12.30' },
+    after: { id: BigInt(n), total: '99.90', photo: new Uint8Array([n % 256, 0]) },
+    ...init,
   });
 }
 
 export function letter(n: number, changes: Partial<DeadLetter> = {}): DeadLetter {
   const dead = event(n);
   return {
-    id: `bus:${dead.id}`, pipeline: 'orders', lane: 'bus', stage: 'write', component: 'bus',
+    id: `bus:${dead.id}`,
+    pipeline: 'orders',
+    lane: 'bus',
+    stage: 'write',
+    component: 'bus',
     error: new CdcError('DESTINATION_EVENT_REJECTED', 'value too long', { where: 'destination "bus"', fix: 'Widen the column.' }),
-    attempts: 3, firstMs: 1, lastMs: 2, event: dead, input: null, at: `position ${n}`, ...changes,
+    attempts: 3,
+    firstMs: 1,
+    lastMs: 2,
+    event: dead,
+    input: null,
+    at: `position ${n}`,
+    ...changes,
   };
 }
 
 /** Everything of an event that can be looked at. */
 export function contentOf(e: ChangeEvent | null): unknown {
   if (e === null) return null;
-  const { op, table, source, partition, position, sourceTsMs, transaction, snapshot, incomplete, message, schemaChange, raw, derived, headers, key, before, after } = e;
-  return { id: e.id, op, table, source, partition, position, sourceTsMs, transaction, snapshot, incomplete, message, schemaChange, raw, derived, headers, key, before, after };
+  const {
+    op,
+    table,
+    source,
+    partition,
+    position,
+    sourceTsMs,
+    transaction,
+    snapshot,
+    incomplete,
+    message,
+    schemaChange,
+    raw,
+    derived,
+    headers,
+    key,
+    before,
+    after,
+  } = e;
+  return {
+    id: e.id,
+    op,
+    table,
+    source,
+    partition,
+    position,
+    sourceTsMs,
+    transaction,
+    snapshot,
+    incomplete,
+    message,
+    schemaChange,
+    raw,
+    derived,
+    headers,
+    key,
+    before,
+    after,
+  };
 }
 
 const bytes = fc.uint8Array({ maxLength: 20 }).map((b) => new Uint8Array(b));
 const names = fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', '$bigint', '$bytes', '$object', '$number', '$x', ''));
 const scalars = fc.oneof(
-  fc.constant(null), fc.boolean(), fc.double(), fc.integer(), fc.bigInt(), fc.string({ unit: 'binary' }), bytes,
+  fc.constant(null),
+  fc.boolean(),
+  fc.double(),
+  fc.integer(),
+  fc.bigInt(),
+  fc.string({ unit: 'binary' }),
+  bytes,
   fc.constantFrom(-0, Number.NaN, Number.POSITIVE_INFINITY, '\ud800', '2024-01-01T00:00:00Z'),
 );
 const { tree } = fc.letrec<{ tree: Value }>((tie) => ({

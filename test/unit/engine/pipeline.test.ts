@@ -6,30 +6,68 @@ import { startPipeline } from '../../../src/engine/pipeline.ts';
 import type { DestinationConfig, PipelineConfig } from '../../../src/engine/pipeline-config.ts';
 import { type Descriptor, defineHook, defineMiddleware, type HookPayload, Keys, systemClock } from '../../../src/sdk/index.ts';
 import {
-  FakeHoldingDestination, FakeLog, FakeQueue, FakeRecordsDestination, FakeRowsDestination, fakeDestination, fakeLogSource, fakeQueueSource, fakeTransformer, Faults, HoldingStore, insert,
-  UntrackedStore, update,
+  FakeHoldingDestination,
+  FakeLog,
+  FakeQueue,
+  FakeRecordsDestination,
+  FakeRowsDestination,
+  Faults,
+  fakeDestination,
+  fakeLogSource,
+  fakeQueueSource,
+  fakeTransformer,
+  HoldingStore,
+  insert,
+  UntrackedStore,
+  update,
 } from '../../../src/sdk/testing/index.ts';
 import { component, destination, memoryDeps, pipeline, plugin, runOptions } from '../../helpers/pipeline.ts';
 
 /** A log, a queue and three stores that outlive the runs over them. */
 function world() {
-  const log = new FakeLog(), queue = new FakeQueue();
+  const log = new FakeLog(),
+    queue = new FakeQueue();
   const faults = { holding: new Faults(), rows: new Faults(), records: new Faults() };
-  const holding = new HoldingStore(faults.holding), rows = new UntrackedStore(faults.rows), records = new UntrackedStore(faults.records);
+  const holding = new HoldingStore(faults.holding),
+    rows = new UntrackedStore(faults.rows),
+    records = new UntrackedStore(faults.records);
   const descriptors = [
-    fakeLogSource(log), fakeQueueSource(queue), fakeDestination('holding', () => new FakeHoldingDestination(holding)),
-    fakeDestination('rows', () => new FakeRowsDestination(rows)), fakeDestination('records', () => new FakeRecordsDestination(records)),
+    fakeLogSource(log),
+    fakeQueueSource(queue),
+    fakeDestination('holding', () => new FakeHoldingDestination(holding)),
+    fakeDestination('rows', () => new FakeRowsDestination(rows)),
+    fakeDestination('records', () => new FakeRecordsDestination(records)),
   ] as Descriptor[];
   const deps = memoryDeps(descriptors);
-  const run = (parts: Partial<PipelineConfig> = {}, options: Partial<RunOptions> = {}, more: Partial<EngineDeps> & { extra?: Descriptor[] } = {}) => {
+  const run = (
+    parts: Partial<PipelineConfig> = {},
+    options: Partial<RunOptions> = {},
+    more: Partial<EngineDeps> & { extra?: Descriptor[] } = {},
+  ) => {
     const config = pipeline({ sources: [component('fake_log')], destinations: [destination('fake_holding')], ...parts });
-    return startPipeline(config, { ...deps, ...(more.extra === undefined ? {} : memoryDeps([...descriptors, ...more.extra], { state: deps.state, deadLetters: deps.deadLetters })), ...more }, runOptions(options));
+    return startPipeline(
+      config,
+      {
+        ...deps,
+        ...(more.extra === undefined
+          ? {}
+          : memoryDeps([...descriptors, ...more.extra], { state: deps.state, deadLetters: deps.deadLetters })),
+        ...more,
+      },
+      runOptions(options),
+    );
   };
   return { log, queue, faults, holding, rows, records, deps, run };
 }
-const names = (store: { rows: HoldingStore['rows'] }): unknown[] => [...store.rows.values()].map((r) => (r as { name?: unknown }).name).sort();
-const fill = (log: FakeLog, from: number, to: number): void => { for (let id = from; id <= to; id++) log.commit([insert(id, `n${id}`)]); };
-const until = async (condition: () => boolean): Promise<void> => { for (let i = 0; i < 2000 && !condition(); i++) await systemClock.sleep(1); expect(condition()).toBe(true); };
+const names = (store: { rows: HoldingStore['rows'] }): unknown[] =>
+  [...store.rows.values()].map((r) => (r as { name?: unknown }).name).sort();
+const fill = (log: FakeLog, from: number, to: number): void => {
+  for (let id = from; id <= to; id++) log.commit([insert(id, `n${id}`)]);
+};
+const until = async (condition: () => boolean): Promise<void> => {
+  for (let i = 0; i < 2000 && !condition(); i++) await systemClock.sleep(1);
+  expect(condition()).toBe(true);
+};
 const all: DestinationConfig[] = [destination('fake_holding'), destination('fake_rows'), destination('fake_records')];
 
 describe('a one_time run', () => {
@@ -37,7 +75,12 @@ describe('a one_time run', () => {
     const { log, holding, rows, records, run } = world();
     fill(log, 1, 50);
     const summary = await run({ destinations: all }).done;
-    expect(summary).toMatchObject({ outcome: 'done', eventsRead: 50, error: null, delivered: { fake_holding: 50, fake_rows: 50, fake_records: 50 } });
+    expect(summary).toMatchObject({
+      outcome: 'done',
+      eventsRead: 50,
+      error: null,
+      delivered: { fake_holding: 50, fake_rows: 50, fake_records: 50 },
+    });
     expect([names(holding).length, names(rows).length, records.records.length]).toEqual([50, 50, 50]);
   });
 
@@ -50,10 +93,11 @@ describe('a one_time run', () => {
     expect([second.eventsRead, records.records.length, Object.keys(second.resumedFrom['fake_log'] ?? {})]).toEqual([2, 7, ['main']]);
   });
 
-  it('cuts lane batches at the destination\'s own size', async () => {
+  it("cuts lane batches at the destination's own size", async () => {
     const { log, records, run } = world();
     log.commit(Array.from({ length: 25 }, (_, i) => insert(i, `n${i}`)));
-    const summary = await run({ destinations: [destination('fake_records', {}, { batch: { maxEvents: 4, maxBytes: 1e6, timeoutMs: 0 } })] }).done;
+    const summary = await run({ destinations: [destination('fake_records', {}, { batch: { maxEvents: 4, maxBytes: 1e6, timeoutMs: 0 } })] })
+      .done;
     expect([summary.delivered['fake_records'], records.records.length]).toEqual([25, 25]);
   });
 
@@ -81,7 +125,15 @@ describe('events that cannot be delivered', () => {
     faults.holding.rejects = (e) => e.after?.['name'] === 'bad';
     const summary = await run().done;
     expect([names(holding), summary.delivered['fake_holding'], summary.deadLetters]).toEqual([['a', 'c'], 2, 1]);
-    expect([...deps.deadLetters.letters.values()]).toMatchObject([{ stage: 'write', component: 'fake_holding', lane: 'fake_holding', error: { code: 'DESTINATION_EVENT_REJECTED' }, event: { after: { id: 2 } } }]);
+    expect([...deps.deadLetters.letters.values()]).toMatchObject([
+      {
+        stage: 'write',
+        component: 'fake_holding',
+        lane: 'fake_holding',
+        error: { code: 'DESTINATION_EVENT_REJECTED' },
+        event: { after: { id: 2 } },
+      },
+    ]);
     expect((await run().done).eventsRead).toBe(0);
   });
 
@@ -96,10 +148,20 @@ describe('events that cannot be delivered', () => {
   it('are parked as they were before the transformer that throws', async () => {
     const { log, deps, holding, run } = world();
     log.commit([insert(1, 'a'), insert(2, 'b')]);
-    const transformer = fakeTransformer('picky', () => ({ transform: (list) => { for (const e of list) { e.replace('after', 'note', 'seen'); if (e.get('after', 'id') === 2) throw new Error('no twos'); } return list; } }));
+    const transformer = fakeTransformer('picky', () => ({
+      transform: (list) => {
+        for (const e of list) {
+          e.replace('after', 'note', 'seen');
+          if (e.get('after', 'id') === 2) throw new Error('no twos');
+        }
+        return list;
+      },
+    }));
     const summary = await run({ transformers: [plugin('picky')] }, {}, { extra: [transformer as Descriptor] }).done;
     expect([summary.outcome, names(holding), summary.deadLetters]).toEqual(['done', ['a'], 1]);
-    expect([...deps.deadLetters.letters.values()]).toMatchObject([{ stage: 'transform', component: 'picky', lane: null, error: { code: 'PLUGIN_FAILED' }, event: { after: { id: 2, note: null } } }]);
+    expect([...deps.deadLetters.letters.values()]).toMatchObject([
+      { stage: 'transform', component: 'picky', lane: null, error: { code: 'PLUGIN_FAILED' }, event: { after: { id: 2, note: null } } },
+    ]);
   });
 
   it('are parked with their input when they cannot be decoded', async () => {
@@ -108,14 +170,22 @@ describe('events that cannot be delivered', () => {
     log.garbage('%%%');
     fill(log, 2, 2);
     await run().done;
-    expect([names(holding), [...deps.deadLetters.letters.values()].map((l) => [l.stage, l.input])]).toEqual([['n1', 'n2'], [['decode', '%%%']]]);
+    expect([names(holding), [...deps.deadLetters.letters.values()].map((l) => [l.stage, l.input])]).toEqual([
+      ['n1', 'n2'],
+      [['decode', '%%%']],
+    ]);
   });
 
   it('stop the lane when the dead letter queue is gone for good', async () => {
     const { log, faults, run } = world();
     fill(log, 1, 1);
     faults.holding.rejects = () => true;
-    const broken = { put: async () => { throw new Error('disk is gone'); }, close: async () => {} };
+    const broken = {
+      put: async () => {
+        throw new Error('disk is gone');
+      },
+      close: async () => {},
+    };
     expect(await run({}, {}, { deadLetters: broken }).done).toMatchObject({ outcome: 'failed', error: { code: 'DLQ_UNAVAILABLE' } });
     faults.holding.rejects = () => false;
     expect((await run().done).delivered['fake_holding']).toBe(1);
@@ -160,18 +230,35 @@ describe('a destination that is down', () => {
   it('is detached when it is optional and holds more than the log may', async () => {
     const { log, faults, deps, holding, run } = world();
     const destinations = [destination('fake_holding'), destination('fake_rows', {}, { required: false })];
-    const handle = run({ destinations, sync: { ...pipeline({ sources: [], destinations: [] }).sync, mode: 'continuous', batch: { maxEvents: 10, maxBytes: 1e6, timeoutMs: 0 } }, log: { type: 'memory', maxEvents: 20, maxBytes: 1e9 } });
+    const handle = run({
+      destinations,
+      sync: {
+        ...pipeline({ sources: [], destinations: [] }).sync,
+        mode: 'continuous',
+        batch: { maxEvents: 10, maxBytes: 1e6, timeoutMs: 0 },
+      },
+      log: { type: 'memory', maxEvents: 20, maxBytes: 1e9 },
+    });
     await until(() => handle.status().lanes.every((l) => l.state === 'running'));
     faults.rows.down = true;
     fill(log, 1, 100);
     await until(() => names(holding).length === 100);
-    expect((await deps.state.load('test')).lanes['fake_rows']?.detached).toMatchObject({ reason: 'it fell behind by more than the log may hold' });
+    expect((await deps.state.load('test')).lanes['fake_rows']?.detached).toMatchObject({
+      reason: 'it fell behind by more than the log may hold',
+    });
     expect((await handle.stop()).outcome).toBe('stopped');
   });
 
   it('holds the source back when it is required, within the bound of the log', async () => {
     const { log, faults, run } = world();
-    const handle = run({ sync: { ...pipeline({ sources: [], destinations: [] }).sync, mode: 'continuous', batch: { maxEvents: 10, maxBytes: 1e6, timeoutMs: 0 } }, log: { type: 'memory', maxEvents: 20, maxBytes: 1e9 } });
+    const handle = run({
+      sync: {
+        ...pipeline({ sources: [], destinations: [] }).sync,
+        mode: 'continuous',
+        batch: { maxEvents: 10, maxBytes: 1e6, timeoutMs: 0 },
+      },
+      log: { type: 'memory', maxEvents: 20, maxBytes: 1e9 },
+    });
     await until(() => handle.status().state === 'running');
     faults.holding.down = true;
     fill(log, 1, 500);
@@ -186,7 +273,11 @@ describe('a destination that is down', () => {
   it('may have stored a batch although the reply was lost: the point tells', async () => {
     const { log, faults, run, holding } = world();
     const applied: string[] = [];
-    Object.assign(holding.observer, { applied: (e: { id: string }) => { applied.push(e.id); } });
+    Object.assign(holding.observer, {
+      applied: (e: { id: string }) => {
+        applied.push(e.id);
+      },
+    });
     fill(log, 1, 3);
     faults.holding.lostReplies.push('after_commit', 'before_commit');
     expect((await run().done).outcome).toBe('done');
@@ -223,7 +314,11 @@ describe('stopping and sharing', () => {
 
   it('lets a second process stand by until the first has ended', async () => {
     const { log, run, records } = world();
-    const parts = { ...continuous, destinations: [destination('fake_records')], state: { type: 'sqlite' as const, path: '', leaseMs: 900 } };
+    const parts = {
+      ...continuous,
+      destinations: [destination('fake_records')],
+      state: { type: 'sqlite' as const, path: '', leaseMs: 900 },
+    };
     const first = run(parts);
     await until(() => first.status().state === 'running');
     const second = run(parts, {}, { owner: 'second' });
@@ -238,7 +333,10 @@ describe('stopping and sharing', () => {
     const { run } = world();
     const first = run(continuous);
     await until(() => first.status().state === 'running');
-    expect(await run(continuous, { failFast: true }, { owner: 'second' }).done).toMatchObject({ outcome: 'failed', error: { code: 'STATE_LOCKED' } });
+    expect(await run(continuous, { failFast: true }, { owner: 'second' }).done).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'STATE_LOCKED' },
+    });
     await first.stop();
   });
 });
@@ -249,27 +347,58 @@ describe('plugins', () => {
     fill(log, 1, 1);
     const told: string[] = [];
     let fails = false;
-    const hook = defineHook({ type: 'spy', title: 'spy', config: Keys({}), create: () => ({ handle: (p: HookPayload) => { told.push(p.event); if (fails) throw new Error('not today'); } }) });
+    const hook = defineHook({
+      type: 'spy',
+      title: 'spy',
+      config: Keys({}),
+      create: () => ({
+        handle: (p: HookPayload) => {
+          told.push(p.event);
+          if (fails) throw new Error('not today');
+        },
+      }),
+    });
     const hooks = [{ ...plugin('spy'), on: ['before_run', 'after_run', 'on_error', 'on_checkpoint'] as const }];
     await run({ hooks }, {}, { extra: [hook as unknown as Descriptor] }).done;
     expect(told).toEqual(['before_run', 'on_checkpoint', 'after_run']);
     fails = true;
-    expect(await run({ hooks }, {}, { extra: [hook as unknown as Descriptor] }).done).toMatchObject({ outcome: 'failed', error: { code: 'PLUGIN_FAILED', message: 'not today' } });
+    expect(await run({ hooks }, {}, { extra: [hook as unknown as Descriptor] }).done).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'PLUGIN_FAILED', message: 'not today' },
+    });
   });
 
   it('wraps batches and writes in middleware, the first one outermost', async () => {
     const { log, run } = world();
     fill(log, 1, 1);
     const told: string[] = [];
-    const wrap = (type: string) => defineMiddleware({
-      type, title: type, config: Keys({}), create: () => ({
-        aroundBatch: async (_b, next) => { told.push(`${type} batch`); await next(); told.push(`${type} batch end`); },
-        aroundWrite: async (lane, _b, next) => { told.push(`${type} ${lane}`); const r = await next(); told.push(`${type} ${r.kind}`); return r; },
-      }),
-    }) as unknown as Descriptor;
+    const wrap = (type: string) =>
+      defineMiddleware({
+        type,
+        title: type,
+        config: Keys({}),
+        create: () => ({
+          aroundBatch: async (_b, next) => {
+            told.push(`${type} batch`);
+            await next();
+            told.push(`${type} batch end`);
+          },
+          aroundWrite: async (lane, _b, next) => {
+            told.push(`${type} ${lane}`);
+            const r = await next();
+            told.push(`${type} ${r.kind}`);
+            return r;
+          },
+        }),
+      }) as unknown as Descriptor;
     await run({ middleware: [plugin('outer'), plugin('inner')] }, {}, { extra: [wrap('outer'), wrap('inner')] }).done;
     const writes = told.filter((t) => !t.includes('batch'));
-    expect(told.filter((t) => t.includes('batch')).slice(0, 4)).toEqual(['outer batch', 'inner batch', 'inner batch end', 'outer batch end']);
+    expect(told.filter((t) => t.includes('batch')).slice(0, 4)).toEqual([
+      'outer batch',
+      'inner batch',
+      'inner batch end',
+      'outer batch end',
+    ]);
     expect(writes.slice(0, 4)).toEqual(['outer fake_holding', 'inner fake_holding', 'inner stored', 'outer stored']);
   });
 

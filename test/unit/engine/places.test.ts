@@ -1,21 +1,45 @@
 // Arithmetic of places: older, newer, covered, per partition and table.
 
 import { describe, expect, it } from 'vitest';
-import { coversPlace, movePlace, newestPlace, oldestPlace, olderPosition, snapshotBoundaries } from '../../../src/engine/places.ts';
+import { coversPlace, movePlace, newestPlace, olderPosition, oldestPlace, snapshotBoundaries } from '../../../src/engine/places.ts';
 import type { LogPlace } from '../../../src/log/change-log.ts';
 import { type Position, type PositionCodec, type SnapshotProgress, sortablePositions } from '../../../src/sdk/index.ts';
 
 const codecs = { a: sortablePositions('n') };
-const place = (positions: Record<string, string>, snapshots: SnapshotProgress[] = []): LogPlace => ({ sources: { a: positions as Record<string, Position> }, snapshots });
-const progress = (more: Partial<SnapshotProgress> = {}): SnapshotProgress => ({ source: 'a', run: 'r1', table: 't', chunk: 1, lastKey: '9', state: 'running', rows: 10, ...more });
+const place = (positions: Record<string, string>, snapshots: SnapshotProgress[] = []): LogPlace => ({
+  sources: { a: positions as Record<string, Position> },
+  snapshots,
+});
+const progress = (more: Partial<SnapshotProgress> = {}): SnapshotProgress => ({
+  source: 'a',
+  run: 'r1',
+  table: 't',
+  chunk: 1,
+  lastKey: '9',
+  state: 'running',
+  rows: 10,
+  ...more,
+});
 
 describe('positions', () => {
   it.each([
-    ['the smaller position of each partition', [{ p: '3', q: '5' }, { p: '4', q: '2' }], { p: '3', q: '2' }],
+    [
+      'the smaller position of each partition',
+      [
+        { p: '3', q: '5' },
+        { p: '4', q: '2' },
+      ],
+      { p: '3', q: '2' },
+    ],
     ['the beginning where one has no position', [{ p: '3', q: '5' }, { p: '4' }], { p: '3' }],
     ['the place itself when it is alone', [{ p: '3' }], { p: '3' }],
   ] as const)('the oldest place takes %s', (_title, given, expected) => {
-    expect(oldestPlace(codecs, given.map((p) => place(p))).sources['a']).toEqual(expected);
+    expect(
+      oldestPlace(
+        codecs,
+        given.map((p) => place(p)),
+      ).sources['a'],
+    ).toEqual(expected);
   });
 
   it('the newest place takes the greater position and keeps partitions that only one has', () => {
@@ -34,7 +58,10 @@ describe('positions', () => {
 
   it('positions without an order are compared by what they cover, and refused when neither covers the other', () => {
     const sets: PositionCodec = {
-      sortable: false, compare: (a, b) => (a === b ? 0 : null), covers: (point, p) => p.split(',').every((id) => point.split(',').includes(id)), describe: (p) => p,
+      sortable: false,
+      compare: (a, b) => (a === b ? 0 : null),
+      covers: (point, p) => p.split(',').every((id) => point.split(',').includes(id)),
+      describe: (p) => p,
     };
     expect(olderPosition(sets, 'x,y' as Position, 'x' as Position)).toBe('x');
     expect(() => olderPosition(sets, 'x' as Position, 'y' as Position)).toThrow(/different histories/);
@@ -48,7 +75,12 @@ describe('positions', () => {
 describe('snapshot progress', () => {
   it.each([
     ['the lower chunk of one run', progress({ chunk: 3 }), progress({ chunk: 2 }), progress({ chunk: 2 })],
-    ['the running one of two runs', progress({ run: 'r2', chunk: 1 }), progress({ state: 'done', chunk: 9 }), progress({ run: 'r2', chunk: 1 })],
+    [
+      'the running one of two runs',
+      progress({ run: 'r2', chunk: 1 }),
+      progress({ state: 'done', chunk: 9 }),
+      progress({ run: 'r2', chunk: 1 }),
+    ],
     ['none of two runs that both are unfinished', progress({ run: 'r2' }), progress({ run: 'r1' }), undefined],
     ['none when one has no row yet', progress(), undefined, undefined],
     ['the unfinished end of a run over its end', progress({ chunk: 4, state: 'done' }), progress({ chunk: 4 }), progress({ chunk: 4 })],
@@ -61,7 +93,12 @@ describe('snapshot progress', () => {
 
   it('boundaries are the chunk ends beyond the oldest, in order, once each', () => {
     const oldest = place({}, [progress({ chunk: 2, lastKey: '20' })]);
-    const lanes = [place({}, [progress({ chunk: 5, lastKey: '50' })]), place({}, [progress({ chunk: 2, lastKey: '20' })]), place({}, [progress({ chunk: 3, lastKey: '30' })]), place({}, [progress({ chunk: 5, lastKey: '50' })])];
+    const lanes = [
+      place({}, [progress({ chunk: 5, lastKey: '50' })]),
+      place({}, [progress({ chunk: 2, lastKey: '20' })]),
+      place({}, [progress({ chunk: 3, lastKey: '30' })]),
+      place({}, [progress({ chunk: 5, lastKey: '50' })]),
+    ];
     expect(snapshotBoundaries(oldest, lanes).map((b) => b.chunk)).toEqual([3, 5]);
   });
 
@@ -74,6 +111,9 @@ describe('snapshot progress', () => {
     const before = place({ p: '1' }, [progress(), progress({ table: 'u' })]);
     const after = movePlace(before, 'a', 'p', null, [progress({ chunk: 2 })]);
     expect(after.sources).toBe(before.sources);
-    expect(after.snapshots.map((s) => [s.table, s.chunk])).toEqual([['u', 1], ['t', 2]]);
+    expect(after.snapshots.map((s) => [s.table, s.chunk])).toEqual([
+      ['u', 1],
+      ['t', 2],
+    ]);
   });
 });

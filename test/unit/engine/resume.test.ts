@@ -5,50 +5,162 @@ import { type LaneFacts, planResume, type ResumeFacts } from '../../../src/engin
 import { type Committed, type Position, type ResumePoint, sortablePositions } from '../../../src/sdk/index.ts';
 import type { LaneState, PipelineState } from '../../../src/state/store.ts';
 
-const at = (p: string | null, epoch = 1): ResumePoint => ({ epoch, log: null, sources: p === null ? {} : { s: { p: p as Position } }, snapshots: [] });
-const known = (p: string | null, more: Partial<LaneState> = {}): LaneState => ({ points: [at(p)], joinedAt: at(null), detached: null, behindQueue: false, ...more });
+const at = (p: string | null, epoch = 1): ResumePoint => ({
+  epoch,
+  log: null,
+  sources: p === null ? {} : { s: { p: p as Position } },
+  snapshots: [],
+});
+const known = (p: string | null, more: Partial<LaneState> = {}): LaneState => ({
+  points: [at(p)],
+  joinedAt: at(null),
+  detached: null,
+  behindQueue: false,
+  ...more,
+});
 const points = (p: string | null): Committed => ({ kind: 'points', epoch: 1, points: [at(p)] });
-const EMPTY: Committed = { kind: 'empty', epoch: 0 }, UNTRACKED: Committed = { kind: 'untracked' };
-const lane = (committed: Committed, more: Partial<LaneFacts> = {}): LaneFacts => ({ name: 'd', required: true, start: 'snapshot', committed, ...more });
+const EMPTY: Committed = { kind: 'empty', epoch: 0 },
+  UNTRACKED: Committed = { kind: 'untracked' };
+const lane = (committed: Committed, more: Partial<LaneFacts> = {}): LaneFacts => ({
+  name: 'd',
+  required: true,
+  start: 'snapshot',
+  committed,
+  ...more,
+});
 
-interface Given { lanes: LaneFacts[]; state?: Partial<PipelineState>; acknowledged?: string | null; snapshots?: boolean; rejoin?: string[]; stateful?: boolean }
+interface Given {
+  lanes: LaneFacts[];
+  state?: Partial<PipelineState>;
+  acknowledged?: string | null;
+  snapshots?: boolean;
+  rejoin?: string[];
+  stateful?: boolean;
+}
 
 function plan({ lanes, state, acknowledged = null, snapshots = false, rejoin = [], stateful = false }: Given) {
   const facts: ResumeFacts = {
-    state: { used: true, epoch: 1, lanes: {}, transformer: null, lastScheduledMs: null, ...state }, epoch: 2, codecs: { s: sortablePositions('n') },
-    sources: [{ name: 's', ordering: 'log', snapshots, acknowledged: acknowledged === null ? null : { p: acknowledged as Position } }], lanes, stateful, rejoin,
+    state: { used: true, epoch: 1, lanes: {}, transformer: null, lastScheduledMs: null, ...state },
+    epoch: 2,
+    codecs: { s: sortablePositions('n') },
+    sources: [{ name: 's', ordering: 'log', snapshots, acknowledged: acknowledged === null ? null : { p: acknowledged as Position } }],
+    lanes,
+    stateful,
+    rejoin,
   };
   const result = planResume(facts);
-  const decisions = Object.fromEntries([...result.lanes].map(([name, d]) => [name, d.kind === 'resume' ? (d.point.sources['s']?.['p'] ?? 'beginning') : 'detached']));
+  const decisions = Object.fromEntries(
+    [...result.lanes].map(([name, d]) => [name, d.kind === 'resume' ? (d.point.sources['s']?.['p'] ?? 'beginning') : 'detached']),
+  );
   return { start: result.start.sources['s']?.['p'] ?? 'beginning', ...decisions };
 }
 
 describe('where a lane resumes', () => {
   it.each<[string, Given, Record<string, string>]>([
     ['at the beginning, at the first start', { lanes: [lane(EMPTY)], state: { used: false } }, { start: 'beginning', d: 'beginning' }],
-    ['at what its destination holds, not at the cursor in state', { lanes: [lane(points('7'))], state: { lanes: { d: known('5') } } }, { start: '7', d: '7' }],
-    ['at its cursor, when its destination cannot tell', { lanes: [lane(UNTRACKED)], state: { lanes: { d: known('5') } } }, { start: '5', d: '5' }],
-    ['at what its destination holds, when the state is lost', { lanes: [lane(points('7'))], state: { used: false }, acknowledged: '6' }, { start: '7', d: '7' }],
-    ['at what upstream was told, when the state is lost and it cannot tell', { lanes: [lane(UNTRACKED)], state: { used: false }, acknowledged: '6' }, { start: '6', d: '6' }],
-    ['with the next event, when it is new with `start: now`', { lanes: [lane(points('7'), { name: 'old' }), lane(EMPTY, { start: 'now' })], state: { lanes: { old: known('7') } } }, { start: '7', old: '7', d: '7' }],
-    ['at the beginning, when it is new and the source still has that', { lanes: [lane(points('7'), { name: 'old' }), lane(EMPTY)], state: { lanes: { old: known('7') } } }, { start: 'beginning', old: '7', d: 'beginning' }],
-    ['at the beginning, when it is new and the source reads a snapshot', { lanes: [lane(EMPTY)], acknowledged: '6', snapshots: true }, { start: 'beginning', d: 'beginning' }],
-    ['anew, when it was emptied and the operator lets it join again', { lanes: [lane(EMPTY)], state: { lanes: { d: known('5') } }, rejoin: ['d'] }, { start: 'beginning', d: 'beginning' }],
-    ['nowhere, while it is detached', { lanes: [lane(points('7'), { name: 'r' }), lane(points('3'), { required: false })], state: { lanes: { r: known('7'), d: known('3', { detached: { from: at('3'), sinceMs: 0, reason: 'x' } }) } } }, { start: '7', r: '7', d: 'detached' }],
-    ['nowhere, when it is optional and behind the required ones', { lanes: [lane(points('7'), { name: 'r' }), lane(points('3'), { required: false })], state: { lanes: { r: known('7'), d: known('3') } } }, { start: '7', r: '7', d: 'detached' }],
-    ['where it stands, when it is optional and ahead', { lanes: [lane(points('7'), { name: 'r' }), lane(points('9'), { required: false })], state: { lanes: { r: known('7'), d: known('9') } } }, { start: '7', r: '7', d: '9' }],
-    ['nowhere, when it is optional and missed queue messages', { lanes: [lane(points('7'), { name: 'r' }), lane(points('7'), { required: false })], state: { lanes: { r: known('7'), d: known('7', { behindQueue: true }) } } }, { start: '7', r: '7', d: 'detached' }],
+    [
+      'at what its destination holds, not at the cursor in state',
+      { lanes: [lane(points('7'))], state: { lanes: { d: known('5') } } },
+      { start: '7', d: '7' },
+    ],
+    [
+      'at its cursor, when its destination cannot tell',
+      { lanes: [lane(UNTRACKED)], state: { lanes: { d: known('5') } } },
+      { start: '5', d: '5' },
+    ],
+    [
+      'at what its destination holds, when the state is lost',
+      { lanes: [lane(points('7'))], state: { used: false }, acknowledged: '6' },
+      { start: '7', d: '7' },
+    ],
+    [
+      'at what upstream was told, when the state is lost and it cannot tell',
+      { lanes: [lane(UNTRACKED)], state: { used: false }, acknowledged: '6' },
+      { start: '6', d: '6' },
+    ],
+    [
+      'with the next event, when it is new with `start: now`',
+      { lanes: [lane(points('7'), { name: 'old' }), lane(EMPTY, { start: 'now' })], state: { lanes: { old: known('7') } } },
+      { start: '7', old: '7', d: '7' },
+    ],
+    [
+      'at the beginning, when it is new and the source still has that',
+      { lanes: [lane(points('7'), { name: 'old' }), lane(EMPTY)], state: { lanes: { old: known('7') } } },
+      { start: 'beginning', old: '7', d: 'beginning' },
+    ],
+    [
+      'at the beginning, when it is new and the source reads a snapshot',
+      { lanes: [lane(EMPTY)], acknowledged: '6', snapshots: true },
+      { start: 'beginning', d: 'beginning' },
+    ],
+    [
+      'anew, when it was emptied and the operator lets it join again',
+      { lanes: [lane(EMPTY)], state: { lanes: { d: known('5') } }, rejoin: ['d'] },
+      { start: 'beginning', d: 'beginning' },
+    ],
+    [
+      'nowhere, while it is detached',
+      {
+        lanes: [lane(points('7'), { name: 'r' }), lane(points('3'), { required: false })],
+        state: { lanes: { r: known('7'), d: known('3', { detached: { from: at('3'), sinceMs: 0, reason: 'x' } }) } },
+      },
+      { start: '7', r: '7', d: 'detached' },
+    ],
+    [
+      'nowhere, when it is optional and behind the required ones',
+      {
+        lanes: [lane(points('7'), { name: 'r' }), lane(points('3'), { required: false })],
+        state: { lanes: { r: known('7'), d: known('3') } },
+      },
+      { start: '7', r: '7', d: 'detached' },
+    ],
+    [
+      'where it stands, when it is optional and ahead',
+      {
+        lanes: [lane(points('7'), { name: 'r' }), lane(points('9'), { required: false })],
+        state: { lanes: { r: known('7'), d: known('9') } },
+      },
+      { start: '7', r: '7', d: '9' },
+    ],
+    [
+      'nowhere, when it is optional and missed queue messages',
+      {
+        lanes: [lane(points('7'), { name: 'r' }), lane(points('7'), { required: false })],
+        state: { lanes: { r: known('7'), d: known('7', { behindQueue: true }) } },
+      },
+      { start: '7', r: '7', d: 'detached' },
+    ],
   ])('%s', (_title, given, expected) => {
     expect(plan(given)).toEqual(expected);
   });
 
   it.each<[string, string, Given]>([
-    ['its required destination is older than what upstream holds', 'SOURCE_POSITION_GONE', { lanes: [lane(points('3'))], state: { lanes: { d: known('5') } }, acknowledged: '4' }],
-    ['its destination held a point and is empty now', 'DESTINATION_POSITION_LOST', { lanes: [lane(EMPTY)], state: { lanes: { d: known('5') } } }],
-    ['the state is lost and a destination that keeps points is empty', 'STATE_LOST', { lanes: [lane(EMPTY)], state: { used: false }, acknowledged: '4' }],
-    ['the state of its stateful transformers is lost', 'STATE_LOST', { lanes: [lane(points('7'))], state: { used: false }, acknowledged: '4', stateful: true }],
+    [
+      'its required destination is older than what upstream holds',
+      'SOURCE_POSITION_GONE',
+      { lanes: [lane(points('3'))], state: { lanes: { d: known('5') } }, acknowledged: '4' },
+    ],
+    [
+      'its destination held a point and is empty now',
+      'DESTINATION_POSITION_LOST',
+      { lanes: [lane(EMPTY)], state: { lanes: { d: known('5') } } },
+    ],
+    [
+      'the state is lost and a destination that keeps points is empty',
+      'STATE_LOST',
+      { lanes: [lane(EMPTY)], state: { used: false }, acknowledged: '4' },
+    ],
+    [
+      'the state of its stateful transformers is lost',
+      'STATE_LOST',
+      { lanes: [lane(points('7'))], state: { used: false }, acknowledged: '4', stateful: true },
+    ],
     ['it is new and the source can no longer serve the beginning', 'SOURCE_POSITION_GONE', { lanes: [lane(EMPTY)], acknowledged: '4' }],
-    ['it shall join by snapshot but still holds rows', 'DESTINATION_MISCONFIGURED', { lanes: [lane(points('3'))], state: { lanes: { d: known('5') } }, rejoin: ['d'] }],
+    [
+      'it shall join by snapshot but still holds rows',
+      'DESTINATION_MISCONFIGURED',
+      { lanes: [lane(points('3'))], state: { lanes: { d: known('5') } }, rejoin: ['d'] },
+    ],
   ])('not at all when %s: %s', (_title, code, given) => {
     expect(() => plan(given)).toThrow(expect.objectContaining({ code, fix: expect.stringMatching(/./) as string }) as Error);
   });

@@ -25,10 +25,13 @@ class Normalizer {
   #value(v: Value): Value {
     if (!isObject(v)) return v;
     if ('schema' in v && 'payload' in v) return { schema: v.schema as Value, payload: this.#value(v.payload as Value) };
-    const isEvent = 'source' in v, isBoundary = 'status' in v, out: Json = {};
+    const isEvent = 'source' in v,
+      isBoundary = 'status' in v,
+      out: Json = {};
     for (const [name, x] of Object.entries(v)) {
       if ((isEvent && ['ts_ms', 'ts_us', 'ts_ns'].includes(name)) || (isBoundary && name === 'ts_ms')) out[name] = '*';
-      else if (name === 'source' && isObject(x)) out[name] = Object.fromEntries(Object.entries(x).map(([k, y]) => [k, VOLATILE.has(k) && y !== null ? '*' : y]));
+      else if (name === 'source' && isObject(x))
+        out[name] = Object.fromEntries(Object.entries(x).map(([k, y]) => [k, VOLATILE.has(k) && y !== null ? '*' : y]));
       else if (name === 'transaction' && isObject(x)) out[name] = { ...x, id: this.#id(x.id) };
       else if (name === 'id' && isBoundary) out[name] = this.#id(x);
       else out[name] = x;
@@ -45,18 +48,29 @@ class Normalizer {
 }
 
 function recorded(file: string): string[] {
-  const normalizer = new Normalizer(), url = new URL(`../../fixtures/envelope/debezium-postgresql/${file}.ndjson`, import.meta.url);
-  return readFileSync(url, 'utf8').trimEnd().split('\n').map((line) => {
-    const { topic, key, value } = parseJson(Buffer.from(line), 'a fixture') as Json;
-    return normalizer.record(topic as string, key as Value, value as Value);
-  });
+  const normalizer = new Normalizer(),
+    url = new URL(`../../fixtures/envelope/debezium-postgresql/${file}.ndjson`, import.meta.url);
+  return readFileSync(url, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const { topic, key, value } = parseJson(Buffer.from(line), 'a fixture') as Json;
+      return normalizer.record(topic as string, key as Value, value as Value);
+    });
 }
 
 function ours(options: Record<string, unknown>, truncates: boolean): { lines: string[]; batch: EncodedBatch } {
-  const envelope = createEnvelope({ type: 'debezium', options: { compatible: true, ...options } }, {
-    pipeline: 'golden', version: '0.1.0', now: () => 1_795_242_997_141, sources: { golden: { connector: 'postgresql', database: 'golden', fields: goldenFields } },
-  });
-  const normalizer = new Normalizer(), batch = envelope.encode(goldenEvents({ truncates }));
+  const envelope = createEnvelope(
+    { type: 'debezium', options: { compatible: true, ...options } },
+    {
+      pipeline: 'golden',
+      version: '0.1.0',
+      now: () => 1_795_242_997_141,
+      sources: { golden: { connector: 'postgresql', database: 'golden', fields: goldenFields } },
+    },
+  );
+  const normalizer = new Normalizer(),
+    batch = envelope.encode(goldenEvents({ truncates }));
   const parse = (bytes: Uint8Array | null | undefined): Value => (bytes ? parseJson(bytes, 'a record') : null);
   const lines = batch.topic.map((topic, i) => normalizer.record(topic, parse(batch.key[i]), parse(batch.value[i])));
   return { lines, batch };
@@ -72,7 +86,8 @@ const CASES = [
 
 describe('compatible mode writes what Debezium wrote', () => {
   test.each(CASES)('$file.ndjson', ({ file, options, truncates }) => {
-    const expected = recorded(file), { lines } = ours(options, truncates);
+    const expected = recorded(file),
+      { lines } = ours(options, truncates);
     for (const [i, line] of expected.entries()) expect(lines[i], `record ${i + 1}`).toBe(line);
     expect(lines).toHaveLength(expected.length);
   });
@@ -81,7 +96,10 @@ describe('compatible mode writes what Debezium wrote', () => {
   test('rows are equal byte for byte', () => {
     const rowsOf = (line: string): string => /"before":.*?,"source":\{/.exec(line)?.[0] ?? '';
     const url = new URL('../../fixtures/envelope/debezium-postgresql/default.ndjson', import.meta.url);
-    const lines = readFileSync(url, 'utf8').trimEnd().split('\n').map((line) => rowsOf(line).replace('\\uD83D\\uDE80', '🚀'));
+    const lines = readFileSync(url, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => rowsOf(line).replace('\\uD83D\\uDE80', '🚀'));
     expect(lines.filter((line) => line !== '')).toHaveLength(25);
     expect(ours({}, false).batch.value.map((bytes) => rowsOf(bytes === null ? '' : Buffer.from(bytes).toString()))).toEqual(lines);
   });
@@ -89,7 +107,11 @@ describe('compatible mode writes what Debezium wrote', () => {
   test('ties the two records of a change of key together by headers', () => {
     const { batch } = ours({}, false);
     const at = batch.headers.findIndex((h) => h !== null && '__debezium.newkey' in h);
-    expect(batch.headers.slice(at, at + 3)).toEqual([{ '__debezium.newkey': '{"id":20}' }, { '__debezium.newkey': '{"id":20}' }, { '__debezium.oldkey': '{"id":10}' }]);
+    expect(batch.headers.slice(at, at + 3)).toEqual([
+      { '__debezium.newkey': '{"id":20}' },
+      { '__debezium.newkey': '{"id":20}' },
+      { '__debezium.oldkey': '{"id":10}' },
+    ]);
     expect(new Set(batch.event.slice(at, at + 3)).size).toBe(1);
   });
 });

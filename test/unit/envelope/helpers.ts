@@ -3,12 +3,29 @@
 import { createEnvelope, type EnvelopeType } from '../../../src/envelope/create.ts';
 import type { EnvelopeContext } from '../../../src/envelope/envelope.ts';
 import { parseJson } from '../../../src/envelope/parse-json.ts';
-import { ChangeEvent, type ChangeEventInit, type Column, type ColumnType, type EncodedBatch, type Position, type TableSchema, type Value } from '../../../src/sdk/index.ts';
+import {
+  ChangeEvent,
+  type ChangeEventInit,
+  type Column,
+  type ColumnType,
+  type EncodedBatch,
+  type Position,
+  type TableSchema,
+  type Value,
+} from '../../../src/sdk/index.ts';
 
-export const column = (name: string, type: ColumnType, more: Partial<Column> = {}): Column => ({ name, type, nativeType: type, nullable: true, ...more });
+export const column = (name: string, type: ColumnType, more: Partial<Column> = {}): Column => ({
+  name,
+  type,
+  nativeType: type,
+  nullable: true,
+  ...more,
+});
 
 export const ORDERS: TableSchema = {
-  id: { database: 'shop', schema: 'public', table: 'orders' }, key: ['id'], version: 1,
+  id: { database: 'shop', schema: 'public', table: 'orders' },
+  key: ['id'],
+  version: 1,
   columns: [column('id', 'int64', { nullable: false }), column('total', 'decimal', { precision: 10, scale: 2 }), column('note', 'string')],
 };
 
@@ -16,14 +33,31 @@ export const AT_MS = Date.UTC(2024, 1, 29, 12, 34, 56, 789);
 export const NOW_MS = AT_MS + 1000;
 
 export function event(init: Partial<ChangeEventInit> & Pick<ChangeEventInit, 'op'>): ChangeEvent {
-  return new ChangeEvent({ table: ORDERS, source: 'shop-db', partition: 'main', position: '0000000000000042' as Position, sourceTsMs: AT_MS, ...init });
+  return new ChangeEvent({
+    table: ORDERS,
+    source: 'shop-db',
+    partition: 'main',
+    position: '0000000000000042' as Position,
+    sourceTsMs: AT_MS,
+    ...init,
+  });
 }
 
 export function context(connector = 'sqlite', fields: ReturnType<EnvelopeContext['sources'][string]['fields']> = {}): EnvelopeContext {
-  return { pipeline: 'orders', version: '0.1.0', now: () => NOW_MS, sources: { 'shop-db': { connector, database: 'shop', fields: () => fields } } };
+  return {
+    pipeline: 'orders',
+    version: '0.1.0',
+    now: () => NOW_MS,
+    sources: { 'shop-db': { connector, database: 'shop', fields: () => fields } },
+  };
 }
 
-export function encode(type: EnvelopeType, events: readonly ChangeEvent[], options: Record<string, unknown> = {}, ctx = context()): EncodedBatch {
+export function encode(
+  type: EnvelopeType,
+  events: readonly ChangeEvent[],
+  options: Record<string, unknown> = {},
+  ctx = context(),
+): EncodedBatch {
   return createEnvelope({ type, options }, ctx).encode(events);
 }
 

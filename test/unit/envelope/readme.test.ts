@@ -7,26 +7,48 @@ import type { Position, TableSchema } from '../../../src/sdk/index.ts';
 import { AT_MS, column, event, NOW_MS } from './helpers.ts';
 
 const USERS: TableSchema = {
-  id: { database: 'shop', schema: 'public', table: 'users' }, key: ['id'], version: 1,
+  id: { database: 'shop', schema: 'public', table: 'users' },
+  key: ['id'],
+  version: 1,
   columns: [
-    column('id', 'int64', { nullable: false }), column('name', 'string'), column('credit', 'decimal', { precision: 10, scale: 2 }), column('since', 'timestamp'), column('tags', 'json'),
+    column('id', 'int64', { nullable: false }),
+    column('name', 'string'),
+    column('credit', 'decimal', { precision: 10, scale: 2 }),
+    column('since', 'timestamp'),
+    column('tags', 'json'),
   ],
 };
 const before = { id: 7n, name: 'Ada', credit: '10.00', since: '2024-02-29T12:34:56.789123', tags: ['new'] };
 const UPDATE = event({
-  op: 'u', table: USERS, source: 'shop', position: '0000000000000042' as Position, before, after: { ...before, name: 'Ada Lovelace', credit: '12.50' },
+  op: 'u',
+  table: USERS,
+  source: 'shop',
+  position: '0000000000000042' as Position,
+  before,
+  after: { ...before, name: 'Ada Lovelace', credit: '12.50' },
   transaction: { id: '581', order: 1, collectionOrder: 1, commitTsMs: AT_MS, last: true },
 });
 const ctx = {
-  pipeline: 'orders', version: '0.1.0', now: () => NOW_MS,
-  sources: { shop: { connector: 'postgresql', database: 'shop', fields: () => ({ lsn: 24023128, txId: 581, sequence: '["24023000","24023128"]', ts_us: 1709210096789123n }) } },
+  pipeline: 'orders',
+  version: '0.1.0',
+  now: () => NOW_MS,
+  sources: {
+    shop: {
+      connector: 'postgresql',
+      database: 'shop',
+      fields: () => ({ lsn: 24023128, txId: 581, sequence: '["24023000","24023128"]', ts_us: 1709210096789123n }),
+    },
+  },
 };
 
 const readme = readFileSync(new URL('../../../src/envelope/README.md', import.meta.url), 'utf8');
 
 /** The first JSON block after a heading. */
 function example(heading: string): string | undefined {
-  return readme.split(/^### /m).find((part) => part.startsWith(`${heading}\n`))?.match(/```json\n([\s\S]*?)\n```/)?.[1];
+  return readme
+    .split(/^### /m)
+    .find((part) => part.startsWith(`${heading}\n`))
+    ?.match(/```json\n([\s\S]*?)\n```/)?.[1];
 }
 
 function printed(type: EnvelopeType, options: Record<string, unknown>): string {
@@ -38,6 +60,9 @@ function printed(type: EnvelopeType, options: Record<string, unknown>): string {
 
 describe('README examples', () => {
   test.each<[string, EnvelopeType, Record<string, unknown>]>([
-    ...ENVELOPE_TYPES.map((type): [string, EnvelopeType, Record<string, unknown>] => [`\`${type}\``, type, {}]), ['`debezium` with `compatible: true`', 'debezium', { compatible: true }],
-  ])('%s', (heading, type, options) => { expect(example(heading)).toBe(printed(type, options)); });
+    ...ENVELOPE_TYPES.map((type): [string, EnvelopeType, Record<string, unknown>] => [`\`${type}\``, type, {}]),
+    ['`debezium` with `compatible: true`', 'debezium', { compatible: true }],
+  ])('%s', (heading, type, options) => {
+    expect(example(heading)).toBe(printed(type, options));
+  });
 });

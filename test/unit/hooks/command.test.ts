@@ -24,20 +24,27 @@ const run = async (config: Partial<Config>): Promise<Logged[]> => {
 describe('the command', () => {
   it('gets the payload on its input, and event, pipeline and own variables in its environment', async () => {
     const logged = await run({
-      command: script(`let s=''; process.stdin.on('data', d => s += d).on('end', () => console.log(JSON.parse(s).run.id, process.env.CDC_RUN_EVENT, process.env.CDC_RUN_PIPELINE, process.env.CHANNEL, !!process.env.PATH))`),
+      command: script(
+        `let s=''; process.stdin.on('data', d => s += d).on('end', () => console.log(JSON.parse(s).run.id, process.env.CDC_RUN_EVENT, process.env.CDC_RUN_PIPELINE, process.env.CHANNEL, !!process.env.PATH))`,
+      ),
       env: { CHANNEL: 'ops' },
     });
     expect(logged).toEqual([{ level: 'info', message: '7 after_run orders ops true' }]);
   });
 
   it('of a list is read by no shell', async () => {
-    expect(await run({ command: [...script('console.log(process.argv.slice(1).join("|"))'), '$HOME; echo x', '*'] })).toEqual([{ level: 'info', message: '$HOME; echo x|*' }]);
+    expect(await run({ command: [...script('console.log(process.argv.slice(1).join("|"))'), '$HOME; echo x', '*'] })).toEqual([
+      { level: 'info', message: '$HOME; echo x|*' },
+    ]);
   });
 
   it('of a text is run by the shell when that is asked for', async () => {
-    expect(await run({ command: 'echo "$CDC_RUN_EVENT" | tr a-z A-Z; echo problem >&2', shell: true })).toEqual(expect.arrayContaining([
-      { level: 'info', message: 'AFTER_RUN' }, { level: 'warn', message: 'problem' },
-    ]));
+    expect(await run({ command: 'echo "$CDC_RUN_EVENT" | tr a-z A-Z; echo problem >&2', shell: true })).toEqual(
+      expect.arrayContaining([
+        { level: 'info', message: 'AFTER_RUN' },
+        { level: 'warn', message: 'problem' },
+      ]),
+    );
   });
 
   it('need not read its input', async () => {
@@ -57,14 +64,21 @@ describe('the command', () => {
     ['takes too long', { command: script('setInterval(() => {}, 1000)'), timeout: 200 }, 'PLUGIN_TIMEOUT', /within 0\.2 s/],
   ];
   it.each(failures)('fails when it %s', async (_title, config, code, message) => {
-    await expect(run(config)).rejects.toMatchObject({ code, message: expect.stringMatching(message), where: 'hook "notify"', fix: expect.any(String) });
+    await expect(run(config)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+      where: 'hook "notify"',
+      fix: expect.any(String),
+    });
   });
 
   it('is killed with all that it has started', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'cdc-hook-'));
     try {
       const marker = join(dir, 'pid');
-      await expect(run({ command: `sleep 30 & echo $! > ${marker}; wait`, shell: true, timeout: 1000 })).rejects.toMatchObject({ code: 'PLUGIN_TIMEOUT' });
+      await expect(run({ command: `sleep 30 & echo $! > ${marker}; wait`, shell: true, timeout: 1000 })).rejects.toMatchObject({
+        code: 'PLUGIN_TIMEOUT',
+      });
       // Gone, or dead and not yet collected by the process that inherited it.
       const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', readFileSync(marker, 'utf8').trim()]);
       expect(String(stdout)).toMatch(/^(Z.*)?\n?$/);

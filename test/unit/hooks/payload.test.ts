@@ -7,10 +7,19 @@ const byEvent = Object.fromEntries(PAYLOADS.map((p) => [p.event, JSON.parse(form
 describe('the payload', () => {
   it('names event, pipeline and run', () => {
     expect(byEvent['before_run']).toEqual({
-      event: 'before_run', pipeline: 'orders',
+      event: 'before_run',
+      pipeline: 'orders',
       run: {
-        id: 7, started_at_ms: 1000, ended_at_ms: 2000, outcome: 'failed', events_read: 12, events_filtered: 1, dead_letters: 2, delivered: { bus: 9 },
-        resumed_from: { shop: { main: 'line 3' } }, error: { code: 'SOURCE_FAILED', message: 'gone', where: null, fix: 'Look.', retriable: false },
+        id: 7,
+        started_at_ms: 1000,
+        ended_at_ms: 2000,
+        outcome: 'failed',
+        events_read: 12,
+        events_filtered: 1,
+        dead_letters: 2,
+        delivered: { bus: 9 },
+        resumed_from: { shop: { main: 'line 3' } },
+        error: { code: 'SOURCE_FAILED', message: 'gone', where: null, fix: 'Look.', retriable: false },
       },
     });
   });
@@ -18,11 +27,21 @@ describe('the payload', () => {
   it('has what belongs to its event', () => {
     expect(byEvent['on_error']?.['error']).toEqual({ code: 'DESTINATION_FULL', message: 'full', where: null, fix: null, retriable: false });
     expect(byEvent['on_checkpoint']?.['point']).toEqual({
-      epoch: 3, log: { id: 'l', seq: 4 }, sources: { shop: { main: '42' } }, snapshots: [{ source: 'shop', table: 'public.orders', state: 'running', rows: 10 }],
+      epoch: 3,
+      log: { id: 'l', seq: 4 },
+      sources: { shop: { main: '42' } },
+      snapshots: [{ source: 'shop', table: 'public.orders', state: 'running', rows: 10 }],
     });
     expect(byEvent['on_schema_change']?.['change']).toEqual({
-      id: 'shop/main/42', source: 'shop', table: 'public.orders', kind: 'alter', version: 2, key: ['id'],
-      columns: [{ name: 'id', type: 'bigint', nullable: false }], ddl: 'alter table orders add x int', ts_ms: 5,
+      id: 'shop/main/42',
+      source: 'shop',
+      table: 'public.orders',
+      kind: 'alter',
+      version: 2,
+      key: ['id'],
+      columns: [{ name: 'id', type: 'bigint', nullable: false }],
+      ddl: 'alter table orders add x int',
+      ts_ms: 5,
     });
   });
 

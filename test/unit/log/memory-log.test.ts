@@ -7,7 +7,8 @@ import { ChangeEvent, type Position, positionOfNumber } from '../../../src/sdk/i
 
 const START = { sources: {}, snapshots: [] };
 const TABLE = { id: { database: null, schema: null, table: 't' }, columns: [], key: [], version: 1 };
-const event = (n: number): ChangeEvent => new ChangeEvent({ op: 'c', table: TABLE, source: 's', partition: 'p', position: positionOfNumber(n), sourceTsMs: 0 });
+const event = (n: number): ChangeEvent =>
+  new ChangeEvent({ op: 'c', table: TABLE, source: 's', partition: 'p', position: positionOfNumber(n), sourceTsMs: 0 });
 const place = (n: number) => ({ sources: { s: { p: positionOfNumber(n) as Position } }, snapshots: [] });
 let next = 0;
 function batch(size: number, bytes = 10): LogAppend {
@@ -19,7 +20,11 @@ const log = (maxEvents = 10, maxBytes = 1e6) => new MemoryLog({ id: 'm', maxEven
 describe('MemoryLog', () => {
   it('numbers every event and the end of every batch, the empty ones too', () => {
     const l = log();
-    expect([l.append(batch(2)), l.append(batch(0)), l.append(batch(1))].map((b) => [b.firstSeq, b.endSeq])).toEqual([[1, 3], [4, 4], [5, 6]]);
+    expect([l.append(batch(2)), l.append(batch(0)), l.append(batch(1))].map((b) => [b.firstSeq, b.endSeq])).toEqual([
+      [1, 3],
+      [4, 4],
+      [5, 6],
+    ]);
     expect(l.lastSeq).toBe(6);
   });
 
@@ -39,7 +44,8 @@ describe('MemoryLog', () => {
   });
 
   it('is full at its bound in events or bytes, and takes a batch of any size when empty', () => {
-    const l = log(4), reader = l.reader();
+    const l = log(4),
+      reader = l.reader();
     l.append(batch(9));
     expect(l.full).toBe(true);
     reader.release(l.lastSeq);
@@ -55,12 +61,17 @@ describe('MemoryLog', () => {
     const l = log(10, 10_000);
     l.reader();
     let appended = 0;
-    while (!l.full) { l.append(batch(0, 0)); appended++; }
+    while (!l.full) {
+      l.append(batch(0, 0));
+      appended++;
+    }
     expect(appended).toBeLessThan(100);
   });
 
   it('holds what the slowest reader has not released, and says so when more is asked for', () => {
-    const l = log(100), slow = l.reader(), fast = l.reader();
+    const l = log(100),
+      slow = l.reader(),
+      fast = l.reader();
     for (let i = 0; i < 10; i++) l.append(batch(2));
     fast.release(30);
     expect(l.held().events).toBe(20);
@@ -72,8 +83,12 @@ describe('MemoryLog', () => {
   });
 
   it('keeps its size over many batches', () => {
-    const l = log(1000), reader = l.reader();
-    for (let i = 0; i < 5000; i++) { l.append(batch(3)); reader.release(l.lastSeq - 8); }
+    const l = log(1000),
+      reader = l.reader();
+    for (let i = 0; i < 5000; i++) {
+      l.append(batch(3));
+      reader.release(l.lastSeq - 8);
+    }
     expect(l.held().events).toBeLessThan(12);
     expect(l.read(l.lastSeq)?.endSeq).toBe(l.lastSeq);
   });

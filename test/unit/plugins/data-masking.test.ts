@@ -8,13 +8,23 @@ import { applyPattern, keepLast } from '../../../plugins/transformers/data-maski
 import { context, event, table, withDefaults } from './events.ts';
 
 const KEY = 'a key of enough characters';
-interface Masking extends Transformer { transform(events: ChangeEvent[]): ChangeEvent[]; close(): Promise<void> }
+interface Masking extends Transformer {
+  transform(events: ChangeEvent[]): ChangeEvent[];
+  close(): Promise<void>;
+}
 const masking = (config: Partial<MaskingConfig>, logger: Logger = silentLogger): Masking =>
   descriptor.create(withDefaults<MaskingConfig>(configSchema, { mask_fields: ['ssn'], ...config }), { ...context, logger }) as never;
 const mask = (config: Partial<MaskingConfig>, e: ChangeEvent): ChangeEvent => masking(config).transform([e])[0] as ChangeEvent;
-const masked = (config: Partial<MaskingConfig>, row: Row, columns: Column[] = []): Row | null => mask(config, event(row, { table: table('people', columns) })).after;
+const masked = (config: Partial<MaskingConfig>, row: Row, columns: Column[] = []): Row | null =>
+  mask(config, event(row, { table: table('people', columns) })).after;
 const hashOf = (text: string): string => createHmac('sha256', KEY).update(text).digest('hex');
-const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({ name, type, nativeType: type, nullable: true, ...more });
+const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
+  name,
+  type,
+  nativeType: type,
+  nullable: true,
+  ...more,
+});
 
 describe('strategies', () => {
   const cases: [Partial<MaskingConfig>, string, string | null][] = [
@@ -45,17 +55,24 @@ describe('strategies', () => {
   });
 
   it('never leave more than half of a text, whatever it is', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), fc.nat(64), (text, count) => {
-      const kept = keepLast(text, count);
-      return [...kept].length === [...text].length && [...text].filter((c, i) => [...kept][i] === c && c !== '*').length <= [...text].length / 2;
-    }));
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.nat(64), (text, count) => {
+        const kept = keepLast(text, count);
+        return (
+          [...kept].length === [...text].length &&
+          [...text].filter((c, i) => [...kept][i] === c && c !== '*').length <= [...text].length / 2
+        );
+      }),
+    );
   });
 
   it('with a pattern have the form of the pattern, whatever the text is', () => {
-    fc.assert(fc.property(fc.string(), fc.stringMatching(/^[*#-]{1,12}$/), (text, pattern) => {
-      const result = applyPattern(pattern, text);
-      return result.length === pattern.length && [...pattern].every((p, i) => p === '#' || result[i] === p);
-    }));
+    fc.assert(
+      fc.property(fc.string(), fc.stringMatching(/^[*#-]{1,12}$/), (text, pattern) => {
+        const result = applyPattern(pattern, text);
+        return result.length === pattern.length && [...pattern].every((p, i) => p === '#' || result[i] === p);
+      }),
+    );
   });
 });
 
@@ -66,7 +83,10 @@ describe('an event', () => {
     const result = mask({ strategy: 'hash', key: KEY }, e);
     expect(result).toBe(e);
     expect([result.before, result.after, result.key, result.oldKey]).toEqual([
-      { ssn: hashOf('a'), age: 2 }, { ssn: hashOf('b'), age: 3 }, { ssn: hashOf('b') }, { ssn: hashOf('a') },
+      { ssn: hashOf('a'), age: 2 },
+      { ssn: hashOf('b'), age: 3 },
+      { ssn: hashOf('b') },
+      { ssn: hashOf('a') },
     ]);
   });
 
@@ -96,7 +116,9 @@ describe('an event', () => {
   });
 
   it('of another table, or without the field, passes as it is', () => {
-    const other = event({ ssn: 'a' }, { table: table('other') }), without = event({ id: 1 }, { table: table('people') }), truncate = event(null, { op: 't' });
+    const other = event({ ssn: 'a' }, { table: table('other') }),
+      without = event({ id: 1 }, { table: table('people') }),
+      truncate = event(null, { op: 't' });
     expect(masking({ tables: ['public.people'] }).transform([other, without, truncate])).toEqual([other, without, truncate]);
     expect(other.after).toEqual({ ssn: 'a' });
   });
@@ -106,7 +128,12 @@ describe('nested fields', () => {
   const cases: [string, string[], Row, Row][] = [
     ['in an object', ['a.b'], { a: { b: 'x', c: 'y' } }, { a: { b: '****', c: 'y' } }],
     ['in each element of a list', ['a.b'], { a: [{ b: 'x' }, { b: null }, { c: 'y' }] }, { a: [{ b: '****' }, { b: null }, { c: 'y' }] }],
-    ['that are objects, in all their parts', ['a'], { a: { b: 'x', c: { d: ['y', 1, true] } } }, { a: { b: '****', c: { d: ['****', null, null] } } }],
+    [
+      'that are objects, in all their parts',
+      ['a'],
+      { a: { b: 'x', c: { d: ['y', 1, true] } } },
+      { a: { b: '****', c: { d: ['****', null, null] } } },
+    ],
     ['of a column whose name has a dot', ['a.b'], { 'a.b': 'x', a: { b: 'y' } }, { 'a.b': '****', a: { b: '****' } }],
     ['of keys with dots', ['a.b.c'], { a: { 'b.c': 'x' } }, { a: { 'b.c': '****' } }],
     ['below something that is no object: all of it', ['a.b'], { a: '{"b":"x"}' }, { a: '****' }],
@@ -143,7 +170,9 @@ describe('values that are no text', () => {
   });
 
   it('are not made from texts: a masked text fits the length of its column', () => {
-    expect(masked({ strategy: 'hash', key: KEY }, { ssn: 'x' }, [column('ssn', 'string', { length: 11 })])).toEqual({ ssn: hashOf('x').slice(0, 11) });
+    expect(masked({ strategy: 'hash', key: KEY }, { ssn: 'x' }, [column('ssn', 'string', { length: 11 })])).toEqual({
+      ssn: hashOf('x').slice(0, 11),
+    });
   });
 });
 
@@ -176,16 +205,30 @@ describe('configuration', () => {
     [{ strategy: 'pattern', key: KEY }, /uses no key/],
   ];
   it.each(cases)('%o is a problem', (config, message) => {
-    expect(descriptor.validate?.(withDefaults<MaskingConfig>(configSchema, { mask_fields: ['a'], ...config }))).toMatchObject([{ message: expect.stringMatching(message), fix: expect.any(String) }]);
+    expect(descriptor.validate?.(withDefaults<MaskingConfig>(configSchema, { mask_fields: ['a'], ...config }))).toMatchObject([
+      { message: expect.stringMatching(message), fix: expect.any(String) },
+    ]);
   });
 
   it('of the design document is accepted', () => {
-    expect(descriptor.validate?.(withDefaults<MaskingConfig>(configSchema, { mask_fields: ['ssn', 'credit_card'], mask_pattern: '***-**-****' }))).toEqual([]);
+    expect(
+      descriptor.validate?.(
+        withDefaults<MaskingConfig>(configSchema, { mask_fields: ['ssn', 'credit_card'], mask_pattern: '***-**-****' }),
+      ),
+    ).toEqual([]);
   });
 
   it('that names a field which no event had is reported at the end', async () => {
     const warnings: unknown[] = [];
-    const one = masking({ mask_fields: ['ssn', 'sssn'] }, { ...silentLogger, warn: (_message, fields) => { warnings.push(fields); } });
+    const one = masking(
+      { mask_fields: ['ssn', 'sssn'] },
+      {
+        ...silentLogger,
+        warn: (_message, fields) => {
+          warnings.push(fields);
+        },
+      },
+    );
     one.transform([event({ ssn: 'a' })]);
     await one.close();
     expect(warnings).toEqual([{ fields: ['sssn'] }]);
@@ -193,7 +236,15 @@ describe('configuration', () => {
 
   it('is not suspected in a run without rows', async () => {
     const warnings: unknown[] = [];
-    const one = masking({}, { ...silentLogger, warn: (message) => { warnings.push(message); } });
+    const one = masking(
+      {},
+      {
+        ...silentLogger,
+        warn: (message) => {
+          warnings.push(message);
+        },
+      },
+    );
     one.transform([event(null, { op: 't' })]);
     await one.close();
     expect(warnings).toEqual([]);
@@ -201,6 +252,10 @@ describe('configuration', () => {
 });
 
 function thrown(work: () => unknown): unknown {
-  try { work(); } catch (error) { return error; }
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
   return null;
 }

@@ -1,9 +1,23 @@
 // Change events for the tests of plugins.
 
-import { ChangeEvent, type ChangeEventInit, type Position, type Row, silentLogger, systemClock, systemRandom, type TableSchema } from 'cdc-run/sdk';
 import type { PluginContext } from 'cdc-run/sdk';
+import {
+  ChangeEvent,
+  type ChangeEventInit,
+  type Position,
+  type Row,
+  silentLogger,
+  systemClock,
+  systemRandom,
+  type TableSchema,
+} from 'cdc-run/sdk';
 
-export function table(name = 'orders', columns: TableSchema['columns'] = [], key: readonly string[] = ['id'], schema: string | null = 'public'): TableSchema {
+export function table(
+  name = 'orders',
+  columns: TableSchema['columns'] = [],
+  key: readonly string[] = ['id'],
+  schema: string | null = 'public',
+): TableSchema {
   return { id: { database: 'shop', schema, table: name }, columns, key, version: 1 };
 }
 
@@ -11,12 +25,24 @@ const ORDERS = table();
 
 export function event(after: Row | null, init: Partial<ChangeEventInit> = {}): ChangeEvent {
   return new ChangeEvent({
-    op: 'c', table: ORDERS, source: 'shop', partition: 'main', position: '0000000000000042' as Position, sourceTsMs: 1_700_000_000_000, after, ...init,
+    op: 'c',
+    table: ORDERS,
+    source: 'shop',
+    partition: 'main',
+    position: '0000000000000042' as Position,
+    sourceTsMs: 1_700_000_000_000,
+    after,
+    ...init,
   });
 }
 
 export const context: PluginContext = {
-  pipeline: 'orders', name: 'plugin', logger: silentLogger, clock: systemClock, random: systemRandom, baseDir: '/',
+  pipeline: 'orders',
+  name: 'plugin',
+  logger: silentLogger,
+  clock: systemClock,
+  random: systemRandom,
+  baseDir: '/',
   store: { get: async () => null, set: async () => undefined },
 };
 

@@ -5,13 +5,24 @@ import { descriptor } from '../../../plugins/transformers/filter/index.ts';
 import { context, event, table, withDefaults } from './events.ts';
 
 const filter = (config: Partial<FilterConfig>, logger: Logger = silentLogger) =>
-  descriptor.create(withDefaults<FilterConfig>(configSchema, config), { ...context, logger }) as { transform(events: ChangeEvent[]): ChangeEvent[] };
+  descriptor.create(withDefaults<FilterConfig>(configSchema, config), { ...context, logger }) as {
+    transform(events: ChangeEvent[]): ChangeEvent[];
+  };
 const keeps = (config: Partial<FilterConfig>, e: ChangeEvent): boolean => filter(config).transform([e]).length === 1;
 const problems = (config: Partial<FilterConfig>) => descriptor.validate?.(withDefaults<FilterConfig>(configSchema, config)) ?? [];
 
 const ROW: Row = {
-  id: 7n, amount: 150, price: 1.5, total: '99.90', status: 'paid', note: null, tags: ['a', 'b'], data: { city: 'Bonn', n: 3 },
-  photo: new Uint8Array([1, 2]), at: '2024-05-01T10:00:00Z', active: true,
+  id: 7n,
+  amount: 150,
+  price: 1.5,
+  total: '99.90',
+  status: 'paid',
+  note: null,
+  tags: ['a', 'b'],
+  data: { city: 'Bonn', n: 3 },
+  photo: new Uint8Array([1, 2]),
+  at: '2024-05-01T10:00:00Z',
+  active: true,
 };
 
 describe('an expression', () => {
@@ -59,9 +70,17 @@ describe('an expression', () => {
     const decoded: string[] = [];
     class Image extends RowImage {
       readonly name: string;
-      constructor(name: string) { super(); this.name = name; }
-      decode(): Row { decoded.push(this.name); return { amount: 1 }; }
-      column(): undefined { return undefined; }
+      constructor(name: string) {
+        super();
+        this.name = name;
+      }
+      decode(): Row {
+        decoded.push(this.name);
+        return { amount: 1 };
+      }
+      column(): undefined {
+        return undefined;
+      }
     }
     const lazy = () => event(null, { op: 'u', before: new Image('before'), after: new Image('after') });
     expect([keeps({ expression: 'op == "u"' }, lazy()), decoded]).toEqual([true, []]);
@@ -108,9 +127,17 @@ describe('an expression that cannot be evaluated', () => {
     expect(String((error as Error).message)).not.toMatch(/paid|Bonn|99\.90/);
   });
 
-  it.each([['keep', true], ['drop', false]] as const)('%s decides with one warning when on_error says so', (onError, expected) => {
+  it.each([
+    ['keep', true],
+    ['drop', false],
+  ] as const)('%s decides with one warning when on_error says so', (onError, expected) => {
     const warnings: unknown[] = [];
-    const logger: Logger = { ...silentLogger, warn: (...args) => { warnings.push(args); } };
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (...args) => {
+        warnings.push(args);
+      },
+    };
     const one = filter({ expression: 'after.missing > 1', on_error: onError }, logger);
     expect(one.transform([event(ROW), event(ROW)])).toHaveLength(expected ? 2 : 0);
     expect(warnings).toHaveLength(1);
@@ -118,7 +145,9 @@ describe('an expression that cannot be evaluated', () => {
 });
 
 describe('conditions', () => {
-  const ORDERS = event(ROW), ITEMS = event(ROW, { table: table('order_items'), op: 'u' }), BARE = event(ROW, { table: table('orders', [], [], null), op: 'r' });
+  const ORDERS = event(ROW),
+    ITEMS = event(ROW, { table: table('order_items'), op: 'u' }),
+    BARE = event(ROW, { table: table('orders', [], [], null), op: 'r' });
   const cases: [string, Partial<FilterConfig>, ChangeEvent[]][] = [
     ['a name without schema', { tables: ['orders'] }, [ORDERS, BARE]],
     ['a name with schema', { tables: ['public.orders'] }, [ORDERS]],
@@ -145,6 +174,10 @@ describe('conditions', () => {
 });
 
 function thrown(work: () => unknown): unknown {
-  try { work(); } catch (error) { return error; }
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
   return null;
 }

@@ -10,7 +10,9 @@ const P = 'orders';
 
 export function pointAt(n: number): ResumePoint {
   return {
-    epoch: 3, log: { id: 'log-1', seq: n }, sources: { shop: { main: String(n).padStart(16, '0') as Position } },
+    epoch: 3,
+    log: { id: 'log-1', seq: n },
+    sources: { shop: { main: String(n).padStart(16, '0') as Position } },
     snapshots: [{ source: 'shop', run: 'r1', table: 'public.orders', chunk: n, lastKey: '["ü",1]', state: 'running', rows: n * 10 }],
   };
 }
@@ -20,7 +22,10 @@ export function laneAt(n: number): LaneState {
 }
 
 /** A store, and the same data opened anew. */
-export interface StoreUnderTest extends AsyncDisposable { store: StateStore; reopen(): Promise<StateStore> }
+export interface StoreUnderTest extends AsyncDisposable {
+  store: StateStore;
+  reopen(): Promise<StateStore>;
+}
 
 export function describeStateStore(name: string, open: () => Promise<StoreUnderTest>): void {
   describe(name, () => {
@@ -118,11 +123,19 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
         await using test = await open();
         await test.store.acquire(P, A, 0, 1000);
         const detached: LaneState = {
-          points: [pointAt(3), pointAt(4)], joinedAt: pointAt(1), behindQueue: true,
+          points: [pointAt(3), pointAt(4)],
+          joinedAt: pointAt(1),
+          behindQueue: true,
           detached: { from: pointAt(2), sinceMs: 1_700_000_000_123, reason: 'the log was full' },
         };
         const transformer = { point: pointAt(6), state: new Uint8Array([0, 255, 10]) };
-        await test.store.save(P, A, 1000, { used: true, epoch: 5, lanes: { bus: laneAt(1), 'lane "2"': detached }, transformer, lastScheduledMs: 42 });
+        await test.store.save(P, A, 1000, {
+          used: true,
+          epoch: 5,
+          lanes: { bus: laneAt(1), 'lane "2"': detached },
+          transformer,
+          lastScheduledMs: 42,
+        });
         const expected = { used: true, epoch: 5, lanes: { bus: laneAt(1), 'lane "2"': detached }, transformer, lastScheduledMs: 42 };
         expect(await test.store.load(P)).toEqual(expected);
         expect(await (await test.reopen()).load(P)).toEqual(expected);
@@ -135,7 +148,11 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
         await test.store.save(P, A, 1000, { lanes: { a: null, c: laneAt(3) } });
         await test.store.save(P, A, 1000, { epoch: 6 });
         expect(await test.store.load(P)).toEqual({
-          used: true, epoch: 6, lanes: { b: laneAt(2), c: laneAt(3) }, transformer: null, lastScheduledMs: 7,
+          used: true,
+          epoch: 6,
+          lanes: { b: laneAt(2), c: laneAt(3) },
+          transformer: null,
+          lastScheduledMs: 7,
         });
       });
 
@@ -168,7 +185,9 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
         await test.store.acquire(P, A, 0, 1000);
         expect(await test.store.beginRun(P, A, 10)).toBe(1);
         const done: RunSummary = {
-          ...summary(1), delivered: { bus: 12 }, resumedFrom: { shop: { main: 'line 3' } },
+          ...summary(1),
+          delivered: { bus: 12 },
+          resumedFrom: { shop: { main: 'line 3' } },
           error: new CdcError('SOURCE_FAILED', 'gone', { where: 'sources[0]', fix: 'Look.', retriable: true }),
         };
         await test.store.endRun(P, A, done);
@@ -186,7 +205,10 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
         await test.store.acquire(P, A, 0, 1000);
         await test.store.beginRun(P, A, 10);
         await test.store.beginRun(P, A, 20);
-        expect((await test.store.runs(P, 9)).map((r) => [r.runId, r.outcome, r.endedAtMs])).toEqual([[2, 'running', null], [1, 'failed', null]]);
+        expect((await test.store.runs(P, 9)).map((r) => [r.runId, r.outcome, r.endedAtMs])).toEqual([
+          [2, 'running', null],
+          [1, 'failed', null],
+        ]);
       });
 
       it(`are forgotten beyond the last ${KEPT_RUNS}, without reusing a number`, async () => {
@@ -204,7 +226,8 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
       it('are counted while the code stays the same, and begin anew with another', async () => {
         await using test = await open();
         await test.store.acquire(P, A, 0, 1000);
-        const record = (component: string, error: CdcError, at: number): Promise<void> => test.store.recordError(P, A, component, error, at);
+        const record = (component: string, error: CdcError, at: number): Promise<void> =>
+          test.store.recordError(P, A, component, error, at);
         await record('bus', new CdcError('DESTINATION_FAILED', 'first'), 10);
         await record('bus', new CdcError('DESTINATION_FAILED', 'second'), 20);
         await record('shop', new CdcError('SOURCE_FAILED', 'x'.repeat(5000)), 30);
@@ -213,7 +236,14 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
           { component: 'bus', code: 'DESTINATION_FAILED', message: 'second', count: 2, firstMs: 10, lastMs: 20 },
         ]);
         await record('bus', new CdcError('DESTINATION_FULL', 'other'), 40);
-        expect((await test.store.errors(P))[0]).toEqual({ component: 'bus', code: 'DESTINATION_FULL', message: 'other', count: 1, firstMs: 40, lastMs: 40 });
+        expect((await test.store.errors(P))[0]).toEqual({
+          component: 'bus',
+          code: 'DESTINATION_FULL',
+          message: 'other',
+          count: 1,
+          firstMs: 40,
+          lastMs: 40,
+        });
       });
     });
 
@@ -238,8 +268,17 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
 
 function summary(runId: number): RunSummary {
   return {
-    pipeline: P, runId, startedAtMs: 10, endedAtMs: 15, outcome: 'done', eventsRead: 12, eventsFiltered: 1, deadLetters: 0,
-    delivered: {}, resumedFrom: {}, error: null,
+    pipeline: P,
+    runId,
+    startedAtMs: 10,
+    endedAtMs: 15,
+    outcome: 'done',
+    eventsRead: 12,
+    eventsFiltered: 1,
+    deadLetters: 0,
+    delivered: {},
+    resumedFrom: {},
+    error: null,
   };
 }
 

@@ -1,5 +1,18 @@
 import { spawn } from 'node:child_process';
-import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,13 +27,24 @@ import { A, laneAt } from './contract.ts';
 
 async function folder(): Promise<{ path: string; dir: string } & AsyncDisposable> {
   const dir = await mkdtemp(join(tmpdir(), 'cdc-state-'));
-  return { dir, path: join(dir, 'state.db'), async [Symbol.asyncDispose]() { await rm(dir, { recursive: true }); } };
+  return {
+    dir,
+    path: join(dir, 'state.db'),
+    async [Symbol.asyncDispose]() {
+      await rm(dir, { recursive: true });
+    },
+  };
 }
 
 async function filled(path: string): Promise<void> {
   const store = await openSqliteStateStore(path);
   await store.acquire('orders', A, 0, 1000);
-  await store.save('orders', A, 1000, { used: true, epoch: 3, lanes: { bus: laneAt(5) }, transformer: { point: laneAt(5).joinedAt, state: new Uint8Array(9) } });
+  await store.save('orders', A, 1000, {
+    used: true,
+    epoch: 3,
+    lanes: { bus: laneAt(5) },
+    transformer: { point: laneAt(5).joinedAt, state: new Uint8Array(9) },
+  });
   await store.setPluginValue('orders', A, 'audit', 'k', new Uint8Array([1, 2, 3]));
   await store.beginRun('orders', A, 1);
   await store.close();
@@ -54,24 +78,45 @@ describe('opening', () => {
   });
 
   const refused: [string, string, RegExp, (path: string) => void][] = [
-    ['a file that is not a database', 'STATE_CORRUPT', /damaged/, (p) => writeFileSync(p, 'hello, this is not a database at all'.repeat(20))],
+    [
+      'a file that is not a database',
+      'STATE_CORRUPT',
+      /damaged/,
+      (p) => writeFileSync(p, 'hello, this is not a database at all'.repeat(20)),
+    ],
     ['an empty file', 'STATE_CORRUPT', /is empty/, (p) => writeFileSync(p, '')],
     ['a database of another program', 'STATE_UNAVAILABLE', /another program/, (p) => new Database(p).exec('create table t (x)').close()],
-    ['a file of a newer version', 'STATE_VERSION', /version 99/, (p) => {
-      const db = new Database(p);
-      db.pragma('application_id = 0x43444372');
-      db.pragma('user_version = 99');
-      db.close();
-    }],
+    [
+      'a file of a newer version',
+      'STATE_VERSION',
+      /version 99/,
+      (p) => {
+        const db = new Database(p);
+        db.pragma('application_id = 0x43444372');
+        db.pragma('user_version = 99');
+        db.close();
+      },
+    ],
     ['a folder', 'STATE_UNAVAILABLE', /not a file/, (p) => mkdirSync(p)],
-    ['a path below a file', 'STATE_UNAVAILABLE', /cannot be used/, (p) => { rmSync(p, { force: true }); writeFileSync(join(p, '..', 'x'), ''); }],
+    [
+      'a path below a file',
+      'STATE_UNAVAILABLE',
+      /cannot be used/,
+      (p) => {
+        rmSync(p, { force: true });
+        writeFileSync(join(p, '..', 'x'), '');
+      },
+    ],
   ];
   it.each(refused)('refuses %s and leaves it as it is', async (what, code, message, make) => {
     await using f = await folder();
     make(f.path);
     const path = what === 'a path below a file' ? join(f.dir, 'x', 'state.db') : f.path;
     const before = existsSync(path) && statSync(path).isFile() ? readFileSync(path) : null;
-    const error: unknown = await openSqliteStateStore(path).then(() => null, (e: unknown) => e);
+    const error: unknown = await openSqliteStateStore(path).then(
+      () => null,
+      (e: unknown) => e,
+    );
     expect(error).toBeInstanceOf(CdcError);
     expect(error).toMatchObject({ code, retriable: false, fix: expect.stringMatching(/\.$/), message: expect.stringMatching(message) });
     if (before !== null) expect(readFileSync(path).equals(before)).toBe(true);
@@ -98,7 +143,11 @@ describe('damage', () => {
     }
   };
   const edits: [string, string, RegExp][] = [
-    ['a changed point', `update lane set state = replace(state, '0005', '0006')`, /point of lane "bus" of pipeline "orders" does not match/],
+    [
+      'a changed point',
+      `update lane set state = replace(state, '0005', '0006')`,
+      /point of lane "bus" of pipeline "orders" does not match/,
+    ],
     ['a point under another lane', `update lane set name = 'other'`, /lane "other"/],
     ['a point that is not one', `update lane set state = '{}'`, /lane "bus"/],
     ['a changed epoch', `update pipeline set head = replace(head, '3', '4')`, /head of pipeline "orders"/],
@@ -154,7 +203,10 @@ describe('faults', () => {
     const store = await openSqliteStateStore(f.path);
     await store.acquire('orders', A, 0, 1000);
     rmSync(f.path);
-    await expect(store.save('orders', A, 1000, { epoch: 2 })).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE', message: expect.stringMatching(/removed/) });
+    await expect(store.save('orders', A, 1000, { epoch: 2 })).rejects.toMatchObject({
+      code: 'STATE_UNAVAILABLE',
+      message: expect.stringMatching(/removed/),
+    });
     await filled(f.path);
     await expect(store.save('orders', A, 1000, { epoch: 2 })).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
     await store.close();
@@ -166,7 +218,11 @@ describe('faults', () => {
     await store.acquire('orders', A, 0, 1000);
     const other = new Database(f.path);
     other.exec('begin immediate');
-    await expect(store.save('orders', A, 1000, { epoch: 2 })).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE', retriable: true, message: expect.stringMatching(/locked/) });
+    await expect(store.save('orders', A, 1000, { epoch: 2 })).rejects.toMatchObject({
+      code: 'STATE_UNAVAILABLE',
+      retriable: true,
+      message: expect.stringMatching(/locked/),
+    });
     other.exec('rollback');
     other.close();
     await store.save('orders', A, 1000, { epoch: 2 });
@@ -183,7 +239,11 @@ describe('faults', () => {
     const pages = db.pragma('page_count', { simple: true }) as number;
     db.pragma(`max_page_count = ${pages}`);
     const big = { epoch: 3, transformer: { point: laneAt(1).joinedAt, state: new Uint8Array(100_000) } };
-    await expect(store.save('orders', A, 1000, big)).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE', retriable: true, message: expect.stringMatching(/full/) });
+    await expect(store.save('orders', A, 1000, big)).rejects.toMatchObject({
+      code: 'STATE_UNAVAILABLE',
+      retriable: true,
+      message: expect.stringMatching(/full/),
+    });
     expect(await store.load('orders')).toMatchObject({ epoch: 2, transformer: null });
     db.pragma('max_page_count = 100000');
     await store.save('orders', A, 1000, big);
@@ -233,8 +293,11 @@ describe('kill -9 in the middle of writes', () => {
 /** Runs `kill-child.ts` and kills it after so many confirmed saves. Returns the last number that it confirmed. */
 function killedAfter(path: string, saves: number): Promise<number> {
   const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', join(import.meta.dirname, 'kill-child.ts'), path]);
-  let out = '', errors = '';
-  child.stderr.on('data', (chunk) => { errors += String(chunk); });
+  let out = '',
+    errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += String(chunk);
+  });
   child.stdout.on('data', (chunk) => {
     out += String(chunk);
     if (out.split('\n').length > saves) child.kill('SIGKILL');
@@ -242,7 +305,8 @@ function killedAfter(path: string, saves: number): Promise<number> {
   return new Promise((resolve, reject) => {
     child.on('close', () => {
       const last = out.split('\n').slice(0, -1).at(-1);
-      if (last === undefined) reject(new Error(`the child wrote nothing: ${errors}`)); else resolve(Number(last));
+      if (last === undefined) reject(new Error(`the child wrote nothing: ${errors}`));
+      else resolve(Number(last));
     });
   });
 }

@@ -9,8 +9,13 @@ describeStateStore('the memory store', async () => {
   const store = new MemoryStateStore();
   return {
     store,
-    async reopen() { await store.close(); return store; },
-    async [Symbol.asyncDispose]() { await store.close(); },
+    async reopen() {
+      await store.close();
+      return store;
+    },
+    async [Symbol.asyncDispose]() {
+      await store.close();
+    },
   };
 });
 
@@ -19,8 +24,15 @@ describeStateStore('the SQLite store', async () => {
   const path = join(folder, 'state.db');
   const test: StoreUnderTest = {
     store: await openSqliteStateStore(path),
-    async reopen() { await test.store.close(); test.store = await openSqliteStateStore(path); return test.store; },
-    async [Symbol.asyncDispose]() { await test.store.close(); await rm(folder, { recursive: true }); },
+    async reopen() {
+      await test.store.close();
+      test.store = await openSqliteStateStore(path);
+      return test.store;
+    },
+    async [Symbol.asyncDispose]() {
+      await test.store.close();
+      await rm(folder, { recursive: true });
+    },
   };
   return test;
 });

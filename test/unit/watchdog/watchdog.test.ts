@@ -10,28 +10,52 @@ const FOLDER = join(import.meta.dirname, '../../../src/watchdog');
 const SOURCE = join(FOLDER, 'watchdog.ts');
 const FROM_SOURCES = ['--conditions=source', '--import', 'tsx'];
 
-function run(way: string, limitMs: number, options: { module?: string; format?: string; args?: string[] } = {}): Promise<{ code: number | null; signal: string | null; out: string; err: string }> {
+function run(
+  way: string,
+  limitMs: number,
+  options: { module?: string; format?: string; args?: string[] } = {},
+): Promise<{ code: number | null; signal: string | null; out: string; err: string }> {
   const { module = SOURCE, format = 'pretty', args = FROM_SOURCES } = options;
-  const child = spawn(process.execPath, [...args, join(import.meta.dirname, 'stuck-child.ts'), module, way, String(limitMs), format], { timeout: 15_000, killSignal: 'SIGKILL' });
-  let out = '', err = '';
-  child.stdout.on('data', (chunk) => { out += String(chunk); });
-  child.stderr.on('data', (chunk) => { err += String(chunk); });
-  return new Promise((resolve) => { child.on('close', (code, signal) => { resolve({ code, signal, out, err }); }); });
+  const child = spawn(process.execPath, [...args, join(import.meta.dirname, 'stuck-child.ts'), module, way, String(limitMs), format], {
+    timeout: 15_000,
+    killSignal: 'SIGKILL',
+  });
+  let out = '',
+    err = '';
+  child.stdout.on('data', (chunk) => {
+    out += String(chunk);
+  });
+  child.stderr.on('data', (chunk) => {
+    err += String(chunk);
+  });
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => {
+      resolve({ code, signal, out, err });
+    });
+  });
 }
 
 describe.concurrent('a plugin that never returns', () => {
-  it.each(['loop', 'loop that catches everything', 'regular expression', 'lock'])('(%s) is named, and the process ends with 1', async (way) => {
-    const { code, err, out } = await run(way, 300);
-    expect({ code, err, out }).toEqual({
-      code: 1, out: '',
-      err: 'error: Plugin "my "loop"" has not returned for 0.3 s and blocks the process, which is ended. Nothing is lost. '
-        + 'Look for an endless loop in the plugin, or let it give way with await. (PLUGIN_STUCK)\n',
-    });
-  });
+  it.each(['loop', 'loop that catches everything', 'regular expression', 'lock'])(
+    '(%s) is named, and the process ends with 1',
+    async (way) => {
+      const { code, err, out } = await run(way, 300);
+      expect({ code, err, out }).toEqual({
+        code: 1,
+        out: '',
+        err:
+          'error: Plugin "my "loop"" has not returned for 0.3 s and blocks the process, which is ended. Nothing is lost. ' +
+          'Look for an endless loop in the plugin, or let it give way with await. (PLUGIN_STUCK)\n',
+      });
+    },
+  );
 
   it('is named as JSON where the log is JSON', async () => {
     const { code, err } = await run('loop', 300, { format: 'json' });
-    expect([code, JSON.parse(err)]).toEqual([1, expect.objectContaining({ level: 'error', code: 'PLUGIN_STUCK', where: 'plugin "my "loop""' })]);
+    expect([code, JSON.parse(err)]).toEqual([
+      1,
+      expect.objectContaining({ level: 'error', code: 'PLUGIN_STUCK', where: 'plugin "my "loop""' }),
+    ]);
   });
 
   it('outside of JavaScript is named and killed', async () => {
@@ -68,7 +92,12 @@ function compile(dist: string): string {
   for (const file of ['watchdog/watchdog', 'watchdog/worker', 'sdk/errors']) {
     mkdirSync(join(dist, file, '..'), { recursive: true });
     const { outputText } = ts.transpileModule(readFileSync(join(FOLDER, '..', `${file}.ts`), 'utf8'), {
-      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, rewriteRelativeImportExtensions: true, verbatimModuleSyntax: true },
+      compilerOptions: {
+        module: ts.ModuleKind.ESNext,
+        target: ts.ScriptTarget.ES2023,
+        rewriteRelativeImportExtensions: true,
+        verbatimModuleSyntax: true,
+      },
     });
     writeFileSync(join(dist, `${file}.js`), outputText);
   }

@@ -1,33 +1,61 @@
 import { describe, expect, it } from 'vitest';
 import { type PostgresqlConfig, validate } from '../../../../src/destinations/postgresql/config.ts';
-import { parseUrl } from '../../../../src/destinations/postgresql/connection-url.ts';
 import { describeEndpoint, endpointOf, tlsOptions } from '../../../../src/destinations/postgresql/connection.ts';
+import { parseUrl } from '../../../../src/destinations/postgresql/connection-url.ts';
 import { descriptor } from '../../../../src/destinations/postgresql/index.ts';
 import { placeholderProblems, targetName } from '../../../../src/destinations/postgresql/target-name.ts';
 import { silentLogger, systemClock, systemRandom } from '../../../../src/sdk/index.ts';
 
-const config = (more: object): PostgresqlConfig => ({ schema: 'public', table: '{table}', create_tables: true, transactions: 'split', application_name: 'cdc-run', ...more }) as PostgresqlConfig;
+const config = (more: object): PostgresqlConfig =>
+  ({
+    schema: 'public',
+    table: '{table}',
+    create_tables: true,
+    transactions: 'split',
+    application_name: 'cdc-run',
+    ...more,
+  }) as PostgresqlConfig;
 
 describe('URLs', () => {
   it.each([
-    ['postgresql://u:p%40ss@db.example.com:6432/shop?sslmode=verify-full&sslrootcert=ca.pem', { user: 'u', password: 'p@ss', host: 'db.example.com', port: 6432, database: 'shop', sslMode: 'verify-full', sslCa: 'ca.pem' }],
-    ['postgres://db', { host: 'db' }], ['postgresql:///shop?host=/var/run/postgresql&port=5433&user=me', { database: 'shop', host: '/var/run/postgresql', port: 5433, user: 'me' }],
-    ['postgresql://[::1]:5432/shop', { host: '::1', port: 5432, database: 'shop' }], ['postgresql://db/a%20b?application_name=x&options=-c%20a%3Db', { host: 'db', database: 'a b', applicationName: 'x', options: '-c a=b' }],
+    [
+      'postgresql://u:p%40ss@db.example.com:6432/shop?sslmode=verify-full&sslrootcert=ca.pem',
+      { user: 'u', password: 'p@ss', host: 'db.example.com', port: 6432, database: 'shop', sslMode: 'verify-full', sslCa: 'ca.pem' },
+    ],
+    ['postgres://db', { host: 'db' }],
+    [
+      'postgresql:///shop?host=/var/run/postgresql&port=5433&user=me',
+      { database: 'shop', host: '/var/run/postgresql', port: 5433, user: 'me' },
+    ],
+    ['postgresql://[::1]:5432/shop', { host: '::1', port: 5432, database: 'shop' }],
+    [
+      'postgresql://db/a%20b?application_name=x&options=-c%20a%3Db',
+      { host: 'db', database: 'a b', applicationName: 'x', options: '-c a=b' },
+    ],
   ])('reads %s', (url, parts) => {
     expect(parseUrl(url)).toEqual(parts);
   });
 
-  it.each(['mysql://db', 'postgresql://u:pass#word@db:x/shop', 'postgresql://db?foo=1', 'postgresql://db?port=x', 'postgresql://u:%zz@db'])('says what is wrong with %s, without the password', (url) => {
-    const problem = parseUrl(url);
-    expect(problem).toBeTypeOf('string');
-    expect(problem).not.toContain('pass#word');
-  });
+  it.each(['mysql://db', 'postgresql://u:pass#word@db:x/shop', 'postgresql://db?foo=1', 'postgresql://db?port=x', 'postgresql://u:%zz@db'])(
+    'says what is wrong with %s, without the password',
+    (url) => {
+      const problem = parseUrl(url);
+      expect(problem).toBeTypeOf('string');
+      expect(problem).not.toContain('pass#word');
+    },
+  );
 });
 
 describe('validate', () => {
   it.each([
-    [{ url: 'postgresql://db', host: 'db' }, ['host']], [{ url: 'postgresql://db', password: 'x' }, ['password']], [{ url: 'oracle://db' }, ['url']], [{ user: 'a', username: 'b' }, ['user']],
-    [{ ssl: { cert: 'a.pem' } }, ['ssl']], [{ table: '{tabel}' }, ['table']], [{ url: 'postgresql://db', table: 'x_{schema}_{table}' }, null], [{ host: 'db', user: 'a' }, null],
+    [{ url: 'postgresql://db', host: 'db' }, ['host']],
+    [{ url: 'postgresql://db', password: 'x' }, ['password']],
+    [{ url: 'oracle://db' }, ['url']],
+    [{ user: 'a', username: 'b' }, ['user']],
+    [{ ssl: { cert: 'a.pem' } }, ['ssl']],
+    [{ table: '{tabel}' }, ['table']],
+    [{ url: 'postgresql://db', table: 'x_{schema}_{table}' }, null],
+    [{ host: 'db', user: 'a' }, null],
   ])('%o → %o', (keys, path) => {
     expect(validate(config(keys)).map((p) => p.path)).toEqual(path === null ? [] : [path]);
   });
@@ -35,22 +63,35 @@ describe('validate', () => {
 
 describe('endpoints', () => {
   it('takes single keys, and leaves the rest to the environment of the driver', () => {
-    expect(endpointOf(config({ host: 'db', username: 'me' }), { PGSSLMODE: 'require' })).toEqual({ host: 'db', user: 'me', sslMode: 'require', applicationName: 'cdc-run' });
+    expect(endpointOf(config({ host: 'db', username: 'me' }), { PGSSLMODE: 'require' })).toEqual({
+      host: 'db',
+      user: 'me',
+      sslMode: 'require',
+      applicationName: 'cdc-run',
+    });
   });
 
   it.each([
-    [{}, {}, 'disable'], [{}, { PGSSLMODE: 'prefer' }, 'disable'], [{ url: 'postgresql://db?sslmode=verify-ca' }, { PGSSLMODE: 'disable' }, 'verify-ca'], [{ url: 'postgresql://db?sslmode=disable', ssl_mode: 'verify-full' }, {}, 'verify-full'],
+    [{}, {}, 'disable'],
+    [{}, { PGSSLMODE: 'prefer' }, 'disable'],
+    [{ url: 'postgresql://db?sslmode=verify-ca' }, { PGSSLMODE: 'disable' }, 'verify-ca'],
+    [{ url: 'postgresql://db?sslmode=disable', ssl_mode: 'verify-full' }, {}, 'verify-full'],
   ])('%o with %o encrypts as %s', (keys, env, mode) => {
     expect(endpointOf(config(keys), env).sslMode).toBe(mode);
   });
 
   it('refuses a mode that only sometimes encrypts', () => {
-    expect(() => endpointOf(config({ url: 'postgresql://db?sslmode=prefer' }), {})).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID_VALUE' }));
+    expect(() => endpointOf(config({ url: 'postgresql://db?sslmode=prefer' }), {})).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID_VALUE' }),
+    );
   });
 
   it.each([
-    ['disable', {}, false], ['require', {}, { rejectUnauthorized: false }], ['require', { sslCa: 'ca' }, { ca: 'file ca', rejectUnauthorized: true, checkServerIdentity: expect.any(Function) as unknown }],
-    ['verify-ca', {}, { rejectUnauthorized: true, checkServerIdentity: expect.any(Function) as unknown }], ['verify-full', { sslCa: 'ca', sslCert: 'c', sslKey: 'k' }, { ca: 'file ca', cert: 'file c', key: 'file k', rejectUnauthorized: true }],
+    ['disable', {}, false],
+    ['require', {}, { rejectUnauthorized: false }],
+    ['require', { sslCa: 'ca' }, { ca: 'file ca', rejectUnauthorized: true, checkServerIdentity: expect.any(Function) as unknown }],
+    ['verify-ca', {}, { rejectUnauthorized: true, checkServerIdentity: expect.any(Function) as unknown }],
+    ['verify-full', { sslCa: 'ca', sslCert: 'c', sslKey: 'k' }, { ca: 'file ca', cert: 'file c', key: 'file k', rejectUnauthorized: true }],
   ] as const)('%s with %o is TLS %o', async (sslMode, files, options) => {
     expect(await tlsOptions({ sslMode, applicationName: '', ...files }, async (file) => `file ${file}`)).toEqual(options);
   });
@@ -63,12 +104,19 @@ describe('endpoints', () => {
 
 describe('target names', () => {
   const table = { id: { database: null, schema: 'public', table: 'orders' }, columns: [], key: [], version: 1 };
-  it.each([['{table}', 'orders'], ['{source}_{schema}_{table}', 'shop_public_orders'], ['{database}x', 'x'], ['unified', 'unified']])('%s → %s', (template, name) => {
+  it.each([
+    ['{table}', 'orders'],
+    ['{source}_{schema}_{table}', 'shop_public_orders'],
+    ['{database}x', 'x'],
+    ['unified', 'unified'],
+  ])('%s → %s', (template, name) => {
     expect(targetName(template, 'shop', table)).toBe(name);
   });
 
   it('refuses names that the server would cut', () => {
-    expect(() => targetName(`${'ä'.repeat(30)}{table}`, 'shop', table)).toThrow(expect.objectContaining({ code: 'DESTINATION_MISCONFIGURED' }));
+    expect(() => targetName(`${'ä'.repeat(30)}{table}`, 'shop', table)).toThrow(
+      expect.objectContaining({ code: 'DESTINATION_MISCONFIGURED' }),
+    );
   });
 
   it('knows its placeholders', () => {
@@ -78,7 +126,13 @@ describe('target names', () => {
 
 describe('descriptor', () => {
   it('stops at `transactions: atomic` instead of ignoring it', async () => {
-    const made = descriptor.create(config({ transactions: 'atomic' }), { pipeline: 'p', name: 'd', logger: silentLogger, clock: systemClock, random: systemRandom });
+    const made = descriptor.create(config({ transactions: 'atomic' }), {
+      pipeline: 'p',
+      name: 'd',
+      logger: silentLogger,
+      clock: systemClock,
+      random: systemRandom,
+    });
     await expect(made).rejects.toMatchObject({ code: 'CONFIG_FEATURE_NOT_AVAILABLE' });
   });
 

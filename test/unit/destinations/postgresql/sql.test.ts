@@ -1,12 +1,45 @@
 import { describe, expect, it } from 'vitest';
-import { deleteStatement, insertFromStage, insertStatement, moveStatements, patchStatement, stageColumns } from '../../../../src/destinations/postgresql/sql.ts';
+import {
+  deleteStatement,
+  insertFromStage,
+  insertStatement,
+  moveStatements,
+  patchStatement,
+  stageColumns,
+} from '../../../../src/destinations/postgresql/sql.ts';
 import { keyColumns, type TargetColumn, type TargetTable } from '../../../../src/destinations/postgresql/target-table.ts';
 
-const column = (name: string, type: string, more: Partial<TargetColumn> = {}): TargetColumn => (
-  { name, type, kind: 'text', bulk: true, length: null, fraction: null, caseless: false, padded: false, element: null, generated: false, identity: 'none', ...more });
+const column = (name: string, type: string, more: Partial<TargetColumn> = {}): TargetColumn => ({
+  name,
+  type,
+  kind: 'text',
+  bulk: true,
+  length: null,
+  fraction: null,
+  caseless: false,
+  padded: false,
+  element: null,
+  generated: false,
+  identity: 'none',
+  ...more,
+});
 
-const columns = [column('id', 'bigint'), column('na"me', 'character varying'), column('mood', 'public.mood', { bulk: false }), column('extra', 'text'), column('computed', 'text', { generated: true })];
-const table: TargetTable = { schema: 'public', name: 'my "orders"', place: '', columns, key: ['id'], truncatable: true, byName: new Map(columns.map((c) => [c.name, c])) };
+const columns = [
+  column('id', 'bigint'),
+  column('na"me', 'character varying'),
+  column('mood', 'public.mood', { bulk: false }),
+  column('extra', 'text'),
+  column('computed', 'text', { generated: true }),
+];
+const table: TargetTable = {
+  schema: 'public',
+  name: 'my "orders"',
+  place: '',
+  columns,
+  key: ['id'],
+  truncatable: true,
+  byName: new Map(columns.map((c) => [c.name, c])),
+};
 const sent = columns.slice(0, 3);
 const NAME = '"public"."my ""orders"""';
 
@@ -32,18 +65,23 @@ describe('inserts', () => {
 
   it('read from the table that COPY filled', () => {
     expect(stageColumns(sent)).toBe('c0 bigint, c1 character varying, c2 text');
-    expect(insertFromStage(table, sent, 'none', 'pg_temp.stage')).toBe(`INSERT INTO ${NAME} ("id", "na""me", "mood") SELECT v.c0, v.c1, v.c2::public.mood FROM pg_temp.stage AS v`);
+    expect(insertFromStage(table, sent, 'none', 'pg_temp.stage')).toBe(
+      `INSERT INTO ${NAME} ("id", "na""me", "mood") SELECT v.c0, v.c1, v.c2::public.mood FROM pg_temp.stage AS v`,
+    );
   });
 });
 
 describe('other statements', () => {
   it('delete by key', () => {
-    expect(deleteStatement(table, keyColumns(table))).toBe(`DELETE FROM ${NAME} AS t USING unnest($1::bigint[]) AS v(c0) WHERE t."id" = v.c0`);
+    expect(deleteStatement(table, keyColumns(table))).toBe(
+      `DELETE FROM ${NAME} AS t USING unnest($1::bigint[]) AS v(c0) WHERE t."id" = v.c0`,
+    );
   });
 
   it('patch the present columns and say which rows were there', () => {
     expect(patchStatement(table, keyColumns(table), sent.slice(1))).toBe(
-      `UPDATE ${NAME} AS t SET "na""me" = v.c1, "mood" = v.c2::public.mood FROM unnest($1::bigint[], $2::character varying[], $3::text[], $4::int[]) AS v(c0, c1, c2, c3) WHERE t."id" = v.c0 RETURNING v.c3 AS n`);
+      `UPDATE ${NAME} AS t SET "na""me" = v.c1, "mood" = v.c2::public.mood FROM unnest($1::bigint[], $2::character varying[], $3::text[], $4::int[]) AS v(c0, c1, c2, c3) WHERE t."id" = v.c0 RETURNING v.c3 AS n`,
+    );
     expect(patchStatement(table, keyColumns(table), [])).toMatch(/^SELECT v\.c1 AS n FROM/);
   });
 

@@ -7,25 +7,65 @@ import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { descriptor } from '../../../../src/destinations/sqlite/index.ts';
 import {
-  ChangeEvent, type ChangeEventInit, type Column, type LaneBatch, type PointHoldingDestination, type Position, positionOfNumber, type ResumePoint, type Row, silentLogger, systemClock, type TableSchema,
+  ChangeEvent,
+  type ChangeEventInit,
+  type Column,
+  type LaneBatch,
+  type PointHoldingDestination,
+  type Position,
+  positionOfNumber,
+  type ResumePoint,
+  type Row,
+  silentLogger,
+  systemClock,
+  type TableSchema,
 } from '../../../../src/sdk/index.ts';
 
 const column = (name: string, type: Column['type'], nullable = true): Column => ({ name, type, nativeType: '', nullable });
-const TABLE: TableSchema = { id: { database: null, schema: null, table: 'items' }, columns: [column('id', 'int64', false), column('name', 'string'), column('note', 'string')], key: ['id'], version: 1 };
+const TABLE: TableSchema = {
+  id: { database: null, schema: null, table: 'items' },
+  columns: [column('id', 'int64', false), column('name', 'string'), column('note', 'string')],
+  key: ['id'],
+  version: 1,
+};
 const LANE = { pipeline: 'p', lane: 'd' };
 const at = (n: number): ResumePoint => ({ epoch: 1, log: null, sources: { s: { p: positionOfNumber(n) } }, snapshots: [] });
 
 let folder: string;
-beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'cdc-run-test-')); });
-afterEach(() => { rmSync(folder, { recursive: true, force: true }); });
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cdc-run-test-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 const path = (): string => join(folder, 'replica.db');
 
 async function open(config: object = {}): Promise<PointHoldingDestination> {
-  const defaults = { path: path(), table: '{table}', create_tables: true, conflict_resolution: 'upsert', deletes: 'apply', synchronous: 'normal', journal_mode: 'wal', busy_timeout: 500 };
-  const d = await descriptor.create({ ...defaults, ...config } as never, { ...LANE, name: 'd', logger: silentLogger, clock: systemClock, random: Math.random });
+  const defaults = {
+    path: path(),
+    table: '{table}',
+    create_tables: true,
+    conflict_resolution: 'upsert',
+    deletes: 'apply',
+    synchronous: 'normal',
+    journal_mode: 'wal',
+    busy_timeout: 500,
+  };
+  const d = await descriptor.create({ ...defaults, ...config } as never, {
+    ...LANE,
+    name: 'd',
+    logger: silentLogger,
+    clock: systemClock,
+    random: Math.random,
+  });
   return d as PointHoldingDestination;
 }
-async function joined(config: object = {}): Promise<{ d: PointHoldingDestination; write: (events: ChangeEvent[], more?: Partial<LaneBatch>) => ReturnType<PointHoldingDestination['write']> }> {
+async function joined(
+  config: object = {},
+): Promise<{
+  d: PointHoldingDestination;
+  write: (events: ChangeEvent[], more?: Partial<LaneBatch>) => ReturnType<PointHoldingDestination['write']>;
+}> {
   const d = await open(config);
   await d.claim(LANE, 1);
   await d.setPoints(LANE, 1, [at(0)]);
@@ -33,7 +73,20 @@ async function joined(config: object = {}): Promise<{ d: PointHoldingDestination
   return {
     d,
     write: async (events, more = {}) => {
-      const result = await d.write({ events, skip: new Set(), encoded: () => { throw new Error('rows'); }, previous: at(n), through: at(n + 1), worker: 0, ...more }, new AbortController().signal);
+      const result = await d.write(
+        {
+          events,
+          skip: new Set(),
+          encoded: () => {
+            throw new Error('rows');
+          },
+          previous: at(n),
+          through: at(n + 1),
+          worker: 0,
+          ...more,
+        },
+        new AbortController().signal,
+      );
       if (result.kind === 'stored') n++;
       return result;
     },
@@ -41,11 +94,25 @@ async function joined(config: object = {}): Promise<{ d: PointHoldingDestination
 }
 let position = 0;
 function event(op: ChangeEventInit['op'], after: Row | null, before: Row | null = null, more: Partial<ChangeEventInit> = {}): ChangeEvent {
-  return new ChangeEvent({ op, table: TABLE, source: 's', partition: 'p', position: positionOfNumber(++position) as Position, sourceTsMs: 0, after, before, ...more });
+  return new ChangeEvent({
+    op,
+    table: TABLE,
+    source: 's',
+    partition: 'p',
+    position: positionOfNumber(++position) as Position,
+    sourceTsMs: 0,
+    after,
+    before,
+    ...more,
+  });
 }
 function rows(sql = 'SELECT * FROM items ORDER BY id'): unknown[] {
   const db = new Database(path(), { readonly: true });
-  try { return db.prepare(sql).all(); } finally { db.close(); }
+  try {
+    return db.prepare(sql).all();
+  } finally {
+    db.close();
+  }
 }
 
 describe('what each op does', () => {
@@ -55,13 +122,36 @@ describe('what each op does', () => {
     ['an insert meets its row', 'replace', [event('c', { id: 1n, name: 'b' })], [{ id: 1, name: 'b', note: null }]],
     ['an insert meets its row', 'ignore', [event('c', { id: 1n, name: 'b' })], [{ id: 1, name: 'a', note: 'n' }]],
     ['an update', 'ignore', [event('u', { id: 1n, name: 'b', note: 'm' })], [{ id: 1, name: 'b', note: 'm' }]],
-    ['an update of a row that is not there', 'upsert', [event('u', { id: 2n, name: 'b', note: 'm' })], [{ id: 1, name: 'a', note: 'n' }, { id: 2, name: 'b', note: 'm' }]],
-    ['a change of key', 'upsert', [event('u', { id: 9n, name: 'a', note: 'n' }, { id: 1n, name: 'a', note: 'n' })], [{ id: 9, name: 'a', note: 'n' }]],
+    [
+      'an update of a row that is not there',
+      'upsert',
+      [event('u', { id: 2n, name: 'b', note: 'm' })],
+      [
+        { id: 1, name: 'a', note: 'n' },
+        { id: 2, name: 'b', note: 'm' },
+      ],
+    ],
+    [
+      'a change of key',
+      'upsert',
+      [event('u', { id: 9n, name: 'a', note: 'n' }, { id: 1n, name: 'a', note: 'n' })],
+      [{ id: 9, name: 'a', note: 'n' }],
+    ],
     ['an incomplete update', 'upsert', [event('u', { id: 1n, name: 'b' }, null, { incomplete: true })], [{ id: 1, name: 'b', note: 'n' }]],
-    ['an incomplete change of key', 'upsert', [event('u', { id: 9n, name: 'b' }, { id: 1n }, { incomplete: true })], [{ id: 9, name: 'b', note: 'n' }]],
+    [
+      'an incomplete change of key',
+      'upsert',
+      [event('u', { id: 9n, name: 'b' }, { id: 1n }, { incomplete: true })],
+      [{ id: 9, name: 'b', note: 'n' }],
+    ],
     ['a delete', 'upsert', [event('d', null, { id: 1n })], []],
     ['a truncate', 'upsert', [event('t', null)], []],
-    ['a delete and an insert of the same key', 'upsert', [event('d', null, { id: 1n }), event('c', { id: 1n, name: 'z', note: null })], [{ id: 1, name: 'z', note: null }]],
+    [
+      'a delete and an insert of the same key',
+      'upsert',
+      [event('d', null, { id: 1n }), event('c', { id: 1n, name: 'z', note: null })],
+      [{ id: 1, name: 'z', note: null }],
+    ],
   ])('%s, %s', async (_title, conflict_resolution, events, expected) => {
     const { d, write } = await joined({ conflict_resolution });
     expect(await write(before)).toEqual({ kind: 'stored' });
@@ -81,9 +171,16 @@ describe('what each op does', () => {
     const { d, write } = await joined();
     await write([event('c', { id: 1n, name: 'a', note: 'n' }), event('c', { id: 2n, name: 'b', note: null, extra: 5n })]);
     const wider = { ...TABLE, version: 2, columns: [...TABLE.columns, column('price', 'decimal')] };
-    await write([event('s', null, null, { table: wider }), event('c', { id: 3n, name: 'c', note: null, price: '1.50' }, null, { table: wider })]);
+    await write([
+      event('s', null, null, { table: wider }),
+      event('c', { id: 3n, name: 'c', note: null, price: '1.50' }, null, { table: wider }),
+    ]);
     await d.close();
-    expect(rows()).toMatchObject([{ id: 1, extra: null }, { id: 2, extra: 5, price: null }, { id: 3, price: '1.50' }]);
+    expect(rows()).toMatchObject([
+      { id: 1, extra: null },
+      { id: 2, extra: 5, price: null },
+      { id: 3, price: '1.50' },
+    ]);
   });
 });
 
@@ -93,7 +190,11 @@ describe('what is refused', () => {
     const other = new Database(path());
     other.exec('CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT UNIQUE, note TEXT)');
     other.close();
-    const events = [event('c', { id: 1n, name: 'a', note: null }), event('c', { id: 2n, name: 'a', note: null }), event('c', { id: 3n, name: 'c', note: null })];
+    const events = [
+      event('c', { id: 1n, name: 'a', note: null }),
+      event('c', { id: 2n, name: 'a', note: null }),
+      event('c', { id: 3n, name: 'c', note: null }),
+    ];
     const result = await write(events);
     expect(result).toMatchObject({ kind: 'refused', failed: [{ index: 1, error: { code: 'DESTINATION_EVENT_REJECTED' } }] });
     expect(rows()).toEqual([]);
@@ -103,9 +204,17 @@ describe('what is refused', () => {
   });
 
   it.each<[string, () => ChangeEvent, string]>([
-    ['an incomplete update of a row that is not there', () => event('u', { id: 7n, name: 'x' }, null, { incomplete: true }), 'DESTINATION_ROW_MISSING'],
+    [
+      'an incomplete update of a row that is not there',
+      () => event('u', { id: 7n, name: 'x' }, null, { incomplete: true }),
+      'DESTINATION_ROW_MISSING',
+    ],
     ['a row whose key is NULL', () => event('c', { id: null, name: 'x', note: null }), 'DESTINATION_EVENT_REJECTED'],
-    ['an update of a table without a key', () => event('u', { id: 1n }, null, { table: { ...TABLE, key: [] } }), 'DESTINATION_EVENT_REJECTED'],
+    [
+      'an update of a table without a key',
+      () => event('u', { id: 1n }, null, { table: { ...TABLE, key: [] } }),
+      'DESTINATION_EVENT_REJECTED',
+    ],
     ['a NaN', () => event('c', { id: 1n, name: Number.NaN, note: null }), 'DESTINATION_EVENT_REJECTED'],
   ])('%s', async (_title, make, code) => {
     const { d, write } = await joined();
@@ -113,19 +222,33 @@ describe('what is refused', () => {
     await d.close();
   });
 
-  it('an incomplete update of a missing row is skipped while the table\'s snapshot runs', async () => {
+  it("an incomplete update of a missing row is skipped while the table's snapshot runs", async () => {
     const { d, write } = await joined();
     const snapshots = [{ source: 's', run: 'r', table: 'items', chunk: 1, lastKey: '1', state: 'running' as const, rows: 1 }];
-    expect(await write([event('u', { id: 7n, name: 'x' }, null, { incomplete: true })], { through: { ...at(1), snapshots } })).toEqual({ kind: 'stored' });
+    expect(await write([event('u', { id: 7n, name: 'x' }, null, { incomplete: true })], { through: { ...at(1), snapshots } })).toEqual({
+      kind: 'stored',
+    });
     await d.close();
   });
 });
 
 describe('values', () => {
   it.each<[Column['type'], Row[string], unknown]>([
-    ['int64', 9223372036854775807n, 9223372036854775807n], ['uint64', 18446744073709551615n, '18446744073709551615'], ['int32', 5, 5n], ['float64', 0.1, 0.1], ['float64', 5, 5],
-    ['decimal', '12345678901234567890.10', '12345678901234567890.10'], ['string', '007', '007'], ['boolean', true, 1n], ['json', { a: [1, 2n] }, '{"a":[1,2]}'], ['json', 'x', '"x"'],
-    ['array', ['a', null], '["a",null]'], ['any', '1.0', '1.0'], ['any', 7n, 7n], ['any', 1.5, 1.5], ['timestamptz', '2024-02-29T12:00:00Z', '2024-02-29T12:00:00Z'],
+    ['int64', 9223372036854775807n, 9223372036854775807n],
+    ['uint64', 18446744073709551615n, '18446744073709551615'],
+    ['int32', 5, 5n],
+    ['float64', 0.1, 0.1],
+    ['float64', 5, 5],
+    ['decimal', '12345678901234567890.10', '12345678901234567890.10'],
+    ['string', '007', '007'],
+    ['boolean', true, 1n],
+    ['json', { a: [1, 2n] }, '{"a":[1,2]}'],
+    ['json', 'x', '"x"'],
+    ['array', ['a', null], '["a",null]'],
+    ['any', '1.0', '1.0'],
+    ['any', 7n, 7n],
+    ['any', 1.5, 1.5],
+    ['timestamptz', '2024-02-29T12:00:00Z', '2024-02-29T12:00:00Z'],
   ])('%s %s', async (type, value, expected) => {
     const table = { ...TABLE, columns: [column('id', 'int64', false), column('v', type)] };
     const { d, write } = await joined();
@@ -134,7 +257,9 @@ describe('values', () => {
     const db = new Database(path(), { readonly: true });
     try {
       expect((db.prepare('SELECT v FROM items').safeIntegers().get() as { v: unknown }).v).toEqual(expected);
-    } finally { db.close(); }
+    } finally {
+      db.close();
+    }
   });
 
   it('bytes', async () => {
@@ -152,7 +277,19 @@ describe('points', () => {
     await d.claim(LANE, 3);
     expect(await d.committed(LANE)).toEqual({ kind: 'empty', epoch: 3 });
     await d.setPoints(LANE, 3, [at(0)]);
-    await d.write({ events: [], skip: new Set(), encoded: () => { throw new Error('rows'); }, previous: at(0), through: at(1), worker: 0 }, new AbortController().signal);
+    await d.write(
+      {
+        events: [],
+        skip: new Set(),
+        encoded: () => {
+          throw new Error('rows');
+        },
+        previous: at(0),
+        through: at(1),
+        worker: 0,
+      },
+      new AbortController().signal,
+    );
     expect(await d.committed(LANE)).toEqual({ kind: 'points', epoch: 3, points: [at(1)] });
     await d.close();
   });
@@ -160,7 +297,9 @@ describe('points', () => {
   it('fence a writer whose epoch is older, or whose place is not the one stored', async () => {
     const [first, second] = [await joined(), await open()];
     await first.write([event('c', { id: 1n, name: 'a', note: null })]);
-    await expect(first.write([event('c', { id: 2n, name: 'b', note: null })], { previous: at(7) })).rejects.toMatchObject({ code: 'DESTINATION_FENCED' });
+    await expect(first.write([event('c', { id: 2n, name: 'b', note: null })], { previous: at(7) })).rejects.toMatchObject({
+      code: 'DESTINATION_FENCED',
+    });
     await second.claim(LANE, 2);
     await expect(first.write([event('c', { id: 2n, name: 'b', note: null })])).rejects.toMatchObject({ code: 'DESTINATION_FENCED' });
     await expect(first.d.claim(LANE, 1)).rejects.toMatchObject({ code: 'DESTINATION_FENCED' });
@@ -175,7 +314,10 @@ describe('trouble with the file', () => {
     const { d, write } = await joined({ busy_timeout: 20 });
     const other = new Database(path());
     other.exec('BEGIN IMMEDIATE');
-    await expect(write([event('c', { id: 1n, name: 'a', note: null })])).rejects.toMatchObject({ code: 'DESTINATION_UNREACHABLE', retriable: true });
+    await expect(write([event('c', { id: 1n, name: 'a', note: null })])).rejects.toMatchObject({
+      code: 'DESTINATION_UNREACHABLE',
+      retriable: true,
+    });
     other.exec('ROLLBACK');
     other.close();
     expect(await write([event('c', { id: 1n, name: 'a', note: null })])).toEqual({ kind: 'stored' });
@@ -187,7 +329,10 @@ describe('trouble with the file', () => {
     const other = new Database(path());
     other.exec('CREATE TABLE items (id INTEGER, name TEXT, note TEXT)');
     other.close();
-    await expect(write([event('c', { id: 1n, name: 'a', note: null })])).rejects.toMatchObject({ code: 'DESTINATION_MISCONFIGURED', retriable: false });
+    await expect(write([event('c', { id: 1n, name: 'a', note: null })])).rejects.toMatchObject({
+      code: 'DESTINATION_MISCONFIGURED',
+      retriable: false,
+    });
     await d.close();
   });
 

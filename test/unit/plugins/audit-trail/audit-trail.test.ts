@@ -1,6 +1,17 @@
 import { spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { appendFileSync, chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CdcError, type Logger, silentLogger, type WriteResult } from 'cdc-run/sdk';
@@ -14,7 +25,11 @@ import { batchOf, change, folder, STORED, trailAt, writeSome } from './helpers.t
 
 const KEY = 'a key of enough characters';
 type Line = Record<string, unknown>;
-const records = (path: string): Line[] => readFileSync(path, 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line) as Line);
+const records = (path: string): Line[] =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Line);
 const kinds = (path: string): unknown[] => records(path).map((r) => r['kind']);
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -23,14 +38,34 @@ describe('what is recorded', () => {
     await using f = await folder();
     const trail = await trailAt(f.path);
     const seen: unknown[] = [];
-    const result = await trail.aroundWrite('bus', batchOf([change(1), change(2)]), async () => { seen.push(...kinds(f.path)); return STORED; });
+    const result = await trail.aroundWrite('bus', batchOf([change(1), change(2)]), async () => {
+      seen.push(...kinds(f.path));
+      return STORED;
+    });
     await trail.close();
     expect([seen, result]).toEqual([['open', 'write'], STORED]);
     expect(records(f.path)).toMatchObject([
-      { seq: 1, kind: 'open', pipeline: 'orders', level: 'basic', signature: 'none', cut_bytes: 0, prev: '0'.repeat(64), time_ms: 1_700_000_000_000 },
-      { seq: 2, kind: 'write', pipeline: 'orders', lane: 'bus', count: 2, events: [
-        { id: change(1).id, op: 'u', table: 'public.orders', key: sha256('{"id":1n}') }, { id: change(2).id, op: 'u', table: 'public.orders', key: sha256('{"id":2n}') },
-      ] },
+      {
+        seq: 1,
+        kind: 'open',
+        pipeline: 'orders',
+        level: 'basic',
+        signature: 'none',
+        cut_bytes: 0,
+        prev: '0'.repeat(64),
+        time_ms: 1_700_000_000_000,
+      },
+      {
+        seq: 2,
+        kind: 'write',
+        pipeline: 'orders',
+        lane: 'bus',
+        count: 2,
+        events: [
+          { id: change(1).id, op: 'u', table: 'public.orders', key: sha256('{"id":1n}') },
+          { id: change(2).id, op: 'u', table: 'public.orders', key: sha256('{"id":2n}') },
+        ],
+      },
       { seq: 3, kind: 'confirmed', write: 2, count: 2 },
     ]);
     expect(statSync(f.path).mode & 0o777).toBe(0o600);
@@ -39,7 +74,9 @@ describe('what is recorded', () => {
   it('holds digests of the rows at level full, and never the rows', async () => {
     await using f = await folder();
     await writeSome(f.path, { audit_level: 'full' }, 1, 2);
-    expect(records(f.path)[1]).toMatchObject({ events: [{ before: sha256('{"id":1n,"name":"secret before"}'), after: sha256('{"id":1n,"name":"row 1","photo":b"AQ=="}') }, {}] });
+    expect(records(f.path)[1]).toMatchObject({
+      events: [{ before: sha256('{"id":1n,"name":"secret before"}'), after: sha256('{"id":1n,"name":"row 1","photo":b"AQ=="}') }, {}],
+    });
     expect(readFileSync(f.path, 'utf8')).not.toMatch(/secret|row 1/);
   });
 
@@ -51,13 +88,22 @@ describe('what is recorded', () => {
     await trail.aroundWrite('bus', batchOf([change(1), change(2), change(3)], [0, 2]), async () => STORED);
     await trail.aroundWrite('bus', batchOf([change(1)], [0]), async () => STORED);
     await trail.close();
-    expect(records(f.path).slice(1)).toMatchObject([{ kind: 'write', count: 1, events: [{ id: change(2).id }] }, { kind: 'confirmed', count: 1 }]);
+    expect(records(f.path).slice(1)).toMatchObject([
+      { kind: 'write', count: 1, events: [{ id: change(2).id }] },
+      { kind: 'confirmed', count: 1 },
+    ]);
   });
 
   const failure = { index: 1, error: new CdcError('DESTINATION_EVENT_REJECTED', 'no') };
   const results: [WriteResult, Line][] = [
-    [{ kind: 'refused', failed: [failure] }, { kind: 'refused', write: 2, failed: [change(2).id] }],
-    [{ kind: 'partial', written: [0], failed: [failure] }, { kind: 'partial', write: 2, count: 1, written: [change(1).id], failed: [change(2).id] }],
+    [
+      { kind: 'refused', failed: [failure] },
+      { kind: 'refused', write: 2, failed: [change(2).id] },
+    ],
+    [
+      { kind: 'partial', written: [0], failed: [failure] },
+      { kind: 'partial', write: 2, count: 1, written: [change(1).id], failed: [change(2).id] },
+    ],
   ];
   it.each(results)('tells %o apart from a stored write', async (result, expected) => {
     await using f = await folder();
@@ -69,8 +115,13 @@ describe('what is recorded', () => {
 
   it('tells of a write that threw, and throws the same', async () => {
     await using f = await folder();
-    const trail = await trailAt(f.path), error = new CdcError('DESTINATION_UNREACHABLE', 'gone', { retriable: true });
-    await expect(trail.aroundWrite('bus', batchOf([change(1)]), async () => { throw error; })).rejects.toBe(error);
+    const trail = await trailAt(f.path),
+      error = new CdcError('DESTINATION_UNREACHABLE', 'gone', { retriable: true });
+    await expect(
+      trail.aroundWrite('bus', batchOf([change(1)]), async () => {
+        throw error;
+      }),
+    ).rejects.toBe(error);
     await trail.close();
     expect(records(f.path)[2]).toMatchObject({ kind: 'failed', write: 2, code: 'DESTINATION_UNREACHABLE' });
   });
@@ -83,7 +134,13 @@ describe('what is recorded', () => {
     });
     await Promise.all(lanes);
     await trail.close();
-    expect(await verifyAuditLog(f.path)).toEqual({ records: 161, ok: true, signatures: 'none', unconfirmedWrites: 0, incompleteLine: false });
+    expect(await verifyAuditLog(f.path)).toEqual({
+      records: 161,
+      ok: true,
+      signatures: 'none',
+      unconfirmedWrites: 0,
+      incompleteLine: false,
+    });
   });
 
   it('goes on after a restart, which it tells', async () => {
@@ -100,14 +157,21 @@ describe('canonical text', () => {
     [{ b: 1, a: [true, null, 'ü"\n'] }, '{"a":[true,null,"ü\\"\\n"],"b":1}'],
     [{ n: 1n, x: new Uint8Array([1, 2]), nan: Number.NaN, zero: -0 }, '{"n":1n,"nan":NaN,"x":b"AQI=","zero":-0}'],
   ];
-  it.each(table)('of %o is %s', (value, text) => { expect(canonical(value as never)).toBe(text); });
+  it.each(table)('of %o is %s', (value, text) => {
+    expect(canonical(value as never)).toBe(text);
+  });
 });
 
 describe('signatures', () => {
   it('are made with a key beside the log when none is given, once', async () => {
     await using f = await folder();
     const warnings: string[] = [];
-    const logger: Logger = { ...silentLogger, warn: (message) => { warnings.push(message); } };
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (message) => {
+        warnings.push(message);
+      },
+    };
     for (const n of [1, 3]) {
       const trail = await trailAt(f.path, { digital_signature: true }, logger);
       await trail.aroundWrite('bus', batchOf([change(n)]), async () => STORED);
@@ -155,7 +219,9 @@ describe('signatures', () => {
   it('with another key than the log was begun with stop the pipeline', async () => {
     await using f = await folder();
     await writeSome(f.path, { digital_signature: true, key: KEY }, 1, 2);
-    await expect(writeSome(f.path, { digital_signature: true, key: `${KEY}!` }, 3, 4)).rejects.toMatchObject({ code: 'AUDIT_CHAIN_BROKEN' });
+    await expect(writeSome(f.path, { digital_signature: true, key: `${KEY}!` }, 3, 4)).rejects.toMatchObject({
+      code: 'AUDIT_CHAIN_BROKEN',
+    });
   });
 
   it('need a key file that is one', async () => {
@@ -164,7 +230,9 @@ describe('signatures', () => {
     const attempt = writeSome(f.path, { digital_signature: true, private_key_file: file }, 3, 4);
     await expect(attempt).rejects.toMatchObject({ code: 'CONFIG_INVALID_VALUE', fix: expect.stringContaining('openssl genpkey') });
     writeFileSync(file, generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    await expect(writeSome(f.path, { digital_signature: true, private_key_file: file }, 3, 4)).rejects.toMatchObject({ message: expect.stringMatching(/key of type rsa/) });
+    await expect(writeSome(f.path, { digital_signature: true, private_key_file: file }, 3, 4)).rejects.toMatchObject({
+      message: expect.stringMatching(/key of type rsa/),
+    });
     writeFileSync(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
     await writeSome(f.path, { digital_signature: true, private_key_file: file }, 3, 4);
     expect(await verifyAuditLog(f.path)).toMatchObject({ ok: true, signatures: 'unchecked' });
@@ -248,7 +316,10 @@ describe('a log that was changed', () => {
     ['cut', (path) => truncateSync(path, readFileSync(path, 'utf8').trimEnd().lastIndexOf('\n') + 1)],
     ['emptied', (path) => truncateSync(path, 0)],
     ['removed', (path) => rmSync(path)],
-    ['changed in its last record', (path) => writeFileSync(path, readFileSync(path, 'utf8').replace(/"count":2(?=[^\n]*\n$)/, '"count":3'))],
+    [
+      'changed in its last record',
+      (path) => writeFileSync(path, readFileSync(path, 'utf8').replace(/"count":2(?=[^\n]*\n$)/, '"count":3')),
+    ],
     ['without its head', (path) => rmSync(`${path}.head`)],
     ['with a damaged head', (path) => writeFileSync(`${path}.head`, 'x')],
     ['with a head of another chain', (path) => writeFileSync(`${path}.head`, `5 ${'a'.repeat(64)}\n`)],
@@ -258,9 +329,13 @@ describe('a log that was changed', () => {
     await writeSome(f.path, {}, 1, 4);
     change_(f.path);
     const content = (): string | null => (existsSync(f.path) ? readFileSync(f.path, 'utf8') : null);
-    const before = content(), trail = await trailAt(f.path);
+    const before = content(),
+      trail = await trailAt(f.path);
     const next = vi.fn(async () => STORED);
-    await expect(trail.aroundWrite('bus', batchOf([change(9)]), next)).rejects.toMatchObject({ code: 'AUDIT_CHAIN_BROKEN', retriable: false });
+    await expect(trail.aroundWrite('bus', batchOf([change(9)]), next)).rejects.toMatchObject({
+      code: 'AUDIT_CHAIN_BROKEN',
+      retriable: false,
+    });
     await trail.close();
     expect(next).not.toHaveBeenCalled();
     expect(content()).toBe(before);
@@ -291,7 +366,9 @@ describe('a log that was changed', () => {
 });
 
 describe('faults', () => {
-  afterEach(() => { vi.restoreAllMocks(); });
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
 
   it('of the disk keep the write from being made, and are retriable when it is full', async () => {
     await using f = await folder();
@@ -310,8 +387,20 @@ describe('faults', () => {
   it('after the write do not make it look failed', async () => {
     await using f = await folder();
     const errors: string[] = [];
-    const trail = await trailAt(f.path, {}, { ...silentLogger, error: (message) => { errors.push(message); } });
-    const result = await trail.aroundWrite('bus', batchOf([change(1)]), async () => { await failing('appendFile', 'ENOSPC'); return STORED; });
+    const trail = await trailAt(
+      f.path,
+      {},
+      {
+        ...silentLogger,
+        error: (message) => {
+          errors.push(message);
+        },
+      },
+    );
+    const result = await trail.aroundWrite('bus', batchOf([change(1)]), async () => {
+      await failing('appendFile', 'ENOSPC');
+      return STORED;
+    });
     vi.restoreAllMocks();
     await trail.close();
     expect([result, errors.length]).toEqual([STORED, 1]);
@@ -322,7 +411,11 @@ describe('faults', () => {
     await using f = await folder();
     writeFileSync(join(f.dir, 'audit'), '');
     chmodSync(join(f.dir, 'audit'), 0o600);
-    await expect(writeSome(f.path, {}, 1, 2)).rejects.toMatchObject({ code: 'PLUGIN_FAILED', retriable: false, message: expect.stringContaining(f.path) });
+    await expect(writeSome(f.path, {}, 1, 2)).rejects.toMatchObject({
+      code: 'PLUGIN_FAILED',
+      retriable: false,
+      message: expect.stringContaining(f.path),
+    });
   });
 });
 
@@ -332,7 +425,11 @@ describe('kill -9 in the middle of writes', () => {
     for (const writes of [1, 8, 25]) {
       const begun = await killedAfter(f.path, writes);
       expect(await verifyAuditLog(f.path)).toMatchObject({ ok: true, signatures: 'unchecked' });
-      const known = new Set(records(f.path).filter((r) => r['kind'] === 'write').flatMap((r) => (r['events'] as { id: string }[]).map((e) => e.id)));
+      const known = new Set(
+        records(f.path)
+          .filter((r) => r['kind'] === 'write')
+          .flatMap((r) => (r['events'] as { id: string }[]).map((e) => e.id)),
+      );
       expect(begun.filter((id) => !known.has(id))).toEqual([]);
     }
     await writeSome(f.path, { digital_signature: true, key: KEY }, 1, 2);
@@ -342,9 +439,15 @@ describe('kill -9 in the middle of writes', () => {
 
 /** Runs `kill-child.ts` and kills it after so many writes. Returns the ids of the events whose write was begun. */
 function killedAfter(path: string, writes: number): Promise<string[]> {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', join(import.meta.dirname, 'kill-child.ts'), path, KEY], { timeout: 15_000, killSignal: 'SIGKILL' });
-  let out = '', errors = '';
-  child.stderr.on('data', (chunk) => { errors += String(chunk); });
+  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', join(import.meta.dirname, 'kill-child.ts'), path, KEY], {
+    timeout: 15_000,
+    killSignal: 'SIGKILL',
+  });
+  let out = '',
+    errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors += String(chunk);
+  });
   child.stdout.on('data', (chunk) => {
     out += String(chunk);
     if (out.split('\n').length > writes) child.kill('SIGKILL');
@@ -352,7 +455,8 @@ function killedAfter(path: string, writes: number): Promise<string[]> {
   return new Promise((resolve, reject) => {
     child.on('close', () => {
       const ids = out.split('\n').slice(0, -1);
-      if (ids.length < writes) reject(new Error(`the child wrote ${ids.length} lines: ${errors}`)); else resolve(ids);
+      if (ids.length < writes) reject(new Error(`the child wrote ${ids.length} lines: ${errors}`));
+      else resolve(ids);
     });
   });
 }

@@ -13,13 +13,27 @@ const POINT: ResumePoint = { epoch: 1, log: null, sources: {}, snapshots: [] };
 export const STORED: WriteResult = { kind: 'stored' };
 
 export function change(n: number): ChangeEvent {
-  return event({ id: BigInt(n), name: `row ${n}`, photo: new Uint8Array([n % 256]) }, {
-    op: 'u', before: { id: BigInt(n), name: 'secret before' }, position: String(n).padStart(16, '0') as Position,
-  });
+  return event(
+    { id: BigInt(n), name: `row ${n}`, photo: new Uint8Array([n % 256]) },
+    {
+      op: 'u',
+      before: { id: BigInt(n), name: 'secret before' },
+      position: String(n).padStart(16, '0') as Position,
+    },
+  );
 }
 
 export function batchOf(events: readonly ChangeEvent[], skip: readonly number[] = []): LaneBatch {
-  return { events, skip: new Set(skip), encoded: () => { throw new Error('not asked for'); }, through: POINT, previous: POINT, worker: 0 };
+  return {
+    events,
+    skip: new Set(skip),
+    encoded: () => {
+      throw new Error('not asked for');
+    },
+    through: POINT,
+    previous: POINT,
+    worker: 0,
+  };
 }
 
 export interface Trail extends Middleware {
@@ -29,7 +43,11 @@ export interface Trail extends Middleware {
 
 export async function trailAt(path: string, config: Partial<AuditConfig> = {}, logger?: Logger): Promise<Trail> {
   const clock = { now: () => 1_700_000_000_000, sleep: () => Promise.resolve() };
-  const trail = await descriptor.create(withDefaults<AuditConfig>(configSchema, { path, ...config }), { ...context, clock, ...(logger ? { logger } : {}) });
+  const trail = await descriptor.create(withDefaults<AuditConfig>(configSchema, { path, ...config }), {
+    ...context,
+    clock,
+    ...(logger ? { logger } : {}),
+  });
   return trail as Trail;
 }
 
@@ -45,5 +63,11 @@ export async function writeSome(path: string, config: Partial<AuditConfig>, from
 
 export async function folder(): Promise<{ path: string; dir: string } & AsyncDisposable> {
   const dir = await mkdtemp(join(tmpdir(), 'cdc-audit-'));
-  return { dir, path: join(dir, 'audit', 'orders.ndjson'), async [Symbol.asyncDispose]() { await rm(dir, { recursive: true }); } };
+  return {
+    dir,
+    path: join(dir, 'audit', 'orders.ndjson'),
+    async [Symbol.asyncDispose]() {
+      await rm(dir, { recursive: true });
+    },
+  };
 }

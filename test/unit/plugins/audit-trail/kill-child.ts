@@ -7,7 +7,10 @@ const [, , path = '', key = ''] = process.argv;
 const trail = await trailAt(path, { digital_signature: true, key, audit_level: 'full' });
 const lane = async (name: string, first: number): Promise<void> => {
   for (let n = first; ; n += 2) {
-    await trail.aroundWrite(name, batchOf([change(n)]), async () => { writeSync(1, `${change(n).id}\n`); return STORED; });
+    await trail.aroundWrite(name, batchOf([change(n)]), async () => {
+      writeSync(1, `${change(n).id}\n`);
+      return STORED;
+    });
   }
 };
 await Promise.all([lane('a', 0), lane('b', 1)]);

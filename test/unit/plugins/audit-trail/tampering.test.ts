@@ -29,7 +29,12 @@ const TAMPERINGS: [string, Tampering, number, RegExp][] = [
   ['a removed first record', (lines) => lines.slice(1), 1, /record 2 stands where 1 belongs/],
   ['two records swapped', (lines) => lines.with(3, lines[4] as string).with(4, lines[3] as string), 4, /record 5 stands where 4 belongs/],
   ['a record put in twice', (lines) => lines.toSpliced(3, 0, lines[2] as string), 4, /record 3 stands where 4 belongs/],
-  ['a foreign record put in', (lines) => lines.toSpliced(3, 0, reseal({ ...JSON.parse(lines[2] as string) as object, seq: 4, count: 7 })), 4, /does not follow/],
+  [
+    'a foreign record put in',
+    (lines) => lines.toSpliced(3, 0, reseal({ ...(JSON.parse(lines[2] as string) as object), seq: 4, count: 7 })),
+    4,
+    /does not follow/,
+  ],
   ['an empty line', (lines) => lines.toSpliced(3, 0, ''), 4, /not JSON/],
   ['a line that is no record', (lines) => lines.with(3, '{}'), 4, /not a record/],
   ['a line that is null', (lines) => lines.with(3, 'null'), 4, /not a record/],
@@ -49,7 +54,9 @@ function edit(index: number, change: (line: string) => string): Tampering {
 /** What somebody without the key can do: change the content and compute the hash again, keeping the signature. */
 function reseal(record: object): string {
   const { hash: _old, sig, ...content } = record as { hash: string; sig?: string };
-  const hash = createHash('sha256').update(canonical(content as never)).digest('hex');
+  const hash = createHash('sha256')
+    .update(canonical(content as never))
+    .digest('hex');
   return canonical({ ...content, hash, ...(sig === undefined ? {} : { sig }) } as never);
 }
 
@@ -67,20 +74,32 @@ function rechain(lines: readonly string[], from: number, change: (record: object
 describe.each(SIGNED)('%s', (kind, config, keys) => {
   it('is whole as it was written', async () => {
     await using f = await written(config);
-    expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({ ok: true, records: 9, signatures: kind === 'unsigned' ? 'none' : 'checked' });
+    expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({
+      ok: true,
+      records: 9,
+      signatures: kind === 'unsigned' ? 'none' : 'checked',
+    });
   });
 
   it.each(TAMPERINGS)('%s is found', async (_title, tamper, line, reason) => {
     await using f = await written(config);
     f.write(tamper(f.lines));
-    expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({ ok: false, records: line - 1, brokenAt: { line, reason: expect.stringMatching(reason) } });
+    expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({
+      ok: false,
+      records: line - 1,
+      brokenAt: { line, reason: expect.stringMatching(reason) },
+    });
   });
 
   it('a changed value with its hash recomputed is found by its signature, and without by the record after it', async () => {
     await using f = await written(config);
-    f.write(edit(3, (line) => reseal({ ...JSON.parse(line) as object, count: 3 }))(f.lines));
+    f.write(edit(3, (line) => reseal({ ...(JSON.parse(line) as object), count: 3 }))(f.lines));
     expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({
-      ok: false, brokenAt: kind === 'unsigned' ? { line: 5, reason: 'it does not follow from the record before it' } : { line: 4, reason: 'its signature is wrong' },
+      ok: false,
+      brokenAt:
+        kind === 'unsigned'
+          ? { line: 5, reason: 'it does not follow from the record before it' }
+          : { line: 4, reason: 'its signature is wrong' },
     });
   });
 
@@ -88,19 +107,32 @@ describe.each(SIGNED)('%s', (kind, config, keys) => {
     await using f = await written(config);
     f.write(rechain(f.lines, 3, (record) => ({ ...record, count: 3 })));
     expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({
-      ok: false, brokenAt: kind === 'unsigned' ? { line: 9, reason: 'it is another record than the head file names' } : { line: 4, reason: 'its signature is wrong' },
+      ok: false,
+      brokenAt:
+        kind === 'unsigned'
+          ? { line: 9, reason: 'it is another record than the head file names' }
+          : { line: 4, reason: 'its signature is wrong' },
     });
   });
 
   it('a changed head is found', async () => {
     await using f = await written(config);
     const head = readFileSync(`${f.path}.head`, 'utf8');
-    writeFileSync(`${f.path}.head`, head.replace(/^9 (.)/, (_match, digit: string) => `9 ${digit === '0' ? '1' : '0'}`));
+    writeFileSync(
+      `${f.path}.head`,
+      head.replace(/^9 (.)/, (_match, digit: string) => `9 ${digit === '0' ? '1' : '0'}`),
+    );
     expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({ ok: false });
     writeFileSync(`${f.path}.head`, 'damaged');
-    expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({ ok: false, brokenAt: { reason: expect.stringMatching(/damaged head/) } });
+    expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({
+      ok: false,
+      brokenAt: { reason: expect.stringMatching(/damaged head/) },
+    });
     rmSync(`${f.path}.head`);
-    expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({ ok: false, brokenAt: { line: 10, reason: expect.stringMatching(/head file .* is missing/) } });
+    expect(await verifyAuditLog(f.path, keys(f.path))).toMatchObject({
+      ok: false,
+      brokenAt: { line: 10, reason: expect.stringMatching(/head file .* is missing/) },
+    });
   });
 
   it('a removed tail with a head made to fit is found by the signature only', async () => {
@@ -149,5 +181,11 @@ async function written(config: Partial<AuditConfig>, from = 1, to = 8) {
   const f = await folder();
   await writeSome(f.path, config, from, to);
   const lines = readFileSync(f.path, 'utf8').split('\n').slice(0, -1);
-  return { ...f, lines, write: (changed: readonly string[]) => { writeFileSync(f.path, changed.map((line) => `${line}\n`).join('')); } };
+  return {
+    ...f,
+    lines,
+    write: (changed: readonly string[]) => {
+      writeFileSync(f.path, changed.map((line) => `${line}\n`).join(''));
+    },
+  };
 }

@@ -1,0 +1,129 @@
+// How destinations join a run: their points are read, an epoch above all is claimed, it is decided where each lane resumes,
+// and a first point is stored before the first event. Nothing is read from a source before this is done.
+
+import { CdcError, type Committed, type LaneId, type ResumePoint } from '../sdk/index.ts';
+import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
+import type { RunOptions } from './api.ts';
+import { type OpenDestination, type OpenSource, pointHolder } from './components.ts';
+import type { Patience } from './patience.ts';
+import type { Codecs } from './places.ts';
+import { type LaneDecision, planResume, type ResumePlan } from './resume.ts';
+
+export interface JoiningOptions {
+  readonly pipeline: string;
+  readonly state: PipelineState;
+  readonly sources: readonly OpenSource[];
+  readonly destinations: readonly OpenDestination[];
+  readonly codecs: Codecs;
+  /** The transform chain holds events back. */
+  readonly stateful: boolean;
+  readonly options: RunOptions;
+  readonly patience: Patience;
+  save(change: StateChange): Promise<void>;
+  /** Records the gap of a destination that gets nothing for now. */
+  detach(name: string, from: ResumePoint, reason: string): Promise<void>;
+}
+
+export interface Joined {
+  readonly epoch: number;
+  readonly plan: ResumePlan;
+  /** Destinations that take part, with where they stand. */
+  readonly lanes: readonly { readonly open: OpenDestination; readonly point: ResumePoint; readonly state: LaneState }[];
+}
+
+type Found = ReadonlyMap<string, Committed | CdcError>;
+
+export async function joinDestinations(o: JoiningOptions): Promise<Joined> {
+  const { epoch, found } = await claim(o);
+  const plan = await planFrom(o, epoch, found);
+  const lanes = [];
+  for (const open of o.destinations) {
+    const joined = await join(o, open, epoch, found, plan.lanes.get(open.config.name) as LaneDecision);
+    if (joined !== null) lanes.push(joined);
+  }
+  if (!lanes.some(({ open }) => open.config.required)) {
+    throw new CdcError('CONFIG_INVALID_VALUE', 'no destination is required: nothing would hold back what the source may forget', {
+      where: 'destinations',
+      fix: 'Leave out `required: false` at one of them.',
+    });
+  }
+  await o.save({ used: true, lanes: Object.fromEntries(lanes.map(({ open, state }) => [open.config.name, state])) });
+  return { epoch, plan, lanes };
+}
+
+const laneOf = (o: JoiningOptions, open: OpenDestination): LaneId => ({ pipeline: o.pipeline, lane: open.config.name });
+
+/** Required destinations are waited for; of an optional one the error is kept. */
+function ask<T>(o: JoiningOptions, { config }: OpenDestination, call: () => Promise<T>): Promise<T | CdcError> {
+  return config.required ? o.patience.need(`destination "${config.name}"`, call) : o.patience.try(call);
+}
+
+/** Reads every destination's point, takes an epoch above all, and claims with it before anything is read or written. */
+async function claim(o: JoiningOptions): Promise<{ epoch: number; found: Found }> {
+  const found = new Map<string, Committed | CdcError>();
+  let highest = o.state.epoch;
+  for (const open of o.destinations) {
+    const committed = await ask(o, open, () => open.destination.committed(laneOf(o, open)));
+    found.set(open.config.name, committed);
+    if (!(committed instanceof CdcError) && committed.kind !== 'untracked') highest = Math.max(highest, committed.epoch);
+  }
+  const epoch = highest + 1;
+  const { scheduledMs } = o.options;
+  await o.save({ epoch, ...(scheduledMs === null ? {} : { lastScheduledMs: scheduledMs }) });
+  for (const open of o.destinations) {
+    const { name } = open.config;
+    const holder = pointHolder(open);
+    if (holder === null || found.get(name) instanceof CdcError) continue;
+    // Read again behind the claim: until then an older process could still move the point.
+    const committed = await ask(o, open, async () => {
+      await holder.claim(laneOf(o, open), epoch);
+      return holder.committed(laneOf(o, open));
+    });
+    found.set(name, committed);
+  }
+  return { epoch, found };
+}
+
+async function planFrom(o: JoiningOptions, epoch: number, found: Found): Promise<ResumePlan> {
+  const sources = [];
+  for (const { config, source, capabilities } of o.sources) {
+    const acknowledged = await o.patience.need(`source "${config.name}"`, () => source.acknowledged());
+    sources.push({ name: config.name, ordering: source.ordering, snapshots: capabilities.snapshot, acknowledged });
+  }
+  const lanes = o.destinations.map(({ config: { name, required, start } }) => {
+    const committed = found.get(name);
+    const known: Committed = committed === undefined || committed instanceof CdcError ? { kind: 'untracked' } : committed;
+    return { name, required, start, committed: known };
+  });
+  const { state, codecs, stateful } = o;
+  return planResume({ state, epoch, codecs, sources, lanes, stateful, rejoin: o.options.rejoin });
+}
+
+/** `null`: the destination is detached. */
+async function join(
+  o: JoiningOptions,
+  open: OpenDestination,
+  epoch: number,
+  found: Found,
+  decision: LaneDecision,
+): Promise<Joined['lanes'][number] | null> {
+  const { name } = open.config;
+  if (decision.kind === 'detached') {
+    await o.detach(name, decision.from, decision.reason);
+    return null;
+  }
+  const { point, isNew } = decision;
+  let failed = found.get(name);
+  // A lane's first point is saved before its first event: at the destination, then in state (model: "join not saved first").
+  if (isNew && !(failed instanceof CdcError)) {
+    const set = await ask(o, open, async () => pointHolder(open)?.setPoints(laneOf(o, open), epoch, [point]));
+    if (set instanceof CdcError) failed = set;
+  }
+  if (failed instanceof CdcError) {
+    await o.detach(name, point, `it failed at the start: ${failed.message}`);
+    return null;
+  }
+  const known = o.state.lanes[name];
+  const joinedAt = isNew || known === undefined ? point : known.joinedAt;
+  return { open, point, state: { points: [point], joinedAt, detached: null, behindQueue: false } };
+}
