@@ -34,7 +34,7 @@ const ENVIRONMENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HEALTH_PORT_UNAVAILABLE',
 ]);
 
-const CHECK: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['CHECK_FAILED', 'AUDIT_CHAIN_BROKEN']);
+const CHECK: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AUDIT_CHAIN_BROKEN']);
 
 export function exitCodeOf(code: ErrorCode): number {
   if (code.startsWith('CONFIG_') || CONFIGURATION.has(code)) return EXIT.configuration;

@@ -62,7 +62,6 @@ export const ERROR_CODES = {
   PLUGIN_CONTRACT: 'A plugin or adapter broke its contract, for example by returning something that is not an event.',
   // -- delivery --
   DLQ_UNAVAILABLE: 'The dead letter queue cannot be written. The lane stops: an event that cannot be parked must not be dropped.',
-  CHECK_FAILED: 'A check said no.',
   AUDIT_CHAIN_BROKEN: 'The audit log was changed after it was written, or a part is missing.',
   // -- control --
   CONTROL_UNREACHABLE: 'No running pipeline answers on the control socket.',

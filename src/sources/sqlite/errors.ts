@@ -35,6 +35,11 @@ export function sourceError(error: unknown, path: string, where: string): CdcErr
       where, fix: 'Check it with `PRAGMA integrity_check` and restore it.', cause: error,
     });
   }
+  if (code === 'SQLITE_ERROR') {
+    return new CdcError('SOURCE_MISCONFIGURED', `${path} does not understand what it is asked: ${message}.`, {
+      where, fix: 'Correct the query, or what the message names.', cause: error,
+    });
+  }
   const passes = code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_FULL') || code === 'SQLITE_NOMEM' || code === 'SQLITE_PROTOCOL';
   return new CdcError('SOURCE_FAILED', `Reading ${path} failed: ${message}.`, { where, fix: 'Look at the cause.', retriable: passes, cause: error });
 }

@@ -85,10 +85,10 @@ export class PollQuery {
       + `${upTo === null ? '' : ` AND (${order}) <= (${marks})`} ORDER BY ${order}`;
   }
 
-  /** Watermark and key of the newest row; timestamps beyond `nowMs` are left out. `null`: there is no row. */
+  /** Watermark and key of the newest row; timestamps beyond `nowMs` (and the error of a Julian day) are left out. `null`: there is no row. */
   newest(after: PollPlace | null, nowMs: number): Stored[] | null {
     const order = this.#order.map((c) => `${c} COLLATE BINARY DESC`).join(', '), column = this.#order[0] as string;
-    const past = this.timeAt === null ? '' : ` AND ${MS_SQL(column)} <= ${Math.ceil(nowMs)}`;
+    const past = this.timeAt === null ? '' : ` AND ${MS_SQL(column)} <= ${Math.ceil(nowMs) + 1}`;
     return (this.#statement(`SELECT ${this.#order.join(', ')} FROM ${this.#from} WHERE ${column} IS NOT NULL${past} ORDER BY ${order} LIMIT 1`)
       .get(...this.#named(after)) as Stored[] | undefined) ?? null;
   }

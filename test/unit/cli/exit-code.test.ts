@@ -14,7 +14,6 @@ describe('exitCodeOf', () => {
     ['STATE_UNAVAILABLE', 3],
     ['HEALTH_PORT_UNAVAILABLE', 3],
     ['DESTINATION_FULL', 3],
-    ['CHECK_FAILED', 4],
     ['AUDIT_CHAIN_BROKEN', 4],
     ['SOURCE_POSITION_GONE', 1],
     ['STATE_CORRUPT', 1],
