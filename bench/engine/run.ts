@@ -6,6 +6,7 @@ import { startPipeline } from '../../src/engine/pipeline.ts';
 import { silentLogger, systemClock } from '../../src/sdk/index.ts';
 import { descriptor as generator } from '../../src/sources/generator/index.ts';
 import { component, destination, memoryDeps, pipeline, runOptions } from '../../test/helpers/pipeline.ts';
+import { cpuMicros, median, round } from '../lib/cpu.ts';
 
 const count = Number(process.argv[2] ?? 50_000_000);
 const config = {
@@ -20,10 +21,6 @@ const config = {
   event_time: 'clock',
 };
 
-function cpuMicros(): number {
-  const { user, system } = process.cpuUsage();
-  return user + system;
-}
 const rssMb = (): number => Math.round(process.memoryUsage().rss / 1048576);
 
 async function readAlone(): Promise<number> {
@@ -78,14 +75,20 @@ async function wholePipeline(): Promise<{ perEvent: number; rss: number[]; heap:
 
 const alone = await readAlone();
 const whole = await wholePipeline();
+const engine = whole.perEvent - alone;
+// Growth: the last quarter of the run against the second; the first is warm-up.
+const quarter = (values: readonly number[], n: number): number =>
+  median(values.slice(Math.floor((values.length * n) / 4), Math.floor((values.length * (n + 1)) / 4)));
 console.log(
   JSON.stringify({
+    scenario: 'engine',
     events: count,
-    generator_us_per_event: Number(alone.toFixed(3)),
-    pipeline_us_per_event: Number(whole.perEvent.toFixed(3)),
-    engine_us_per_event: Number((whole.perEvent - alone).toFixed(3)),
+    generator_us_per_event: round(alone),
+    pipeline_us_per_event: round(whole.perEvent),
+    engine_us_per_event: round(engine),
     budget_us: 0.5,
-    rss_mb: whole.rss,
-    heap_mb: whole.heap,
+    rss_mb_second_quarter: quarter(whole.rss, 1),
+    rss_mb_last_quarter: quarter(whole.rss, 3),
   }),
 );
+if (engine > 0.5) process.exitCode = 1;

@@ -7,38 +7,94 @@ const EVENTS = 1000;
 const ROUNDS = 100;
 const REPEATS = 5;
 
-const column = (name: string, type: ColumnType, nativeType: string, more: Partial<Column> = {}): Column => ({ name, type, nativeType, nullable: true, ...more });
+const column = (name: string, type: ColumnType, nativeType: string, more: Partial<Column> = {}): Column => ({
+  name,
+  type,
+  nativeType,
+  nullable: true,
+  ...more,
+});
 const ORDERS: TableSchema = {
-  id: { database: 'shop', schema: 'public', table: 'orders' }, key: ['id'], version: 1,
+  id: { database: 'shop', schema: 'public', table: 'orders' },
+  key: ['id'],
+  version: 1,
   columns: [
-    column('id', 'int64', 'bigint'), column('customer', 'string', 'text'), column('email', 'string', 'text'), column('note', 'string', 'text'),
-    column('total', 'decimal', 'numeric(12,2)', { precision: 12, scale: 2 }), column('placed_at', 'timestamptz', 'timestamptz'), column('paid', 'boolean', 'boolean'),
+    column('id', 'int64', 'bigint'),
+    column('customer', 'string', 'text'),
+    column('email', 'string', 'text'),
+    column('note', 'string', 'text'),
+    column('total', 'decimal', 'numeric(12,2)', { precision: 12, scale: 2 }),
+    column('placed_at', 'timestamptz', 'timestamptz'),
+    column('paid', 'boolean', 'boolean'),
     column('items', 'int32', 'integer'),
   ],
 };
 
 function row(i: number): Row {
   return {
-    id: BigInt(i), customer: `Customer number ${i}`, email: `customer${i}@example.com`, note: 'left at the door, as usual, with the neighbour',
-    total: `${i % 1000}.50`, placed_at: '2024-02-29T12:34:56.789123Z', paid: i % 2 === 0, items: i % 17,
+    id: BigInt(i),
+    customer: `Customer number ${i}`,
+    email: `customer${i}@example.com`,
+    note: 'left at the door, as usual, with the neighbour',
+    total: `${i % 1000}.50`,
+    placed_at: '2024-02-29T12:34:56.789123Z',
+    paid: i % 2 === 0,
+    items: i % 17,
   };
 }
 
 function events(): ChangeEvent[] {
-  return Array.from({ length: EVENTS }, (_, i) => new ChangeEvent({
-    op: 'c', table: ORDERS, source: 'shop', partition: 'main', position: String(i).padStart(16, '0') as Position, sourceTsMs: 1_709_210_096_789, after: row(i),
-    transaction: { id: `${Math.floor(i / 10)}`, order: (i % 10) + 1, collectionOrder: (i % 10) + 1, commitTsMs: 1_709_210_096_789, last: i % 10 === 9 },
-  }));
+  return Array.from(
+    { length: EVENTS },
+    (_, i) =>
+      new ChangeEvent({
+        op: 'c',
+        table: ORDERS,
+        source: 'shop',
+        partition: 'main',
+        position: String(i).padStart(16, '0') as Position,
+        sourceTsMs: 1_709_210_096_789,
+        after: row(i),
+        transaction: {
+          id: `${Math.floor(i / 10)}`,
+          order: (i % 10) + 1,
+          collectionOrder: (i % 10) + 1,
+          commitTsMs: 1_709_210_096_789,
+          last: i % 10 === 9,
+        },
+      }),
+  );
 }
 
 /** What a program without this code would do: the envelope as an object, bigints as text, then JSON.stringify and Buffer.from. */
 function stringified(e: ChangeEvent, now: number): Buffer {
   const after = { ...e.after, id: String(e.after?.id) };
   const source = {
-    version: '0.1.0', connector: 'postgresql', name: 'shop', ts_ms: e.sourceTsMs, snapshot: 'false', db: 'shop', sequence: null, ts_us: e.sourceTsMs * 1000, ts_ns: null,
-    schema: 'public', table: 'orders', txId: 1, lsn: 2, xmin: null, origin: null, origin_lsn: null, server_id: null, ts_sec: Math.floor(e.sourceTsMs / 1000), pos: e.position,
+    version: '0.1.0',
+    connector: 'postgresql',
+    name: 'shop',
+    ts_ms: e.sourceTsMs,
+    snapshot: 'false',
+    db: 'shop',
+    sequence: null,
+    ts_us: e.sourceTsMs * 1000,
+    ts_ns: null,
+    schema: 'public',
+    table: 'orders',
+    txId: 1,
+    lsn: 2,
+    xmin: null,
+    origin: null,
+    origin_lsn: null,
+    server_id: null,
+    ts_sec: Math.floor(e.sourceTsMs / 1000),
+    pos: e.position,
   };
-  const transaction = e.transaction && { id: e.transaction.id, total_order: e.transaction.order, data_collection_order: e.transaction.collectionOrder };
+  const transaction = e.transaction && {
+    id: e.transaction.id,
+    total_order: e.transaction.order,
+    data_collection_order: e.transaction.collectionOrder,
+  };
   Buffer.from(JSON.stringify({ id: after.id }));
   return Buffer.from(JSON.stringify({ before: null, after, source, op: e.op, ts_ms: now, transaction }));
 }
@@ -58,19 +114,33 @@ function cpuPerEvent(run: (batch: readonly ChangeEvent[]) => void): number {
 }
 
 const FIELDS = { txId: 1, lsn: 2, sequence: '[null,"2"]' };
-const ctx = { pipeline: 'bench', version: '0.1.0', now: () => 1_709_210_097_000, sources: { shop: { connector: 'postgresql', database: 'shop', fields: () => FIELDS } } };
+const ctx = {
+  pipeline: 'bench',
+  version: '0.1.0',
+  now: () => 1_709_210_097_000,
+  sources: { shop: { connector: 'postgresql', database: 'shop', fields: () => FIELDS } },
+};
 const CASES: readonly [string, EnvelopeType, Record<string, unknown>][] = [
-  ['debezium', 'debezium', {}], ['debezium, compatible', 'debezium', { compatible: true }],
+  ['debezium', 'debezium', {}],
+  ['debezium, compatible', 'debezium', { compatible: true }],
   ['debezium, compatible, decimals as text', 'debezium', { compatible: true, decimal_handling_mode: 'string' }],
   ['debezium, compatible, schemas', 'debezium', { compatible: true, schemas: true }],
-  ['plain', 'plain', {}], ['cdc_event', 'cdc_event', {}], ['sync_event', 'sync_event', {}], ['elide', 'elide', {}], ['cloudevents', 'cloudevents', {}],
+  ['plain', 'plain', {}],
+  ['cdc_event', 'cdc_event', {}],
+  ['sync_event', 'sync_event', {}],
+  ['elide', 'elide', {}],
+  ['cloudevents', 'cloudevents', {}],
 ];
 
-const baseline = cpuPerEvent((batch) => { for (const e of batch) stringified(e, ctx.now()); });
+const baseline = cpuPerEvent((batch) => {
+  for (const e of batch) stringified(e, ctx.now());
+});
 process.stdout.write(`${'JSON.stringify + Buffer'.padEnd(40)} ${baseline.toFixed(2)} µs\n`);
 for (const [name, type, options] of CASES) {
   const envelope = createEnvelope({ type, options }, ctx);
-  const cost = cpuPerEvent((batch) => { envelope.encode(batch); });
+  const cost = cpuPerEvent((batch) => {
+    envelope.encode(batch);
+  });
   const bytes = envelope.encode(events()).value[0]?.length ?? 0;
   process.stdout.write(`${name.padEnd(40)} ${cost.toFixed(2)} µs  ${(cost / baseline).toFixed(2)} of JSON.stringify  (${bytes} bytes)\n`);
 }

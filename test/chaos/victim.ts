@@ -79,8 +79,10 @@ export class Victim {
 
   /** Resolves at the first write of this run. */
   async delivering(run: Started, isOver: () => boolean): Promise<void> {
-    const startedMs = performance.now(), before = this.#stamp();
-    while (this.#stamp() === before && !isOver()) {
+    const startedMs = performance.now();
+    // A start may cut bytes off first: only growth is a delivery.
+    for (let last = this.#outputSize(), now = last; now <= last && !isOver(); now = this.#outputSize()) {
+      last = Math.min(last, now);
       await sleep(LOOK_MS);
       if (performance.now() - startedMs > READY_TIMEOUT_MS) {
         run.child.kill('SIGKILL');
@@ -91,11 +93,8 @@ export class Victim {
     this.#readyMs = performance.now() - startedMs;
   }
 
-  #stamp(): string {
-    const path = this.work.path(this.#output);
-    if (!existsSync(path)) return '';
-    const { ino, size } = statSync(path);
-    return `${ino}/${size}`;
+  #outputSize(): number {
+    return statSync(this.work.path(this.#output), { throwIfNoEntry: false })?.size ?? 0;
   }
 
   #note({ err }: Ended): void {
@@ -129,6 +128,10 @@ export class ShopWriter implements Disposable {
     const writer = new ShopWriter(child);
     await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
     return writer;
+  }
+
+  hurry(): void {
+    this.#child.stdin?.write('hurry\n');
   }
 
   /** Returns how much it has written. */

@@ -122,7 +122,7 @@ export class LaneAudit {
   /** A first join skips nothing, unless others were there before; a later one must have been asked for. */
   #join(at: ResumePoint, again: boolean): void {
     // What is gone upstream cannot come again, wherever the lane joins.
-    const to = { ...Object.fromEntries(this.#world.gonePartitions().map((name) => [name, END])), ...positionsOf(at) }, asked = this.#world.mayRejoin(this.name);
+    const to = { ...this.#goneUpstream(), ...positionsOf(at) }, asked = this.#world.mayRejoin(this.name);
     if (!asked && again) { this.#oracle.fail('joined anew', `${this.name} at ${formatPoint(at)} without being asked to`); return; }
     if (!asked) return;
     this.#oracle.note('rejoined');
@@ -134,8 +134,12 @@ export class LaneAudit {
     else this.#gaps.push({ from: {}, to });
   }
 
+  #goneUpstream(): Positions { return Object.fromEntries(this.#world.gonePartitions().map((name) => [name, END])); }
+
   stateLost(): void {
     this.#before = { joinedAt: this.#joinedAt };
+    // Which messages a lane lacks that keeps no point, only the state knew.
+    if (!this.#holds) this.#queueUpTo = this.#world.messages;
     this.#joinedAt = null;
     this.#point = null;
   }
@@ -149,6 +153,7 @@ export class LaneAudit {
     this.#isEmpty = true;
     this.#queueUpTo = this.#world.messages;
     this.#gaps = this.#gaps.map((g) => (g.to === null ? { from: {}, to: null } : g));
+    this.#gaps.push({ from: {}, to: this.#goneUpstream() });
     this.applied.clear();
     this.appliedBy.clear();
     this.#order.clear();

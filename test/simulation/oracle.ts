@@ -145,7 +145,6 @@ export class Oracle {
       STATE_UNAVAILABLE: () => world.faults.has('state down'),
       DESTINATION_POSITION_LOST: () => world.faults.has(`wiped ${lane}`),
       STATE_LOST: () => world.faults.has('state lost'),
-      SOURCE_POSITION_GONE: () => world.faults.has('state lost'),
     }[error.code as string];
     if (justified?.() !== true) this.fail('needless stop', `process ${proc.id}: ${error.code} ${error.message} (${error.where ?? 'nowhere'})${error.code === 'INTERNAL_UNEXPECTED' ? `\n${String((error.cause as Error | undefined)?.stack ?? error.stack)}` : ''}`);
   }

@@ -59,6 +59,8 @@ export class World {
   disturbances = 0;
   steps = 0;
   readonly #ranOut = new Set<string>();
+  /** Owner → the lease before the last renewal: of that one it may not have heard yet. */
+  readonly #heard = new Map<string, number>();
   readonly #replaced = new Set<string>();
   readonly #bugs: ReadonlySet<string>;
   readonly #print: ((line: string) => void) | null;
@@ -105,13 +107,14 @@ export class World {
   leased(owner: string, untilMs: number): void {
     const before = this.leases.get(owner);
     if (before !== undefined && before <= this.nowMs) this.#ranOut.add(owner);
+    this.#heard.set(owner, before ?? untilMs);
     this.leases.set(owner, untilMs);
     for (const other of this.leases.keys()) if (other !== owner) this.#replaced.add(other);
   }
   /** Another process has had the lease since: a zombie. */
   wasReplaced(owner: string): boolean { return this.#replaced.has(owner); }
-  /** Its lease ran out before it was renewed: it may stop itself although nobody has taken over. */
-  leaseRanOut(owner: string): boolean { return this.#ranOut.has(owner) || this.nowMs >= (this.leases.get(owner) ?? 0); }
+  /** Its lease ran out before it heard of the renewal: it may stop itself although nobody has taken over. */
+  leaseRanOut(owner: string): boolean { return this.#ranOut.has(owner) || this.nowMs >= (this.#heard.get(owner) ?? 0); }
 
   /** Inputs that are in the saved state of the window, or will be read again. */
   heldInWindows(): { has(id: string): boolean } {

@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { CdcError, type ComponentContext } from '../../sdk/index.ts';
-import { inTransaction, loadSqlite, openSqlite, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
+import { inTransaction, loadSqlite, nextTurn, openSqlite, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
 import { driverMissing, sourceError } from './errors.ts';
 
 export class SourceConnection {
@@ -34,6 +34,7 @@ export class SourceConnection {
   async #run<T>(kind: 'deferred' | 'immediate', work: (db: SqliteDatabase) => T, signal?: AbortSignal): Promise<T> {
     try {
       const db = this.#db ?? await this.#open();
+      await nextTurn();
       return await whileBusy(this.#ctx.clock, this.#busyTimeoutMs, () => inTransaction(db, kind, () => work(db)), signal);
     } catch (error) {
       throw sourceError(error, this.path, this.where);

@@ -35,9 +35,11 @@ export const NOTHING: Stored = { positions: {}, snapshots: [] };
 export class World {
   readonly folder = mkdtempSync(join(tmpdir(), 'cdc-sqlite-'));
   readonly path = join(this.folder, 'shop.db');
-  readonly clock = new TestClock();
+  readonly clock: TestClock;
   readonly rejects: { input: string; at: string; error: Error }[] = [];
   readonly #open: Db[] = [];
+
+  constructor(clock = new TestClock()) { this.clock = clock; }
 
   /** A connection of an application. */
   db(path = this.path): Db {
