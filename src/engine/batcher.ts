@@ -67,7 +67,7 @@ export class Batcher {
       bytes += batch.events.length === 0 ? batch.bytes : (batch.bytes * (to - from)) / batch.events.length;
       const complete = to === batch.events.length;
       seq = complete ? batch.endSeq + 1 : batch.firstSeq + to;
-      place = complete ? batch.after : placeInside(batch, to);
+      place = complete ? batch.after : placeInside(batch, to, this.#queues.has(batch.source));
     }
     if (place === null) return null;
     return { events, pieces: dropped ? null : pieces, lastSeq: seq - 1, place: this.#further(place) };
@@ -109,9 +109,10 @@ function hasChunk(own: LogPlace, source: string, event: ChangeEvent): boolean {
   );
 }
 
-function placeInside(batch: LogBatch, to: number): LogPlace {
+/** Receipts of a queue are no places. */
+function placeInside(batch: LogBatch, to: number, isQueue: boolean): LogPlace {
   const last = batch.events[to - 1];
-  return last === undefined ? batch.before : movePlace(batch.before, batch.source, batch.partition, last.position);
+  return last === undefined || isQueue ? batch.before : movePlace(batch.before, batch.source, batch.partition, last.position);
 }
 
 /** Where to cut so that at most `room` events are taken (at least one group): not between events of one position. */

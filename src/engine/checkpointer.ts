@@ -161,11 +161,11 @@ export class Checkpointer {
     const floor = Math.min(this.#o.log.lastSeq, ...required.map((l) => l.doneSeq));
     const due = this.#receipts.filter((r) => r.endSeq <= floor);
     if (due.length === 0) return;
-    this.#receipts = this.#receipts.filter((r) => r.endSeq > floor);
     await this.#markLate(due[due.length - 1] as Receipt);
     const bySource = new Map<string, { [partition: string]: Position }>();
     for (const r of due) bySource.set(r.source, { ...bySource.get(r.source), [r.partition]: r.position });
     for (const [name, positions] of bySource) await this.#o.sources.get(name)?.acknowledge(positions);
+    this.#receipts = this.#receipts.filter((r) => !due.includes(r));
   }
 
   /** Of a queue's messages no cursor can tell what an optional lane missed, so state says it before they are gone. */

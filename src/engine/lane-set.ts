@@ -66,11 +66,11 @@ export class LaneSet {
   async detach(lane: Lane, reason: string): Promise<void> {
     const entry = this.#active.get(lane.name);
     if (entry === undefined) return;
-    entry.abort.abort();
     await this.#o.exclusive(async () => {
       await this.recordDetached(lane.name, this.#states.get(lane.name), lane.durablePoint, reason);
       this.#active.delete(lane.name);
     });
+    entry.abort.abort();
     lane.release();
     this.moved.notify();
   }

@@ -59,6 +59,7 @@ export class LeaseKeeper {
     while (!signal.aborted) {
       await this.#o.clock.sleep(this.#o.leaseMs / 3, signal);
       if (signal.aborted) return;
+      this.assertValid();
       try {
         const other = await this.acquire();
         if (other !== null) throw fenced(`another process (${other}) has taken over`);

@@ -8,7 +8,7 @@ import { aroundNext } from './guard.ts';
 import { type NamedMiddleware, putDeadLetters } from './lane.ts';
 import type { LaneSet } from './lane-set.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
-import { type Codecs, forgetPartition, movePlace } from './places.ts';
+import { type Codecs, movePlace } from './places.ts';
 import type { Spine } from './source-reader.ts';
 import { saveChain } from './stateful.ts';
 import type { ChainFailure, TransformChain } from './transform-chain.ts';
@@ -132,16 +132,14 @@ export class LogSpine implements Spine {
     const { log, lanes } = this.#o;
     while (log.full && !signal.aborted) {
       const laggards = lanes.laggards(log);
-      for (const lane of laggards) await lanes.detach(lane, 'it fell behind by more than the log may hold');
+      for (const lane of laggards) {
+        await lanes.detach(lane, 'it fell behind by more than the log may hold').catch(async (error: unknown) => {
+          if (!toCdcError(error).retriable) throw error;
+          await this.#o.deps.clock.sleep(this.#o.config.retry.initialDelayMs, signal);
+        });
+      }
       if (laggards.length === 0) await lanes.moved.wait(signal);
     }
-  }
-
-  forget(source: string, partition: string): void {
-    const after = forgetPartition(this.#tail, source, partition);
-    this.#o.log.append({ source, partition, events: [], bytes: 0, after, whole: false });
-    this.#tail = after;
-    this.#o.lanes.wake();
   }
 
   async settled(signal: AbortSignal): Promise<void> {

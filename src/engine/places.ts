@@ -146,9 +146,3 @@ export function movePlace(
   if (snapshots.length === 0) return { sources, snapshots: place.snapshots };
   return { sources, snapshots: [...place.snapshots.filter((s) => !snapshots.some((n) => sameTable(n, s))), ...snapshots] };
 }
-
-/** `place` without a partition that is finished for good. */
-export function forgetPartition(place: LogPlace, source: string, partition: string): LogPlace {
-  const { [partition]: _gone, ...rest } = place.sources[source] ?? {};
-  return { sources: { ...place.sources, [source]: rest }, snapshots: place.snapshots };
-}

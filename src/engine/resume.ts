@@ -65,7 +65,7 @@ export function planResume(facts: Facts): ResumePlan {
   const saved = facts.stateful ? facts.state.transformer : null;
   const upstream = saved === null ? acknowledged : newestPlace(facts.codecs, acknowledged, saved.point);
   const decisions = new Map<string, LaneDecision>();
-  for (const lane of facts.lanes) decisions.set(lane.name, decideLane(facts, lane, upstream, lost));
+  for (const lane of facts.lanes) decisions.set(lane.name, decideLane(facts, lane, upstream, acknowledged, lost));
 
   // Upstream's place counts for required lanes, and for those that join now: an optional one never drags the rest back.
   const counted = facts.lanes.filter((lane) => {
@@ -98,12 +98,13 @@ function acknowledgedPlace({ sources }: Facts): LogPlace {
   return { sources: Object.fromEntries(held.map((s) => [s.name, s.acknowledged as PartitionPositions])), snapshots: [] };
 }
 
-function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, lost: boolean): LaneDecision {
+function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, acknowledged: LogPlace, lost: boolean): LaneDecision {
   const known = facts.state.lanes[lane.name] ?? null;
-  if (facts.rejoin.includes(lane.name)) return { kind: 'resume', point: rejoinPoint(facts, lane, upstream), isNew: true };
+  if (facts.rejoin.includes(lane.name)) return { kind: 'resume', point: rejoinPoint(facts, lane, known, upstream), isNew: true };
+  if (mayMissMessages(facts, lane)) return whenStateLost(facts, lane, upstream);
   if (known?.detached) return { kind: 'detached', from: known.detached.from, reason: known.detached.reason };
   const point = storedPoint(facts, lane, known);
-  if (point !== null) return resumeAt(facts, lane, known, point, upstream);
+  if (point !== null) return resumeAt(facts, lane, known, point, acknowledged);
   if (known !== null) {
     return stop(
       facts,
@@ -188,14 +189,23 @@ function joinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoi
 }
 
 /** Joining anew over old rows would keep rows that were deleted in the gap: a snapshot needs an empty destination. */
-function rejoinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoint {
+function rejoinPoint(facts: Facts, lane: LaneFacts, known: LaneState | null, upstream: LogPlace): ResumePoint {
   if (lane.start === 'snapshot' && lane.committed.kind === 'points') {
     throw new CdcError('DESTINATION_MISCONFIGURED', `destination "${lane.name}" cannot join by snapshot: it still holds rows and a point`, {
       where: `destination "${lane.name}"`,
       fix: 'Empty it, its point table included, or set `start: now` to skip the gap.',
     });
   }
-  return joinPoint(facts, lane, upstream);
+  const join = joinPoint(facts, lane, upstream);
+  const stored = storedPoint(facts, lane, known);
+  // Skipping a gap never moves a point back: what the destination has would come again.
+  return stored === null || lane.start === 'snapshot' ? join : { ...join, ...newestPlace(facts.codecs, join, stored) };
+}
+
+/** The note that an optional lane missed messages of a queue is lost with the state; its destination shows only that it was used. */
+function mayMissMessages({ state, lanes, sources }: Facts, lane: LaneFacts): boolean {
+  const isUsed = lanes.some((l) => l.committed.kind === 'points' && l.committed.points.some((p) => p.log !== null));
+  return !state.used && isUsed && !lane.required && sources.some((s) => s.ordering === 'queue');
 }
 
 function detachIfBehind(facts: Facts, lane: LaneFacts, decisions: Map<string, LaneDecision>, start: LogPlace): void {

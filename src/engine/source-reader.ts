@@ -25,8 +25,6 @@ export interface Spine {
   readonly tail: LogPlace;
   /** Transforms and appends; resolves once there is room for another batch. */
   ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void>;
-  /** The partition's position is forgotten once everything before is delivered. */
-  forget(source: string, partition: string): void;
   /** Resolves when everything appended so far is delivered and checkpointed, or on abort. */
   settled(signal: AbortSignal): Promise<void>;
   reject(source: string, input: string | Uint8Array, at: string, error: Error): Promise<void>;
@@ -169,9 +167,7 @@ export class SourceReader {
         return at;
       },
       revoke: () => spine.settled(signal),
-      end: async (partition) => {
-        spine.forget(this.name, partition);
-      },
+      end: () => spine.settled(signal),
       reject: (input, at, error) => spine.reject(this.name, input, at, error),
     };
   }

@@ -22,9 +22,15 @@ export interface ReadContext {
   readonly boundaries: readonly SnapshotProgress[];
   /** Called before the first batch of a partition: where to resume; `null` = from its beginning. */
   assign(partition: string): Promise<Position | null>;
-  /** The partition goes to another process: resolves when everything read of it is delivered and checkpointed. */
+  /**
+   * The partition goes to another process: resolves when everything read so far is delivered and checkpointed, or when the
+   * reading is aborted: look at the signal before giving the partition away.
+   */
   revoke(partition: string): Promise<void>;
-  /** The partition is finished for good (a closed shard): its position is forgotten once it is delivered. */
+  /**
+   * The partition is finished for good (a closed shard): resolves when everything read so far is delivered and checkpointed,
+   * or on abort. Its position is kept: a restart finds it finished, not at its beginning.
+   */
   end(partition: string): Promise<void>;
   /**
    * An input that cannot be decoded: it goes to the dead letter queue, and reading goes on. Resolves when the dead letter
