@@ -74,7 +74,7 @@ export function planResume(facts: Facts): ResumePlan {
   });
   const start =
     saved !== null
-      ? saved.point
+      ? { sources: saved.point.sources, snapshots: saved.point.snapshots }
       : oldestPlace(
           facts.codecs,
           counted.map((lane) => pointOf(decisions, lane.name)),
