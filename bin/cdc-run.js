@@ -4,6 +4,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+
+// See src/cli/memory.ts, which undoes it.
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const root = new URL('../', import.meta.url);
 const main = new URL('dist/src/cli/main.js', root);

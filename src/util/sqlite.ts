@@ -67,7 +67,9 @@ export async function whileBusy<T>(clock: Waiter, timeoutMs: number, work: () =>
  * as there is work: await this between the calls.
  */
 export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => { setImmediate(resolve); });
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 /** One transaction. `immediate` takes the write lock at once, so that nothing fails half-way for want of it. */

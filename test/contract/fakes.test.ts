@@ -1,12 +1,31 @@
 // The contract suites against the fakes: the suites can pass, and the fakes keep the contract that the simulator relies on.
 
-import { type Destination, defineTransformer, type DestinationDescriptor, Keys, type SourceDescriptor } from '../../src/sdk/index.ts';
-import {
-  describeDestination, describeSource, describeTransformer, type DestinationHarness, eventsOfEveryShape, Events, fakeDestination, FakeHoldingDestination, FakeLog,
-  fakeLogSource, FakeQueue, fakeQueueSource, FakeRecordsDestination, FakeRowsDestination, FakeWindow, Faults, HoldingStore, item, ITEMS, type SourceHarness,
-  tableNamed, UntrackedStore,
-} from '../../src/sdk/testing/index.ts';
+import { type Destination, type DestinationDescriptor, defineTransformer, Keys, type SourceDescriptor } from '../../src/sdk/index.ts';
 import { rowsOf } from '../../src/sdk/testing/fakes/rows.ts';
+import {
+  type DestinationHarness,
+  describeDestination,
+  describeSource,
+  describeTransformer,
+  Events,
+  eventsOfEveryShape,
+  FakeHoldingDestination,
+  FakeLog,
+  FakeQueue,
+  FakeRecordsDestination,
+  FakeRowsDestination,
+  FakeWindow,
+  Faults,
+  fakeDestination,
+  fakeLogSource,
+  fakeQueueSource,
+  HoldingStore,
+  ITEMS,
+  item,
+  type SourceHarness,
+  tableNamed,
+  UntrackedStore,
+} from '../../src/sdk/testing/index.ts';
 
 const COLUMN = { name: 'extra', type: 'string', nativeType: 'text', nullable: true } as const;
 
@@ -14,14 +33,20 @@ const COLUMN = { name: 'extra', type: 'string', nativeType: 'text', nullable: tr
 
 /** A descriptor that reads the log it is configured with. */
 function logSource(snapshot: boolean): SourceDescriptor {
-  return { ...fakeLogSource(new FakeLog(), { snapshot }), create: (config, ctx) => fakeLogSource(config as FakeLog, { snapshot }).create({}, ctx) };
+  return {
+    ...fakeLogSource(new FakeLog(), { snapshot }),
+    create: (config, ctx) => fakeLogSource(config as FakeLog, { snapshot }).create({}, ctx),
+  };
 }
 
 async function startLog(): Promise<SourceHarness> {
-  const log = new FakeLog(), unreachable = new FakeLog();
+  const log = new FakeLog(),
+    unreachable = new FakeLog();
   unreachable.down = true;
   return {
-    config: log, ops: ['insert', 'update', 'delete', 'truncate'], unreachable,
+    config: log,
+    ops: ['insert', 'update', 'delete', 'truncate'],
+    unreachable,
     commit: async (changes) => log.commit(changes),
     cut: async () => log.cut(),
     loseHistory: async () => log.loseHistory(),
@@ -37,13 +62,21 @@ async function startLog(): Promise<SourceHarness> {
 describeSource(logSource(false), startLog, 'stream');
 describeSource(logSource(true), startLog, 'snapshot and stream');
 
-const queueSource: SourceDescriptor = { ...fakeQueueSource(new FakeQueue()), create: (config, ctx) => fakeQueueSource(config as FakeQueue).create({}, ctx) };
+const queueSource: SourceDescriptor = {
+  ...fakeQueueSource(new FakeQueue()),
+  create: (config, ctx) => fakeQueueSource(config as FakeQueue).create({}, ctx),
+};
 describeSource(queueSource, async () => {
-  const queue = new FakeQueue(), unreachable = new FakeQueue();
+  const queue = new FakeQueue(),
+    unreachable = new FakeQueue();
   unreachable.down = true;
   return {
-    config: queue, ops: ['insert'], unreachable,
-    commit: async (changes) => { for (const c of changes) if (c.op === 'insert') queue.publish({ id: c.id, text: c.name, note: c.note ?? null }); },
+    config: queue,
+    ops: ['insert'],
+    unreachable,
+    commit: async (changes) => {
+      for (const c of changes) if (c.op === 'insert') queue.publish({ id: c.id, text: c.name, note: c.note ?? null });
+    },
     close: async () => {},
   };
 });
@@ -55,43 +88,76 @@ function harnessOf(store: Store, unreachable: Store): DestinationHarness {
   unreachable.faults.down = true;
   store.faults.rejects = (event) => event.get('after', 'name') === 'poison' || String(event.get('after', 'note')).length > 100_000;
   return {
-    config: store, unreachable, ops: ['insert', 'update', 'delete', 'truncate', 'partial', 'move'],
+    config: store,
+    unreachable,
+    ops: ['insert', 'update', 'delete', 'truncate', 'partial', 'move'],
     poison: (events: Events) => events.create(item(3, 'poison')),
     oversize: (events: Events) => events.create(item(2, 'large', 'x'.repeat(100_001))),
-    outage: async () => { store.faults.down = true; return async () => { store.faults.down = false; }; },
+    outage: async () => {
+      store.faults.down = true;
+      return async () => {
+        store.faults.down = false;
+      };
+    },
     close: async () => {},
   };
 }
 
 function configured(kind: Parameters<typeof fakeDestination>[0], make: (store: never) => Destination): DestinationDescriptor {
-  return { ...fakeDestination(kind, () => { throw new Error('not used'); }), create: async (config) => make(config as never) };
+  return {
+    ...fakeDestination(kind, () => {
+      throw new Error('not used');
+    }),
+    create: async (config) => make(config as never),
+  };
 }
 
-describeDestination(configured('holding', (s: HoldingStore) => new FakeHoldingDestination(s)), async () => {
-  const store = new HoldingStore(new Faults());
-  return {
-    ...harnessOf(store, new HoldingStore(new Faults())),
-    rows: async (table) => rowsOf(store.rows, table.id.table),
-    loseReply: async () => { store.faults.lostReplies.push('after_commit'); },
-  };
-});
+describeDestination(
+  configured('holding', (s: HoldingStore) => new FakeHoldingDestination(s)),
+  async () => {
+    const store = new HoldingStore(new Faults());
+    return {
+      ...harnessOf(store, new HoldingStore(new Faults())),
+      rows: async (table) => rowsOf(store.rows, table.id.table),
+      loseReply: async () => {
+        store.faults.lostReplies.push('after_commit');
+      },
+    };
+  },
+);
 
-describeDestination(configured('rows', (s: UntrackedStore) => new FakeRowsDestination(s)), async () => {
-  const store = new UntrackedStore(new Faults());
-  return { ...harnessOf(store, new UntrackedStore(new Faults())), rows: async (table) => rowsOf(store.rows, table.id.table) };
-});
+describeDestination(
+  configured('rows', (s: UntrackedStore) => new FakeRowsDestination(s)),
+  async () => {
+    const store = new UntrackedStore(new Faults());
+    return { ...harnessOf(store, new UntrackedStore(new Faults())), rows: async (table) => rowsOf(store.rows, table.id.table) };
+  },
+);
 
-describeDestination(configured('records', (s: UntrackedStore) => new FakeRecordsDestination(s)), async () => {
-  const store = new UntrackedStore(new Faults());
-  return { ...harnessOf(store, new UntrackedStore(new Faults())), records: async () => store.records.map((r) => r.value) };
-});
+describeDestination(
+  configured('records', (s: UntrackedStore) => new FakeRecordsDestination(s)),
+  async () => {
+    const store = new UntrackedStore(new Faults());
+    return { ...harnessOf(store, new UntrackedStore(new Faults())), records: async () => store.records.map((r) => r.value) };
+  },
+);
 
 const counted = tableNamed('counted');
-const window = defineTransformer({ type: 'fake_window', title: 'Counts per window', config: Keys({}), create: () => new FakeWindow({ lengthMs: 3 }) });
+const window = defineTransformer({
+  type: 'fake_window',
+  title: 'Counts per window',
+  config: Keys({}),
+  create: () => new FakeWindow({ lengthMs: 3 }),
+});
 describeTransformer(window, {
   config: {},
   events: () => {
-    const held = new Events(counted), passing = eventsOfEveryShape();
-    return passing.map((event, i) => (i % 2 === 0 ? event.copy({ op: 'c', table: counted, after: held.create(item(i, `row ${i}`)).after, sourceTsMs: event.sourceTsMs }) : event));
+    const held = new Events(counted),
+      passing = eventsOfEveryShape();
+    return passing.map((event, i) =>
+      i % 2 === 0
+        ? event.copy({ op: 'c', table: counted, after: held.create(item(i, `row ${i}`)).after, sourceTsMs: event.sourceTsMs })
+        : event,
+    );
   },
 });

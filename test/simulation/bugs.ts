@@ -5,8 +5,8 @@ import type { ChangeBatch, Destination, LaneBatch, PointHoldingDestination, Read
 import { CdcError } from '../../src/sdk/index.ts';
 import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
 import type { FakeQueue } from '../../src/sdk/testing/fakes/queue-source.ts';
-import type { FakeWindow } from '../../src/sdk/testing/fakes/window.ts';
 import { applyEvent } from '../../src/sdk/testing/fakes/rows.ts';
+import type { FakeWindow } from '../../src/sdk/testing/fakes/window.ts';
 import type { LaneStore, World } from './world.ts';
 
 export const BUGS = {
@@ -68,9 +68,13 @@ function changedContext(world: World, ctx: ReadContext): ReadContext {
     assign: async (partition) => {
       const from = await ctx.assign(partition);
       world.trace(`  assigned ${partition} from ${from}`);
-      if (world.has('snapshot-start-unsaved') && ctx.snapshots.some((s) => s.state === 'running')) return world.log.head()[partition] ?? null;
+      if (world.has('snapshot-start-unsaved') && ctx.snapshots.some((s) => s.state === 'running'))
+        return world.log.head()[partition] ?? null;
       if (from === null || !world.has('resume-skips-one')) return from;
-      const rest = world.log.partitions.get(partition)?.transactions.flatMap((t) => t.records).find((r) => r.position > from);
+      const rest = world.log.partitions
+        .get(partition)
+        ?.transactions.flatMap((t) => t.records)
+        .find((r) => r.position > from);
       return rest?.position ?? from;
     },
     reject: (input, at, error) => {
@@ -83,12 +87,16 @@ function changedContext(world: World, ctx: ReadContext): ReadContext {
 
 async function* withChangedBatches(world: World, batches: AsyncIterable<ChangeBatch>): AsyncIterable<ChangeBatch> {
   for await (const batch of batches) {
-    if (world.tracing) world.trace(`  batch of ${batch.partition}: ${batch.events.map((e) => `${e.op} ${e.position} ${JSON.stringify(e.after)}`).join(', ')} → ${batch.resume} ${JSON.stringify(batch.snapshots ?? '')}`);
+    if (world.tracing)
+      world.trace(
+        `  batch of ${batch.partition}: ${batch.events.map((e) => `${e.op} ${e.position} ${JSON.stringify(e.after)}`).join(', ')} → ${batch.resume} ${JSON.stringify(batch.snapshots ?? '')}`,
+      );
     if (world.has('acknowledge-before-durable') && batch.resume !== null) world.log.acknowledge({ [batch.partition]: batch.resume });
     if (world.has('resume-covers-unsent') && batch.resume !== null) {
       const end = world.log.partitions.get(batch.partition)?.transactions.find((t) => t.end >= (batch.resume as string))?.end;
       yield { ...batch, resume: end ?? batch.resume };
-    } else if (world.has('key-order-broken') && batch.events.length > 1 && batch.events[0]?.snapshot === false) yield { ...batch, events: [...batch.events].reverse() };
+    } else if (world.has('key-order-broken') && batch.events.length > 1 && batch.events[0]?.snapshot === false)
+      yield { ...batch, events: [...batch.events].reverse() };
     else yield batch;
   }
 }
@@ -121,15 +129,21 @@ export function plantDestination(world: World, store: LaneStore, destination: De
   if (!(store instanceof HoldingStore)) return destination;
   const holding = destination as PointHoldingDestination;
   if (world.has('unknown-outcome-as-failure')) {
-    destination.write = async (batch, signal) => write(batch, signal).catch((error: unknown) => {
-      if (!(error instanceof CdcError) || error.code !== 'DESTINATION_OUTCOME_UNKNOWN') throw error;
-      throw new CdcError('DESTINATION_UNREACHABLE', error.message, { retriable: true, fix: 'Wait.' });
-    });
+    destination.write = async (batch, signal) =>
+      write(batch, signal).catch((error: unknown) => {
+        if (!(error instanceof CdcError) || error.code !== 'DESTINATION_OUTCOME_UNKNOWN') throw error;
+        throw new CdcError('DESTINATION_UNREACHABLE', error.message, { retriable: true, fix: 'Wait.' });
+      });
   }
   if (world.has('point-stored-despite-failures')) {
     destination.write = async (batch, signal) => {
       const result = await write(batch, signal);
-      return result.kind === 'refused' ? destination.write({ ...batch, encoded: batch.encoded, skip: new Set([...batch.skip, ...result.failed.map((f) => f.index)]) }, signal) : result;
+      return result.kind === 'refused'
+        ? destination.write(
+            { ...batch, encoded: batch.encoded, skip: new Set([...batch.skip, ...result.failed.map((f) => f.index)]) },
+            signal,
+          )
+        : result;
     };
   }
   if (world.has('fencing-off')) plantFencingOff(store, holding, write);
@@ -138,7 +152,9 @@ export function plantDestination(world: World, store: LaneStore, destination: De
 
 /** Adopts whatever epoch and point the writer believes in, right before the write. */
 function plantFencingOff(store: HoldingStore, destination: PointHoldingDestination, write: Destination['write']): void {
-  destination.claim = async (lane, epoch) => { store.lane(lane).epoch = Math.max(epoch, store.lane(lane).epoch); };
+  destination.claim = async (lane, epoch) => {
+    store.lane(lane).epoch = Math.max(epoch, store.lane(lane).epoch);
+  };
   const record = (): { epoch: number; points: unknown[] | null } | undefined => [...store.lanes.values()][0];
   destination.write = async (batch: LaneBatch, signal) => {
     try {

@@ -20,30 +20,59 @@ function livingOf(world: World): SimProcess | undefined {
 const holding = (world: World): SimLane[] => world.lanes.filter((l) => l.store instanceof HoldingStore);
 
 const FAULTS: { readonly [name: string]: (world: World) => void } = {
-  kill(world) { const p = livingOf(world); if (p !== undefined) world.kill(p); },
-  killAgain(world) { const p = livingOf(world); if (p !== undefined) world.kill(p); },
+  kill(world) {
+    const p = livingOf(world);
+    if (p !== undefined) world.kill(p);
+  },
+  killAgain(world) {
+    const p = livingOf(world);
+    if (p !== undefined) world.kill(p);
+  },
   freeze(world) {
     const p = livingOf(world);
     if (p === undefined || world.processes.length >= MAX_PROCESSES) return;
     p.freeze();
     world.nowMs += world.dice.int(2 * LEASE_MS);
   },
-  standby(world) { if (world.processes.length < MAX_PROCESSES) world.start(); },
+  standby(world) {
+    if (world.processes.length < MAX_PROCESSES) world.start();
+  },
   stop(world) {
     const p = livingOf(world);
     if (p?.handle === undefined || p.handle === null) return;
     p.stopped = { running: p.handle.status().state === 'running', disturbances: world.disturbances, atMs: world.nowMs };
     void p.handle.stop();
   },
-  cutSource(world) { world.log.cut(); },
-  sourceDown(world) { world.log.down = true; world.log.cut(); },
-  redeliver(world) { world.queue.dropSessions(); },
-  outage(world) { world.dice.pick(world.lanes).store.faults.down = true; },
-  loseReply(world) { for (const l of holding(world)) if (world.dice.chance(0.7)) l.store.faults.lostReplies.push(world.dice.pick(['after_commit', 'after_commit', 'before_commit'])); },
-  loseReplyAgain(world) { for (const l of holding(world)) l.store.faults.lostReplies.push('after_commit'); },
-  deadLettersDown(world) { world.deadLettersDown = true; },
-  stateDown(world) { world.stateDown = true; world.faults.add('state down'); },
-  deadOptional(world) { for (const l of world.lanes) if (!l.required) l.store.faults.down = true; },
+  cutSource(world) {
+    world.log.cut();
+  },
+  sourceDown(world) {
+    world.log.down = true;
+    world.log.cut();
+  },
+  redeliver(world) {
+    world.queue.dropSessions();
+  },
+  outage(world) {
+    world.dice.pick(world.lanes).store.faults.down = true;
+  },
+  loseReply(world) {
+    for (const l of holding(world))
+      if (world.dice.chance(0.7)) l.store.faults.lostReplies.push(world.dice.pick(['after_commit', 'after_commit', 'before_commit']));
+  },
+  loseReplyAgain(world) {
+    for (const l of holding(world)) l.store.faults.lostReplies.push('after_commit');
+  },
+  deadLettersDown(world) {
+    world.deadLettersDown = true;
+  },
+  stateDown(world) {
+    world.stateDown = true;
+    world.faults.add('state down');
+  },
+  deadOptional(world) {
+    for (const l of world.lanes) if (!l.required) l.store.faults.down = true;
+  },
   wipe(world) {
     const lane = holding(world).find((l) => [...(l.store as HoldingStore).lanes.values()].some((r) => r.points !== null));
     if (lane === undefined) return;
@@ -60,9 +89,18 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
     world.oracle.stateLost();
     world.faults.add('state lost');
   },
-  revoke(world) { world.log.revokePartition(world.dice.pick([...world.log.partitions.keys()])); },
-  closePartition(world) { if (world.log.partitions.has('p1')) world.log.closePartition('p1'); },
-  openPartition(world) { if (!world.shape.snapshot && !world.log.partitions.has('p2') && !world.faults.has('opened p2')) { world.log.openPartition('p2'); world.faults.add('opened p2'); } },
+  revoke(world) {
+    world.log.revokePartition(world.dice.pick([...world.log.partitions.keys()]));
+  },
+  closePartition(world) {
+    if (world.log.partitions.has('p1')) world.log.closePartition('p1');
+  },
+  openPartition(world) {
+    if (!world.shape.snapshot && !world.log.partitions.has('p2') && !world.faults.has('opened p2')) {
+      world.log.openPartition('p2');
+      world.faults.add('opened p2');
+    }
+  },
 };
 
 export function disturb(world: World): void {
@@ -74,10 +112,15 @@ export function disturb(world: World): void {
 
 /** Repairs about half of what is broken; `all`: everything, but an optional destination may stay dead for good. */
 export function heal(world: World, all: boolean): void {
-  const { dice, log } = world, really = (): boolean => all || dice.chance(0.5);
+  const { dice, log } = world,
+    really = (): boolean => all || dice.chance(0.5);
   const deadForGood = all && dice.chance(0.25);
   for (const { store, required } of world.lanes) if (really()) store.faults.down = store.faults.down && !required && deadForGood;
-  for (const p of world.processes) if (p.frozen && really()) { p.frozen = false; world.trace(`${p.owner} wakes`); }
+  for (const p of world.processes)
+    if (p.frozen && really()) {
+      p.frozen = false;
+      world.trace(`${p.owner} wakes`);
+    }
   for (const p of log.partitions.values()) if (p.assignment === 'away' && really()) log.returnPartition(p.name);
   if (really()) log.down = false;
   if (really()) world.deadLettersDown = false;
@@ -86,7 +129,8 @@ export function heal(world: World, all: boolean): void {
 
 /** Reads the error that ended a process and answers it, as its fix says. */
 export function decide(world: World, process: SimProcess): void {
-  const error = process.ended?.error, lane = /destination "(\w+)"/.exec(error?.where ?? '')?.[1];
+  const error = process.ended?.error,
+    lane = /destination "(\w+)"/.exec(error?.where ?? '')?.[1];
   if (error?.code === 'STATE_LOST' && (lane === undefined || world.dice.chance(0.5)) && world.backup !== null) {
     world.trace('the operator restores the state');
     world.state = world.backup;

@@ -31,7 +31,10 @@ type Positions = { readonly [partition: string]: Position };
 const positionsOf = (point: ResumePoint): Positions => point.sources['log'] ?? {};
 
 /** Between `from` and `to` the operator accepted a gap; `to: null` while the lane is detached. */
-interface Gap { readonly from: Positions; to: Positions | null }
+interface Gap {
+  readonly from: Positions;
+  to: Positions | null;
+}
 
 export class LaneAudit {
   readonly name: string;
@@ -61,32 +64,45 @@ export class LaneAudit {
     this.#world = world;
   }
 
-  get #store() { return this.#world.storeOf(this.name); }
-  get #holds(): boolean { return this.#store instanceof HoldingStore; }
-  get isDetached(): boolean { return this.#gaps.some((g) => g.to === null); }
+  get #store() {
+    return this.#world.storeOf(this.name);
+  }
+  get #holds(): boolean {
+    return this.#store instanceof HoldingStore;
+  }
+  get isDetached(): boolean {
+    return this.#gaps.some((g) => g.to === null);
+  }
 
   // ---- effects -----------------------------------------------------------------------------------------------------------
 
   apply(e: ChangeEvent): void {
-    const id = this.#oracle.idOf(e), n = (this.applied.get(id) ?? 0) + 1;
+    const id = this.#oracle.idOf(e),
+      n = (this.applied.get(id) ?? 0) + 1;
     this.applied.set(id, n);
     this.appliedBy.set(id, this.#world.running);
     const isQueue = kindOf(e.table.id.table) === 'q';
-    if (this.#holds && !isQueue && n > 1) this.#oracle.fail('duplicate', `${id} (${e.op}) came to ${this.name} ${n} times, which is effectively-once`);
+    if (this.#holds && !isQueue && n > 1)
+      this.#oracle.fail('duplicate', `${id} (${e.op}) came to ${this.name} ${n} times, which is effectively-once`);
     if (!isQueue) this.#checkOrder(e, n > 1);
   }
 
   /** Where nothing can be undone a batch may be written twice: a repeat begins again at its place. */
   #checkOrder(e: ChangeEvent, isRepeat: boolean): void {
-    const owner = this.#holds ? 0 : this.#world.running, table = e.table.id.table;
+    const owner = this.#holds ? 0 : this.#world.running,
+      table = e.table.id.table;
     let seen = this.#order.get(owner);
-    if (seen === undefined) this.#order.set(owner, seen = new Map<string, string>());
+    if (seen === undefined) this.#order.set(owner, (seen = new Map<string, string>()));
     // A snapshot row is as new as the place of the stream where it was read.
     const place = e.op === 'r' ? (e.position.split('r')[0] as string) : `${e.position}.${e.derived}`;
-    const keys = e.op === 't' ? [...seen.keys()].filter((k) => k.startsWith(`${table}/`)) : [e.oldKey, e.key].flatMap((k) => (k === null ? [] : [`${table}/${Object.values(k).join('/')}`]));
+    const keys =
+      e.op === 't'
+        ? [...seen.keys()].filter((k) => k.startsWith(`${table}/`))
+        : [e.oldKey, e.key].flatMap((k) => (k === null ? [] : [`${table}/${Object.values(k).join('/')}`]));
     for (const key of keys) {
       const last = seen.get(key);
-      if (!isRepeat && last !== undefined && last > place && !(e.op === 'r' && last.startsWith(place))) this.#oracle.fail('order', `${e.id} (${e.op} ${key}) came to ${this.name} after ${last}`);
+      if (!isRepeat && last !== undefined && last > place && !(e.op === 'r' && last.startsWith(place)))
+        this.#oracle.fail('order', `${e.id} (${e.op} ${key}) came to ${this.name} after ${last}`);
       if (last === undefined || last < place || isRepeat) seen.set(key, place);
     }
   }
@@ -96,17 +112,20 @@ export class LaneAudit {
     for (const [partition, position] of Object.entries(positionsOf(from))) {
       const next = positionsOf(to)[partition];
       const isOver = next === undefined && this.#world.isClosed(partition);
-      if (!isOver && (next === undefined || next < position)) this.#oracle.fail('point went back', `${this.name}: ${formatPoint(from)} → ${formatPoint(to)}`);
+      if (!isOver && (next === undefined || next < position))
+        this.#oracle.fail('point went back', `${this.name}: ${formatPoint(from)} → ${formatPoint(to)}`);
     }
     for (const s of from.snapshots) {
       const next = to.snapshots.find((n) => n.source === s.source && n.table === s.table);
-      if (next === undefined || (next.run === s.run && next.chunk < s.chunk)) this.#oracle.fail('point went back', `${this.name}: snapshot of ${s.table} ${JSON.stringify(s)} → ${JSON.stringify(next)}`);
+      if (next === undefined || (next.run === s.run && next.chunk < s.chunk))
+        this.#oracle.fail('point went back', `${this.name}: snapshot of ${s.table} ${JSON.stringify(s)} → ${JSON.stringify(next)}`);
     }
   }
 
   /** What state says of this lane has changed. */
   saved(state: LaneState): void {
-    const joined = formatPoint(state.joinedAt), [point] = state.points;
+    const joined = formatPoint(state.joinedAt),
+      [point] = state.points;
     if (joined !== this.#joinedAt) this.#join(state.joinedAt, this.#joinedAt !== null);
     else if (point !== undefined && this.#point !== null) this.pointMoved(this.#point, point);
     this.#joinedAt = joined;
@@ -122,8 +141,12 @@ export class LaneAudit {
   /** A first join skips nothing, unless others were there before; a later one must have been asked for. */
   #join(at: ResumePoint, again: boolean): void {
     // What is gone upstream cannot come again, wherever the lane joins.
-    const to = { ...this.#goneUpstream(), ...positionsOf(at) }, asked = this.#world.mayRejoin(this.name);
-    if (!asked && again) { this.#oracle.fail('joined anew', `${this.name} at ${formatPoint(at)} without being asked to`); return; }
+    const to = { ...this.#goneUpstream(), ...positionsOf(at) },
+      asked = this.#world.mayRejoin(this.name);
+    if (!asked && again) {
+      this.#oracle.fail('joined anew', `${this.name} at ${formatPoint(at)} without being asked to`);
+      return;
+    }
     if (!asked) return;
     this.#oracle.note('rejoined');
     this.#isEmpty = false;
@@ -134,7 +157,9 @@ export class LaneAudit {
     else this.#gaps.push({ from: {}, to });
   }
 
-  #goneUpstream(): Positions { return Object.fromEntries(this.#world.gonePartitions().map((name) => [name, END])); }
+  #goneUpstream(): Positions {
+    return Object.fromEntries(this.#world.gonePartitions().map((name) => [name, END]));
+  }
 
   stateLost(): void {
     this.#before = { joinedAt: this.#joinedAt };
@@ -197,11 +222,14 @@ export class LaneAudit {
     }
     return tainted;
   }
-  #keysOf(table: string): string[] { return [...this.#oracle.events.values()].filter((e) => e.table === table).flatMap((e) => e.keys); }
+  #keysOf(table: string): string[] {
+    return [...this.#oracle.events.values()].filter((e) => e.table === table).flatMap((e) => e.keys);
+  }
 
   /** Invariants 3 and 6: no row lost, none resurrected, no old value. */
   #compareRows(rows: ReadonlyMap<string, Row>, tainted: ReadonlySet<string>): void {
-    const truth = this.#world.log.rows, { shape } = this.#world;
+    const truth = this.#world.log.rows,
+      { shape } = this.#world;
     const touched = new Set([...this.#order.values()].flatMap((m) => [...m.keys()]));
     const isMine = (key: string): boolean => {
       const kind = kindOf(key);
@@ -210,7 +238,8 @@ export class LaneAudit {
     };
     for (const key of new Set([...truth.keys(), ...rows.keys()])) {
       if (!isMine(key)) continue;
-      const wanted = truth.get(key), got = rows.get(key);
+      const wanted = truth.get(key),
+        got = rows.get(key);
       if (wanted === undefined) this.#oracle.fail('resurrected', `${key} is deleted at the source and present in ${this.name}`);
       else if (got === undefined || JSON.stringify(wanted) !== JSON.stringify(got)) {
         this.#oracle.fail('different', `${key} is ${JSON.stringify(wanted)} at the source and ${JSON.stringify(got)} in ${this.name}`);
@@ -220,7 +249,8 @@ export class LaneAudit {
 
   /** Where records are appended, events of one key first arrive in order. */
   #firstArrivals(events: readonly ChangeEvent[]): void {
-    const seen = new Map<string, string>(), ids = new Set<string>();
+    const seen = new Map<string, string>(),
+      ids = new Set<string>();
     for (const e of events) {
       const audited = this.#oracle.events.get(e.id);
       if (audited === undefined || audited.partition === null || ids.has(e.id) || this.parked.has(e.id)) continue;
@@ -235,15 +265,21 @@ export class LaneAudit {
 
   /** Every input that a window took is in one output, once, or still held. */
   #windows(): void {
-    const store = this.#store, outputs = new Map<string, string>();
-    const rows = store instanceof HoldingStore || store.records.length === 0 ? [...store.rows].filter(([k]) => k.startsWith(`${WINDOWS.id.table}/`)).map(([, row]) => row)
-      : store.records.filter((r) => r.event.table.id.table === WINDOWS.id.table).map((r) => r.event.after as Row);
+    const store = this.#store,
+      outputs = new Map<string, string>();
+    const rows =
+      store instanceof HoldingStore || store.records.length === 0
+        ? [...store.rows].filter(([k]) => k.startsWith(`${WINDOWS.id.table}/`)).map(([, row]) => row)
+        : store.records.filter((r) => r.event.table.id.table === WINDOWS.id.table).map((r) => r.event.after as Row);
     for (const row of rows) outputs.set(String(row['id']), String(row['ids']));
-    const counted = [...outputs.values()].flatMap((ids) => ids.split(',')), found = new Set(counted), held = this.#world.heldInWindows();
+    const counted = [...outputs.values()].flatMap((ids) => ids.split(',')),
+      found = new Set(counted),
+      held = this.#world.heldInWindows();
     if (counted.length !== found.size) this.#oracle.fail('duplicate', `an input is in two windows of ${this.name}`);
     if (this.#operated || this.parked.size > 0) return;
     for (const e of this.#oracle.events.values()) {
-      if (e.fate === 'held' && !found.has(e.id) && !held.has(e.id)) this.#oracle.fail('lost', `${e.id} was taken into a window and is not in ${this.name}`);
+      if (e.fate === 'held' && !found.has(e.id) && !held.has(e.id))
+        this.#oracle.fail('lost', `${e.id} was taken into a window and is not in ${this.name}`);
     }
   }
 }

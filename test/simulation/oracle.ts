@@ -23,40 +23,85 @@ export class Oracle {
   #violation: string | null = null;
   readonly #world: World;
 
-  constructor(world: World) { this.#world = world; }
+  constructor(world: World) {
+    this.#world = world;
+  }
 
-  get violation(): string | null { return this.#violation; }
+  get violation(): string | null {
+    return this.#violation;
+  }
   fail(rule: string, detail: string): void {
     this.#world.trace(`VIOLATION ${rule}: ${detail}`);
     this.#violation ??= `${rule}: ${detail}`;
   }
-  note(what: string): void { this.stats.set(what, (this.stats.get(what) ?? 0) + 1); }
+  note(what: string): void {
+    this.stats.set(what, (this.stats.get(what) ?? 0) + 1);
+  }
 
   lane(name: string): LaneAudit {
     let lane = this.lanes.get(name);
-    if (lane === undefined) this.lanes.set(name, lane = new LaneAudit(name, this, this.#world));
+    if (lane === undefined) this.lanes.set(name, (lane = new LaneAudit(name, this, this.#world)));
     return lane;
   }
 
   // ---- what happens upstream ---------------------------------------------------------------------------------------------
 
   committed(partition: string, r: LogRecord): void {
-    const { shape } = this.#world, table = r.table.id.table, id = `log/${partition}/${r.position}`, kind = kindOf(table);
+    const { shape } = this.#world,
+      table = r.table.id.table,
+      id = `log/${partition}/${r.position}`,
+      kind = kindOf(table);
     if (r.op === 's') return;
     const keys = [r.before, r.after].flatMap((row) => (row === null || r.input !== null ? [] : [rowKey(table, keyOfRow(r.table, row))]));
     const isPoison = shape.chokes && String(r.after?.['name']).startsWith(POISON);
-    const fate = r.input !== null ? 'rejected' : isPoison ? 'sent' : shape.filters && kind === 'd' ? 'filtered' : shape.windows && kind === 'b' ? 'held' : 'sent';
-    const event: Audited = { id, partition, position: r.position, place: `${r.position}.0`, table, op: r.op, keys: [...new Set(keys)], incomplete: r.incomplete, fate, input: r.input };
+    const fate =
+      r.input !== null
+        ? 'rejected'
+        : isPoison
+          ? 'sent'
+          : shape.filters && kind === 'd'
+            ? 'filtered'
+            : shape.windows && kind === 'b'
+              ? 'held'
+              : 'sent';
+    const event: Audited = {
+      id,
+      partition,
+      position: r.position,
+      place: `${r.position}.0`,
+      table,
+      op: r.op,
+      keys: [...new Set(keys)],
+      incomplete: r.incomplete,
+      fate,
+      input: r.input,
+    };
     this.events.set(id, event);
     if (shape.explodes && !isPoison && fate === 'sent' && isExploded(table, r.op)) {
       const key = `x${table.slice(1)}/${Number(r.position)}`;
-      this.events.set(`${id}.1`, { ...event, id: `${id}.1`, place: `${r.position}.1`, table: `x${table.slice(1)}`, keys: [key], incomplete: false });
+      this.events.set(`${id}.1`, {
+        ...event,
+        id: `${id}.1`,
+        place: `${r.position}.1`,
+        table: `x${table.slice(1)}`,
+        keys: [key],
+        incomplete: false,
+      });
     }
   }
 
   published(m: QueueMessage): void {
     this.events.set(`queue#${m.id}`, {
-      id: `queue#${m.id}`, partition: null, position: '' as Position, place: '', table: 'q', op: 'c', keys: [`q/${m.id}`], incomplete: false, fate: 'sent', input: null,
+      id: `queue#${m.id}`,
+      partition: null,
+      position: '' as Position,
+      place: '',
+      table: 'q',
+      op: 'c',
+      keys: [`q/${m.id}`],
+      incomplete: false,
+      fate: 'sent',
+      input: null,
     });
   }
 
@@ -65,13 +110,18 @@ export class Oracle {
     for (const e of this.events.values()) if (e.partition === partition && e.position <= at) this.events.delete(e.id);
   }
 
-  idOf(e: ChangeEvent): string { return kindOf(e.table.id.table) === 'q' ? `queue#${Number(e.key?.['id'])}` : e.id; }
+  idOf(e: ChangeEvent): string {
+    return kindOf(e.table.id.table) === 'q' ? `queue#${Number(e.key?.['id'])}` : e.id;
+  }
 
   // ---- effects -----------------------------------------------------------------------------------------------------------
 
   parked(letter: DeadLetter): void {
     this.note('dead letter');
-    if (letter.event === null) { this.#rejected.add(String(letter.input)); return; }
+    if (letter.event === null) {
+      this.#rejected.add(String(letter.input));
+      return;
+    }
     const id = this.idOf(letter.event);
     if (letter.lane !== null) this.lane(letter.lane).parked.add(id);
     else for (const lane of this.#world.lanes) this.lane(lane.name).parked.add(id).add(`${id}.1`);
@@ -106,7 +156,8 @@ export class Oracle {
     }
   }
   acknowledgingMessage(m: QueueMessage): void {
-    const e = this.events.get(`queue#${m.id}`), why = e === undefined ? null : this.unsafe(e);
+    const e = this.events.get(`queue#${m.id}`),
+      why = e === undefined ? null : this.unsafe(e);
     if (why !== null) this.fail('acknowledged before durable', `message ${m.id} (${why})`);
   }
 
@@ -116,17 +167,22 @@ export class Oracle {
     if (e.fate === 'rejected') return this.#rejected.has(e.input ?? '') ? null : 'neither decoded nor parked';
     if (e.fate === 'held') {
       const at = this.transformerAt?.sources['log']?.[e.partition ?? ''];
-      return at !== undefined && at >= e.position || this.isHeldParked(e) ? null : 'held by a transformer whose state is not saved';
+      return (at !== undefined && at >= e.position) || this.isHeldParked(e) ? null : 'held by a transformer whose state is not saved';
     }
     const lacking = this.#world.lanes.filter((l) => l.required && this.lane(l.name).settled(e) === null);
     return lacking.length === 0 ? null : `not at ${lacking.map((l) => l.name).join(', ')}`;
   }
-  isHeldParked(e: Audited): boolean { return this.#world.lanes.some((l) => this.lane(l.name).parked.has(e.id)); }
-  isRejected(e: Audited): boolean { return this.#rejected.has(e.input ?? ''); }
+  isHeldParked(e: Audited): boolean {
+    return this.#world.lanes.some((l) => this.lane(l.name).parked.has(e.id));
+  }
+  isRejected(e: Audited): boolean {
+    return this.#rejected.has(e.input ?? '');
+  }
 
   /** Invariant 5: the log holds no more than it may; one batch per source may be on top. */
   checkMemory(held: number): void {
-    const { shape } = this.#world, limit = shape.logEvents + shape.sourceBatch * 2 * (shape.queue ? 2 : 1) + (shape.snapshot ? shape.preloaded : 0);
+    const { shape } = this.#world,
+      limit = shape.logEvents + shape.sourceBatch * 2 * (shape.queue ? 2 : 1) + (shape.snapshot ? shape.preloaded : 0);
     if (held > limit) this.fail('memory', `the log holds ${held} events, allowed are ${limit}`);
   }
 
@@ -134,7 +190,8 @@ export class Oracle {
 
   /** A stop needs a cause: each error is justified by a fault that happened. */
   ended(proc: { readonly id: number; readonly owner: string }, run: RunSummary): void {
-    const { error } = run, world = this.#world;
+    const { error } = run,
+      world = this.#world;
     if (error === null) return;
     this.note(error.code);
     const lane = /destination "(\w+)"/.exec(error.where ?? '')?.[1] ?? '';
@@ -146,20 +203,27 @@ export class Oracle {
       DESTINATION_POSITION_LOST: () => world.faults.has(`wiped ${lane}`),
       STATE_LOST: () => world.faults.has('state lost'),
     }[error.code as string];
-    if (justified?.() !== true) this.fail('needless stop', `process ${proc.id}: ${error.code} ${error.message} (${error.where ?? 'nowhere'})${error.code === 'INTERNAL_UNEXPECTED' ? `\n${String((error.cause as Error | undefined)?.stack ?? error.stack)}` : ''}`);
+    if (justified?.() !== true)
+      this.fail(
+        'needless stop',
+        `process ${proc.id}: ${error.code} ${error.message} (${error.where ?? 'nowhere'})${error.code === 'INTERNAL_UNEXPECTED' ? `\n${String((error.cause as Error | undefined)?.stack ?? error.stack)}` : ''}`,
+      );
   }
 
   /** Invariant 7: after a drain nothing that was delivered is repeated at the next start. */
   async stoppedCleanly(process: number): Promise<void> {
     const state = await this.#world.state.load(PIPELINE);
     for (const { name } of this.#world.lanes) {
-      const lane = this.lane(name), [point] = state.lanes[name]?.points ?? [];
+      const lane = this.lane(name),
+        [point] = state.lanes[name]?.points ?? [];
       if (point === undefined || state.lanes[name]?.detached) continue;
       for (const [id, by] of lane.appliedBy) {
         if (by !== process) continue;
-        const e = this.events.get(id), at = point.sources['log']?.[e?.partition ?? ''];
+        const e = this.events.get(id),
+          at = point.sources['log']?.[e?.partition ?? ''];
         if (e === undefined || e.partition === null || !this.#world.log.partitions.has(e.partition)) continue;
-        if (at === undefined || at < e.position) this.fail('checkpoint missing after a stop', `${id} is at ${name}, its saved point is ${at ?? 'the beginning'}`);
+        if (at === undefined || at < e.position)
+          this.fail('checkpoint missing after a stop', `${id} is at ${name}, its saved point is ${at ?? 'the beginning'}`);
       }
     }
   }

@@ -4,8 +4,14 @@
 import type { PipelineHandle } from '../../src/engine/api.ts';
 import type { Clock, RunSummary } from '../../src/sdk/index.ts';
 
-interface Pending { readonly what: string; readonly resume: () => void }
-interface Sleeper { readonly untilMs: number; readonly resume: () => void }
+interface Pending {
+  readonly what: string;
+  readonly resume: () => void;
+}
+interface Sleeper {
+  readonly untilMs: number;
+  readonly resume: () => void;
+}
 
 const NEVER: Promise<never> = new Promise(() => {});
 
@@ -40,13 +46,21 @@ export class SimProcess {
   /** Every effect awaits this first. */
   step = (what: string): Promise<void> => {
     if (!this.alive) return NEVER;
-    return new Promise((resume) => { this.#pending.push({ what, resume }); });
+    return new Promise((resume) => {
+      this.#pending.push({ what, resume });
+    });
   };
 
-  get canRun(): boolean { return this.alive && !this.frozen; }
-  get steps(): number { return this.canRun ? this.#pending.length : 0; }
+  get canRun(): boolean {
+    return this.alive && !this.frozen;
+  }
+  get steps(): number {
+    return this.canRun ? this.#pending.length : 0;
+  }
   /** When the next sleeper wakes; Infinity when nobody sleeps. */
-  get wakesAtMs(): number { return this.canRun ? this.#sleepers.reduce((least, s) => Math.min(least, s.untilMs), Infinity) : Infinity; }
+  get wakesAtMs(): number {
+    return this.canRun ? this.#sleepers.reduce((least, s) => Math.min(least, s.untilMs), Infinity) : Infinity;
+  }
 
   /** Lets one pending effect happen. */
   run(index: number): string {
@@ -74,13 +88,24 @@ export class SimProcess {
     for (const cut of this.onFreeze) cut();
   }
 
-  waiting(): string { return `${this.#pending.map((p) => p.what).join(', ') || 'nothing'}; ${this.#sleepers.length} sleeping`; }
+  waiting(): string {
+    return `${this.#pending.map((p) => p.what).join(', ') || 'nothing'}; ${this.#sleepers.length} sleeping`;
+  }
 
   #sleep(untilMs: number, signal?: AbortSignal): Promise<void> {
     if (!this.alive) return NEVER;
     return new Promise((resolve) => {
-      if (signal?.aborted) { resolve(); return; }
-      const sleeper: Sleeper = { untilMs, resume: () => { signal?.removeEventListener('abort', onAbort); resolve(); } };
+      if (signal?.aborted) {
+        resolve();
+        return;
+      }
+      const sleeper: Sleeper = {
+        untilMs,
+        resume: () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        },
+      };
       const onAbort = (): void => {
         this.#sleepers = this.#sleepers.filter((s) => s !== sleeper);
         resolve();

@@ -7,11 +7,17 @@ import { BUGS, type BugName } from './bugs.ts';
 import { reproduction, search } from './schedule.ts';
 
 const args = process.argv.slice(2);
-const option = (name: string): string | undefined => { const i = args.indexOf(`--${name}`); return i < 0 ? undefined : args[i + 1]; };
-const say = (line: string): void => { process.stdout.write(`${line}\n`); };
+const option = (name: string): string | undefined => {
+  const i = args.indexOf(`--${name}`);
+  return i < 0 ? undefined : args[i + 1];
+};
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
 
 const trace = args.includes('--trace');
-const seed = Number(option('seed') ?? 1), count = Number(option('schedules') ?? (trace ? 1 : 10_000));
+const seed = Number(option('seed') ?? 1),
+  count = Number(option('schedules') ?? (trace ? 1 : 10_000));
 const planted = args.flatMap((a, i) => (args[i - 1] === '--bug' ? [a] : []));
 
 async function findBugs(): Promise<void> {
@@ -20,16 +26,25 @@ async function findBugs(): Promise<void> {
     const tries = [];
     for (const first of firstSeeds) tries.push(await search(first, count, { bugs: [name] }));
     const found = tries.find((t) => t !== null);
-    say(`${name.padEnd(32)} ${tries.map((t) => t?.schedules ?? '—').join(' / ').padEnd(20)} ${found?.violation.split('\n')[0] ?? `not found in ${count}`}`);
+    say(
+      `${name.padEnd(32)} ${tries
+        .map((t) => t?.schedules ?? '—')
+        .join(' / ')
+        .padEnd(20)} ${found?.violation.split('\n')[0] ?? `not found in ${count}`}`,
+    );
   }
 }
 
 if (args.includes('--bugs')) await findBugs();
 else {
-  const stats = new Map<string, number>(), began = performance.now();
+  const stats = new Map<string, number>(),
+    began = performance.now();
   const found = await search(seed, count, { bugs: planted, stats, ...(trace ? { print: say } : {}) });
   if (found !== null) {
     say(`seed ${found.seed}: ${found.violation}\n  again: ${reproduction(found, planted)}`);
     process.exitCode = 1;
-  } else say(`${count} schedules from seed ${seed}: no violation, ${((performance.now() - began) / 1000).toFixed(1)} s\n${JSON.stringify(Object.fromEntries(stats))}`);
+  } else
+    say(
+      `${count} schedules from seed ${seed}: no violation, ${((performance.now() - began) / 1000).toFixed(1)} s\n${JSON.stringify(Object.fromEntries(stats))}`,
+    );
 }

@@ -13,8 +13,16 @@ const LONGEST_STALL_MS = 60;
 /** Between two steps all promises that can settle do. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-export interface Found { readonly seed: number; readonly schedules: number; readonly violation: string }
-export interface SearchOptions { readonly bugs?: readonly string[]; readonly print?: (line: string) => void; readonly stats?: Map<string, number> }
+export interface Found {
+  readonly seed: number;
+  readonly schedules: number;
+  readonly violation: string;
+}
+export interface SearchOptions {
+  readonly bugs?: readonly string[];
+  readonly print?: (line: string) => void;
+  readonly stats?: Map<string, number>;
+}
 
 /** Runs schedules until one violates an invariant. */
 export async function search(first: number, count: number, { bugs = [], print, stats }: SearchOptions = {}): Promise<Found | null> {
@@ -35,13 +43,21 @@ export function reproduction({ seed }: Found, bugs: readonly string[] = []): str
 
 async function runSchedule(world: World): Promise<string | null> {
   const { dice, shape, oracle } = world;
-  let transactions = shape.transactions, messages = shape.queue ? shape.messages : 0, faults = shape.faults;
+  let transactions = shape.transactions,
+    messages = shape.queue ? shape.messages : 0,
+    faults = shape.faults;
   for (let n = 60 + dice.int(140); n > 0 && oracle.violation === null; n--) {
     const roll = dice.int(100);
-    if (roll < 8 && transactions > 0) { transactions--; commit(world); }
-    else if (roll < 12 && messages > 0) { messages--; publish(world); }
-    else if (roll < 16 && faults > 0) { faults--; disturb(world); }
-    else if (roll < 19) heal(world, false);
+    if (roll < 8 && transactions > 0) {
+      transactions--;
+      commit(world);
+    } else if (roll < 12 && messages > 0) {
+      messages--;
+      publish(world);
+    } else if (roll < 16 && faults > 0) {
+      faults--;
+      disturb(world);
+    } else if (roll < 19) heal(world, false);
     else await someone(world);
     if (n % 8 === 0) checkMemory(world);
   }
@@ -94,7 +110,11 @@ function passTime(world: World, most: number): void {
 /** A pipeline that has ended by itself: judged, answered, and its process exits. */
 async function bury(world: World, process: SimProcess): Promise<void> {
   const { stopped, ended } = process;
-  const calm = stopped?.disturbances === world.disturbances && !world.stateDown && world.lanes.every((l) => !l.store.faults.down) && world.processes.length === 1;
+  const calm =
+    stopped?.disturbances === world.disturbances &&
+    !world.stateDown &&
+    world.lanes.every((l) => !l.store.faults.down) &&
+    world.processes.length === 1;
   if (stopped?.running === true && calm && ended?.outcome === 'stopped' && (ended.endedAtMs ?? 0) - stopped.atMs < SHUTDOWN_MS) {
     await world.oracle.stoppedCleanly(process.id);
   }
@@ -115,7 +135,10 @@ async function drain(world: World): Promise<void> {
   for (const partition of log.partitions.values()) if (!partition.closed) log.commit([], partition.name);
   const head = log.head();
   for (let n = 0; oracle.violation === null; n++) {
-    if (n === DRAIN_STEPS) { oracle.fail('stuck', `the drain does not end: ${explain(world, head)}`); return; }
+    if (n === DRAIN_STEPS) {
+      oracle.fail('stuck', `the drain does not end: ${explain(world, head)}`);
+      return;
+    }
     await someone(world);
     for (const p of log.partitions.values()) if (p.assignment === 'away') log.returnPartition(p.name);
     // An upstream that moves on: held state is saved with the next batch, of which an idle source has none.
@@ -129,13 +152,20 @@ async function drain(world: World): Promise<void> {
 }
 
 function isQuiet(world: World, head: { readonly [partition: string]: string }): boolean {
-  const { log, oracle, queue } = world, acknowledged = log.acknowledged();
+  const { log, oracle, queue } = world,
+    acknowledged = log.acknowledged();
   const living = world.processes.filter((p) => p.ended === null && p.handle?.status().state === 'running');
   const status = living[0]?.handle?.status();
-  const isIdle = status?.sources.every((s) => s.snapshots.every((t) => t.state === 'done'))
-    && status.lanes.every((l) => l.state === 'detached' || l.queued === 0 || world.storeOf(l.name).faults.down);
-  return living.length === 1 && isIdle === true && oracle.missing().length === 0 && queue.size === 0
-    && Object.entries(head).every(([p, end]) => !log.partitions.has(p) || (acknowledged[p] ?? '') >= end);
+  const isIdle =
+    status?.sources.every((s) => s.snapshots.every((t) => t.state === 'done')) &&
+    status.lanes.every((l) => l.state === 'detached' || l.queued === 0 || world.storeOf(l.name).faults.down);
+  return (
+    living.length === 1 &&
+    isIdle === true &&
+    oracle.missing().length === 0 &&
+    queue.size === 0 &&
+    Object.entries(head).every(([p, end]) => !log.partitions.has(p) || (acknowledged[p] ?? '') >= end)
+  );
 }
 
 function explain(world: World, head: { readonly [partition: string]: string }): string {
@@ -157,7 +187,8 @@ async function stopLast(world: World): Promise<void> {
     await settle();
   }
   if (last.ended?.outcome !== 'stopped') world.oracle.fail('stop', `it ended ${JSON.stringify(last.ended?.outcome)} (${last.waiting()})`);
-  if ((last.ended?.endedAtMs ?? 0) - last.stopped.atMs >= SHUTDOWN_MS && world.lanes.every((l) => !l.store.faults.down)) world.oracle.fail('stop', 'it took the whole time that a stop may take');
+  if ((last.ended?.endedAtMs ?? 0) - last.stopped.atMs >= SHUTDOWN_MS && world.lanes.every((l) => !l.store.faults.down))
+    world.oracle.fail('stop', 'it took the whole time that a stop may take');
   await world.oracle.stoppedCleanly(last.id);
 }
 
@@ -171,10 +202,12 @@ async function loadWindows(world: World): Promise<void> {
 
 /** Do two runs of a seed do the same, step by step? A run without a trace is compared by its counts. */
 export async function isDeterministic(seed: number): Promise<boolean> {
-  const first: string[] = [], second: string[] = [];
+  const first: string[] = [],
+    second: string[] = [];
   await search(seed, 1, { print: (line) => first.push(line) });
   await search(seed, 1, { print: (line) => second.push(line) });
-  const traced = new Map<string, number>(), untraced = new Map<string, number>();
+  const traced = new Map<string, number>(),
+    untraced = new Map<string, number>();
   await search(seed, 1, { print: () => {}, stats: traced });
   await search(seed, 1, { stats: untraced });
   return isDeepStrictEqual(first, second) && isDeepStrictEqual(traced, untraced);

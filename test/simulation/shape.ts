@@ -4,7 +4,13 @@ import type { ComponentConfig, DestinationConfig, PipelineConfig } from '../../s
 import type { FakeDestinationKind } from '../../src/sdk/testing/fakes/descriptors.ts';
 import type { Dice } from './random.ts';
 
-export interface LaneShape { readonly name: string; readonly kind: FakeDestinationKind; readonly required: boolean; readonly batchEvents: number; readonly lingerMs: number }
+export interface LaneShape {
+  readonly name: string;
+  readonly kind: FakeDestinationKind;
+  readonly required: boolean;
+  readonly batchEvents: number;
+  readonly lingerMs: number;
+}
 
 export interface Shape {
   readonly lanes: readonly LaneShape[];
@@ -33,7 +39,11 @@ export interface Shape {
 
 export function drawShape(dice: Dice): Shape {
   const lane = (name: string, kind: FakeDestinationKind, required: boolean): LaneShape => ({
-    name, kind, required, batchEvents: 1 + dice.int(4), lingerMs: dice.chance(0.25) ? 15 : 0,
+    name,
+    kind,
+    required,
+    batchEvents: 1 + dice.int(4),
+    lingerMs: dice.chance(0.25) ? 15 : 0,
   });
   const lanes = [
     ...(dice.chance(0.85) ? [lane('tx', 'holding', true)] : []),
@@ -44,10 +54,25 @@ export function drawShape(dice: Dice): Shape {
   if (dice.chance(0.4)) lanes.push(lane('optional', dice.chance(0.5) ? 'holding' : 'rows', false));
   const snapshot = dice.chance(0.3);
   return {
-    lanes, snapshot, partitions: snapshot || dice.chance(0.5) ? ['p0'] : ['p0', 'p1'], preloaded: snapshot ? 2 + dice.int(6) : 0,
-    queue: dice.chance(0.25), windows: dice.chance(0.2), filters: dice.chance(0.4), explodes: dice.chance(0.25), chokes: dice.chance(0.15),
-    beforeImages: dice.chance(0.5), silentStart: dice.chance(0.7), refusals: dice.chance(0.3), garbage: dice.chance(0.25),
-    transactions: 3 + dice.int(7), messages: 2 + dice.int(4), logEvents: 3 + dice.int(8), sourceBatch: 1 + dice.int(4), sameHost: dice.chance(0.5), faults: dice.int(7),
+    lanes,
+    snapshot,
+    partitions: snapshot || dice.chance(0.5) ? ['p0'] : ['p0', 'p1'],
+    preloaded: snapshot ? 2 + dice.int(6) : 0,
+    queue: dice.chance(0.25),
+    windows: dice.chance(0.2),
+    filters: dice.chance(0.4),
+    explodes: dice.chance(0.25),
+    chokes: dice.chance(0.15),
+    beforeImages: dice.chance(0.5),
+    silentStart: dice.chance(0.7),
+    refusals: dice.chance(0.3),
+    garbage: dice.chance(0.25),
+    transactions: 3 + dice.int(7),
+    messages: 2 + dice.int(4),
+    logEvents: 3 + dice.int(8),
+    sourceBatch: 1 + dice.int(4),
+    sameHost: dice.chance(0.5),
+    faults: dice.int(7),
   };
 }
 
@@ -62,20 +87,35 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
   const plugin = (type: string) => ({ ...component(type, type), timeoutMs: 10_000 });
   const maxBytes = 1 << 20;
   return {
-    name, file: `${name}.yaml`, baseDir: '.',
+    name,
+    file: `${name}.yaml`,
+    baseDir: '.',
     sources: [component('log', 'fake_log'), ...(shape.queue ? [component('queue', 'fake_queue')] : [])],
-    destinations: shape.lanes.map((lane): DestinationConfig => ({
-      ...component(lane.name, `fake_${lane.kind}`), config: lane.name, required: lane.required, start: 'now', envelope: { type: 'plain', options: {} },
-      batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
-    })),
+    destinations: shape.lanes.map(
+      (lane): DestinationConfig => ({
+        ...component(lane.name, `fake_${lane.kind}`),
+        config: lane.name,
+        required: lane.required,
+        start: 'now',
+        envelope: { type: 'plain', options: {} },
+        batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
+      }),
+    ),
     transformers: [
-      ...(shape.chokes ? [plugin('choke')] : []), ...(shape.filters ? [plugin('filter')] : []),
-      ...(shape.explodes ? [plugin('explode')] : []), ...(shape.windows ? [plugin('window')] : []),
+      ...(shape.chokes ? [plugin('choke')] : []),
+      ...(shape.filters ? [plugin('filter')] : []),
+      ...(shape.explodes ? [plugin('explode')] : []),
+      ...(shape.windows ? [plugin('window')] : []),
     ],
-    middleware: [], hooks: [],
+    middleware: [],
+    hooks: [],
     sync: {
-      mode: 'continuous', schedule: null, timezone: 'UTC', batch: { maxEvents: shape.sourceBatch, maxBytes, timeoutMs: 0 },
-      checkpointIntervalMs: CHECKPOINT_MS, shutdownTimeoutMs: SHUTDOWN_MS,
+      mode: 'continuous',
+      schedule: null,
+      timezone: 'UTC',
+      batch: { maxEvents: shape.sourceBatch, maxBytes, timeoutMs: 0 },
+      checkpointIntervalMs: CHECKPOINT_MS,
+      shutdownTimeoutMs: SHUTDOWN_MS,
     },
     log: { type: 'memory', maxEvents: shape.logEvents, maxBytes },
     state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS },

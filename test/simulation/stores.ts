@@ -3,8 +3,8 @@
 
 import type { DeadLetter, DeadLetterQueue } from '../../src/engine/api.ts';
 import { CdcError } from '../../src/sdk/index.ts';
-import type { StateStore } from '../../src/state/store.ts';
 import type { Step } from '../../src/sdk/testing/fakes/step.ts';
+import type { StateStore } from '../../src/state/store.ts';
 import type { World } from './world.ts';
 
 const LOST_REPLY = 0.3;
@@ -45,7 +45,7 @@ export function steppingState(world: World, step: Step): StateStore {
     },
     endRun: (pipeline, owner, run) => world.state.endRun(pipeline, owner, run),
     runs: (pipeline, limit) => world.state.runs(pipeline, limit),
-    recordError: async () => {},   // for people only: no step, so that schedules stay short
+    recordError: async () => {}, // for people only: no step, so that schedules stay short
     errors: (pipeline) => world.state.errors(pipeline),
     getPluginValue: (pipeline, plugin, key) => world.state.getPluginValue(pipeline, plugin, key),
     setPluginValue: (pipeline, owner, plugin, key, value) => world.state.setPluginValue(pipeline, owner, plugin, key, value),
@@ -58,7 +58,8 @@ export function steppingDeadLetters(world: World, step: Step): DeadLetterQueue {
   return {
     async put(letters: readonly DeadLetter[]) {
       await step('park dead letters');
-      if (world.deadLettersDown) throw new CdcError('DLQ_UNAVAILABLE', 'the dead letter queue cannot be written', { retriable: true, fix: 'Make space.' });
+      if (world.deadLettersDown)
+        throw new CdcError('DLQ_UNAVAILABLE', 'the dead letter queue cannot be written', { retriable: true, fix: 'Make space.' });
       if (world.has('dlq-write-lost')) return;
       for (const letter of letters) world.oracle.parked(letter);
       if (world.dice.chance(LOST_REPLY)) await step('hear that they are parked');

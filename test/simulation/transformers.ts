@@ -27,6 +27,7 @@ export const explode: Transformer = {
 };
 
 function extra(e: ChangeEvent): ChangeEvent {
-  const table = tableNamed(`x${e.table.id.table.slice(1)}`), id = Number(e.position);
+  const table = tableNamed(`x${e.table.id.table.slice(1)}`),
+    id = Number(e.position);
   return e.copy({ table, before: null, key: { id }, after: { id, name: 'extra', note: null } });
 }

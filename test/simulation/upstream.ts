@@ -1,7 +1,7 @@
 // What applications do to the sources while a schedule runs.
 
-import { ITEMS, tableNamed } from '../../src/sdk/testing/sample-tables.ts';
 import type { LogChange } from '../../src/sdk/testing/fakes/log.ts';
+import { ITEMS, tableNamed } from '../../src/sdk/testing/sample-tables.ts';
 import { POISON } from './transformers.ts';
 import type { World } from './world.ts';
 
@@ -9,24 +9,38 @@ const KEYS_PER_TABLE = 4;
 
 /** One transaction of one to four changes in a random partition. */
 export function commit(world: World): void {
-  const { dice, log, shape } = world, open = [...log.partitions.values()].filter((p) => !p.closed);
+  const { dice, log, shape } = world,
+    open = [...log.partitions.values()].filter((p) => !p.closed);
   if (open.length === 0) return;
-  const partition = dice.pick(open), number = Number(partition.name.slice(1));
-  if (dice.chance(0.1)) { log.commit([], partition.name); return; }
-  if (shape.garbage && dice.chance(0.25)) { log.garbage(`garbage ${partition.name}.${partition.transactions.length}`, partition.name); return; }
-  const changes: LogChange[] = [], there = new Map<string, boolean>();
+  const partition = dice.pick(open),
+    number = Number(partition.name.slice(1));
+  if (dice.chance(0.1)) {
+    log.commit([], partition.name);
+    return;
+  }
+  if (shape.garbage && dice.chance(0.25)) {
+    log.garbage(`garbage ${partition.name}.${partition.transactions.length}`, partition.name);
+    return;
+  }
+  const changes: LogChange[] = [],
+    there = new Map<string, boolean>();
   for (let n = 1 + dice.int(4); n > 0; n--) {
     const change = changeOf(world, `${dice.pick(['a', 'a', 'a', 'b', 'd'])}${number}`, there);
     if (change !== null) changes.push(change);
   }
   log.commit(changes, partition.name);
-  world.trace(`commit ${partition.name}: ${changes.map((c) => `${c.op} ${c.table?.id.table}${'id' in c ? `/${c.id}` : ''}${'to' in c && c.to !== undefined ? `→${c.to}` : ''}`).join(', ')}`);
+  world.trace(
+    `commit ${partition.name}: ${changes.map((c) => `${c.op} ${c.table?.id.table}${'id' in c ? `/${c.id}` : ''}${'to' in c && c.to !== undefined ? `→${c.to}` : ''}`).join(', ')}`,
+  );
 }
 
 function changeOf(world: World, name: string, there: Map<string, boolean>): LogChange | null {
-  const { dice, log, shape } = world, table = tableNamed(name, ITEMS);
+  const { dice, log, shape } = world,
+    table = tableNamed(name, ITEMS);
   const isThere = (id: number): boolean => there.get(`${name}/${id}`) ?? log.rows.has(`${name}/${id}`);
-  const id = 1 + dice.int(KEYS_PER_TABLE), to = 1 + dice.int(KEYS_PER_TABLE), roll = dice.int(100);
+  const id = 1 + dice.int(KEYS_PER_TABLE),
+    to = 1 + dice.int(KEYS_PER_TABLE),
+    roll = dice.int(100);
   const text = `${shape.chokes && !shape.snapshot && dice.chance(0.08) ? POISON : ''}v${++world.versions}`;
   if (roll < 3) {
     for (let k = 1; k <= KEYS_PER_TABLE; k++) there.set(`${name}/${k}`, false);

@@ -1,9 +1,17 @@
 // The world of one schedule: everything that survives a crash, the processes that run the real engine over it, and the
 // virtual clock. It is made from the seed alone, so that a seed is a reproduction.
 
-import { startPipeline } from '../../src/engine/pipeline.ts';
 import { DEFAULT_RUN_OPTIONS, type EngineDeps } from '../../src/engine/api.ts';
-import { type ChangeEvent, type Clock, type Descriptor, type Destination, type Random, type ResumePoint, silentLogger } from '../../src/sdk/index.ts';
+import { startPipeline } from '../../src/engine/pipeline.ts';
+import {
+  type ChangeEvent,
+  type Clock,
+  type Descriptor,
+  type Destination,
+  type Random,
+  type ResumePoint,
+  silentLogger,
+} from '../../src/sdk/index.ts';
 import { fakeDestination, fakeLogSource, fakeQueueSource, fakeTransformer } from '../../src/sdk/testing/fakes/descriptors.ts';
 import { encodeFake } from '../../src/sdk/testing/fakes/envelope.ts';
 import { Faults } from '../../src/sdk/testing/fakes/faults.ts';
@@ -13,8 +21,8 @@ import { FakeLogSource } from '../../src/sdk/testing/fakes/log-source.ts';
 import { FakeQueue, FakeQueueSource } from '../../src/sdk/testing/fakes/queue-source.ts';
 import { FakeRecordsDestination, FakeRowsDestination, UntrackedStore } from '../../src/sdk/testing/fakes/untracked-destination.ts';
 import { FakeWindow } from '../../src/sdk/testing/fakes/window.ts';
-import { ITEMS, tableNamed } from '../../src/sdk/testing/sample-tables.ts';
 import { memoryStore } from '../../src/sdk/testing/memory-store.ts';
+import { ITEMS, tableNamed } from '../../src/sdk/testing/sample-tables.ts';
 import { MemoryStateStore } from '../../src/state/memory-store.ts';
 import type { StateStore } from '../../src/state/store.ts';
 import { plantDestination, plantQueue, plantSource, plantStore, plantWindow } from './bugs.ts';
@@ -27,7 +35,9 @@ import { choke, explode, filter } from './transformers.ts';
 
 export const PIPELINE = 'simulated';
 export type LaneStore = HoldingStore | UntrackedStore;
-export interface SimLane extends LaneShape { readonly store: LaneStore }
+export interface SimLane extends LaneShape {
+  readonly store: LaneStore;
+}
 
 export class World {
   readonly seed: number;
@@ -76,14 +86,19 @@ export class World {
     const tables = partitions.flatMap((_, i) => ['a', 'b', 'd'].map((kind) => tableNamed(`${kind}${i}`, ITEMS)));
     let isReady = false;
     this.log = new FakeLog({
-      partitions, tables, now: () => this.nowMs,
+      partitions,
+      tables,
+      now: () => this.nowMs,
       observer: {
-        committed: (partition, record) => { if (isReady) this.oracle.committed(partition, record); },
+        committed: (partition, record) => {
+          if (isReady) this.oracle.committed(partition, record);
+        },
         acknowledging: (upTo) => this.oracle.acknowledging(upTo),
         slotCreated: (partition, at) => this.oracle.slotCreated(partition, at),
       },
     });
-    for (let id = 1; id <= preloaded; id++) this.log.commit([{ op: 'insert', id, name: `old ${id}`, table: tableNamed(this.dice.pick(['a0', 'a0', 'b0']), ITEMS) }], 'p0');
+    for (let id = 1; id <= preloaded; id++)
+      this.log.commit([{ op: 'insert', id, name: `old ${id}`, table: tableNamed(this.dice.pick(['a0', 'a0', 'b0']), ITEMS) }], 'p0');
     isReady = true;
     this.queue = plantQueue(this, new FakeQueue({ acknowledging: (m) => this.oracle.acknowledgingMessage(m) }));
     this.lanes = this.shape.lanes.map((lane) => ({ ...lane, store: this.#store(lane) }));
@@ -91,12 +106,24 @@ export class World {
     this.trace(JSON.stringify(this.shape));
   }
 
-  has(bug: string): boolean { return this.#bugs.has(bug); }
-  trace(what: string): void { this.#print?.(`${String(this.nowMs).padStart(6)} ${what}`); }
-  get tracing(): boolean { return this.#print !== null; }
-  storeOf(lane: string): LaneStore { return (this.lanes.find((l) => l.name === lane) as SimLane).store; }
-  gonePartitions(): string[] { return ['p0', 'p1', 'p2'].filter((name) => !this.log.partitions.has(name)); }
-  isClosed(partition: string): boolean { return this.log.partitions.get(partition)?.closed ?? true; }
+  has(bug: string): boolean {
+    return this.#bugs.has(bug);
+  }
+  trace(what: string): void {
+    this.#print?.(`${String(this.nowMs).padStart(6)} ${what}`);
+  }
+  get tracing(): boolean {
+    return this.#print !== null;
+  }
+  storeOf(lane: string): LaneStore {
+    return (this.lanes.find((l) => l.name === lane) as SimLane).store;
+  }
+  gonePartitions(): string[] {
+    return ['p0', 'p1', 'p2'].filter((name) => !this.log.partitions.has(name));
+  }
+  isClosed(partition: string): boolean {
+    return this.log.partitions.get(partition)?.closed ?? true;
+  }
   /** Was the process that is at work asked to let this lane join anew? */
   mayRejoin(lane: string): boolean {
     this.rejoined.delete(lane);
@@ -112,13 +139,18 @@ export class World {
     for (const other of this.leases.keys()) if (other !== owner) this.#replaced.add(other);
   }
   /** Another process has had the lease since: a zombie. */
-  wasReplaced(owner: string): boolean { return this.#replaced.has(owner); }
+  wasReplaced(owner: string): boolean {
+    return this.#replaced.has(owner);
+  }
   /** Its lease ran out before it heard of the renewal: it may stop itself although nobody has taken over. */
-  leaseRanOut(owner: string): boolean { return this.#ranOut.has(owner) || this.nowMs >= (this.#heard.get(owner) ?? 0); }
+  leaseRanOut(owner: string): boolean {
+    return this.#ranOut.has(owner) || this.nowMs >= (this.#heard.get(owner) ?? 0);
+  }
 
   /** Inputs that are in the saved state of the window, or will be read again. */
   heldInWindows(): { has(id: string): boolean } {
-    const at = this.oracle.transformerAt, saved = this.savedWindows;
+    const at = this.oracle.transformerAt,
+      saved = this.savedWindows;
     return { has: (id) => saved.has(id) || id > `log/${id.split('/')[1]}/${at?.sources['log']?.[id.split('/')[1] ?? ''] ?? ''}` };
   }
   savedWindows = new Set<string>();
@@ -146,10 +178,17 @@ export class World {
   }
 
   #deps(process: SimProcess): EngineDeps {
-    const clock: Clock = process.clock, random: Random = this.dice.next;
+    const clock: Clock = process.clock,
+      random: Random = this.dice.next;
     return {
-      clock, random, logger: silentLogger, owner: process.owner, version: '0.0.0', monitor: null,
-      state: steppingState(this, process.step), deadLetters: steppingDeadLetters(this, process.step),
+      clock,
+      random,
+      logger: silentLogger,
+      owner: process.owner,
+      version: '0.0.0',
+      monitor: null,
+      state: steppingState(this, process.step),
+      deadLetters: steppingDeadLetters(this, process.step),
       resolve: async (kind, type) => this.#descriptor(process, kind, type),
       store: () => memoryStore(),
       isGone: (owner) => this.shape.sameHost && !this.processes.some((p) => p.owner === owner),
@@ -157,10 +196,14 @@ export class World {
   }
 
   #descriptor(process: SimProcess, kind: Descriptor['kind'], type: string): Descriptor {
-    const { step } = process, random = this.dice.next, { beforeImages, silentStart, snapshot } = this.shape;
+    const { step } = process,
+      random = this.dice.next,
+      { beforeImages, silentStart, snapshot } = this.shape;
     if (type === 'fake_log') {
       const source = plantSource(this, new FakeLogSource(this.log, { name: 'log', step, random, beforeImages, silentStart, snapshot }));
-      process.onDeath.push(() => { if (this.log.session === source) this.log.cut(); });
+      process.onDeath.push(() => {
+        if (this.log.session === source) this.log.cut();
+      });
       return fakeLogSource(this.log, { beforeImages, snapshot }, () => source);
     }
     if (type === 'fake_queue') {
@@ -169,7 +212,13 @@ export class World {
       return fakeQueueSource(this.queue, () => source);
     }
     if (kind === 'transformer') {
-      if (type === 'window') return fakeTransformer(type, () => plantWindow(this, new FakeWindow({ lengthMs: 60, takes: (e) => e.op !== 'r' && e.table.id.table.startsWith('b'), idOf: (e) => e.id })));
+      if (type === 'window')
+        return fakeTransformer(type, () =>
+          plantWindow(
+            this,
+            new FakeWindow({ lengthMs: 60, takes: (e) => e.op !== 'r' && e.table.id.table.startsWith('b'), idOf: (e) => e.id }),
+          ),
+        );
       return fakeTransformer(type, () => ({ choke, filter, explode })[type as 'choke']);
     }
     // With an encoder of their own: the engine would load one, and loading takes real time, which a virtual clock does not see.
@@ -177,7 +226,8 @@ export class World {
   }
 
   #connect(process: SimProcess, name: string): Destination {
-    const { store, kind } = this.lanes.find((l) => l.name === name) as SimLane, { step } = process;
+    const { store, kind } = this.lanes.find((l) => l.name === name) as SimLane,
+      { step } = process;
     const named = (what: string): Promise<void> => step(`${name}: ${what}`);
     if (store instanceof HoldingStore) return plantDestination(this, store, new FakeHoldingDestination(store, named));
     const destination = kind === 'records' ? new FakeRecordsDestination(store, named, encodeFake) : new FakeRowsDestination(store, named);

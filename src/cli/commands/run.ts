@@ -14,6 +14,7 @@ import type { Cli } from '../cli.ts';
 import { environment } from '../environment.ts';
 import { EXIT, exitCodeOf } from '../exit-code.ts';
 import { assertAvailable, inputsOrDefault, loadOrReport } from '../load.ts';
+import { letYoungGenerationGrow } from '../memory.ts';
 import { type Operations, openOperations } from '../operations.ts';
 import { wantsColor } from '../output.ts';
 import type { RunFlags } from '../program.ts';
@@ -77,6 +78,7 @@ async function runToEnd(
     const runtime = await openRuntime(configs, { ...flags, logger, clock, random: systemRandom });
     operations.setErrors((pipeline) => runtime.errors(pipeline));
     handles = runtime.handles;
+    letYoungGenerationGrow();
     stop = () => runtime.stop();
     if (stopAsked) void runtime.stop();
     const progress = showProgress(handles, { clock, logger, screen, colors: cli.output.errColors }, ended.signal);

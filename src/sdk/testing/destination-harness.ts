@@ -1,7 +1,21 @@
 // What a destination's author writes for `describeDestination`: how to read back what is stored, and how to break the
 // system. Everything optional switches on cases; a case that cannot run says why.
 
-import type { ChangeEvent, ColumnType, Column, Destination, DestinationCapabilities, DestinationDescriptor, EncodedBatch, PointHoldingDestination, ResumePoint, Row, TableSchema, Value, WriteResult } from '../index.ts';
+import type {
+  ChangeEvent,
+  Column,
+  ColumnType,
+  Destination,
+  DestinationCapabilities,
+  DestinationDescriptor,
+  EncodedBatch,
+  PointHoldingDestination,
+  ResumePoint,
+  Row,
+  TableSchema,
+  Value,
+  WriteResult,
+} from '../index.ts';
 import { type BatchOptions, type Events, LANE, laneBatch, pointAt } from './batches.ts';
 import { encodeFake } from './fakes/envelope.ts';
 import { testContext, within } from './reading.ts';
@@ -66,7 +80,9 @@ export class DestinationTest {
     this.capabilities = descriptor.capabilities(harness.config as never);
   }
 
-  get point(): ResumePoint { return this.#point; }
+  get point(): ResumePoint {
+    return this.#point;
+  }
 
   /** A session as it is made, nothing called yet. */
   async create(config: unknown = this.harness.config): Promise<Destination> {
@@ -96,7 +112,9 @@ export class DestinationTest {
     return result;
   }
 
-  encode(events: readonly ChangeEvent[]): EncodedBatch { return (this.harness.encode ?? encodeFake)(events); }
+  encode(events: readonly ChangeEvent[]): EncodedBatch {
+    return (this.harness.encode ?? encodeFake)(events);
+  }
 
   /** What is stored, in one form for all: rows by id, or the texts of the records in order. */
   async stored(table: TableSchema = ITEMS): Promise<unknown> {

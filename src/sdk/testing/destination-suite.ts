@@ -11,7 +11,11 @@ import { type DestinationHarness, DestinationTest } from './destination-harness.
  * Registers the contract of `descriptor` as a suite. `start` makes a place of its own for each case. `variant` tells apart
  * several configurations of one destination.
  */
-export function describeDestination<S extends TSchema>(descriptor: DestinationDescriptor<S>, start: () => Promise<DestinationHarness>, variant = ''): void {
+export function describeDestination<S extends TSchema>(
+  descriptor: DestinationDescriptor<S>,
+  start: () => Promise<DestinationHarness>,
+  variant = '',
+): void {
   describe(`destination ${descriptor.type}${variant && ` (${variant})`}`, () => {
     for (const { title, lacks, run } of [...DATA_CASES, ...FAILURE_CASES, ...POINT_CASES]) {
       it(title, async ({ skip }) => {

@@ -2,7 +2,7 @@
 // tried on. The suites register with vitest, a peer that the tests of a plugin bring along.
 
 export * from './batches.ts';
-export { type DestinationHarness, type RowOp } from './destination-harness.ts';
+export type { DestinationHarness, RowOp } from './destination-harness.ts';
 export { describeDestination } from './destination-suite.ts';
 export * from './fakes/descriptors.ts';
 export { encodeFake } from './fakes/envelope.ts';
@@ -15,7 +15,7 @@ export type { Step } from './fakes/step.ts';
 export { FakeRecordsDestination, FakeRowsDestination, UntrackedStore } from './fakes/untracked-destination.ts';
 export { FakeWindow, type FakeWindowOptions, WINDOWS } from './fakes/window.ts';
 export { memoryStore } from './memory-store.ts';
-export { type ReadFrom, Reader, type Reading, readEvents, readToEnd } from './reading.ts';
+export { Reader, type ReadFrom, type Reading, readEvents, readToEnd } from './reading.ts';
 export * from './sample-tables.ts';
 export type { SourceHarness } from './source-harness.ts';
 export { describeSource } from './source-suite.ts';

@@ -2,8 +2,17 @@
 // events until enough have come.
 
 import {
-  type ChangeBatch, type ChangeEvent, type ComponentContext, type PartitionPositions, type Position, type ReadContext, silentLogger, type SnapshotProgress,
-  type Source, systemClock, systemRandom,
+  type ChangeBatch,
+  type ChangeEvent,
+  type ComponentContext,
+  type PartitionPositions,
+  type Position,
+  type ReadContext,
+  type SnapshotProgress,
+  type Source,
+  silentLogger,
+  systemClock,
+  systemRandom,
 } from '../index.ts';
 
 /** How long a suite waits for what must come. Generous: a loaded machine is not a failure. */
@@ -47,13 +56,21 @@ export function progressAfter(batches: readonly ChangeBatch[], from: readonly Sn
 
 function contextOf(from: ReadFrom, reading: Reading): ReadContext {
   return {
-    maxBatchEvents: from.maxBatchEvents ?? 100, maxBatchBytes: 1 << 20,
+    maxBatchEvents: from.maxBatchEvents ?? 100,
+    maxBatchBytes: 1 << 20,
     until: from.until ? { partitions: from.until, snapshots: [] } : null,
-    snapshots: from.snapshots ?? [], boundaries: from.boundaries ?? [],
+    snapshots: from.snapshots ?? [],
+    boundaries: from.boundaries ?? [],
     assign: async (partition) => from.partitions?.[partition] ?? null,
-    revoke: async (partition) => { reading.revoked.push(partition); },
-    end: async (partition) => { reading.ended.push(partition); },
-    reject: async (input, at, error) => { reading.rejected.push({ input, at, error }); },
+    revoke: async (partition) => {
+      reading.revoked.push(partition);
+    },
+    end: async (partition) => {
+      reading.ended.push(partition);
+    },
+    reject: async (input, at, error) => {
+      reading.rejected.push({ input, at, error });
+    },
   };
 }
 
@@ -85,8 +102,12 @@ export class Reader {
     return this.reading;
   }
 
-  events(count: number): Promise<Reading> { return this.until((r) => r.events.length >= count, `event ${count}`); }
-  toEnd(): Promise<Reading> { return this.until(() => false, 'the end'); }
+  events(count: number): Promise<Reading> {
+    return this.until((r) => r.events.length >= count, `event ${count}`);
+  }
+  toEnd(): Promise<Reading> {
+    return this.until(() => false, 'the end');
+  }
 
   /** Aborts; resolves with the milliseconds until reading had ended. */
   async stop(): Promise<number> {

@@ -40,7 +40,7 @@ export const TYPE_SAMPLES: readonly { readonly column: Column; readonly values: 
   { column: column('v_float32', 'float32', 'real', true), values: [1.5, -0.25] },
   { column: column('v_float64', 'float64', 'double precision', true), values: [0.1, -1e300, 5e-324] },
   { column: column('v_decimal', 'decimal', 'numeric', true), values: ['12.30', '-0.000001', '12345678901234567890.123456789'] },
-  { column: column('v_string', 'string', 'text', true), values: ['', "it's \"quoted\"\n\t\\ ✓ 😀", 'x'.repeat(3000)] },
+  { column: column('v_string', 'string', 'text', true), values: ['', 'it\'s "quoted"\n\t\\ ✓ 😀', 'x'.repeat(3000)] },
   { column: column('v_bytes', 'bytes', 'bytea', true), values: [new Uint8Array([0, 1, 127, 128, 255]), new Uint8Array()] },
   { column: column('v_date', 'date', 'date', true), values: ['2024-02-29', '1969-12-31'] },
   { column: column('v_time', 'time', 'time', true), values: ['00:00:00', '23:59:59.999999'] },

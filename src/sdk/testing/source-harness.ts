@@ -2,7 +2,7 @@
 // switches on cases; a case that cannot run says why.
 
 import { CdcError, type ChangeEvent, type Row, type Source, type SourceCapabilities, type SourceDescriptor } from '../index.ts';
-import { positionsAfter, progressAfter, type ReadFrom, Reader, type Reading, testContext, within } from './reading.ts';
+import { positionsAfter, progressAfter, Reader, type ReadFrom, type Reading, testContext, within } from './reading.ts';
 import { type Change, insert } from './sample-tables.ts';
 
 /**
@@ -74,21 +74,29 @@ export class SourceTest {
   }
 
   async closeSource(): Promise<void> {
-    const reader = this.#reader, source = this.#open;
+    const reader = this.#reader,
+      source = this.#open;
     this.#reader = this.#open = null;
     // A reader that failed has said so to its case.
-    await reader?.stop().catch((error: unknown) => { if (!(error instanceof CdcError)) throw error; });
+    await reader?.stop().catch((error: unknown) => {
+      if (!(error instanceof CdcError)) throw error;
+    });
     if (source !== null) await within(source.close(), 'close() did not return');
   }
 
   async close(): Promise<void> {
-    try { await this.closeSource(); } finally { await this.harness.close(); }
+    try {
+      await this.closeSource();
+    } finally {
+      await this.harness.close();
+    }
   }
 
   /** A source whose snapshot is done and that waits in the stream, with row 1 delivered; `from` resumes right behind that. */
   async streaming(from: ReadFrom = {}): Promise<{ source: Source; reader: Reader; from: ReadFrom }> {
     await this.harness.commit([insert(1, 'first')]);
-    const source = await this.open(), reader = this.reader(source, from);
+    const source = await this.open(),
+      reader = this.reader(source, from);
     const isSettled = (r: Reading): boolean => r.events.length > 0 && progressAfter(r.batches).every((s) => s.state !== 'running');
     const { batches } = await reader.until(isSettled, 'row 1');
     return { source, reader, from: { ...from, partitions: positionsAfter(batches), snapshots: progressAfter(batches) } };
@@ -120,7 +128,10 @@ export function fold(events: readonly ChangeEvent[], into = new Map<number, unkn
 /** What the upstream's table holds after these changes: id → name. */
 export function truthOf(changes: readonly Change[], into = new Map<number, unknown>()): Map<number, unknown> {
   for (const c of changes) {
-    if (c.op === 'truncate') { into.clear(); continue; }
+    if (c.op === 'truncate') {
+      into.clear();
+      continue;
+    }
     if (c.op !== 'insert') into.delete(c.id);
     if (c.op === 'insert') into.set(c.id, c.name);
     if (c.op === 'update') into.set(c.to ?? c.id, c.name);

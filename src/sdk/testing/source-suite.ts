@@ -12,7 +12,11 @@ import { type SourceHarness, SourceTest } from './source-harness.ts';
  * Registers the contract of `descriptor` as a suite. `start` makes an upstream of its own for each case. `variant` tells
  * apart several configurations of one source.
  */
-export function describeSource<S extends TSchema>(descriptor: SourceDescriptor<S>, start: () => Promise<SourceHarness>, variant = ''): void {
+export function describeSource<S extends TSchema>(
+  descriptor: SourceDescriptor<S>,
+  start: () => Promise<SourceHarness>,
+  variant = '',
+): void {
   describe(`source ${descriptor.type}${variant && ` (${variant})`}`, () => {
     for (const { title, lacks, run } of [...SHAPE_CASES, ...SNAPSHOT_CASES, ...POSITION_CASES, ...LIFE_CASES]) {
       it(title, async ({ skip }) => {

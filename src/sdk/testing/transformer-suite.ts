@@ -1,7 +1,15 @@
 // `describeTransformer`: the contract of transformers as a test suite. Pure: no upstream and no place to write.
 
 import { describe, expect, it } from 'vitest';
-import { ChangeEvent, isStateful, type PluginContext, type StatefulTransformer, type Transformer, type TransformerDescriptor, type TSchema } from '../index.ts';
+import {
+  ChangeEvent,
+  isStateful,
+  type PluginContext,
+  type StatefulTransformer,
+  type Transformer,
+  type TransformerDescriptor,
+  type TSchema,
+} from '../index.ts';
 import { Events, item } from './batches.ts';
 import { memoryStore } from './memory-store.ts';
 import { testContext } from './reading.ts';
@@ -22,16 +30,32 @@ export interface TransformerHarness {
 export function eventsOfEveryShape(): ChangeEvent[] {
   const e = new Events();
   return [
-    e.create(item(1, 'one', 'a note')), e.update(item(1, 'one'), item(1, 'uno')), e.update(null, item(1, 'eins')), e.update(item(1, 'eins'), item(4, 'eins')),
-    e.partial(null, { id: 4, name: 'vier' }), e.remove(item(4, 'vier')), e.make({ op: 'd', key: { id: 5 } }), e.make({ op: 'r', after: item(6, 'six'), transaction: null }),
-    e.truncate(), e.make({ op: 'm', message: { prefix: 'p', content: new Uint8Array([1]), transactional: true } }),
-    e.make({ op: 's', schemaChange: { kind: 'alter', previous: null, ddl: null } }), e.make({ op: 'c', table: LINES, after: item(1, 'line') }),
+    e.create(item(1, 'one', 'a note')),
+    e.update(item(1, 'one'), item(1, 'uno')),
+    e.update(null, item(1, 'eins')),
+    e.update(item(1, 'eins'), item(4, 'eins')),
+    e.partial(null, { id: 4, name: 'vier' }),
+    e.remove(item(4, 'vier')),
+    e.make({ op: 'd', key: { id: 5 } }),
+    e.make({ op: 'r', after: item(6, 'six'), transaction: null }),
+    e.truncate(),
+    e.make({ op: 'm', message: { prefix: 'p', content: new Uint8Array([1]), transactional: true } }),
+    e.make({ op: 's', schemaChange: { kind: 'alter', previous: null, ddl: null } }),
+    e.make({ op: 'c', table: LINES, after: item(1, 'line') }),
   ];
 }
 
 const placeOf = (e: ChangeEvent): string => `${e.source} ${e.partition} ${e.position}`;
 /** An event as comparable data. */
-const shapeOf = (e: ChangeEvent): unknown => ({ op: e.op, table: e.table.id, place: placeOf(e), key: e.key, before: e.before, after: e.after, headers: e.headers });
+const shapeOf = (e: ChangeEvent): unknown => ({
+  op: e.op,
+  table: e.table.id,
+  place: placeOf(e),
+  key: e.key,
+  before: e.before,
+  after: e.after,
+  headers: e.headers,
+});
 
 class TransformerTest {
   readonly harness: TransformerHarness;
@@ -45,7 +69,9 @@ class TransformerTest {
     const ctx: PluginContext = { ...testContext(this.#descriptor.type), store: memoryStore(), baseDir: this.harness.baseDir ?? '.' };
     return this.#descriptor.create(this.harness.config as never, ctx);
   }
-  events(): ChangeEvent[] { return this.harness.events?.() ?? eventsOfEveryShape(); }
+  events(): ChangeEvent[] {
+    return this.harness.events?.() ?? eventsOfEveryShape();
+  }
 }
 
 interface TransformerCase {
@@ -60,7 +86,9 @@ const repeatable = (t: TransformerTest): string | null => (t.harness.nondetermin
 const CASES: readonly TransformerCase[] = [
   {
     title: 'takes an empty batch',
-    async run(t) { expect(await (await t.create()).transform([])).toEqual([]); },
+    async run(t) {
+      expect(await (await t.create()).transform([])).toEqual([]);
+    },
   },
   {
     title: 'takes every shape of event and returns events',
@@ -69,9 +97,11 @@ const CASES: readonly TransformerCase[] = [
     },
   },
   {
-    title: 'returns events of its input\'s places, in order',
+    title: "returns events of its input's places, in order",
     async run(t) {
-      const input = t.events(), known = input.map(placeOf), output = await (await t.create()).transform(input);
+      const input = t.events(),
+        known = input.map(placeOf),
+        output = await (await t.create()).transform(input);
       const order = output.map((e) => known.indexOf(placeOf(e)));
       expect(order).not.toContain(-1);
       expect(order).toEqual([...order].sort((a, b) => a - b));
@@ -81,7 +111,9 @@ const CASES: readonly TransformerCase[] = [
     title: 'gives the same output whatever the size of the batches',
     lacks: repeatable,
     async run(t) {
-      const whole = await (await t.create()).transform(t.events()), single = await t.create(), parts: ChangeEvent[] = [];
+      const whole = await (await t.create()).transform(t.events()),
+        single = await t.create(),
+        parts: ChangeEvent[] = [];
       for (const event of t.events()) parts.push(...(await single.transform([event])));
       expect(parts.map(shapeOf)).toEqual(whole.map(shapeOf));
     },
@@ -90,7 +122,8 @@ const CASES: readonly TransformerCase[] = [
     title: 'gives the same output for the same input',
     lacks: repeatable,
     async run(t) {
-      const first = await (await t.create()).transform(t.events()), second = await (await t.create()).transform(t.events());
+      const first = await (await t.create()).transform(t.events()),
+        second = await (await t.create()).transform(t.events());
       expect(second.map(shapeOf)).toEqual(first.map(shapeOf));
     },
   },
@@ -100,7 +133,9 @@ const CASES: readonly TransformerCase[] = [
     async run(t) {
       const events = t.events();
       for (let n = 0; n <= events.length; n++) {
-        const whole = (await t.create()) as StatefulTransformer, before = (await t.create()) as StatefulTransformer, after = (await t.create()) as StatefulTransformer;
+        const whole = (await t.create()) as StatefulTransformer,
+          before = (await t.create()) as StatefulTransformer,
+          after = (await t.create()) as StatefulTransformer;
         const expected = [...(await whole.transform(t.events())), ...whole.flush('end')];
         const output = [...(await before.transform(t.events().slice(0, n)))];
         after.restore(before.save());
@@ -123,7 +158,8 @@ const CASES: readonly TransformerCase[] = [
     title: 'gives its outputs a key, so that a repeat is an upsert',
     lacks: stateful,
     async run(t) {
-      const one = (await t.create()) as StatefulTransformer, input = t.events();
+      const one = (await t.create()) as StatefulTransformer,
+        input = t.events();
       const added = [...(await one.transform(input)), ...one.flush('end')].filter((e) => !input.includes(e));
       for (const event of added) expect(event.key, placeOf(event)).not.toBeNull();
     },
@@ -131,11 +167,16 @@ const CASES: readonly TransformerCase[] = [
 ];
 
 /** Registers the contract of `descriptor` as a suite. `variant` tells apart several configurations of one transformer. */
-export function describeTransformer<S extends TSchema>(descriptor: TransformerDescriptor<S>, harness: TransformerHarness, variant = ''): void {
+export function describeTransformer<S extends TSchema>(
+  descriptor: TransformerDescriptor<S>,
+  harness: TransformerHarness,
+  variant = '',
+): void {
   describe(`transformer ${descriptor.type}${variant && ` (${variant})`}`, () => {
     for (const { title, lacks, run } of CASES) {
       it(title, async ({ skip }) => {
-        const t = new TransformerTest(descriptor as unknown as TransformerDescriptor, harness), one = await t.create();
+        const t = new TransformerTest(descriptor as unknown as TransformerDescriptor, harness),
+          one = await t.create();
         const why = lacks?.(t, one) ?? null;
         await one.close?.();
         if (why !== null) skip(why);

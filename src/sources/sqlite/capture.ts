@@ -39,11 +39,25 @@ export function matchesTable(patterns: readonly string[], name: string): boolean
 
 export function capturedTables(db: SqliteDatabase): CapturedTable[] {
   const rows = db.prepare(`SELECT no, name, version, shape, previous, reread, active FROM ${TABLES} ORDER BY no`).safeIntegers(false).all();
-  return (rows as { no: number; name: string; version: number; shape: string; previous: number | null; reread: number; active: number }[]).map((r) => (
-    { no: r.no, name: r.name, version: r.version, table: JSON.parse(r.shape) as SqliteTable, previous: r.previous, reread: r.reread === 1, active: r.active === 1 }));
+  return (
+    rows as { no: number; name: string; version: number; shape: string; previous: number | null; reread: number; active: number }[]
+  ).map((r) => ({
+    no: r.no,
+    name: r.name,
+    version: r.version,
+    table: JSON.parse(r.shape) as SqliteTable,
+    previous: r.previous,
+    reread: r.reread === 1,
+    active: r.active === 1,
+  }));
 }
 
-interface Installed { readonly name: string; readonly table: string; readonly sql: string; readonly at: number }
+interface Installed {
+  readonly name: string;
+  readonly table: string;
+  readonly sql: string;
+  readonly at: number;
+}
 
 /** Brings everything up to date. Returns whether anything was changed. */
 export function installCapture(db: SqliteDatabase, where: string): boolean {
@@ -53,7 +67,11 @@ export function installCapture(db: SqliteDatabase, where: string): boolean {
   const known = capturedTables(db).filter((t) => t.active);
   const triggers = installedTriggers(db);
   let changed = false;
-  for (const captured of known) if (!names.has(captured.name)) { release(db, captured); changed = true; }
+  for (const captured of known)
+    if (!names.has(captured.name)) {
+      release(db, captured);
+      changed = true;
+    }
   for (const name of names) {
     const table = readTable(db, name);
     if (table === null) continue;
@@ -67,9 +85,11 @@ export function installCapture(db: SqliteDatabase, where: string): boolean {
 export function missingCapture(db: SqliteDatabase, patterns: readonly string[]): string[] {
   const names = tableNames(db).filter((name) => matchesTable(patterns, name));
   if (!hasChangeTables(db)) return names.map((name) => `"${name}" is not captured`);
-  const known = capturedTables(db).filter((t) => t.active), triggers = installedTriggers(db);
+  const known = capturedTables(db).filter((t) => t.active),
+    triggers = installedTriggers(db);
   return names.flatMap((name) => {
-    const captured = known.find((t) => t.name === name), table = readTable(db, name);
+    const captured = known.find((t) => t.name === name),
+      table = readTable(db, name);
     if (captured === undefined) return [`"${name}" is not captured`];
     const state = table === null ? 'current' : stateOf(captured, table, triggers);
     if (state === 'current' && table !== null && shapeChange(captured.table, table) === 'none') return [];
@@ -78,7 +98,10 @@ export function missingCapture(db: SqliteDatabase, patterns: readonly string[]):
 }
 
 function installedTriggers(db: SqliteDatabase): Installed[] {
-  return db.prepare("SELECT name, tbl_name AS \"table\", sql, rowid AS at FROM sqlite_schema WHERE type = 'trigger'").safeIntegers(false).all() as Installed[];
+  return db
+    .prepare('SELECT name, tbl_name AS "table", sql, rowid AS at FROM sqlite_schema WHERE type = \'trigger\'')
+    .safeIntegers(false)
+    .all() as Installed[];
 }
 
 // -- one table -----------------------------------------------------------------------------------------------------------
@@ -86,7 +109,8 @@ function installedTriggers(db: SqliteDatabase): Installed[] {
 type TriggerState = 'current' | 'outdated' | 'missing';
 
 function stateOf(captured: CapturedTable, table: SqliteTable, triggers: readonly Installed[]): TriggerState {
-  const expected = captureTriggers(table, captured.no), ours = triggers.filter((t) => t.table === table.name && numberOfTrigger(t.name) === captured.no);
+  const expected = captureTriggers(table, captured.no),
+    ours = triggers.filter((t) => t.table === table.name && numberOfTrigger(t.name) === captured.no);
   if (expected.some(({ name }) => !ours.some((t) => t.name === name))) return 'missing';
   // SQLite runs the newest trigger first. As long as that is ours, what other triggers do is recorded after what they react to.
   const newest = Math.max(...triggers.filter((t) => t.table === table.name).map((t) => t.at));
@@ -96,7 +120,8 @@ function stateOf(captured: CapturedTable, table: SqliteTable, triggers: readonly
 
 /** Returns whether anything was changed. */
 function renew(db: SqliteDatabase, captured: CapturedTable, table: SqliteTable, triggers: readonly Installed[], where: string): boolean {
-  const state = stateOf(captured, table, triggers), change = shapeChange(captured.table, table);
+  const state = stateOf(captured, table, triggers),
+    change = shapeChange(captured.table, table);
   if (change === 'none') {
     if (state === 'current') return false;
     dropTriggers(db, captured.no);
@@ -111,11 +136,17 @@ function renew(db: SqliteDatabase, captured: CapturedTable, table: SqliteTable, 
   return true;
 }
 
-function begin(db: SqliteDatabase, table: SqliteTable, after: { of: CapturedTable; reread: boolean; lost: boolean } | null, where: string): true {
+function begin(
+  db: SqliteDatabase,
+  table: SqliteTable,
+  after: { of: CapturedTable; reread: boolean; lost: boolean } | null,
+  where: string,
+): true {
   assertCapturable(table, where);
   widen(db, table.columns.length);
   const version = after === null ? lastVersion(db, table.name) + 1 : after.of.version + 1;
-  const { lastInsertRowid } = db.prepare(`INSERT INTO ${TABLES} (name, version, shape, previous, reread, active) VALUES (?, ?, ?, ?, ?, 1)`)
+  const { lastInsertRowid } = db
+    .prepare(`INSERT INTO ${TABLES} (name, version, shape, previous, reread, active) VALUES (?, ?, ?, ?, ?, 1)`)
     .run(table.name, version, JSON.stringify(table), after?.of.no ?? null, after?.reread === true ? 1 : 0);
   const no = Number(lastInsertRowid);
   createTriggers(db, table, no, where);
@@ -130,12 +161,18 @@ function lastVersion(db: SqliteDatabase, name: string): number {
 }
 
 function assertCapturable(table: SqliteTable, where: string): void {
-  const problem = table.columns.length > MAX_CAPTURED_COLUMNS ? `has ${table.columns.length} columns, more than ${MAX_CAPTURED_COLUMNS}`
-    : table.columns.some((c) => c.name === '__proto__') ? 'has a column whose name JavaScript keeps for itself'
-      : table.rowid === '' ? 'has columns that hide all names of its rowid' : null;
+  const problem =
+    table.columns.length > MAX_CAPTURED_COLUMNS
+      ? `has ${table.columns.length} columns, more than ${MAX_CAPTURED_COLUMNS}`
+      : table.columns.some((c) => c.name === '__proto__')
+        ? 'has a column whose name JavaScript keeps for itself'
+        : table.rowid === ''
+          ? 'has columns that hide all names of its rowid'
+          : null;
   if (problem === null) return;
   throw new CdcError('SOURCE_MISCONFIGURED', `The table "${table.name}" ${problem}: it cannot be captured by triggers.`, {
-    where, fix: 'Leave the table out of `tables`, or use `cdc_mode: polling` for it.',
+    where,
+    fix: 'Leave the table out of `tables`, or use `cdc_mode: polling` for it.',
   });
 }
 
@@ -152,7 +189,9 @@ export function recordJoin(db: SqliteDatabase, { no }: CapturedTable, consumer: 
 }
 
 /** Changes of these tables may have been missed. */
-export function recordGap(db: SqliteDatabase, { no }: CapturedTable): void { record(db, no, 'g'); }
+export function recordGap(db: SqliteDatabase, { no }: CapturedTable): void {
+  record(db, no, 'g');
+}
 
 function record(db: SqliteDatabase, no: number, op: 's' | 'g' | 'x'): void {
   db.prepare(`INSERT INTO ${CHANGES} (t, op, ts) VALUES (?, ?, ${NOW_SQL})`).run(no, op);
@@ -160,7 +199,8 @@ function record(db: SqliteDatabase, no: number, op: 's' | 'g' | 'x'): void {
 
 /** Nobody has read a change recorded since the columns were added: every reader looks for that first (see `stream.ts`). */
 function recordAgain(db: SqliteDatabase, old: CapturedTable, table: SqliteTable, no: number): void {
-  const { key } = table, width = old.table.columns.length;
+  const { key } = table,
+    width = old.table.columns.length;
   if (key.length === 0) return;
   const at = key.map((name) => old.table.columns.findIndex((c) => c.name === name));
   const keys = (from: number): string => at.map((i) => `c${from + i}`).join(', ');
@@ -187,8 +227,14 @@ function dropTriggers(db: SqliteDatabase, no: number): void {
 
 /** Triggers of ours that belong to no captured table: the table was dropped and its name taken by another. */
 function dropStrays(db: SqliteDatabase): boolean {
-  const active = new Map(capturedTables(db).filter((t) => t.active).map((t) => [t.no, t.name]));
-  const strays = installedTriggers(db).filter((t) => t.name.startsWith(OUR_PREFIX) && active.get(numberOfTrigger(t.name) ?? -1) !== t.table);
+  const active = new Map(
+    capturedTables(db)
+      .filter((t) => t.active)
+      .map((t) => [t.no, t.name]),
+  );
+  const strays = installedTriggers(db).filter(
+    (t) => t.name.startsWith(OUR_PREFIX) && active.get(numberOfTrigger(t.name) ?? -1) !== t.table,
+  );
   for (const { name } of strays) db.exec(`DROP TRIGGER ${quoteName(name)}`);
   return strays.length > 0;
 }
@@ -200,15 +246,18 @@ function createTriggers(db: SqliteDatabase, table: SqliteTable, no: number, wher
   if (problem === null) return;
   // The whole transaction is rolled back: a trigger that does not compile would break the application.
   throw new CdcError('SOURCE_MISCONFIGURED', `The table "${table.name}" cannot be captured: ${problem}.`, {
-    where, fix: 'Leave the table out of `tables`, or use `cdc_mode: polling` for it.',
+    where,
+    fix: 'Leave the table out of `tables`, or use `cdc_mode: polling` for it.',
   });
 }
 
 /** Why SQLite cannot compile writes to the table, its triggers included. */
 function writeProblem(db: SqliteDatabase, table: SqliteTable): string | null {
-  const column = quoteName(table.columns.find((c) => c.generatedSql === null)?.name ?? ''), name = quoteName(table.name);
+  const column = quoteName(table.columns.find((c) => c.generatedSql === null)?.name ?? ''),
+    name = quoteName(table.name);
   try {
-    for (const sql of [`INSERT INTO ${name} DEFAULT VALUES`, `UPDATE ${name} SET ${column} = ${column}`, `DELETE FROM ${name}`]) db.prepare(sql);
+    for (const sql of [`INSERT INTO ${name} DEFAULT VALUES`, `UPDATE ${name} SET ${column} = ${column}`, `DELETE FROM ${name}`])
+      db.prepare(sql);
     return null;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

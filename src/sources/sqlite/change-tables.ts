@@ -57,14 +57,22 @@ export function createChangeTables(db: SqliteDatabase): void {
 export function assertFormat(db: SqliteDatabase, where: string): void {
   const format = db.prepare(`SELECT value FROM ${META} WHERE name = 'format'`).pluck().get();
   if (format === FORMAT) return;
-  throw new CdcError('SOURCE_MISCONFIGURED', `The change tables in this database have the format ${String(format)}; this version of cdc-run knows ${FORMAT}.`, {
-    where, fix: 'Run the version of cdc-run that made them, or remove them as its page tells.',
-  });
+  throw new CdcError(
+    'SOURCE_MISCONFIGURED',
+    `The change tables in this database have the format ${String(format)}; this version of cdc-run knows ${FORMAT}.`,
+    {
+      where,
+      fix: 'Run the version of cdc-run that made them, or remove them as its page tells.',
+    },
+  );
 }
 
 /** Adds columns until `columns` values have room in an image. */
 export function widen(db: SqliteDatabase, columns: number): void {
-  for (const [table, fixed, needed] of [[CHANGES, FIXED_COLUMNS, 2 * columns], [DISPLACED, 3, columns]] as const) {
+  for (const [table, fixed, needed] of [
+    [CHANGES, FIXED_COLUMNS, 2 * columns],
+    [DISPLACED, 3, columns],
+  ] as const) {
     for (let i = widthOf(db, table, fixed); i < needed; i++) db.exec(`ALTER TABLE ${table} ADD COLUMN c${i}`);
   }
 }
@@ -108,8 +116,13 @@ export function skipNumbers(db: SqliteDatabase, id: number): void {
 
 export function consumers(db: SqliteDatabase): Consumer[] {
   const rows = db.prepare(`SELECT name, tables, floor, acknowledged, seen_ms FROM ${CONSUMERS} ORDER BY name`).safeIntegers(false).all();
-  return (rows as { name: string; tables: string; floor: number; acknowledged: string | null; seen_ms: number }[]).map((r) => (
-    { name: r.name, patterns: JSON.parse(r.tables) as string[], floor: r.floor, acknowledged: r.acknowledged, seenMs: r.seen_ms }));
+  return (rows as { name: string; tables: string; floor: number; acknowledged: string | null; seen_ms: number }[]).map((r) => ({
+    name: r.name,
+    patterns: JSON.parse(r.tables) as string[],
+    floor: r.floor,
+    acknowledged: r.acknowledged,
+    seenMs: r.seen_ms,
+  }));
 }
 
 /** A note that nobody reads: the newest number has a record again by which it is recognised. */
@@ -120,8 +133,12 @@ function fillLastNumber(db: SqliteDatabase): void {
 /** A new consumer begins behind everything that is there. */
 export function addConsumer(db: SqliteDatabase, name: string, patterns: readonly string[], nowMs: number): void {
   fillLastNumber(db);
-  db.prepare(`INSERT INTO ${CONSUMERS} (name, tables, floor, acknowledged, seen_ms) VALUES (?, ?, ?, NULL, ?)`)
-    .run(name, JSON.stringify(patterns), lastNumber(db), nowMs);
+  db.prepare(`INSERT INTO ${CONSUMERS} (name, tables, floor, acknowledged, seen_ms) VALUES (?, ?, ?, NULL, ?)`).run(
+    name,
+    JSON.stringify(patterns),
+    lastNumber(db),
+    nowMs,
+  );
 }
 
 export function updateConsumer(db: SqliteDatabase, name: string, patterns: readonly string[], nowMs: number): void {
@@ -130,8 +147,13 @@ export function updateConsumer(db: SqliteDatabase, name: string, patterns: reado
 
 /** Never goes back. Copies of displaced rows mean nothing outside of a statement, and nobody else writes now: they go too. */
 export function acknowledgePlace(db: SqliteDatabase, consumer: string, place: ChangePlace, nowMs: number): void {
-  db.prepare(`UPDATE ${CONSUMERS} SET acknowledged = ?, floor = max(floor, ?), seen_ms = ? WHERE name = ? AND floor <= ?`)
-    .run(formatPlace(place), place.id, nowMs, consumer, place.id);
+  db.prepare(`UPDATE ${CONSUMERS} SET acknowledged = ?, floor = max(floor, ?), seen_ms = ? WHERE name = ? AND floor <= ?`).run(
+    formatPlace(place),
+    place.id,
+    nowMs,
+    consumer,
+    place.id,
+  );
   db.prepare(`DELETE FROM ${DISPLACED}`).run();
 }
 
@@ -143,7 +165,9 @@ export function moveFloor(db: SqliteDatabase, consumer: string, id: number): voi
 /** Deletes up to `limit` changes that nobody needs; `false` when nothing was left to delete. */
 export function deleteDone(db: SqliteDatabase, limit: number): boolean {
   // The change at the floor itself stays: a stored place is recognised by it.
-  const result = db.prepare(`DELETE FROM ${CHANGES} WHERE id < (SELECT min(floor) FROM ${CONSUMERS}) AND id < (SELECT min(id) + ? FROM ${CHANGES})`).run(limit);
+  const result = db
+    .prepare(`DELETE FROM ${CHANGES} WHERE id < (SELECT min(floor) FROM ${CONSUMERS}) AND id < (SELECT min(id) + ? FROM ${CHANGES})`)
+    .run(limit);
   return result.changes > 0;
 }
 

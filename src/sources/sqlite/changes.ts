@@ -11,13 +11,24 @@ import { TextCheck } from './text-check.ts';
 import { CHANGES, slots } from './triggers.ts';
 import type { Stored } from './types.ts';
 
-export interface Reject { readonly input: string; readonly at: string; readonly error: Error }
+export interface Reject {
+  readonly input: string;
+  readonly at: string;
+  readonly error: Error;
+}
 
 /** A shape that this source reads. Numbers of other pipelines' tables have none. */
-export interface ReadTable { readonly captured: CapturedTable; readonly plan: RowPlan }
+export interface ReadTable {
+  readonly captured: CapturedTable;
+  readonly plan: RowPlan;
+}
 
 /** A record that is about a table, not about a row: see `capture.ts`. */
-export interface ControlRecord { readonly op: 's' | 'g' | 'j' | 'x'; readonly table: ReadTable; readonly place: ChangePlace }
+export interface ControlRecord {
+  readonly op: 's' | 'g' | 'j' | 'x';
+  readonly table: ReadTable;
+  readonly place: ChangePlace;
+}
 
 export interface ChangesRead {
   readonly events: ChangeEvent[];
@@ -31,7 +42,13 @@ export interface ChangesRead {
   readonly atEnd: boolean;
 }
 
-interface Recorded { readonly plan: RowPlan; readonly op: string; readonly row: readonly Stored[]; readonly place: ChangePlace; readonly isClean: boolean }
+interface Recorded {
+  readonly plan: RowPlan;
+  readonly op: string;
+  readonly row: readonly Stored[];
+  readonly place: ChangePlace;
+  readonly isClean: boolean;
+}
 
 /** id, t, op, ts */
 const FIXED = 4;
@@ -52,31 +69,48 @@ export class ChangeReader {
     this.#tables = tables;
     this.#texts = new TextCheck(db);
     const width = Math.max(0, ...[...tables.values()].map((t) => 2 * t.plan.width));
-    this.#statement = db.prepare(`SELECT id, t, op, ts${width === 0 ? '' : `, ${slots(0, Math.min(width, changeWidth(db)))}`} FROM ${CHANGES} WHERE id > ? ORDER BY id LIMIT ?`).raw();
+    this.#statement = db
+      .prepare(
+        `SELECT id, t, op, ts${width === 0 ? '' : `, ${slots(0, Math.min(width, changeWidth(db)))}`} FROM ${CHANGES} WHERE id > ? ORDER BY id LIMIT ?`,
+      )
+      .raw();
   }
 
   /** At least one record, at most `maxEvents` of them, and no more than `maxBytes` behind the first event. */
   read(from: ChangePlace, maxEvents: number, maxBytes: number): ChangesRead {
     const found: Recorded[] = [];
-    let through = from, bytes = 0, seen = 0, control: ControlRecord | null = null, cut = false;
+    let through = from,
+      bytes = 0,
+      seen = 0,
+      control: ControlRecord | null = null,
+      cut = false;
     // First all rows, then the events: while the driver steps through rows it does nothing else.
     for (const row of this.#statement.iterate(from.id, maxEvents) as Iterable<Stored[]>) {
-      const place = { id: Number(row[0]), ts: Number(row[3]) }, op = row[2] as string, table = this.#tables.get(Number(row[1]));
+      const place = { id: Number(row[0]), ts: Number(row[3]) },
+        op = row[2] as string,
+        table = this.#tables.get(Number(row[1]));
       if (op === 's' || op === 'g' || op === 'x' || op === 'j') {
-        if (table !== undefined && (op !== 'j' || row[FIXED] === this.#consumer)) { control = { op, table, place }; break; }
+        if (table !== undefined && (op !== 'j' || row[FIXED] === this.#consumer)) {
+          control = { op, table, place };
+          break;
+        }
       } else if (table !== undefined) {
         const { plan } = table;
         this.#vetting.start();
         this.#vetting.vet(plan, row, FIXED);
         if (op === 'u') this.#vetting.vet(plan, row, FIXED + plan.width);
-        if (found.length > 0 && bytes + this.#vetting.bytes > maxBytes) { cut = true; break; }
+        if (found.length > 0 && bytes + this.#vetting.bytes > maxBytes) {
+          cut = true;
+          break;
+        }
         bytes += this.#vetting.bytes;
         found.push({ plan, op, row, place, isClean: this.#vetting.misfits.length === 0 });
       }
       through = place;
       seen++;
     }
-    const events: ChangeEvent[] = [], rejects: Reject[] = [];
+    const events: ChangeEvent[] = [],
+      rejects: Reject[] = [];
     for (const recorded of found) {
       const event = this.#event(recorded, rejects);
       if (event !== null) events.push(event);
@@ -92,8 +126,10 @@ export class ChangeReader {
       if (before === null) rejects.push(this.#reject(plan, op, row, FIXED, null, position));
       return before === null ? null : new ChangeEvent({ ...init, op: 'd', before });
     }
-    const at = op === 'u' ? FIXED + plan.width : FIXED, misfit = isClean ? null : this.#misfits(plan, row, at, place)[0] ?? null;
-    if (misfit === null && !hasNullKey(plan, row, at)) return new ChangeEvent({ ...init, op: op === 'c' ? 'c' : 'u', before, after: new SqliteRow(plan, row, at) });
+    const at = op === 'u' ? FIXED + plan.width : FIXED,
+      misfit = isClean ? null : (this.#misfits(plan, row, at, place)[0] ?? null);
+    if (misfit === null && !hasNullKey(plan, row, at))
+      return new ChangeEvent({ ...init, op: op === 'c' ? 'c' : 'u', before, after: new SqliteRow(plan, row, at) });
     rejects.push(this.#reject(plan, op, row, at, misfit, position));
     // The row has left its old key, whatever the new one is.
     const keyIsLost = hasNullKey(plan, row, at) || plan.keyAt.includes(misfit?.column ?? -1);
@@ -113,14 +149,19 @@ export class ChangeReader {
     this.#vetting.vet(plan, row, offset);
     return this.#vetting.misfits.filter(({ column, doubtfulText }) => {
       const at = offset + (plan.at[column] as number);
-      return !doubtfulText || !this.#texts.isExact(row[at] as string, `SELECT CAST(c${at - FIXED} AS BLOB) FROM ${CHANGES} WHERE id = ?`, [place.id]);
+      return (
+        !doubtfulText ||
+        !this.#texts.isExact(row[at] as string, `SELECT CAST(c${at - FIXED} AS BLOB) FROM ${CHANGES} WHERE id = ?`, [place.id])
+      );
     });
   }
 
   #reject(plan: RowPlan, op: string, row: readonly Stored[], offset: number, misfit: Misfit | null, position: Position): Reject {
     const cause = misfit ?? this.#vetting.misfits[0] ?? null;
-    const error = cause === null || hasNullKey(plan, row, offset) ? nullKeyError(plan, this.#where)
-      : misfitError(plan, cause, row[offset + (plan.at[cause.column] as number)] as Stored, this.#where);
+    const error =
+      cause === null || hasNullKey(plan, row, offset)
+        ? nullKeyError(plan, this.#where)
+        : misfitError(plan, cause, row[offset + (plan.at[cause.column] as number)] as Stored, this.#where);
     return { input: describeRow(plan, op, row, offset), at: `${plan.schema.id.table} at ${position}`, error };
   }
 }

@@ -21,10 +21,14 @@ export class SourceConnection {
   }
 
   /** One read transaction: everything in it sees the same state of the database. */
-  read<T>(work: (db: SqliteDatabase) => T, signal?: AbortSignal): Promise<T> { return this.#run('deferred', work, signal); }
+  read<T>(work: (db: SqliteDatabase) => T, signal?: AbortSignal): Promise<T> {
+    return this.#run('deferred', work, signal);
+  }
 
   /** One write transaction, with the lock from its beginning. */
-  write<T>(work: (db: SqliteDatabase) => T, signal?: AbortSignal): Promise<T> { return this.#run('immediate', work, signal); }
+  write<T>(work: (db: SqliteDatabase) => T, signal?: AbortSignal): Promise<T> {
+    return this.#run('immediate', work, signal);
+  }
 
   close(): void {
     this.#db?.close();
@@ -33,7 +37,7 @@ export class SourceConnection {
 
   async #run<T>(kind: 'deferred' | 'immediate', work: (db: SqliteDatabase) => T, signal?: AbortSignal): Promise<T> {
     try {
-      const db = this.#db ?? await this.#open();
+      const db = this.#db ?? (await this.#open());
       await nextTurn();
       return await whileBusy(this.#ctx.clock, this.#busyTimeoutMs, () => inTransaction(db, kind, () => work(db)), signal);
     } catch (error) {
@@ -46,7 +50,9 @@ export class SourceConnection {
     if (module === null) throw driverMissing(this.where);
     if (!existsSync(this.path)) {
       throw new CdcError('SOURCE_UNREACHABLE', `There is no database at ${this.path}.`, {
-        where: this.where, fix: 'Create it, or correct `path` (it starts at the working directory).', retriable: true,
+        where: this.where,
+        fix: 'Create it, or correct `path` (it starts at the working directory).',
+        retriable: true,
       });
     }
     // Calls may come together at the start: the first one that gets here keeps its connection.

@@ -13,7 +13,10 @@ const VALUE_BYTES = 8;
 /** The driver puts this in the place of bytes that are no UTF-8. */
 const REPLACEMENT = '\uFFFD';
 
-export interface ColumnChoice { readonly include: readonly string[]; readonly exclude: readonly string[] }
+export interface ColumnChoice {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
 
 /** How the rows of one shape of a table are read. */
 export interface RowPlan {
@@ -31,11 +34,14 @@ export interface RowPlan {
 }
 
 export function planRows(table: SqliteTable, version: number, choice: ColumnChoice, types: 'declared' | 'stored'): RowPlan {
-  const chosen = table.columns.map((c, i) => ({ c, i })).filter(({ c }) => table.key.includes(c.name) || isChosen(choice, table.name, c.name));
+  const chosen = table.columns
+    .map((c, i) => ({ c, i }))
+    .filter(({ c }) => table.key.includes(c.name) || isChosen(choice, table.name, c.name));
   const columns: Column[] = chosen.map(({ c }) => columnOf(table, c, types));
   return {
     schema: { id: { database: null, schema: null, table: table.name }, columns, key: table.key, version },
-    at: chosen.map(({ i }) => i), width: table.columns.length,
+    at: chosen.map(({ i }) => i),
+    width: table.columns.length,
     ...namesOf(columns),
     keyAt: table.key.map((name) => columns.findIndex((c) => c.name === name)),
     plain: columns.every((c) => c.type !== 'boolean' && c.type !== 'decimal'),
@@ -53,7 +59,8 @@ export function selectedPlan(plan: RowPlan): RowPlan {
 }
 
 function isChosen({ include, exclude }: ColumnChoice, table: string, column: string): boolean {
-  const matches = (patterns: readonly string[]): boolean => patterns.some((p) => p === '*' || globToRegExp(p, '\0').test(`${table}.${column}`));
+  const matches = (patterns: readonly string[]): boolean =>
+    patterns.some((p) => p === '*' || globToRegExp(p, '\0').test(`${table}.${column}`));
   return matches(include) && !matches(exclude);
 }
 
@@ -71,26 +78,42 @@ export class SqliteRow extends RowImage {
   }
 
   override decode(): Row {
-    const { schema: { columns }, at, plain } = this.#plan, row: Row = {};
+    const {
+        schema: { columns },
+        at,
+        plain,
+      } = this.#plan,
+      row: Row = {};
     for (let i = 0; i < columns.length; i++) {
-      const column = columns[i] as Column, value = this.#values[this.#offset + (at[i] as number)] as Stored;
+      const column = columns[i] as Column,
+        value = this.#values[this.#offset + (at[i] as number)] as Stored;
       row[column.name] = plain ? value : toValue(column.type, value);
     }
     return row;
   }
 
-  override columns(): readonly string[] { return this.#plan.names; }
+  override columns(): readonly string[] {
+    return this.#plan.names;
+  }
 
   override column(name: string): Value | undefined {
     const i = this.#plan.indexOf.get(name);
     if (i === undefined) return undefined;
-    const { schema: { columns }, at, plain } = this.#plan, value = this.#values[this.#offset + (at[i] as number)] as Stored;
+    const {
+        schema: { columns },
+        at,
+        plain,
+      } = this.#plan,
+      value = this.#values[this.#offset + (at[i] as number)] as Stored;
     return plain ? value : toValue((columns[i] as Column).type, value);
   }
 }
 
 /** Found by `vet`: a value that its column cannot hold, or a text with suspicious characters in it. */
-export interface Misfit { readonly column: number; readonly doubtfulText: boolean }
+export interface Misfit {
+  readonly column: number;
+  readonly doubtfulText: boolean;
+}
 
 /** Collects what is wrong with one image, and how large it is. Reused from row to row: no garbage on the hot path. */
 export class Vetting {
@@ -98,7 +121,10 @@ export class Vetting {
   readonly misfits: Misfit[] = [];
 
   vet(plan: RowPlan, values: readonly Stored[], offset: number): void {
-    const { schema: { columns }, at } = plan;
+    const {
+      schema: { columns },
+      at,
+    } = plan;
     let bytes = 0;
     for (let i = 0; i < columns.length; i++) {
       const value = values[offset + (at[i] as number)] as Stored;
@@ -136,22 +162,34 @@ export function rowWithout(plan: RowPlan, values: readonly Stored[], offset: num
 
 /** For the dead letter queue: the whole row as JSON of stored values. */
 export function describeRow(plan: RowPlan, op: string, values: readonly Stored[], offset: number): string {
-  const row = Object.fromEntries(plan.schema.columns.map((c, i) => [c.name, formatStored(values[offset + (plan.at[i] as number)] as Stored)]));
+  const row = Object.fromEntries(
+    plan.schema.columns.map((c, i) => [c.name, formatStored(values[offset + (plan.at[i] as number)] as Stored)]),
+  );
   return JSON.stringify({ table: formatTableId(plan.schema.id), op, row });
 }
 
 export function misfitError(plan: RowPlan, misfit: Misfit, value: Stored, where: string): CdcError {
-  const column = plan.schema.columns[misfit.column] as Column, name = `${formatTableId(plan.schema.id)}.${column.name}`;
+  const column = plan.schema.columns[misfit.column] as Column,
+    name = `${formatTableId(plan.schema.id)}.${column.name}`;
   if (misfit.doubtfulText) {
-    return new CdcError('SOURCE_DATA_INVALID', `A text in ${name} is not valid Unicode.`, { where, fix: 'Correct the row, or store such bytes as a BLOB.' });
+    return new CdcError('SOURCE_DATA_INVALID', `A text in ${name} is not valid Unicode.`, {
+      where,
+      fix: 'Correct the row, or store such bytes as a BLOB.',
+    });
   }
   return new CdcError('SOURCE_DATA_INVALID', `${name} is declared "${column.nativeType}", and a row holds ${storageClass(value)} in it.`, {
-    where, fix: 'Correct the row, or set `types: stored` to read values as they are stored.',
+    where,
+    fix: 'Correct the row, or set `types: stored` to read values as they are stored.',
   });
 }
 
 export function nullKeyError(plan: RowPlan, where: string): CdcError {
-  return new CdcError('SOURCE_DATA_INVALID', `A row of ${formatTableId(plan.schema.id)} has NULL in its primary key (${plan.schema.key.join(', ')}).`, {
-    where, fix: 'Give the row a key: no destination can find it again.',
-  });
+  return new CdcError(
+    'SOURCE_DATA_INVALID',
+    `A row of ${formatTableId(plan.schema.id)} has NULL in its primary key (${plan.schema.key.join(', ')}).`,
+    {
+      where,
+      fix: 'Give the row a key: no destination can find it again.',
+    },
+  );
 }

@@ -3,8 +3,18 @@
 
 import { basename } from 'node:path';
 import {
-  type ChangeBatch, ChangeEvent, type ComponentContext, type Finding, formatTableId, type Lag, type PartitionPositions, type ReadContext, type Source, type SourceDescription,
-  type TableId, type TableSchema,
+  type ChangeBatch,
+  ChangeEvent,
+  type ComponentContext,
+  type Finding,
+  formatTableId,
+  type Lag,
+  type PartitionPositions,
+  type ReadContext,
+  type Source,
+  type SourceDescription,
+  type TableId,
+  type TableSchema,
 } from '../../sdk/index.ts';
 import type { SqliteDatabase } from '../../util/sqlite.ts';
 import { matchesTable } from './capture.ts';
@@ -16,7 +26,7 @@ import { describeRow, hasNullKey, misfitError, nullKeyError, SqliteRow, Vetting 
 import { capturesNothing, noSuchTable, notATime, unorderableText } from './errors.ts';
 import { tableNames } from './introspect.ts';
 import { PollQuery } from './poll-query.ts';
-import { compareTuples, formatPoll, parsePoll, type PollPlace, pollPositions } from './position.ts';
+import { compareTuples, formatPoll, type PollPlace, parsePoll, pollPositions } from './position.ts';
 import { Settling } from './settling.ts';
 import { TextCheck } from './text-check.ts';
 import type { Stored } from './types.ts';
@@ -24,13 +34,19 @@ import type { Stored } from './types.ts';
 /** One table on its way. */
 interface Target {
   query: PollQuery;
+  /** For which version of the database's schema the query was made. */
+  schemaVersion: number;
   place: PollPlace | null;
   /** Where to stop; `null` = never. A table that was empty at the start of a one_time run has nothing to stop at. */
   readonly until: readonly Stored[] | 'empty' | null;
   readonly settling: Settling;
 }
 
-interface Page { readonly batch: ChangeBatch; readonly rejects: readonly Reject[]; readonly isDone: boolean }
+interface Page {
+  readonly batch: ChangeBatch;
+  readonly rejects: readonly Reject[];
+  readonly isDone: boolean;
+}
 
 export class PollingSource implements Source {
   readonly ordering = 'log';
@@ -43,7 +59,6 @@ export class PollingSource implements Source {
   readonly #vetting = new Vetting();
   /** Shape of each table and the version it has; both live as long as the process. */
   readonly #versions = new Map<string, { version: number; shape: string }>();
-  #schemaVersion = -1;
 
   constructor(config: SqliteSourceConfig, watermark: WatermarkConfig, ctx: ComponentContext) {
     this.#config = config;
@@ -52,9 +67,13 @@ export class PollingSource implements Source {
     this.#connection = new SourceConnection(config.path, config.busy_timeout, ctx);
   }
 
-  describe(): SourceDescription { return { connector: 'sqlite', database: basename(this.#config.path) }; }
+  describe(): SourceDescription {
+    return { connector: 'sqlite', database: basename(this.#config.path) };
+  }
 
-  check(): AsyncIterable<Finding> { return checkPolling(this.#connection, this.#config); }
+  check(): AsyncIterable<Finding> {
+    return checkPolling(this.#connection, this.#config);
+  }
 
   async *read(ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
     const targets = await this.#open(ctx, signal);
@@ -66,7 +85,10 @@ export class PollingSource implements Source {
         // Invariant 3: parked before a place behind it can be confirmed.
         for (const { input, at, error } of rejects) await ctx.reject(input, at, error);
         if (signal.aborted) return;
-        if (batch.resume !== null) { isIdle = false; yield batch; }
+        if (batch.resume !== null) {
+          isIdle = false;
+          yield batch;
+        }
         if (signal.aborted) return;
         if (isDone) open.delete(target);
       }
@@ -83,8 +105,12 @@ export class PollingSource implements Source {
   }
 
   async acknowledge(): Promise<void> {}
-  async acknowledged(): Promise<null> { return null; }
-  async lag(): Promise<Lag> { return { events: null, bytes: null }; }
+  async acknowledged(): Promise<null> {
+    return null;
+  }
+  async lag(): Promise<Lag> {
+    return { events: null, bytes: null };
+  }
 
   async schema(id: TableId): Promise<TableSchema> {
     const queries = await this.#connection.read((db) => this.#queries(db));
@@ -93,35 +119,46 @@ export class PollingSource implements Source {
     return found.plan.schema;
   }
 
-  async close(): Promise<void> { this.#connection.close(); }
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
 
   // -- tables ------------------------------------------------------------------------------------------------------------
 
   async #open(ctx: ReadContext, signal: AbortSignal): Promise<Target[]> {
-    const { snapshot_mode: mode } = this.#config, nowMs = this.#ctx.clock.now();
-    const found = await this.#connection.read((db) => this.#queries(db).map((query) => ({ query, newest: query.newest(null, nowMs) })), signal);
+    const { snapshot_mode: mode } = this.#config,
+      nowMs = this.#ctx.clock.now();
+    const found = await this.#connection.read(
+      (db) => this.#queries(db).map((query) => ({ query, newest: query.newest(null, nowMs) })),
+      signal,
+    );
     if (found.length === 0) throw capturesNothing(this.#config.tables, this.#connection.where);
     const targets: Target[] = [];
     for (const { query, newest } of found) {
       const stored = await ctx.assign(query.partition);
       const place = stored !== null ? parsePoll(stored) : mode === 'never' && newest !== null ? { tuple: newest } : null;
-      const end = ctx.until?.partitions[query.partition], stop = mode === 'initial_only' ? newest : end === undefined ? null : parsePoll(end).tuple;
-      const until = ctx.until === null && mode !== 'initial_only' ? null : stop ?? 'empty';
-      targets.push({ query, place, until, settling: new Settling(this.#watermark.settle) });
+      const end = ctx.until?.partitions[query.partition],
+        stop = mode === 'initial_only' ? newest : end === undefined ? null : parsePoll(end).tuple;
+      const until = ctx.until === null && mode !== 'initial_only' ? null : (stop ?? 'empty');
+      targets.push({ query, schemaVersion: -1, place, until, settling: new Settling(this.#watermark.settle) });
     }
     return targets;
   }
 
   #queries(db: SqliteDatabase): PollQuery[] {
-    const { query, tables } = this.#config, { where } = this.#connection;
-    this.#schemaVersion = Number(db.pragma('schema_version', { simple: true }));
+    const { query, tables } = this.#config,
+      { where } = this.#connection;
     if (query !== undefined) return [PollQuery.ofQuery(db, this.#config, query, this.#watermark, where)];
-    return tableNames(db).filter((name) => matchesTable(tables, name)).map((name) => this.#queryOf(db, name));
+    return tableNames(db)
+      .filter((name) => matchesTable(tables, name))
+      .map((name) => this.#queryOf(db, name));
   }
 
   #queryOf(db: SqliteDatabase, name: string): PollQuery {
-    const known = this.#versions.get(name), query = PollQuery.ofTable(db, name, known?.version ?? 1, this.#config, this.#watermark, this.#connection.where);
-    const { columns, key } = query.plan.schema, shape = JSON.stringify([columns, key], (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v));
+    const known = this.#versions.get(name),
+      query = PollQuery.ofTable(db, name, known?.version ?? 1, this.#config, this.#watermark, this.#connection.where);
+    const { columns, key } = query.plan.schema,
+      shape = JSON.stringify([columns, key], (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v));
     if (known?.shape === shape) return query;
     const version = known === undefined ? 1 : known.version + 1;
     this.#versions.set(name, { version, shape });
@@ -131,34 +168,50 @@ export class PollingSource implements Source {
   // -- rows --------------------------------------------------------------------------------------------------------------
 
   #page(db: SqliteDatabase, target: Target, ctx: ReadContext): Page {
-    if (Number(db.pragma('schema_version', { simple: true })) !== this.#schemaVersion) {
+    const schemaVersion = Number(db.pragma('schema_version', { simple: true }));
+    if (schemaVersion !== target.schemaVersion) {
       target.query = this.#queries(db).find((q) => q.partition === target.query.partition) ?? target.query;
-      this.#schemaVersion = -1;   // the other tables look for themselves
+      target.schemaVersion = schemaVersion;
     }
-    const { query } = target, nowMs = this.#ctx.clock.now();
+    const { query } = target,
+      nowMs = this.#ctx.clock.now();
     if (target.until === 'empty') return { batch: this.#batch(query, [], 0, null), rejects: [], isDone: true };
     const settled = query.timeAt === null ? target.settling.upTo(query.newest(target.place, nowMs), nowMs) : 'by_time';
     if (settled === null) return { batch: this.#batch(query, [], 0, null), rejects: [], isDone: false };
     const bound = settled === 'by_time' || settled === 'all' ? target.until : lesser(settled, target.until);
     const read = this.#readRows(db, target, bound, ctx, nowMs);
     // All up to the end is read, unless a row is held back or something was settled only before the end.
-    const isDone = target.until !== null && read.atEnd && (settled === 'by_time' || settled === 'all' || compareTuples(settled, target.until) >= 0);
+    const isDone =
+      target.until !== null && read.atEnd && (settled === 'by_time' || settled === 'all' || compareTuples(settled, target.until) >= 0);
     return { batch: this.#batch(query, read.events, read.bytes, read.seen > 0 ? target.place : null), rejects: read.rejects, isDone };
   }
 
   #readRows(db: SqliteDatabase, target: Target, bound: readonly Stored[] | null, ctx: ReadContext, nowMs: number) {
-    const { query } = target, { plan, timeAt } = query, events: ChangeEvent[] = [], rejects: Reject[] = [], texts = new TextCheck(db);
+    const { query } = target,
+      { plan, timeAt } = query,
+      events: ChangeEvent[] = [],
+      rejects: Reject[] = [],
+      texts = new TextCheck(db);
     const dueMs = nowMs - this.#watermark.settle;
-    let bytes = 0, atEnd = true, place = target.place;
+    let bytes = 0,
+      atEnd = true,
+      place = target.place;
     const rows: { row: Stored[]; timeMs: number | null; isClean: boolean }[] = [];
     // First all rows, then the events: while the driver steps through rows it does nothing else.
     for (const row of query.rows(target.place, bound, ctx.maxBatchEvents)) {
-      const stored = timeAt === null ? nowMs : row[timeAt] as number | null, timeMs = stored === null ? null : Math.round(stored);
+      const stored = timeAt === null ? nowMs : (row[timeAt] as number | null),
+        timeMs = stored === null ? null : Math.round(stored);
       // Not only this row waits, but all behind it: places only grow.
-      if (timeMs !== null && timeAt !== null && timeMs > dueMs) { atEnd = false; break; }
+      if (timeMs !== null && timeAt !== null && timeMs > dueMs) {
+        atEnd = false;
+        break;
+      }
       this.#vetting.start();
       this.#vetting.vet(plan, row, 0);
-      if (rows.length > 0 && bytes + this.#vetting.bytes > ctx.maxBatchBytes) { atEnd = false; break; }
+      if (rows.length > 0 && bytes + this.#vetting.bytes > ctx.maxBatchBytes) {
+        atEnd = false;
+        break;
+      }
       bytes += this.#vetting.bytes;
       rows.push({ row, timeMs, isClean: this.#vetting.misfits.length === 0 });
     }
@@ -167,14 +220,30 @@ export class PollingSource implements Source {
       return texts.isExact(rows[index]?.row[column] as string, sql, parameters);
     };
     for (const [index, { row, timeMs, isClean }] of rows.entries()) {
-      place = nextPlace(query, place, query.tupleAt.map((i) => row[i] as Stored));
+      place = nextPlace(
+        query,
+        place,
+        query.tupleAt.map((i) => row[i] as Stored),
+      );
       const error = this.#problem(query, row, timeMs, isClean, (column) => exact(column, index));
-      if (error !== null) rejects.push({ input: describeRow(plan, 'u', row, 0), at: `${query.partition}, ${pollPositions.describe(formatPoll(place))}`, error });
+      if (error !== null)
+        rejects.push({
+          input: describeRow(plan, 'u', row, 0),
+          at: `${query.partition}, ${pollPositions.describe(formatPoll(place))}`,
+          error,
+        });
       else {
-        events.push(new ChangeEvent({
-          op: 'u', table: plan.schema, source: this.#ctx.name, partition: query.partition, position: formatPoll(place), sourceTsMs: timeMs as number,
-          after: new SqliteRow(plan, row, 0),
-        }));
+        events.push(
+          new ChangeEvent({
+            op: 'u',
+            table: plan.schema,
+            source: this.#ctx.name,
+            partition: query.partition,
+            position: formatPoll(place),
+            sourceTsMs: timeMs as number,
+            after: new SqliteRow(plan, row, 0),
+          }),
+        );
       }
     }
     target.place = place;
@@ -182,8 +251,15 @@ export class PollingSource implements Source {
   }
 
   /** Why the row cannot be told as an event; `null` when it can. */
-  #problem(query: PollQuery, row: readonly Stored[], timeMs: number | null, isClean: boolean, isExact: (column: number) => boolean): Error | null {
-    const { plan } = query, { where } = this.#connection;
+  #problem(
+    query: PollQuery,
+    row: readonly Stored[],
+    timeMs: number | null,
+    isClean: boolean,
+    isExact: (column: number) => boolean,
+  ): Error | null {
+    const { plan } = query,
+      { where } = this.#connection;
     if (timeMs === null) return notATime(query.partition, this.#watermark.column, where);
     if (isClean) return hasNullKey(plan, row, 0) ? nullKeyError(plan, where) : null;
     this.#vetting.start();
@@ -214,5 +290,5 @@ function nextPlace(query: PollQuery, place: PollPlace | null, tuple: readonly St
   if (!query.carriesBefore) return { tuple };
   if (place === null) return { tuple, before: query.beforeAll };
   const isSame = compareTuples(place.tuple.slice(0, 1), tuple.slice(0, 1)) === 0;
-  return { tuple, before: isSame ? place.before ?? query.beforeAll : place.tuple[0] as Stored };
+  return { tuple, before: isSame ? (place.before ?? query.beforeAll) : (place.tuple[0] as Stored) };
 }

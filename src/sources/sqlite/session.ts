@@ -1,7 +1,17 @@
 // One reading of the change log: where it stands, which snapshots run, and what comes next. Each step happens inside one
 // read transaction of the caller and returns what is to be sent; nothing here waits.
 
-import { type ChangeBatch, ChangeEvent, type Clock, type Random, type Position, type ReadContext, type SnapshotProgress, type SourcePoint, type TableSchema } from '../../sdk/index.ts';
+import {
+  type ChangeBatch,
+  ChangeEvent,
+  type Clock,
+  type Position,
+  type Random,
+  type ReadContext,
+  type SnapshotProgress,
+  type SourcePoint,
+  type TableSchema,
+} from '../../sdk/index.ts';
 import type { SqliteDatabase } from '../../util/sqlite.ts';
 import { capturedTables, matchesTable } from './capture.ts';
 import { ChangeReader, type ControlRecord, type ReadTable, type Reject } from './changes.ts';
@@ -12,7 +22,10 @@ import { type ChangePlace, formatPlace, LOG_PARTITION, parsePlace } from './posi
 import { isSound, runName, runStart, SnapshotReader } from './snapshot.ts';
 
 /** What to send: first the rejects are parked, then the batch is handed over. */
-export interface Output { readonly batch: ChangeBatch; readonly rejects: readonly Reject[] }
+export interface Output {
+  readonly batch: ChangeBatch;
+  readonly rejects: readonly Reject[];
+}
 
 export interface SessionOptions {
   readonly name: string;
@@ -50,8 +63,12 @@ export class LogSession {
     for (const progress of options.ctx.snapshots) if (isSound(progress, options.from)) this.#progress.set(progress.table, progress);
   }
 
-  get place(): ChangePlace { return this.#place; }
-  get tables(): readonly ReadTable[] { return this.#current; }
+  get place(): ChangePlace {
+    return this.#place;
+  }
+  get tables(): readonly ReadTable[] {
+    return this.#current;
+  }
 
   /** Takes over the tables as they are captured now. In the transaction that has looked after the triggers. */
   load(db: SqliteDatabase): void {
@@ -81,7 +98,8 @@ export class LogSession {
   }
 
   #next(changes: ChangeReader): Output[] {
-    const { maxBatchEvents, maxBatchBytes } = this.#o.ctx, outputs: Output[] = [];
+    const { maxBatchEvents, maxBatchBytes } = this.#o.ctx,
+      outputs: Output[] = [];
     const read = changes.read(this.#place, maxBatchEvents, maxBatchBytes);
     if (read.through.id !== this.#place.id) {
       this.#place = read.through;
@@ -104,18 +122,33 @@ export class LogSession {
   // -- changes -----------------------------------------------------------------------------------------------------------
 
   #batch(events: ChangeEvent[], bytes: number, snapshots?: readonly SnapshotProgress[]): ChangeBatch {
-    return { events, bytes, source: this.#o.name, partition: LOG_PARTITION, resume: formatPlace(this.#place), ...(snapshots === undefined ? {} : { snapshots }) };
+    return {
+      events,
+      bytes,
+      source: this.#o.name,
+      partition: LOG_PARTITION,
+      resume: formatPlace(this.#place),
+      ...(snapshots === undefined ? {} : { snapshots }),
+    };
   }
 
   /** The start of the log is stored before anything is sent, and with it which tables are to be read. */
   #begin(): Output {
     this.#starting = false;
-    if (this.#readsRows()) for (const { captured: { name } } of this.#current) if (!this.#progress.has(name)) this.#restart(name);
+    if (this.#readsRows())
+      for (const {
+        captured: { name },
+      } of this.#current)
+        if (!this.#progress.has(name)) this.#restart(name);
     return { rejects: [], batch: this.#batch([], 0, [...this.#progress.values()]) };
   }
 
   #control({ op, table, place }: ControlRecord): Output {
-    const { captured, plan: { schema } } = table, name = captured.name;
+    const {
+        captured,
+        plan: { schema },
+      } = table,
+      name = captured.name;
     this.#place = place;
     const init = { table: schema, source: this.#o.name, partition: LOG_PARTITION, position: formatPlace(place), sourceTsMs: place.ts };
     if (op === 'g' && this.#o.config.snapshot_mode !== 'when_needed') throw historyLost(name, `source "${this.#o.name}"`);
@@ -125,19 +158,22 @@ export class LogSession {
     const kind = op === 'x' ? 'drop' : captured.previous === null ? 'create' : 'alter';
     const previous = op === 'x' ? schema : this.#schemaOf(captured.previous);
     const events = [new ChangeEvent({ ...init, op: 's', schemaChange: { kind, previous, ddl: null } })];
-    const mustRead = op === 's' && this.#readsRows() && (captured.reread || captured.previous === null) && !this.#hasBegunBehind(name, place);
+    const mustRead =
+      op === 's' && this.#readsRows() && (captured.reread || captured.previous === null) && !this.#hasBegunBehind(name, place);
     // A table of this name was captured before: what destinations have of it is not of this one.
     if (mustRead && captured.previous === null && captured.version > 1) events.push(this.#truncate(schema, `${init.position}.t`));
     return { rejects: [], batch: this.#batch(events, CONTROL_BYTES, mustRead ? [this.#restart(name)] : undefined) };
   }
 
   #schemaOf(no: number | null): TableSchema | null {
-    return no === null ? null : this.#tables.get(no)?.plan.schema ?? null;
+    return no === null ? null : (this.#tables.get(no)?.plan.schema ?? null);
   }
 
   // -- snapshots ---------------------------------------------------------------------------------------------------------
 
-  #readsRows(): boolean { return this.#o.config.snapshot_mode !== 'never'; }
+  #readsRows(): boolean {
+    return this.#o.config.snapshot_mode !== 'never';
+  }
 
   /** The rows have been asked for after this record: they will have what it announces. */
   #hasBegunBehind(table: string, place: ChangePlace): boolean {
@@ -164,14 +200,21 @@ export class LogSession {
   #nextChunk(): Output[] {
     const table = this.#pending();
     if (table === null || this.#snapshots === null) return [];
-    const { name } = table.captured, { ctx } = this.#o;
+    const { name } = table.captured,
+      { ctx } = this.#o;
     const progress = this.#progress.get(name) ?? this.#restart(name);
     if (this.#hasMoved(progress)) return [this.#again(table, `${formatPlace(this.#place)}.t.${progress.run}`)];
     const boundary = ctx.boundaries.find((b) => b.table === name && b.run === progress.run && b.chunk > progress.chunk) ?? null;
     const others = this.#current.filter((t) => t !== table).map((t) => this.#progress.get(t.captured.name));
     const chunk = this.#snapshots.read({
-      table, progress, boundary, at: this.#place, maxEvents: ctx.maxBatchEvents, maxBytes: ctx.maxBatchBytes,
-      isFirstTable: others.every((p) => (p?.chunk ?? 0) === 0), isLastTable: others.every((p) => p !== undefined && p.state !== 'running'),
+      table,
+      progress,
+      boundary,
+      at: this.#place,
+      maxEvents: ctx.maxBatchEvents,
+      maxBytes: ctx.maxBatchBytes,
+      isFirstTable: others.every((p) => (p?.chunk ?? 0) === 0),
+      isLastTable: others.every((p) => p !== undefined && p.state !== 'running'),
     });
     this.#progress.set(name, chunk.progress);
     return [{ rejects: chunk.rejects, batch: this.#batch(chunk.events, chunk.bytes, [chunk.progress]) }];
@@ -190,7 +233,14 @@ export class LogSession {
   }
 
   #truncate(table: TableSchema, position: string): ChangeEvent {
-    return new ChangeEvent({ op: 't', table, source: this.#o.name, partition: LOG_PARTITION, sourceTsMs: this.#o.clock.now(), position: position as Position });
+    return new ChangeEvent({
+      op: 't',
+      table,
+      source: this.#o.name,
+      partition: LOG_PARTITION,
+      sourceTsMs: this.#o.clock.now(),
+      position: position as Position,
+    });
   }
 }
 

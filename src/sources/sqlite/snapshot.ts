@@ -6,9 +6,9 @@ import { ChangeEvent, type Clock, type Position, type SnapshotProgress } from '.
 import { quoteName } from '../../util/sql-names.ts';
 import type { SqliteDatabase } from '../../util/sqlite.ts';
 import type { ReadTable, Reject } from './changes.ts';
-import { describeRow, type Misfit, misfitError, nullKeyError, type RowPlan, selectedPlan, SqliteRow, Vetting } from './decode.ts';
-import { type ChangePlace, formatPlace, formatStored, LOG_PARTITION, parseStored } from './position.ts';
+import { describeRow, type Misfit, misfitError, nullKeyError, type RowPlan, SqliteRow, selectedPlan, Vetting } from './decode.ts';
 import { tooManyNullKeys } from './errors.ts';
+import { type ChangePlace, formatPlace, formatStored, LOG_PARTITION, parseStored } from './position.ts';
 import { TextCheck } from './text-check.ts';
 import type { Stored } from './types.ts';
 
@@ -43,10 +43,17 @@ export function runStart(run: string): number {
 }
 
 /** `rows`: the part behind the column list, without the limit. */
-interface ChunkQuery { readonly text: string; readonly rows: string; readonly parameters: readonly Stored[] }
+interface ChunkQuery {
+  readonly text: string;
+  readonly rows: string;
+  readonly parameters: readonly Stored[];
+}
 
 /** A key value on its way into SQL: texts that are no Unicode are carried as their bytes. */
-interface KeyPart { readonly sql: string; readonly value: Stored }
+interface KeyPart {
+  readonly sql: string;
+  readonly value: Stored;
+}
 
 export class SnapshotReader {
   readonly #db: SqliteDatabase;
@@ -64,37 +71,63 @@ export class SnapshotReader {
 
   /** The next chunk of a table, or the one up to the boundary. In the transaction that has read the changes up to `at`. */
   read(request: ChunkRequest): Chunk {
-    const { progress, boundary, maxEvents, maxBytes } = request, sql = new ChunkSql(request.table);
+    const { progress, boundary, maxEvents, maxBytes } = request,
+      sql = new ChunkSql(request.table);
     const rejects = progress.chunk === 0 ? this.#nullKeys(sql) : [];
     const marks = { chunk: boundary?.chunk ?? progress.chunk + 1, first: progress.lastKey === null };
-    const events: ChangeEvent[] = [], nowMs = this.#clock.now(), rows: { row: Stored[]; isClean: boolean }[] = [];
+    const events: ChangeEvent[] = [],
+      nowMs = this.#clock.now(),
+      rows: { row: Stored[]; isClean: boolean }[] = [];
     const query = sql.chunk(progress.lastKey, boundary?.lastKey ?? null, boundary === null ? maxEvents + 1 : -1);
-    let bytes = 0, isEnd = true;
+    let bytes = 0,
+      isEnd = true;
     // First all rows, then the events: while the driver steps through rows it does nothing else.
-    for (const row of this.#db.prepare(query.text).raw().iterate(...query.parameters) as Iterable<Stored[]>) {
+    for (const row of this.#db
+      .prepare(query.text)
+      .raw()
+      .iterate(...query.parameters) as Iterable<Stored[]>) {
       this.#vetting.start();
       this.#vetting.vet(sql.plan, row, 0);
       // The row beyond a full chunk tells that there is more.
-      if (boundary === null && rows.length > 0 && (rows.length === maxEvents || bytes + this.#vetting.bytes > maxBytes)) { isEnd = false; break; }
+      if (boundary === null && rows.length > 0 && (rows.length === maxEvents || bytes + this.#vetting.bytes > maxBytes)) {
+        isEnd = false;
+        break;
+      }
       rows.push({ row, isClean: this.#vetting.misfits.length === 0 });
       bytes += this.#vetting.bytes;
     }
     for (const [i, { row, isClean }] of rows.entries()) {
       const misfit = isClean ? null : this.#misfit(sql, row, query, i);
       if (misfit === null) events.push(this.#event(request, sql.plan, row, marks.chunk, events.length, nowMs));
-      else rejects.push(this.#reject(sql.plan, row, misfitError(sql.plan, misfit, row[misfit.column] as Stored, `source "${this.#source}"`)));
+      else
+        rejects.push(this.#reject(sql.plan, row, misfitError(sql.plan, misfit, row[misfit.column] as Stored, `source "${this.#source}"`)));
     }
-    const last = rows.at(-1)?.row, lastKey = boundary !== null ? boundary.lastKey : last === undefined ? progress.lastKey : this.#keyOf(sql, last, query, rows.length - 1);
+    const last = rows.at(-1)?.row,
+      lastKey =
+        boundary !== null ? boundary.lastKey : last === undefined ? progress.lastKey : this.#keyOf(sql, last, query, rows.length - 1);
     const state = boundary?.state ?? (isEnd ? 'done' : 'running');
     if (marks.first) mark(events, 0, request.isFirstTable ? 'first' : 'first_in_data_collection');
     if (state === 'done') mark(events, events.length - 1, request.isLastTable ? 'last' : 'last_in_data_collection');
     return { events, rejects, bytes, progress: { ...progress, chunk: marks.chunk, lastKey, state, rows: progress.rows + events.length } };
   }
 
-  #event({ at, progress: { run }, table }: ChunkRequest, plan: RowPlan, row: Stored[], chunk: number, n: number, nowMs: number): ChangeEvent {
+  #event(
+    { at, progress: { run }, table }: ChunkRequest,
+    plan: RowPlan,
+    row: Stored[],
+    chunk: number,
+    n: number,
+    nowMs: number,
+  ): ChangeEvent {
     return new ChangeEvent({
-      op: 'r', table: table.plan.schema, source: this.#source, partition: LOG_PARTITION, sourceTsMs: nowMs, after: new SqliteRow(plan, row, 0),
-      position: `${formatPlace(at)}.r.${run}.${chunk}.${n}` as Position, snapshot: { run, table: table.plan.schema.id.table, chunk, place: 'true' },
+      op: 'r',
+      table: table.plan.schema,
+      source: this.#source,
+      partition: LOG_PARTITION,
+      sourceTsMs: nowMs,
+      after: new SqliteRow(plan, row, 0),
+      position: `${formatPlace(at)}.r.${run}.${chunk}.${n}` as Position,
+      snapshot: { run, table: table.plan.schema.id.table, chunk, place: 'true' },
     });
   }
 
@@ -102,7 +135,8 @@ export class SnapshotReader {
   #misfit(sql: ChunkSql, row: readonly Stored[], query: ChunkQuery, index: number): Misfit | null {
     this.#vetting.start();
     this.#vetting.vet(sql.plan, row, 0);
-    const isExact = (column: number): boolean => this.#texts.isExact(row[column] as string, sql.bytesOf([column], query), [...query.parameters, index]);
+    const isExact = (column: number): boolean =>
+      this.#texts.isExact(row[column] as string, sql.bytesOf([column], query), [...query.parameters, index]);
     return this.#vetting.misfits.find(({ column, doubtfulText }) => !doubtfulText || !isExact(column)) ?? null;
   }
 
@@ -114,7 +148,8 @@ export class SnapshotReader {
   #nullKeys(sql: ChunkSql): Reject[] {
     const text = sql.nullKeys(MAX_NULL_KEYS + 1);
     if (text === null) return [];
-    const rows = this.#db.prepare(text).raw().all() as Stored[][], where = `source "${this.#source}"`;
+    const rows = this.#db.prepare(text).raw().all() as Stored[][],
+      where = `source "${this.#source}"`;
     if (rows.length > MAX_NULL_KEYS) throw tooManyNullKeys(sql.plan.schema.id.table, MAX_NULL_KEYS, where);
     return rows.map((row) => this.#reject(sql.plan, row, nullKeyError(sql.plan, where)));
   }
@@ -123,8 +158,15 @@ export class SnapshotReader {
   #keyOf(sql: ChunkSql, row: readonly Stored[], query: ChunkQuery, index: number): string {
     const values = sql.keyValues(row);
     if (!values.some((value) => typeof value === 'string' && value.includes('\uFFFD'))) return JSON.stringify(values.map(formatStored));
-    const bytes = this.#db.prepare(sql.bytesOf(sql.keyAt, query)).raw().get(...query.parameters, index) as Stored[];
-    return JSON.stringify(values.map((value, i) => (typeof value === 'string' ? `x${Buffer.from(bytes[i] as Uint8Array).toString('hex')}` : formatStored(value))));
+    const bytes = this.#db
+      .prepare(sql.bytesOf(sql.keyAt, query))
+      .raw()
+      .get(...query.parameters, index) as Stored[];
+    return JSON.stringify(
+      values.map((value, i) =>
+        typeof value === 'string' ? `x${Buffer.from(bytes[i] as Uint8Array).toString('hex')}` : formatStored(value),
+      ),
+    );
   }
 }
 
@@ -153,12 +195,18 @@ class ChunkSql {
     this.#nullable = table.key.filter((name) => mayBeNull && table.columns.find((c) => c.name === name)?.notNull === false).map(quoteName);
   }
 
-  keyValues(row: readonly Stored[]): Stored[] { return this.keyAt.map((i) => row[i] as Stored); }
+  keyValues(row: readonly Stored[]): Stored[] {
+    return this.keyAt.map((i) => row[i] as Stored);
+  }
 
   chunk(after: string | null, upTo: string | null, limit: number): ChunkQuery {
-    const key = this.keyAt.map((i) => this.#columns[i]).join(', '), conditions = this.#nullable.map((c) => `${c} IS NOT NULL`);
+    const key = this.keyAt.map((i) => this.#columns[i]).join(', '),
+      conditions = this.#nullable.map((c) => `${c} IS NOT NULL`);
     const parameters: Stored[] = [];
-    for (const [operator, tuple] of [['>', after], ['<=', upTo]] as const) {
+    for (const [operator, tuple] of [
+      ['>', after],
+      ['<=', upTo],
+    ] as const) {
       if (tuple === null) continue;
       const parts = parseKey(tuple);
       conditions.push(`(${key}) ${operator} (${parts.map((p) => p.sql).join(', ')})`);
@@ -182,7 +230,9 @@ class ChunkSql {
 
 function parseKey(text: string): KeyPart[] {
   const parts = JSON.parse(text) as string[];
-  return parts.map((part) => (part.startsWith('x') ? { sql: 'CAST(? AS TEXT)', value: Buffer.from(part.slice(1), 'hex') } : { sql: '?', value: parseStored(part) }));
+  return parts.map((part) =>
+    part.startsWith('x') ? { sql: 'CAST(? AS TEXT)', value: Buffer.from(part.slice(1), 'hex') } : { sql: '?', value: parseStored(part) },
+  );
 }
 
 /** Of progress stored by an earlier start: does it still count at this place? */

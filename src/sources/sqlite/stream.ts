@@ -3,14 +3,37 @@
 
 import { basename } from 'node:path';
 import {
-  CdcError, type ChangeBatch, type ComponentContext, type Finding, formatTableId, type Lag, type PartitionPositions, type Position, type ReadContext, type Source,
-  type SourceDescription, type TableId, type TableSchema,
+  CdcError,
+  type ChangeBatch,
+  type ComponentContext,
+  type Finding,
+  formatTableId,
+  type Lag,
+  type PartitionPositions,
+  type Position,
+  type ReadContext,
+  type Source,
+  type SourceDescription,
+  type TableId,
+  type TableSchema,
 } from '../../sdk/index.ts';
 import type { SqliteDatabase } from '../../util/sqlite.ts';
 import { type CapturedTable, capturedTables, installCapture, matchesTable, missingCapture, recordGap, recordJoin } from './capture.ts';
 import {
-  acknowledgePlace, addConsumer, assertFormat, type Consumer, consumers, createChangeTables, deleteDone, hasChangeTables, holdsPlace, lastNumber, lastPlace, moveFloor,
-  skipNumbers, updateConsumer,
+  acknowledgePlace,
+  addConsumer,
+  assertFormat,
+  type Consumer,
+  consumers,
+  createChangeTables,
+  deleteDone,
+  hasChangeTables,
+  holdsPlace,
+  lastNumber,
+  lastPlace,
+  moveFloor,
+  skipNumbers,
+  updateConsumer,
 } from './change-tables.ts';
 import { checkTriggers } from './check.ts';
 import type { SqliteSourceConfig } from './config.ts';
@@ -44,9 +67,13 @@ export class TriggerSource implements Source {
     this.#consumer = `${ctx.pipeline}/${ctx.name}`;
   }
 
-  describe(): SourceDescription { return { connector: 'sqlite', database: basename(this.#config.path) }; }
+  describe(): SourceDescription {
+    return { connector: 'sqlite', database: basename(this.#config.path) };
+  }
 
-  check(): AsyncIterable<Finding> { return checkTriggers(this.#connection, this.#config, this.#consumer, this.#ctx.clock.now()); }
+  check(): AsyncIterable<Finding> {
+    return checkTriggers(this.#connection, this.#config, this.#consumer, this.#ctx.clock.now());
+  }
 
   async *read(ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
     const stored = await ctx.assign(LOG_PARTITION);
@@ -54,7 +81,13 @@ export class TriggerSource implements Source {
     this.#session = session;
     while (!signal.aborted && !session.isDone(ctx.until)) {
       const outputs = await this.#connection.read((db) => session.step(db), signal);
-      if (outputs === null) { await this.#connection.write((db) => { this.#lookAfterTriggers(db); session.load(db); }, signal); continue; }
+      if (outputs === null) {
+        await this.#connection.write((db) => {
+          this.#lookAfterTriggers(db);
+          session.load(db);
+        }, signal);
+        continue;
+      }
       for (const { batch, rejects } of outputs) {
         // Invariant 3: parked before a place behind it can be confirmed.
         for (const { input, at, error } of rejects) await ctx.reject(input, at, error);
@@ -75,13 +108,15 @@ export class TriggerSource implements Source {
     const place = parsePlace(upTo[LOG_PARTITION] ?? '');
     if (place === null || place.id === this.#acknowledged) return;
     const nowMs = this.#ctx.clock.now();
-    await this.#connection.write((db) => { if (hasChangeTables(db)) acknowledgePlace(db, this.#consumer, place, nowMs); });
+    await this.#connection.write((db) => {
+      if (hasChangeTables(db)) acknowledgePlace(db, this.#consumer, place, nowMs);
+    });
     while (await this.#connection.write((db) => hasChangeTables(db) && deleteDone(db, DELETE_CHUNK)));
     this.#acknowledged = place.id;
   }
 
   async acknowledged(): Promise<PartitionPositions | null> {
-    const text = await this.#connection.read((db) => (hasChangeTables(db) ? this.#self(db)?.acknowledged ?? null : null));
+    const text = await this.#connection.read((db) => (hasChangeTables(db) ? (this.#self(db)?.acknowledged ?? null) : null));
     return text === null ? null : { [LOG_PARTITION]: text as Position };
   }
 
@@ -101,18 +136,33 @@ export class TriggerSource implements Source {
     });
   }
 
-  async close(): Promise<void> { this.#connection.close(); }
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
 
   // -- the start of a reading --------------------------------------------------------------------------------------------
 
   /** Registers, installs, and finds out where to begin, in one write transaction: no change can fall between the three. */
   #open(ctx: ReadContext, stored: Position | null): Promise<LogSession> {
     const from = stored === null ? null : parsePlace(stored);
-    if (stored !== null && from === null) throw new CdcError('STATE_CORRUPT', `"${stored}" is no position of this source.`, { where: this.#connection.where, fix: 'Restore the state.' });
+    if (stored !== null && from === null)
+      throw new CdcError('STATE_CORRUPT', `"${stored}" is no position of this source.`, {
+        where: this.#connection.where,
+        fix: 'Restore the state.',
+      });
     return this.#connection.write((db) => {
-      const consumer = this.#register(db), start = from === null ? this.#floorPlace(db, consumer) : this.#verify(db, consumer, from);
+      const consumer = this.#register(db),
+        start = from === null ? this.#floorPlace(db, consumer) : this.#verify(db, consumer, from);
       const session = new LogSession({
-        name: this.#ctx.name, consumer: this.#consumer, config: this.#config, ctx, from: start, newest: lastPlace(db), isNew: from === null, clock: this.#ctx.clock, random: this.#ctx.random,
+        name: this.#ctx.name,
+        consumer: this.#consumer,
+        config: this.#config,
+        ctx,
+        from: start,
+        newest: lastPlace(db),
+        isNew: from === null,
+        clock: this.#ctx.clock,
+        random: this.#ctx.random,
       });
       session.load(db);
       if (session.tables.length === 0) throw capturesNothing(this.#config.tables, this.#connection.where);
@@ -126,14 +176,21 @@ export class TriggerSource implements Source {
       createChangeTables(db);
     }
     assertFormat(db, this.#connection.where);
-    const known = this.#self(db), { tables } = this.#config, nowMs = this.#ctx.clock.now();
-    const captured = new Set(capturedTables(db).filter((t) => t.active).map((t) => t.no));
+    const known = this.#self(db),
+      { tables } = this.#config,
+      nowMs = this.#ctx.clock.now();
+    const captured = new Set(
+      capturedTables(db)
+        .filter((t) => t.active)
+        .map((t) => t.no),
+    );
     if (known === undefined) addConsumer(db, this.#consumer, tables, nowMs);
     else updateConsumer(db, this.#consumer, tables, nowMs);
     this.#lookAfterTriggers(db);
     // What was recorded before a consumer came is not for it: it reads the rows.
     if (known === undefined) moveFloor(db, this.#consumer, lastNumber(db));
-    else for (const t of this.#tables(db)) if (captured.has(t.no) && !matchesTable(known.patterns, t.name)) recordJoin(db, t, this.#consumer);
+    else
+      for (const t of this.#tables(db)) if (captured.has(t.no) && !matchesTable(known.patterns, t.name)) recordJoin(db, t, this.#consumer);
     return this.#self(db) as Consumer;
   }
 
@@ -142,7 +199,9 @@ export class TriggerSource implements Source {
     return capturedTables(db).filter((t) => t.active && matchesTable(this.#config.tables, t.name));
   }
 
-  #self(db: SqliteDatabase): Consumer | undefined { return consumers(db).find((c) => c.name === this.#consumer); }
+  #self(db: SqliteDatabase): Consumer | undefined {
+    return consumers(db).find((c) => c.name === this.#consumer);
+  }
 
   #lookAfterTriggers(db: SqliteDatabase): void {
     if (this.#config.install_triggers) installCapture(db, this.#connection.where);
@@ -151,7 +210,8 @@ export class TriggerSource implements Source {
 
   #throwMissing(db: SqliteDatabase): never {
     throw new CdcError('SOURCE_MISCONFIGURED', `The database is not ready: ${missingCapture(db, this.#config.tables).join(', ')}.`, {
-      where: this.#connection.where, fix: 'Set `install_triggers: true`, at least for one start.',
+      where: this.#connection.where,
+      fix: 'Set `install_triggers: true`, at least for one start.',
     });
   }
 
@@ -163,11 +223,17 @@ export class TriggerSource implements Source {
 
   /** Can reading go on behind this change? Another database, a restored one or an emptied change table cannot serve it. */
   #verify(db: SqliteDatabase, { floor }: Consumer, from: ChangePlace): ChangePlace {
-    const problem = from.id < floor ? `the changes up to ${floor} are deleted`
-      : from.id > lastNumber(db) ? `the database has ${lastNumber(db)} changes only: it was replaced, or restored from a backup`
-        : holdsPlace(db, from) ? null : 'the database has another change in its place: it was replaced, or restored from a backup';
+    const problem =
+      from.id < floor
+        ? `the changes up to ${floor} are deleted`
+        : from.id > lastNumber(db)
+          ? `the database has ${lastNumber(db)} changes only: it was replaced, or restored from a backup`
+          : holdsPlace(db, from)
+            ? null
+            : 'the database has another change in its place: it was replaced, or restored from a backup';
     if (problem === null) return from;
-    if (this.#config.snapshot_mode !== 'when_needed') throw positionGone(`Reading cannot go on behind ${changePositions.describe(formatPlace(from))}: ${problem}.`, this.#connection.where);
+    if (this.#config.snapshot_mode !== 'when_needed')
+      throw positionGone(`Reading cannot go on behind ${changePositions.describe(formatPlace(from))}: ${problem}.`, this.#connection.where);
     this.#beginAnew(db, from);
     return from;
   }

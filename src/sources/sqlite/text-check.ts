@@ -12,7 +12,10 @@ export class TextCheck {
 
   /** `sql` selects the bytes (`CAST(… AS BLOB)`) that were read as `text`. */
   isExact(text: string, sql: string, parameters: readonly unknown[]): boolean {
-    const bytes = this.#db.prepare(sql).pluck().get(...parameters);
+    const bytes = this.#db
+      .prepare(sql)
+      .pluck()
+      .get(...parameters);
     return bytes instanceof Uint8Array && this.#encode(text).equals(bytes);
   }
 

@@ -22,7 +22,10 @@ export const NOW_SQL = "CAST((julianday('now') - 2440587.5) * 86400000.0 + 0.5 A
 /** Of texts and blobs in a digest: longer ones cost more than a few false matches. */
 const DIGEST_LENGTH = 40;
 
-export interface Trigger { readonly name: string; readonly sql: string }
+export interface Trigger {
+  readonly name: string;
+  readonly sql: string;
+}
 
 /** A table's triggers; `no` is the number under which its rows are recorded. */
 export function captureTriggers(table: SqliteTable, no: number): Trigger[] {
@@ -93,11 +96,15 @@ class TableSql {
   isAt(row: Reference, ref: Reference): string {
     const { key, keyCollations, integerKey, rowid } = this.#table;
     if (key.length === 0) return `${this.#locator(row)} = ${this.#locator(ref)}`;
-    return and(key.flatMap((column, i) => {
-      const nullable = rowid !== null && !integerKey && !this.#column(column).notNull;
-      const equal = `${this.#value(row, column)} ${nullable || row === 'p' ? 'IS' : '='} ${this.#value(ref, column)}`;
-      return keyCollations[i] === 'BINARY' || row === 'p' ? [equal] : [equal, `${this.#value(row, column)} COLLATE BINARY IS ${this.#value(ref, column)}`];
-    }));
+    return and(
+      key.flatMap((column, i) => {
+        const nullable = rowid !== null && !integerKey && !this.#column(column).notNull;
+        const equal = `${this.#value(row, column)} ${nullable || row === 'p' ? 'IS' : '='} ${this.#value(ref, column)}`;
+        return keyCollations[i] === 'BINARY' || row === 'p'
+          ? [equal]
+          : [equal, `${this.#value(row, column)} COLLATE BINARY IS ${this.#value(ref, column)}`];
+      }),
+    );
   }
 
   /** The update left the key as it was; `row` is the row now. */
@@ -107,11 +114,17 @@ class TableSql {
   }
 
   /** The update moved its row to the key of `p`. */
-  isMovedOver(): string { return `(${this.isAt('p', 'NEW')} AND NOT (${this.#keyStays('NEW')}))`; }
+  isMovedOver(): string {
+    return `(${this.isAt('p', 'NEW')} AND NOT (${this.#keyStays('NEW')}))`;
+  }
 
-  #exists(row: 'r' | 'o', ref: Reference): string { return `EXISTS (SELECT 1 FROM ${this.quoted} AS ${row} WHERE ${this.isAt(row, ref)})`; }
+  #exists(row: 'r' | 'o', ref: Reference): string {
+    return `EXISTS (SELECT 1 FROM ${this.quoted} AS ${row} WHERE ${this.isAt(row, ref)})`;
+  }
 
-  #locator(ref: Reference): string { return ref === 'p' ? 'p.k' : `${ref}.${quoteName(this.#table.rowid ?? '')}`; }
+  #locator(ref: Reference): string {
+    return ref === 'p' ? 'p.k' : `${ref}.${quoteName(this.#table.rowid ?? '')}`;
+  }
 
   #value(ref: Reference, column: string): string {
     return ref === 'p' ? `p.c${this.#table.columns.findIndex((c) => c.name === column)}` : `${ref}.${quoteName(column)}`;
@@ -147,11 +160,14 @@ class TableSql {
     const { rowid, columns } = this.#table;
     const conflicts = this.#table.uniqueKeys.map((key) => this.#conflict(key));
     if (rowid !== null) conflicts.unshift(`r.${quoteName(rowid)} = NEW.${quoteName(rowid)}`);
-    const label = this.#uniqueDigest(), k = this.#keyDigest('r');
+    const label = this.#uniqueDigest(),
+      k = this.#keyDigest('r');
     const known = `SELECT 1 FROM ${quoteName(DISPLACED)} AS p WHERE p.t = ${this.no} AND p.l = ${label} AND p.k = ${k} AND ${this.isAt('p', 'r')}`;
-    return conflicts.map((conflict) =>
-      `INSERT INTO ${quoteName(DISPLACED)} (t, l, k, ${slots(0, columns.length)}) SELECT ${this.no}, ${label}, ${k}, ${this.#all('r')} FROM ${this.quoted} AS r `
-      + `WHERE ${conflict}${except === null ? '' : ` AND NOT (${this.#isSame('r', except)})`} AND NOT EXISTS (${known})`);
+    return conflicts.map(
+      (conflict) =>
+        `INSERT INTO ${quoteName(DISPLACED)} (t, l, k, ${slots(0, columns.length)}) SELECT ${this.no}, ${label}, ${k}, ${this.#all('r')} FROM ${this.quoted} AS r ` +
+        `WHERE ${conflict}${except === null ? '' : ` AND NOT (${this.#isSame('r', except)})`} AND NOT EXISTS (${known})`,
+    );
   }
 
   /** `r` stands in the way of NEW by this unique key. */
@@ -166,8 +182,13 @@ class TableSql {
 
   /** NEW as a table, for expressions that name their columns bare. */
   #newRow(): string {
-    const stored = this.#table.columns.filter((c) => c.generatedSql === null).map((c) => `${this.#newValue(c.name)} AS ${quoteName(c.name)}`);
-    return generatedInOrder(this.#table).reduce((row, { name, sql }) => `SELECT *, ${sql} AS ${quoteName(name)} FROM (${row})`, `SELECT ${stored.join(', ')}`);
+    const stored = this.#table.columns
+      .filter((c) => c.generatedSql === null)
+      .map((c) => `${this.#newValue(c.name)} AS ${quoteName(c.name)}`);
+    return generatedInOrder(this.#table).reduce(
+      (row, { name, sql }) => `SELECT *, ${sql} AS ${quoteName(name)} FROM (${row})`,
+      `SELECT ${stored.join(', ')}`,
+    );
   }
 
   /** SQLite runs the BEFORE triggers of every UPDATE: most change no unique key. */
@@ -182,7 +203,8 @@ class TableSql {
   /** Deletes for the rows that this statement has removed: `moved` (the new row took their key), or no longer there. */
   recordDisplaced(moved: string, except: 'OLD' | null = null): string[] {
     const condition = `p.t = ${this.no} AND p.l = ${this.#uniqueDigest()}${except === null ? '' : ` AND NOT (${this.isAt('p', except)})`} AND (${moved} OR NOT ${this.#exists('r', 'p')})`;
-    const width = this.#table.columns.length, copies = quoteName(DISPLACED);
+    const width = this.#table.columns.length,
+      copies = quoteName(DISPLACED);
     return [
       `INSERT INTO ${quoteName(CHANGES)} (t, op, ts, ${slots(0, width)}) SELECT ${this.no}, 'd', ${NOW_SQL}, ${slots(0, width)} FROM ${copies} AS p WHERE ${condition}`,
       // All copies of the row, also those which earlier statements made in vain.
@@ -207,21 +229,29 @@ class TableSql {
     return `UPDATE ${quoteName(DISPLACED)} SET k = ${this.#keyDigest('NEW')}, ${values} WHERE ${this.#isCopyOfOld()}`;
   }
 
-  dropDisplaced(): string { return `DELETE FROM ${quoteName(DISPLACED)} WHERE ${this.#isCopyOfOld()}`; }
+  dropDisplaced(): string {
+    return `DELETE FROM ${quoteName(DISPLACED)} WHERE ${this.#isCopyOfOld()}`;
+  }
 
   // -- changes -----------------------------------------------------------------------------------------------------------
 
-  recordInsert(): string { return `${this.#record('c', 'r')} FROM ${this.quoted} AS r WHERE ${this.#isSame('r', 'NEW')}`; }
+  recordInsert(): string {
+    return `${this.#record('c', 'r')} FROM ${this.quoted} AS r WHERE ${this.#isSame('r', 'NEW')}`;
+  }
 
   /** Nothing when the row is there again: then its return has been recorded. */
-  recordDelete(): string { return `${this.#record('d', 'OLD')} WHERE NOT ${this.#exists('r', 'OLD')}`; }
+  recordDelete(): string {
+    return `${this.#record('d', 'OLD')} WHERE NOT ${this.#exists('r', 'OLD')}`;
+  }
 
   /** A move; a new row, if another trigger has put a row at the old key meanwhile; a delete, if one removed the moved row. */
   recordUpdate(): string[] {
-    const stays = this.#keyStays('r'), isIt = this.#isSame('r', 'NEW'), width = this.#table.columns.length;
+    const stays = this.#keyStays('r'),
+      isIt = this.#isSame('r', 'NEW'),
+      width = this.#table.columns.length;
     return [
-      `INSERT INTO ${quoteName(CHANGES)} (t, op, ts, ${slots(0, 2 * width)}) SELECT ${this.no}, 'u', ${NOW_SQL}, ${this.#all('OLD')}, ${this.#all('r')} `
-        + `FROM ${this.quoted} AS r WHERE ${isIt} AND (${stays} OR NOT ${this.#exists('o', 'OLD')})`,
+      `INSERT INTO ${quoteName(CHANGES)} (t, op, ts, ${slots(0, 2 * width)}) SELECT ${this.no}, 'u', ${NOW_SQL}, ${this.#all('OLD')}, ${this.#all('r')} ` +
+        `FROM ${this.quoted} AS r WHERE ${isIt} AND (${stays} OR NOT ${this.#exists('o', 'OLD')})`,
       `${this.#record('U', 'r')} FROM ${this.quoted} AS r WHERE ${isIt} AND NOT (${stays}) AND ${this.#exists('o', 'OLD')}`,
       `${this.#record('d', 'OLD')} WHERE NOT (${this.#keyStays('NEW')}) AND NOT EXISTS (SELECT 1 FROM ${this.quoted} AS r WHERE ${isIt}) AND NOT ${this.#exists('o', 'OLD')}`,
     ];
@@ -231,5 +261,7 @@ class TableSql {
     return `INSERT INTO ${quoteName(CHANGES)} (t, op, ts, ${slots(0, this.#table.columns.length)}) SELECT ${this.no}, ${quoteText(op)}, ${NOW_SQL}, ${this.#all(ref)}`;
   }
 
-  #all(ref: Reference): string { return this.#table.columns.map((c) => `${ref}.${quoteName(c.name)}`).join(', '); }
+  #all(ref: Reference): string {
+    return this.#table.columns.map((c) => `${ref}.${quoteName(c.name)}`).join(', ');
+  }
 }

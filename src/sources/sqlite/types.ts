@@ -11,7 +11,12 @@ export type Stored = null | bigint | number | string | Uint8Array;
 /** SQLite keeps decimals of up to 15 digits exactly, as INTEGER or as REAL. */
 const EXACT_DECIMAL_DIGITS = 15;
 
-interface Typed { readonly type: ColumnType; readonly precision?: number; readonly scale?: number; readonly length?: number }
+interface Typed {
+  readonly type: ColumnType;
+  readonly precision?: number;
+  readonly scale?: number;
+  readonly length?: number;
+}
 
 /**
  * | declared | type |
@@ -25,7 +30,8 @@ interface Typed { readonly type: ColumnType; readonly precision?: number; readon
  * | all others, none | any |
  */
 export function typeOf(declared: string): Typed {
-  const name = declared.toUpperCase(), [, first, second] = /\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)/.exec(name) ?? [];
+  const name = declared.toUpperCase(),
+    [, first, second] = /\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)/.exec(name) ?? [];
   if (/^\s*BOOL(?:EAN)?\s*$/.test(name)) return { type: 'boolean' };
   if (name.includes('INT')) return { type: 'int64' };
   if (/CHAR|CLOB|TEXT/.test(name)) return first === undefined ? { type: 'string' } : { type: 'string', length: Number(first) };
@@ -43,7 +49,10 @@ export function columnOf(table: SqliteTable, column: SqliteColumn, types: 'decla
   const typed: Typed = types === 'stored' && !enforced ? { type: 'any' } : typeOf(column.declared);
   const value = literalDefault(column.defaultSql, typed.type);
   return {
-    name: column.name, nativeType: column.declared, nullable: !column.notNull && !table.key.includes(column.name), ...typed,
+    name: column.name,
+    nativeType: column.declared,
+    nullable: !column.notNull && !table.key.includes(column.name),
+    ...typed,
     ...(value === undefined ? {} : { default: value }),
   };
 }
@@ -64,13 +73,20 @@ function literalDefault(sql: string | null, type: ColumnType): Value | undefined
 export function fits(type: ColumnType, value: Stored): boolean {
   if (value === null) return true;
   switch (type) {
-    case 'int64': return typeof value === 'bigint';
-    case 'string': return typeof value === 'string';
-    case 'float64': return typeof value === 'number';
-    case 'bytes': return value instanceof Uint8Array;
-    case 'boolean': return value === 0n || value === 1n;
-    case 'decimal': return typeof value === 'bigint' || (typeof value === 'number' && Number.isFinite(value));
-    default: return true;
+    case 'int64':
+      return typeof value === 'bigint';
+    case 'string':
+      return typeof value === 'string';
+    case 'float64':
+      return typeof value === 'number';
+    case 'bytes':
+      return value instanceof Uint8Array;
+    case 'boolean':
+      return value === 0n || value === 1n;
+    case 'decimal':
+      return typeof value === 'bigint' || (typeof value === 'number' && Number.isFinite(value));
+    default:
+      return true;
   }
 }
 
@@ -84,9 +100,12 @@ export function toValue(type: ColumnType, value: Stored): Value {
 
 /** The shortest digits that give this number, without an exponent: `1e-7` → `0.0000001`. */
 export function plainDecimal(n: number): string {
-  const text = String(n), match = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
+  const text = String(n),
+    match = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
   if (match === null) return text;
-  const [, sign = '', head = '', tail = '', exponent = '0'] = match, digits = head + tail, point = 1 + Number(exponent);
+  const [, sign = '', head = '', tail = '', exponent = '0'] = match,
+    digits = head + tail,
+    point = 1 + Number(exponent);
   if (point <= 0) return `${sign}0.${'0'.repeat(-point)}${digits}`;
   return sign + digits.padEnd(point, '0').slice(0, point) + (digits.length > point ? `.${digits.slice(point)}` : '');
 }

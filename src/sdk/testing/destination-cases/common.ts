@@ -11,13 +11,21 @@ export interface DestinationCase {
   readonly run: (t: DestinationTest) => Promise<void>;
 }
 
-export const has = (name: keyof DestinationHarness) => (t: DestinationTest): string | null => (t.harness[name] === undefined ? `the harness has no "${name}"` : null);
-export const does = (...ops: RowOp[]) => (t: DestinationTest): string | null => {
-  const missing = ops.filter((op) => !t.harness.ops.includes(op));
-  return missing.length === 0 ? null : `this destination has no ${missing.join(', ')}`;
-};
+export const has =
+  (name: keyof DestinationHarness) =>
+  (t: DestinationTest): string | null =>
+    t.harness[name] === undefined ? `the harness has no "${name}"` : null;
+export const does =
+  (...ops: RowOp[]) =>
+  (t: DestinationTest): string | null => {
+    const missing = ops.filter((op) => !t.harness.ops.includes(op));
+    return missing.length === 0 ? null : `this destination has no ${missing.join(', ')}`;
+  };
 export const holdsPoint = (t: DestinationTest): string | null => (t.capabilities.holdsPoint ? null : 'capabilities: holds no point');
-export const all = (...needs: ((t: DestinationTest) => string | null)[]) => (t: DestinationTest): string | null => needs.map((n) => n(t)).find((why) => why !== null) ?? null;
+export const all =
+  (...needs: ((t: DestinationTest) => string | null)[]) =>
+  (t: DestinationTest): string | null =>
+    needs.map((n) => n(t)).find((why) => why !== null) ?? null;
 export const ofRows = has('rows');
 
 /** The failures that a result names; fails when it names none. */

@@ -1,7 +1,7 @@
 // Cases of `describeDestination` about what goes wrong: refused events, outages, stops, and the checks before.
 
 import { expect } from 'vitest';
-import { type ChangeEvent, type Finding, CdcError } from '../../index.ts';
+import { CdcError, type ChangeEvent, type Finding } from '../../index.ts';
 import { Events, item, laneBatch } from '../batches.ts';
 import type { DestinationHarness, DestinationTest } from '../destination-harness.ts';
 import { within } from '../reading.ts';
@@ -27,12 +27,20 @@ function checkCase(what: 'unreachable' | 'forbidden' | 'misconfigured', code: st
 }
 
 /** Brings in what a refusal left: `skip` as the engine would set it. */
-export async function writeRest(t: DestinationTest, destination: Awaited<ReturnType<DestinationTest['open']>>, events: readonly ChangeEvent[]): Promise<number[]> {
-  const skip = new Set<number>(), failed: number[] = [];
+export async function writeRest(
+  t: DestinationTest,
+  destination: Awaited<ReturnType<DestinationTest['open']>>,
+  events: readonly ChangeEvent[],
+): Promise<number[]> {
+  const skip = new Set<number>(),
+    failed: number[] = [];
   for (let tries = 0; tries <= events.length; tries++) {
     const result = await t.write(destination, events, { skip });
     if (result.kind === 'stored') return failed;
-    for (const { index } of failuresOf(result)) { skip.add(index); failed.push(index); }
+    for (const { index } of failuresOf(result)) {
+      skip.add(index);
+      failed.push(index);
+    }
     if (result.kind === 'partial') for (const index of result.written) skip.add(index);
     if (skip.size === events.length && !t.capabilities.holdsPoint) return failed;
   }
@@ -56,13 +64,16 @@ export const FAILURE_CASES: readonly DestinationCase[] = [
     title: 'names the events that it refuses, and stores the others when they are skipped',
     lacks: has('poison'),
     async run(t) {
-      const destination = await t.open(), e = new Events(), good = (n: number): ChangeEvent => e.create(item(n, `good ${n}`));
+      const destination = await t.open(),
+        e = new Events(),
+        good = (n: number): ChangeEvent => e.create(item(n, `good ${n}`));
       const events = [good(1), good(2), t.harness.poison?.(e) as ChangeEvent, good(4)];
       const first = await t.write(destination, events);
       expect(failuresOf(first).map((f) => f.index)).toEqual([2]);
       if (first.kind === 'refused') expect(await t.stored()).toEqual([]);
       const skip = new Set([2, ...(first.kind === 'partial' ? first.written : [])]);
-      if (skip.size < events.length || t.capabilities.holdsPoint) expect(await t.write(destination, events, { skip })).toEqual({ kind: 'stored' });
+      if (skip.size < events.length || t.capabilities.holdsPoint)
+        expect(await t.write(destination, events, { skip })).toEqual({ kind: 'stored' });
       const kept = events.filter((_, i) => i !== 2);
       expect(await t.stored()).toEqual(t.expected([item(1, 'good 1'), item(2, 'good 2'), item(4, 'good 4')], kept));
     },
@@ -71,17 +82,32 @@ export const FAILURE_CASES: readonly DestinationCase[] = [
     title: 'names an event that is too large, and stores the others when it is skipped',
     lacks: has('oversize'),
     async run(t) {
-      const destination = await t.open(), e = new Events(), events = [e.create(item(1, 'small')), t.harness.oversize?.(e) as ChangeEvent, e.create(item(3, 'small too'))];
+      const destination = await t.open(),
+        e = new Events(),
+        events = [e.create(item(1, 'small')), t.harness.oversize?.(e) as ChangeEvent, e.create(item(3, 'small too'))];
       expect(await writeRest(t, destination, events)).toEqual([1]);
-      expect(await t.stored()).toEqual(t.expected([item(1, 'small'), item(3, 'small too')], [events[0] as ChangeEvent, events[2] as ChangeEvent]));
+      expect(await t.stored()).toEqual(
+        t.expected([item(1, 'small'), item(3, 'small too')], [events[0] as ChangeEvent, events[2] as ChangeEvent]),
+      );
     },
   },
   {
     title: 'has the same state after the same batch twice',
-    lacks: (t) => (!t.capabilities.idempotent ? 'capabilities: not idempotent' : t.capabilities.holdsPoint ? 'its point makes a repeat impossible' : null),
+    lacks: (t) =>
+      !t.capabilities.idempotent
+        ? 'capabilities: not idempotent'
+        : t.capabilities.holdsPoint
+          ? 'its point makes a repeat impossible'
+          : null,
     async run(t) {
-      const destination = await t.open(), e = new Events();
-      const events = [e.create(item(1, 'a')), ...(does('update', 'delete')(t) === null ? [e.create(item(2, 'b')), e.update(item(1, 'a'), item(1, 'c')), e.remove(item(2, 'b'))] : [])];
+      const destination = await t.open(),
+        e = new Events();
+      const events = [
+        e.create(item(1, 'a')),
+        ...(does('update', 'delete')(t) === null
+          ? [e.create(item(2, 'b')), e.update(item(1, 'a'), item(1, 'c')), e.remove(item(2, 'b'))]
+          : []),
+      ];
       await t.write(destination, events);
       const once = await t.stored();
       await t.write(destination, events);
@@ -100,10 +126,16 @@ export const FAILURE_CASES: readonly DestinationCase[] = [
     title: 'calls an outage retriable, and stores the same batch afterwards',
     lacks: has('outage'),
     async run(t) {
-      const destination = await t.open(), e = new Events(), first = e.create(item(1, 'a')), second = [e.create(item(2, 'b'))];
+      const destination = await t.open(),
+        e = new Events(),
+        first = e.create(item(1, 'a')),
+        second = [e.create(item(2, 'b'))];
       await t.write(destination, [first]);
       const repair = await (t.harness.outage as NonNullable<DestinationHarness['outage']>)();
-      const failure = await t.write(destination, second).then(() => null, (error: unknown) => error);
+      const failure = await t.write(destination, second).then(
+        () => null,
+        (error: unknown) => error,
+      );
       await repair();
       expect(failure).toBeInstanceOf(CdcError);
       expect(failure).toMatchObject({ retriable: true });
@@ -114,9 +146,17 @@ export const FAILURE_CASES: readonly DestinationCase[] = [
   {
     title: 'gives up within a second when it is stopped, and the batch can be written again',
     async run(t) {
-      const destination = await t.open(), events = [new Events().create(item(1, 'a'))];
+      const destination = await t.open(),
+        events = [new Events().create(item(1, 'a'))];
       const batch = laneBatch(events, { previous: t.point, encode: (e) => t.encode(e), epoch: t.point.epoch });
-      const outcome = await within(destination.write(batch, AbortSignal.abort()).then((r) => r.kind, () => 'failed'), 'write() ignored its signal', 1000);
+      const outcome = await within(
+        destination.write(batch, AbortSignal.abort()).then(
+          (r) => r.kind,
+          () => 'failed',
+        ),
+        'write() ignored its signal',
+        1000,
+      );
       if (outcome !== 'stored') expect(await t.write(destination, events)).toEqual({ kind: 'stored' });
       expect(await t.stored()).toEqual(t.expected([item(1, 'a')], events));
     },
@@ -124,7 +164,9 @@ export const FAILURE_CASES: readonly DestinationCase[] = [
   {
     title: 'has stored everything once it is closed, and closes twice',
     async run(t) {
-      const destination = await t.open(), e = new Events(), events = [e.create(item(1, 'a')), e.create(item(2, 'b'))];
+      const destination = await t.open(),
+        e = new Events(),
+        events = [e.create(item(1, 'a')), e.create(item(2, 'b'))];
       await t.write(destination, events);
       await destination.close();
       await destination.close();

@@ -2,7 +2,7 @@
 // rests on.
 
 import { expect } from 'vitest';
-import { type Destination, type PointHoldingDestination, formatPoint } from '../../index.ts';
+import { type Destination, formatPoint, type PointHoldingDestination } from '../../index.ts';
 import { Events, item, LANE, pointAt } from '../batches.ts';
 import type { DestinationHarness, DestinationTest } from '../destination-harness.ts';
 import { ITEMS } from '../sample-tables.ts';
@@ -17,7 +17,10 @@ async function pointOf(t: DestinationTest): Promise<string | null> {
 }
 
 async function failureOf(call: Promise<unknown>): Promise<unknown> {
-  return call.then(() => null, (error: unknown) => error);
+  return call.then(
+    () => null,
+    (error: unknown) => error,
+  );
 }
 const FENCED = { code: 'DESTINATION_FENCED' };
 
@@ -26,7 +29,8 @@ export const POINT_CASES: readonly DestinationCase[] = [
     title: 'stores the point with the data',
     lacks: holdsPoint,
     async run(t) {
-      const destination = await t.open(), e = new Events();
+      const destination = await t.open(),
+        e = new Events();
       await t.write(destination, [e.create(item(1, 'a'))]);
       expect(await pointOf(t)).toBe(formatPoint(pointAt(1)));
       await t.write(destination, [], { through: pointAt(5) });
@@ -37,8 +41,13 @@ export const POINT_CASES: readonly DestinationCase[] = [
     title: 'stores neither data nor point when it refuses an event',
     lacks: all(holdsPoint, has('poison')),
     async run(t) {
-      const destination = await t.open(), e = new Events(), before = await pointOf(t);
-      const result = await t.write(destination, [e.create(item(1, 'a')), (t.harness.poison as NonNullable<DestinationHarness['poison']>)(e)]);
+      const destination = await t.open(),
+        e = new Events(),
+        before = await pointOf(t);
+      const result = await t.write(destination, [
+        e.create(item(1, 'a')),
+        (t.harness.poison as NonNullable<DestinationHarness['poison']>)(e),
+      ]);
       expect(result.kind).toBe('refused');
       expect([await t.stored(), await pointOf(t)]).toEqual([[], before]);
     },
@@ -47,7 +56,9 @@ export const POINT_CASES: readonly DestinationCase[] = [
     title: 'refuses a batch that does not begin at its point',
     lacks: holdsPoint,
     async run(t) {
-      const destination = await t.open(), e = new Events(), events = [e.create(item(1, 'a'))];
+      const destination = await t.open(),
+        e = new Events(),
+        events = [e.create(item(1, 'a'))];
       await t.write(destination, events);
       const stored = await t.stored();
       expect(await failureOf(t.write(destination, events, { previous: pointAt(0) }))).toMatchObject(FENCED);
@@ -59,9 +70,11 @@ export const POINT_CASES: readonly DestinationCase[] = [
     title: 'fences an older run once a newer one has claimed it',
     lacks: holdsPoint,
     async run(t) {
-      const old = await t.open(1), e = new Events();
+      const old = await t.open(1),
+        e = new Events();
       await t.write(old, [e.create(item(1, 'a'))]);
-      const held = t.point, newer = await t.open(2);
+      const held = t.point,
+        newer = await t.open(2);
       const late = [e.create(item(2, 'late'))];
       expect(await failureOf(t.write(old, late, { previous: held, epoch: 1 }))).toMatchObject(FENCED);
       expect(await failureOf(holding(old).setPoints(LANE, 1, [held]))).toMatchObject(FENCED);
@@ -75,7 +88,8 @@ export const POINT_CASES: readonly DestinationCase[] = [
     lacks: holdsPoint,
     async run(t) {
       await t.harness.prepare?.(ITEMS);
-      const old = holding(await t.create()), newer = holding(await t.create());
+      const old = holding(await t.create()),
+        newer = holding(await t.create());
       await old.committed(LANE);
       await newer.committed(LANE);
       await newer.claim(LANE, 2);
@@ -108,7 +122,8 @@ export const POINT_CASES: readonly DestinationCase[] = [
     title: 'keeps the points of two lanes apart',
     lacks: holdsPoint,
     async run(t) {
-      const destination = holding(await t.open(1)), other = { pipeline: LANE.pipeline, lane: 'other' };
+      const destination = holding(await t.open(1)),
+        other = { pipeline: LANE.pipeline, lane: 'other' };
       await t.write(destination, [new Events().create(item(1, 'a'))]);
       expect((await (await t.create()).committed(other)).kind).toBe('empty');
     },

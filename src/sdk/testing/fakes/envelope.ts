@@ -12,7 +12,11 @@ const bytesOf = (value: unknown): Uint8Array => utf8.encode(JSON.stringify(value
 
 /** Encodes events; `tombstones: false` leaves the second record of a delete out. */
 export function encodeFake(events: readonly ChangeEvent[], tombstones = true): EncodedBatch {
-  const event: number[] = [], topic: string[] = [], key: (Uint8Array | null)[] = [], value: (Uint8Array | null)[] = [], times: number[] = [];
+  const event: number[] = [],
+    topic: string[] = [],
+    key: (Uint8Array | null)[] = [],
+    value: (Uint8Array | null)[] = [],
+    times: number[] = [];
   const push = (i: number, e: ChangeEvent, v: Uint8Array | null): void => {
     event.push(i);
     topic.push(formatTableId(e.table.id));

@@ -2,14 +2,26 @@
 // outlives its sessions.
 
 import {
-  CdcError, type ChangeEvent, type Committed, type Finding, formatPoint, type LaneBatch, type LaneId, type PointHoldingDestination, type ResumePoint,
-  type WriteFailure, type WriteResult,
+  CdcError,
+  type ChangeEvent,
+  type Committed,
+  type Finding,
+  formatPoint,
+  type LaneBatch,
+  type LaneId,
+  type PointHoldingDestination,
+  type ResumePoint,
+  type WriteFailure,
+  type WriteResult,
 } from '../../index.ts';
 import { type Faults, rejected } from './faults.ts';
 import { applyEvent, type Rows } from './rows.ts';
 import { atOnce, type Step } from './step.ts';
 
-interface LaneRecord { epoch: number; points: ResumePoint[] | null }
+interface LaneRecord {
+  epoch: number;
+  points: ResumePoint[] | null;
+}
 
 /** Told about effects as they happen, for oracles. */
 export interface DestinationObserver {
@@ -32,7 +44,8 @@ export class HoldingStore {
   }
 
   lane({ pipeline, lane }: LaneId): LaneRecord {
-    const id = `${pipeline}/${lane}`, known = this.lanes.get(id);
+    const id = `${pipeline}/${lane}`,
+      known = this.lanes.get(id);
     if (known !== undefined) return known;
     const record: LaneRecord = { epoch: 0, points: null };
     this.lanes.set(id, record);
@@ -40,7 +53,10 @@ export class HoldingStore {
   }
 
   /** Everything is gone: restored from nothing, replaced by an empty one. */
-  wipe(): void { this.rows = new Map(); this.lanes.clear(); }
+  wipe(): void {
+    this.rows = new Map();
+    this.lanes.clear();
+  }
 }
 
 function fenced(what: string): CdcError {
@@ -59,7 +75,8 @@ export class FakeHoldingDestination implements PointHoldingDestination {
   }
 
   async *check(): AsyncIterable<Finding> {
-    if (this.#store.faults.down) yield { level: 'error', check: 'reachable', message: 'the store does not answer', fix: 'Start it.', code: 'DESTINATION_UNREACHABLE' };
+    if (this.#store.faults.down)
+      yield { level: 'error', check: 'reachable', message: 'the store does not answer', fix: 'Start it.', code: 'DESTINATION_UNREACHABLE' };
     else yield { level: 'ok', check: 'reachable', message: 'the store answers' };
   }
 
@@ -97,25 +114,34 @@ export class FakeHoldingDestination implements PointHoldingDestination {
     return result;
   }
 
-  async close(): Promise<void> { this.#cut = true; }
+  async close(): Promise<void> {
+    this.#cut = true;
+  }
 
   /** The connection breaks: what is under way fails, and the next call opens a new one. */
-  cut(): void { this.#cut = true; }
+  cut(): void {
+    this.#cut = true;
+  }
 
   async #call(what: string): Promise<void> {
     this.#cut = false;
     await this.#step(what);
     this.#store.faults.assertUp('the store', 'DESTINATION_UNREACHABLE');
-    if (this.#cut) throw new CdcError('DESTINATION_UNREACHABLE', 'the connection was cut', { retriable: true, fix: 'Wait: it is opened again.' });
+    if (this.#cut)
+      throw new CdcError('DESTINATION_UNREACHABLE', 'the connection was cut', { retriable: true, fix: 'Wait: it is opened again.' });
   }
 
   /** One transaction: all or nothing, with the point. */
   #commit(batch: LaneBatch): WriteResult {
-    const record = this.#store.lane(this.#lane), held = record.points?.[batch.worker];
+    const record = this.#store.lane(this.#lane),
+      held = record.points?.[batch.worker];
     if (held === undefined || record.epoch !== batch.through.epoch || formatPoint(held) !== formatPoint(batch.previous)) {
-      throw fenced(`it holds ${held === undefined ? 'no point' : formatPoint(held)} under epoch ${record.epoch}, expected was ${formatPoint(batch.previous)} under ${batch.through.epoch}`);
+      throw fenced(
+        `it holds ${held === undefined ? 'no point' : formatPoint(held)} under epoch ${record.epoch}, expected was ${formatPoint(batch.previous)} under ${batch.through.epoch}`,
+      );
     }
-    const rows: Rows = new Map(this.#store.rows), failed: WriteFailure[] = [];
+    const rows: Rows = new Map(this.#store.rows),
+      failed: WriteFailure[] = [];
     for (const [index, event] of batch.events.entries()) {
       if (batch.skip.has(index)) continue;
       const error = this.#store.faults.rejects(event) ? rejected(event) : applyEvent(rows, event, batch, true);
@@ -131,7 +157,10 @@ export class FakeHoldingDestination implements PointHoldingDestination {
 }
 
 export function unknownOutcome(): CdcError {
-  return new CdcError('DESTINATION_OUTCOME_UNKNOWN', 'the connection broke during the commit', { retriable: true, fix: 'Wait: the point is read back.' });
+  return new CdcError('DESTINATION_OUTCOME_UNKNOWN', 'the connection broke during the commit', {
+    retriable: true,
+    fix: 'Wait: the point is read back.',
+  });
 }
 export function aborted(): CdcError {
   return new CdcError('DESTINATION_FAILED', 'the write was stopped before it began', { retriable: true, fix: 'Start again.' });

@@ -2,8 +2,22 @@
 // the stream. The shortest complete example of `ordering: 'log'`.
 
 import {
-  CdcError, type ChangeBatch, ChangeEvent, type Finding, formatTableId, type Lag, type PartitionPositions, type Position, type Random,
-  type ReadContext, type Row, sortablePositions, type Source, type SourceDescription, type TableId, type TableSchema,
+  CdcError,
+  type ChangeBatch,
+  ChangeEvent,
+  type Finding,
+  formatTableId,
+  type Lag,
+  type PartitionPositions,
+  type Position,
+  type Random,
+  type ReadContext,
+  type Row,
+  type Source,
+  type SourceDescription,
+  sortablePositions,
+  type TableId,
+  type TableSchema,
 } from '../../index.ts';
 import type { FakeLog, LogPartition, LogRecord } from './log.ts';
 import { keyOfRow } from './rows.ts';
@@ -49,10 +63,13 @@ export class FakeLogSource implements Source {
     this.#silentStart = options.silentStart ?? false;
   }
 
-  describe(): SourceDescription { return { connector: 'fake', database: null }; }
+  describe(): SourceDescription {
+    return { connector: 'fake', database: null };
+  }
 
   async *check(): AsyncIterable<Finding> {
-    if (this.#log.down) yield { level: 'error', check: 'reachable', message: 'the log does not answer', fix: 'Start it.', code: 'SOURCE_UNREACHABLE' };
+    if (this.#log.down)
+      yield { level: 'error', check: 'reachable', message: 'the log does not answer', fix: 'Start it.', code: 'SOURCE_UNREACHABLE' };
     else yield { level: 'ok', check: 'reachable', message: 'the log answers' };
   }
 
@@ -68,7 +85,10 @@ export class FakeLogSource implements Source {
       await this.#follow(ctx, snapshot, signal);
       if (signal.aborted) return;
       const batch = this.#next(ctx, snapshot);
-      if (batch === 'rejected') { await this.#reject(ctx); continue; }
+      if (batch === 'rejected') {
+        await this.#reject(ctx);
+        continue;
+      }
       if (batch !== null) {
         await this.#step(`read ${batch.partition}`);
         if (signal.aborted) return;
@@ -101,11 +121,14 @@ export class FakeLogSource implements Source {
     return this.#log.used ? this.#log.acknowledged() : null;
   }
 
-  async lag(): Promise<Lag> { return { events: null, bytes: null }; }
+  async lag(): Promise<Lag> {
+    return { events: null, bytes: null };
+  }
 
   async schema(table: TableId): Promise<TableSchema> {
     const schema = this.#log.tables.get(formatTableId(table));
-    if (schema === undefined) throw new CdcError('SOURCE_MISCONFIGURED', `there is no table "${formatTableId(table)}"`, { fix: 'Correct `tables`.' });
+    if (schema === undefined)
+      throw new CdcError('SOURCE_MISCONFIGURED', `there is no table "${formatTableId(table)}"`, { fix: 'Correct `tables`.' });
     return schema;
   }
 
@@ -126,14 +149,15 @@ export class FakeLogSource implements Source {
   /** Takes partitions that came, gives back those that were asked for, ends those that are read to their end. */
   async #follow(ctx: ReadContext, snapshot: SnapshotReader, signal: AbortSignal): Promise<void> {
     for (const partition of this.#log.partitions.values()) {
-      const { name } = partition, has = this.#cursors.has(name);
+      const { name } = partition,
+        has = this.#cursors.has(name);
       if (has && partition.assignment === 'asked') {
         await ctx.revoke(name);
-        if (signal.aborted) return;   // then `revoke` came back because of that, and nothing is sure
+        if (signal.aborted) return; // then `revoke` came back because of that, and nothing is sure
         this.#cursors.delete(name);
         partition.assignment = 'away';
       } else if (!has && partition.assignment === 'asked') {
-        partition.assignment = 'away';   // it was asked of a session that has died
+        partition.assignment = 'away'; // it was asked of a session that has died
       } else if (!has && partition.assignment === 'held') {
         const from = await ctx.assign(name);
         this.#cursors.set(name, (from === null ? snapshot.startOf(name) : null) ?? this.#start(name, from));
@@ -155,18 +179,23 @@ export class FakeLogSource implements Source {
   }
 
   #next(ctx: ReadContext, snapshot: SnapshotReader): ChangeBatch | 'rejected' | null {
-    const ready = [...this.#cursors.keys()].map((name) => this.#log.partitions.get(name) as LogPartition).filter((p) => this.#after(p).length > 0 || this.#isBehind(p));
+    const ready = [...this.#cursors.keys()]
+      .map((name) => this.#log.partitions.get(name) as LogPartition)
+      .filter((p) => this.#after(p).length > 0 || this.#isBehind(p));
     // A chunk is as new as the end of the log, so it may come only once the stream has passed that: else it could be older
     // than what a lane that is further has already.
     if (snapshot.comesFirst || (snapshot.isRunning && ready.length === 0)) return snapshot.next(this.#cursors);
     const partition = ready[Math.floor(this.#random() * ready.length)];
     if (partition === undefined) return null;
-    const records = this.#after(partition), garbageAt = records.findIndex((r) => r.input !== null);
+    const records = this.#after(partition),
+      garbageAt = records.findIndex((r) => r.input !== null);
     if (garbageAt === 0) return 'rejected';
     const room = Math.max(1, Math.min(ctx.maxBatchEvents, Math.floor(ctx.maxBatchBytes / BYTES_PER_EVENT)));
     const taken = records.slice(0, Math.min(room, garbageAt < 0 ? records.length : garbageAt));
     return {
-      events: taken.map((r) => this.#event(partition.name, r)), source: this.#name, partition: partition.name,
+      events: taken.map((r) => this.#event(partition.name, r)),
+      source: this.#name,
+      partition: partition.name,
       resume: taken.length < records.length ? (taken.at(-1)?.position ?? null) : (partition.transactions.at(-1)?.end ?? null),
       bytes: taken.length * BYTES_PER_EVENT,
     };
@@ -176,7 +205,11 @@ export class FakeLogSource implements Source {
     for (const [name, cursor] of this.#cursors) {
       const record = this.#after(this.#log.partitions.get(name) as LogPartition)[0];
       if (record === undefined || record.input === null) continue;
-      await ctx.reject(record.input, `place ${record.position}`, new CdcError('SOURCE_DATA_INVALID', `"${record.input}" cannot be decoded`, { fix: 'Correct it.' }));
+      await ctx.reject(
+        record.input,
+        `place ${record.position}`,
+        new CdcError('SOURCE_DATA_INVALID', `"${record.input}" cannot be decoded`, { fix: 'Correct it.' }),
+      );
       if (this.#cursors.get(name) === cursor) this.#cursors.set(name, record.position);
     }
   }
@@ -196,9 +229,22 @@ export class FakeLogSource implements Source {
 
   #event(partition: string, r: LogRecord): ChangeEvent {
     return new ChangeEvent({
-      op: r.op, table: r.table, source: this.#name, partition, position: r.position, sourceTsMs: r.commitTsMs,
-      before: r.before && this.#before(r, r.before), after: r.after && (r.incomplete ? withoutNote(r.after) : { ...r.after }), incomplete: r.incomplete,
-      transaction: { id: `${partition}:${r.tx}`, order: r.order, collectionOrder: r.collectionOrder, commitTsMs: r.commitTsMs, last: r.last },
+      op: r.op,
+      table: r.table,
+      source: this.#name,
+      partition,
+      position: r.position,
+      sourceTsMs: r.commitTsMs,
+      before: r.before && this.#before(r, r.before),
+      after: r.after && (r.incomplete ? withoutNote(r.after) : { ...r.after }),
+      incomplete: r.incomplete,
+      transaction: {
+        id: `${partition}:${r.tx}`,
+        order: r.order,
+        collectionOrder: r.collectionOrder,
+        commitTsMs: r.commitTsMs,
+        last: r.last,
+      },
       schemaChange: r.op === 's' ? { kind: 'alter', previous: null, ddl: null } : null,
     });
   }

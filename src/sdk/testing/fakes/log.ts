@@ -1,9 +1,17 @@
 // The upstream of the fake log source: partitions of committed transactions, and what it has been told to forget. It
 // outlives every reader, as a database does.
 
-import { CdcError, formatTableId, type PartitionPositions, type Position, positionOfNumber, type Row, type TableSchema } from '../../index.ts';
+import {
+  CdcError,
+  formatTableId,
+  type PartitionPositions,
+  type Position,
+  positionOfNumber,
+  type Row,
+  type TableSchema,
+} from '../../index.ts';
 import { type Change, ITEMS } from '../sample-tables.ts';
-import { keyOfRow, rowKey, type Rows } from './rows.ts';
+import { keyOfRow, type Rows, rowKey } from './rows.ts';
 
 /** A change of a table of the log; `items` unless it names another. */
 export type LogChange = Change & { readonly table?: TableSchema };
@@ -24,7 +32,10 @@ export interface LogRecord {
   readonly input: string | null;
 }
 
-export interface LogTransaction { readonly end: Position; readonly records: readonly LogRecord[] }
+export interface LogTransaction {
+  readonly end: Position;
+  readonly records: readonly LogRecord[];
+}
 
 export interface LogPartition {
   readonly name: string;
@@ -90,7 +101,8 @@ export class FakeLog {
   commit(changes: readonly LogChange[], partition = 'main'): void {
     const perTable = new Map<string, number>();
     this.#append(partition, changes.length, (i) => {
-      const change = changes[i] as LogChange, name = formatTableId((change.table ?? ITEMS).id);
+      const change = changes[i] as LogChange,
+        name = formatTableId((change.table ?? ITEMS).id);
       const table = this.tables.get(name) ?? change.table ?? ITEMS;
       perTable.set(name, (perTable.get(name) ?? 0) + 1);
       return { ...this.#apply(change, table), table, input: null, collectionOrder: perTable.get(name) ?? 1 };
@@ -104,23 +116,38 @@ export class FakeLog {
 
   /** Changes a table's schema; what is committed from here on has it. */
   alter(table: TableSchema, partition = 'main'): void {
-    const name = formatTableId(table.id), version = (this.tables.get(name)?.version ?? 0) + 1;
+    const name = formatTableId(table.id),
+      version = (this.tables.get(name)?.version ?? 0) + 1;
     this.tables.set(name, { ...table, version });
-    this.#append(partition, 1, () => ({ op: 's', table: { ...table, version }, before: null, after: null, incomplete: false, input: null, collectionOrder: 1 }));
+    this.#append(partition, 1, () => ({
+      op: 's',
+      table: { ...table, version },
+      before: null,
+      after: null,
+      incomplete: false,
+      input: null,
+      collectionOrder: 1,
+    }));
   }
 
   openPartition(name: string): void {
     this.partitions.set(name, { name, transactions: [], closed: false, assignment: 'held' });
     this.#wake();
   }
-  closePartition(name: string): void { this.#partition(name).closed = true; this.#wake(); }
+  closePartition(name: string): void {
+    this.#partition(name).closed = true;
+    this.#wake();
+  }
   /** Asks the reader to give the partition to another process. */
   revokePartition(name: string): void {
     const partition = this.#partition(name);
     if (partition.assignment === 'held') partition.assignment = 'asked';
     this.#wake();
   }
-  returnPartition(name: string): void { this.#partition(name).assignment = 'held'; this.#wake(); }
+  returnPartition(name: string): void {
+    this.#partition(name).assignment = 'held';
+    this.#wake();
+  }
 
   /** History is lost up to the end of the log: a purge, a dropped slot. */
   loseHistory(): void {
@@ -128,11 +155,18 @@ export class FakeLog {
   }
 
   /** Breaks the reader's connection. */
-  cut(): void { this.session = null; this.#wake(); }
+  cut(): void {
+    this.session = null;
+    this.#wake();
+  }
 
   // -- what readers see --
 
-  open(session: object): void { this.session = session; this.used = true; this.#wake(); }
+  open(session: object): void {
+    this.session = session;
+    this.used = true;
+    this.#wake();
+  }
 
   /** The end of what is committed, per partition that has any. */
   head(): { [partition: string]: Position } {
@@ -153,7 +187,9 @@ export class FakeLog {
     }
   }
   /** Of partitions that are still there. */
-  acknowledged(): { [partition: string]: Position } { return Object.fromEntries([...this.#acknowledged].filter(([name]) => this.partitions.has(name))); }
+  acknowledged(): { [partition: string]: Position } {
+    return Object.fromEntries([...this.#acknowledged].filter(([name]) => this.partitions.has(name)));
+  }
 
   /** Where the stream beside a snapshot begins: where a reader first asked for it, later what is acknowledged. */
   slotOf(partition: string): Position {
@@ -176,7 +212,9 @@ export class FakeLog {
 
   /** The rows of a table when everything up to these places had happened, in order of key. */
   rowsAt(table: TableSchema, cursors: ReadonlyMap<string, Position | null>): Row[] {
-    const rows = new Map<string, Row>(), name = formatTableId(table.id), key = table.key[0] ?? '';
+    const rows = new Map<string, Row>(),
+      name = formatTableId(table.id),
+      key = table.key[0] ?? '';
     for (const [partition, position] of cursors) {
       const records = this.#partition(partition).transactions.flatMap((tx) => tx.records);
       for (const r of records.filter((r) => r.input === null && r.position <= (position ?? '') && formatTableId(r.table.id) === name)) {
@@ -188,19 +226,29 @@ export class FakeLog {
     return [...rows.values()].sort((a, b) => Number(a[key]) - Number(b[key]));
   }
 
-  nextRun(): string { return `run${++this.#runs}`; }
+  nextRun(): string {
+    return `run${++this.#runs}`;
+  }
 
   /** Resolves when something has happened, or on abort. */
   changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      if (signal.aborted) { resolve(); return; }
-      const wake = (): void => { signal.removeEventListener('abort', wake); resolve(); };
+      if (signal.aborted) {
+        resolve();
+        return;
+      }
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
       signal.addEventListener('abort', wake, { once: true });
       this.#waiters.push(wake);
     });
   }
 
-  #wake(): void { for (const wake of this.#waiters.splice(0)) wake(); }
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
 
   #partition(name: string): LogPartition {
     const partition = this.partitions.get(name);
@@ -208,8 +256,13 @@ export class FakeLog {
     return partition;
   }
 
-  #append(partitionName: string, count: number, make: (i: number) => Omit<LogRecord, 'position' | 'tx' | 'order' | 'last' | 'commitTsMs'>): void {
-    const partition = this.#partition(partitionName), tx = partition.transactions.length + 1;
+  #append(
+    partitionName: string,
+    count: number,
+    make: (i: number) => Omit<LogRecord, 'position' | 'tx' | 'order' | 'last' | 'commitTsMs'>,
+  ): void {
+    const partition = this.#partition(partitionName),
+      tx = partition.transactions.length + 1;
     const commitTsMs = this.#now?.() ?? FIRST_COMMIT_MS + ++this.#commits * 1000;
     const records: LogRecord[] = [];
     for (let i = 0; i < count; i++) {
@@ -227,7 +280,8 @@ export class FakeLog {
       for (const k of [...this.rows.keys()]) if (k.startsWith(`${name}/`)) this.rows.delete(k);
       return { op: 't', before: null, after: null, incomplete: false };
     }
-    const at = rowKey(name, { id: change.id }), before = this.rows.get(at) ?? null;
+    const at = rowKey(name, { id: change.id }),
+      before = this.rows.get(at) ?? null;
     if (change.op === 'insert') {
       if (before !== null) throw new Error(`${at} is there already`);
       const after = { id: change.id, name: change.name, note: change.note ?? null };

@@ -2,13 +2,30 @@
 // when it ends. The shortest complete example of `ordering: 'queue'`.
 
 import {
-  CdcError, type ChangeBatch, ChangeEvent, type Finding, type Lag, type PartitionPositions, type Position, positionOfNumber, type Random,
-  type ReadContext, sortablePositions, type Source, type SourceDescription, type TableId, type TableSchema,
+  CdcError,
+  type ChangeBatch,
+  ChangeEvent,
+  type Finding,
+  type Lag,
+  type PartitionPositions,
+  type Position,
+  positionOfNumber,
+  type Random,
+  type ReadContext,
+  type Source,
+  type SourceDescription,
+  sortablePositions,
+  type TableId,
+  type TableSchema,
 } from '../../index.ts';
 import { ITEMS } from '../sample-tables.ts';
 import { atOnce, type Step } from './step.ts';
 
-export interface QueueMessage { readonly id: number; readonly text: string; readonly note?: string | null }
+export interface QueueMessage {
+  readonly id: number;
+  readonly text: string;
+  readonly note?: string | null;
+}
 
 export interface QueueObserver {
   /** Called before upstream forgets. */
@@ -24,14 +41,26 @@ export class FakeQueue {
   #waiters: (() => void)[] = [];
   #sessions = 0;
 
-  constructor(observer: QueueObserver = {}) { this.#observer = observer; }
+  constructor(observer: QueueObserver = {}) {
+    this.#observer = observer;
+  }
 
   /** Messages not acknowledged yet. */
-  get size(): number { return [...this.#pending.values()].reduce((n, p) => n + p.size, this.ready.length); }
+  get size(): number {
+    return [...this.#pending.values()].reduce((n, p) => n + p.size, this.ready.length);
+  }
 
-  publish(message: QueueMessage): void { this.ready.push(message); this.#wake(); }
-  openSession(session: object): number { this.#pending.set(session, new Map()); return ++this.#sessions; }
-  hasSession(session: object): boolean { return this.#pending.has(session); }
+  publish(message: QueueMessage): void {
+    this.ready.push(message);
+    this.#wake();
+  }
+  openSession(session: object): number {
+    this.#pending.set(session, new Map());
+    return ++this.#sessions;
+  }
+  hasSession(session: object): boolean {
+    return this.#pending.has(session);
+  }
 
   /** What the session holds is delivered again, to whoever reads next. */
   closeSession(session: object): void {
@@ -41,7 +70,9 @@ export class FakeQueue {
   }
 
   /** The server ends all sessions: a restart, a lost network. */
-  dropSessions(): void { for (const session of [...this.#pending.keys()]) this.closeSession(session); }
+  dropSessions(): void {
+    for (const session of [...this.#pending.keys()]) this.closeSession(session);
+  }
 
   receive(session: object, index: number, receipt: Position): QueueMessage {
     const [message] = this.ready.splice(index, 1) as [QueueMessage];
@@ -61,14 +92,22 @@ export class FakeQueue {
 
   changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      if (signal.aborted) { resolve(); return; }
-      const wake = (): void => { signal.removeEventListener('abort', wake); resolve(); };
+      if (signal.aborted) {
+        resolve();
+        return;
+      }
+      const wake = (): void => {
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
       signal.addEventListener('abort', wake, { once: true });
       this.#waiters.push(wake);
     });
   }
 
-  #wake(): void { for (const wake of this.#waiters.splice(0)) wake(); }
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
 }
 
 export const QUEUE_PARTITION = 'queue';
@@ -88,7 +127,10 @@ export class FakeQueueSource implements Source {
   #session = 0;
   #received = 0;
 
-  constructor(queue: FakeQueue, options: { readonly name?: string; readonly step?: Step; readonly random?: Random; readonly table?: TableSchema } = {}) {
+  constructor(
+    queue: FakeQueue,
+    options: { readonly name?: string; readonly step?: Step; readonly random?: Random; readonly table?: TableSchema } = {},
+  ) {
     this.#queue = queue;
     this.#name = options.name ?? 'queue';
     this.#step = options.step ?? atOnce;
@@ -96,10 +138,13 @@ export class FakeQueueSource implements Source {
     this.#table = options.table ?? ITEMS;
   }
 
-  describe(): SourceDescription { return { connector: 'fake_queue', database: null }; }
+  describe(): SourceDescription {
+    return { connector: 'fake_queue', database: null };
+  }
 
   async *check(): AsyncIterable<Finding> {
-    if (this.#queue.down) yield { level: 'error', check: 'reachable', message: 'the queue does not answer', fix: 'Start it.', code: 'SOURCE_UNREACHABLE' };
+    if (this.#queue.down)
+      yield { level: 'error', check: 'reachable', message: 'the queue does not answer', fix: 'Start it.', code: 'SOURCE_UNREACHABLE' };
     else yield { level: 'ok', check: 'reachable', message: 'the queue answers' };
   }
 
@@ -124,7 +169,9 @@ export class FakeQueueSource implements Source {
   }
 
   /** A queue has no end: a one_time run stops when it is empty. */
-  async end(): Promise<PartitionPositions> { return {}; }
+  async end(): Promise<PartitionPositions> {
+    return {};
+  }
 
   async acknowledge(upTo: PartitionPositions): Promise<void> {
     await this.#step('acknowledge a receipt');
@@ -133,17 +180,26 @@ export class FakeQueueSource implements Source {
     if (receipt !== undefined && sessionOf(receipt) === this.#session) this.#queue.acknowledge(this, receipt);
   }
 
-  async acknowledged(): Promise<PartitionPositions | null> { return null; }
-  async lag(): Promise<Lag> { return { events: this.#queue.ready.length, bytes: null }; }
-  async schema(_table: TableId): Promise<TableSchema> { return this.#table; }
-  async close(): Promise<void> { this.#queue.closeSession(this); }
+  async acknowledged(): Promise<PartitionPositions | null> {
+    return null;
+  }
+  async lag(): Promise<Lag> {
+    return { events: this.#queue.ready.length, bytes: null };
+  }
+  async schema(_table: TableId): Promise<TableSchema> {
+    return this.#table;
+  }
+  async close(): Promise<void> {
+    this.#queue.closeSession(this);
+  }
 
   #assertUp(): void {
     if (this.#queue.down) throw new CdcError('SOURCE_UNREACHABLE', 'the queue does not answer', { retriable: true, fix: 'Start it.' });
   }
   #assertMine(): void {
     this.#assertUp();
-    if (!this.#queue.hasSession(this)) throw new CdcError('SOURCE_FAILED', 'the session was closed', { retriable: true, fix: 'Wait: it is opened again.' });
+    if (!this.#queue.hasSession(this))
+      throw new CdcError('SOURCE_FAILED', 'the session was closed', { retriable: true, fix: 'Wait: it is opened again.' });
   }
 
   /** Redelivered messages come in any order. */
@@ -153,11 +209,21 @@ export class FakeQueueSource implements Source {
     while (events.length < max && this.#queue.ready.length > 0) {
       receipt = receiptOf(this.#session, ++this.#received);
       const { id, text, note } = this.#queue.receive(this, Math.floor(this.#random() * this.#queue.ready.length), receipt);
-      events.push(new ChangeEvent({
-        op: 'c', table: this.#table, source: this.#name, partition: QUEUE_PARTITION, position: receipt, sourceTsMs: 0,
-        after: { id, name: text, note: note ?? null }, headers: { 'message-id': String(id) },
-      }));
+      events.push(
+        new ChangeEvent({
+          op: 'c',
+          table: this.#table,
+          source: this.#name,
+          partition: QUEUE_PARTITION,
+          position: receipt,
+          sourceTsMs: 0,
+          after: { id, name: text, note: note ?? null },
+          headers: { 'message-id': String(id) },
+        }),
+      );
     }
-    return receipt === null ? null : { events, source: this.#name, partition: QUEUE_PARTITION, resume: receipt, bytes: events.length * 100 };
+    return receipt === null
+      ? null
+      : { events, source: this.#name, partition: QUEUE_PARTITION, resume: receipt, bytes: events.length * 100 };
   }
 }

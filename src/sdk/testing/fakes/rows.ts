@@ -21,9 +21,13 @@ function isBeingSnapshotted(event: ChangeEvent, batch: Pick<LaneBatch, 'through'
 }
 
 function refusal(code: 'DESTINATION_ROW_MISSING' | 'DESTINATION_EVENT_REJECTED', event: ChangeEvent, what: string): CdcError {
-  return new CdcError(code, `${what} (${formatTableId(event.table.id)} ${JSON.stringify(event.key, (_, v: Value) => (typeof v === 'bigint' ? String(v) : v))})`, {
-    fix: 'Look at the dead letter.',
-  });
+  return new CdcError(
+    code,
+    `${what} (${formatTableId(event.table.id)} ${JSON.stringify(event.key, (_, v: Value) => (typeof v === 'bigint' ? String(v) : v))})`,
+    {
+      fix: 'Look at the dead letter.',
+    },
+  );
 }
 
 /**
@@ -39,7 +43,10 @@ export function applyEvent(rows: Rows, event: ChangeEvent, batch: Pick<LaneBatch
   if (event.op === 'm' || event.op === 's') return null;
   if (event.key === null) return refusal('DESTINATION_EVENT_REJECTED', event, 'an event without a key cannot be stored by key');
   const at = rowKey(table, event.key);
-  if (event.op === 'd') { rows.delete(at); return null; }
+  if (event.op === 'd') {
+    rows.delete(at);
+    return null;
+  }
   const oldAt = event.oldKey === null ? at : rowKey(table, event.oldKey);
   if (event.incomplete) return applyIncomplete(rows, event, oldAt, at, isBeingSnapshotted(event, batch), undoes);
   if (oldAt !== at) rows.delete(oldAt);
@@ -47,8 +54,16 @@ export function applyEvent(rows: Rows, event: ChangeEvent, batch: Pick<LaneBatch
   return null;
 }
 
-function applyIncomplete(rows: Rows, event: ChangeEvent, oldAt: string, at: string, snapshotRuns: boolean, undoes: boolean): CdcError | null {
-  if (oldAt !== at && !undoes) return refusal('DESTINATION_EVENT_REJECTED', event, 'an incomplete change of key could move the wrong row when it is repeated');
+function applyIncomplete(
+  rows: Rows,
+  event: ChangeEvent,
+  oldAt: string,
+  at: string,
+  snapshotRuns: boolean,
+  undoes: boolean,
+): CdcError | null {
+  if (oldAt !== at && !undoes)
+    return refusal('DESTINATION_EVENT_REJECTED', event, 'an incomplete change of key could move the wrong row when it is repeated');
   const row = rows.get(oldAt);
   if (row === undefined) return snapshotRuns ? null : refusal('DESTINATION_ROW_MISSING', event, 'there is no row to update');
   rows.delete(oldAt);

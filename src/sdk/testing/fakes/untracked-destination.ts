@@ -1,7 +1,16 @@
 // Destinations that cannot tell what they have: they write event by event and keep no point. One holds rows (a repeat does
 // no harm), the other appends records (a repeat is seen).
 
-import { CdcError, type ChangeEvent, type Committed, type Destination, type EncodedBatch, type Finding, type LaneBatch, type WriteResult } from '../../index.ts';
+import {
+  CdcError,
+  type ChangeEvent,
+  type Committed,
+  type Destination,
+  type EncodedBatch,
+  type Finding,
+  type LaneBatch,
+  type WriteResult,
+} from '../../index.ts';
 import { type Faults, rejected } from './faults.ts';
 import { aborted, type DestinationObserver } from './holding-destination.ts';
 import { applyEvent, type Rows } from './rows.ts';
@@ -32,7 +41,8 @@ abstract class UntrackedDestination implements Destination {
   }
 
   async *check(): AsyncIterable<Finding> {
-    if (this.store.faults.down) yield { level: 'error', check: 'reachable', message: 'the store does not answer', fix: 'Start it.', code: 'DESTINATION_UNREACHABLE' };
+    if (this.store.faults.down)
+      yield { level: 'error', check: 'reachable', message: 'the store does not answer', fix: 'Start it.', code: 'DESTINATION_UNREACHABLE' };
     else yield { level: 'ok', check: 'reachable', message: 'the store answers' };
   }
 
@@ -61,10 +71,14 @@ abstract class UntrackedDestination implements Destination {
   /** Stores one event, or says why it can never be stored. */
   protected abstract put(batch: LaneBatch, index: number, event: ChangeEvent): CdcError | null;
 
-  async close(): Promise<void> { this.#cut = true; }
+  async close(): Promise<void> {
+    this.#cut = true;
+  }
 
   /** The connection breaks: what is under way fails, and the next call opens a new one. */
-  cut(): void { this.#cut = true; }
+  cut(): void {
+    this.#cut = true;
+  }
 
   async #call(what: string): Promise<void> {
     this.#cut = false;
@@ -73,7 +87,8 @@ abstract class UntrackedDestination implements Destination {
   async #callAgain(what: string): Promise<void> {
     await this.#step(what);
     this.store.faults.assertUp('the store', 'DESTINATION_UNREACHABLE');
-    if (this.#cut) throw new CdcError('DESTINATION_UNREACHABLE', 'the connection was cut', { retriable: true, fix: 'Wait: it is opened again.' });
+    if (this.#cut)
+      throw new CdcError('DESTINATION_UNREACHABLE', 'the connection was cut', { retriable: true, fix: 'Wait: it is opened again.' });
   }
 }
 

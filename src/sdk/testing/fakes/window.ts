@@ -13,7 +13,10 @@ export const WINDOWS: TableSchema = {
   version: 1,
 };
 
-interface OpenWindow { readonly n: number; readonly ids: string[] }
+interface OpenWindow {
+  readonly n: number;
+  readonly ids: string[];
+}
 
 export interface FakeWindowOptions {
   /** Which events are held; all others pass. Those of table `counted` unless given. */
@@ -39,12 +42,15 @@ export class FakeWindow implements StatefulTransformer {
   }
 
   /** What is held, for tests. */
-  get held(): readonly string[] { return [...this.#open.values()].flatMap((w) => w.ids); }
+  get held(): readonly string[] {
+    return [...this.#open.values()].flatMap((w) => w.ids);
+  }
 
   transform(events: ChangeEvent[]): ChangeEvent[] {
     const out: ChangeEvent[] = [];
     for (const event of events) {
-      const n = Math.floor(event.sourceTsMs / this.#lengthMs), open = this.#open.get(event.partition);
+      const n = Math.floor(event.sourceTsMs / this.#lengthMs),
+        open = this.#open.get(event.partition);
       this.#last.set(event.partition, event);
       if (open !== undefined && open.n < n) {
         out.push(this.#output(event, open));
@@ -56,8 +62,12 @@ export class FakeWindow implements StatefulTransformer {
     return out;
   }
 
-  save(): Uint8Array { return Buffer.from(JSON.stringify([...this.#open])); }
-  restore(state: Uint8Array): void { this.#open = new Map(JSON.parse(Buffer.from(state).toString()) as [string, OpenWindow][]); }
+  save(): Uint8Array {
+    return Buffer.from(JSON.stringify([...this.#open]));
+  }
+  restore(state: Uint8Array): void {
+    this.#open = new Map(JSON.parse(Buffer.from(state).toString()) as [string, OpenWindow][]);
+  }
 
   /** By event time nothing is due between batches: `transform` has closed it. */
   flush(reason: 'event_time' | 'idle' | 'end'): ChangeEvent[] {

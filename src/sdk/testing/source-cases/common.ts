@@ -11,10 +11,17 @@ export interface SourceCase {
 }
 
 type Need = (t: SourceTest) => string | null;
-export const has = (name: keyof SourceHarness): Need => (t) => (t.harness[name] === undefined ? `the harness has no "${name}"` : null);
+export const has =
+  (name: keyof SourceHarness): Need =>
+  (t) =>
+    t.harness[name] === undefined ? `the harness has no "${name}"` : null;
 export const isLog: Need = (t) => (t.capabilities.ordering === 'log' ? null : 'positions of a queue are receipts');
 export const isQueue: Need = (t) => (t.capabilities.ordering === 'queue' ? null : 'positions of a log outlive the session');
 export const snapshots: Need = (t) => (t.capabilities.snapshot ? null : 'capabilities: no snapshot');
-export const both = (a: Need, b: Need): Need => (t) => a(t) ?? b(t);
+export const both =
+  (a: Need, b: Need): Need =>
+  (t) =>
+    a(t) ?? b(t);
 
-export const rowsFrom = (first: number, count: number): Change[] => Array.from({ length: count }, (_, i) => insert(first + i, `row ${first + i}`));
+export const rowsFrom = (first: number, count: number): Change[] =>
+  Array.from({ length: count }, (_, i) => insert(first + i, `row ${first + i}`));

@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import type { Finding } from '../../index.ts';
-import { readToEnd, Reader, within } from '../reading.ts';
+import { Reader, readToEnd, within } from '../reading.ts';
 import { insert } from '../sample-tables.ts';
 import { idOf, type SourceTest } from '../source-harness.ts';
 import { has, rowsFrom, type SourceCase } from './common.ts';
@@ -47,7 +47,10 @@ export const LIFE_CASES: readonly SourceCase[] = [
       const { source, reader, from } = await t.streaming();
       await t.harness.cut?.();
       await t.harness.commit([insert(10, 'ten')]);
-      const failure = await reader.next().then(() => null, (error: unknown) => error);
+      const failure = await reader.next().then(
+        () => null,
+        (error: unknown) => error,
+      );
       expect(failure).toMatchObject({ name: 'CdcError', retriable: true });
       const again = new Reader(source, from);
       await again.until((r) => r.events.some((e) => idOf(e) === 10), 'row 10');
@@ -87,7 +90,8 @@ export const LIFE_CASES: readonly SourceCase[] = [
     title: 'ends within a second when it is stopped between two batches, and closes',
     async run(t) {
       await t.harness.commit(rowsFrom(1, 20));
-      const source = await t.open(), reader = t.reader(source, { maxBatchEvents: 2 });
+      const source = await t.open(),
+        reader = t.reader(source, { maxBatchEvents: 2 });
       await reader.events(2);
       expect(await reader.stop()).toBeLessThan(ABORT_LIMIT_MS);
       await within(t.closeSource(), 'close() did not return');
@@ -96,7 +100,8 @@ export const LIFE_CASES: readonly SourceCase[] = [
   {
     title: 'tells its lag without failing',
     async run(t) {
-      const { source } = await t.streaming(), lag = await source.lag();
+      const { source } = await t.streaming(),
+        lag = await source.lag();
       for (const n of [lag.events, lag.bytes]) expect(n === null || n >= 0).toBe(true);
     },
   },

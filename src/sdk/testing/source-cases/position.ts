@@ -11,7 +11,8 @@ export const POSITION_CASES: readonly SourceCase[] = [
   {
     title: 'keeps the order of transactions and of the changes in them',
     async run(t) {
-      const { reader } = await t.streaming(), seen = reader.reading.events.length;
+      const { reader } = await t.streaming(),
+        seen = reader.reading.events.length;
       for (const at of [10, 20, 30]) await t.harness.commit(rowsFrom(at, 3));
       const events = (await reader.events(seen + 9)).events.slice(seen);
       if (t.capabilities.ordering === 'log') expect(events.map(idOf)).toEqual([10, 11, 12, 20, 21, 22, 30, 31, 32]);
@@ -28,7 +29,8 @@ export const POSITION_CASES: readonly SourceCase[] = [
     async run(t) {
       const { from } = await t.streaming();
       for (const at of [10, 20, 30]) await t.harness.commit(rowsFrom(at, 3));
-      const small = await t.read(9, { ...from, maxBatchEvents: 1 }), large = await t.read(9, { ...from, maxBatchEvents: 100 });
+      const small = await t.read(9, { ...from, maxBatchEvents: 1 }),
+        large = await t.read(9, { ...from, maxBatchEvents: 100 });
       expect(small.events.map(placeOf)).toEqual(large.events.map(placeOf));
       expect(new Set(small.events.map(placeOf)).size).toBe(9);
     },
@@ -86,7 +88,11 @@ export const POSITION_CASES: readonly SourceCase[] = [
     async run(t) {
       const { from } = await t.streaming();
       await t.harness.commit(rowsFrom(10, 3));
-      const ids = (events: readonly Parameters<typeof idOf>[0][]): number[] => events.map(idOf).filter((id) => id >= 10).sort((a, b) => a - b);
+      const ids = (events: readonly Parameters<typeof idOf>[0][]): number[] =>
+        events
+          .map(idOf)
+          .filter((id) => id >= 10)
+          .sort((a, b) => a - b);
       const count = t.capabilities.ordering === 'queue' ? 4 : 3;
       expect(ids((await t.read(count, from)).events)).toEqual([10, 11, 12]);
       expect(ids((await t.read(count, from)).events)).toEqual([10, 11, 12]);
@@ -108,8 +114,10 @@ export const POSITION_CASES: readonly SourceCase[] = [
     title: 'ignores receipts of an older session',
     lacks: isQueue,
     async run(t) {
-      const { reader } = await t.streaming(), old = positionsAfter(reader.reading.batches);
-      const source = await t.open(), again = t.reader(source);
+      const { reader } = await t.streaming(),
+        old = positionsAfter(reader.reading.batches);
+      const source = await t.open(),
+        again = t.reader(source);
       await again.events(1);
       await source.acknowledge(old);
       expect((await t.read(1)).events.map(idOf)).toEqual([1]);
@@ -122,7 +130,8 @@ export const POSITION_CASES: readonly SourceCase[] = [
       const { source, reader, from } = await t.streaming();
       await t.harness.commit(rowsFrom(10, 1));
       await t.harness.commit(rowsFrom(11, 1));
-      const { batches } = await reader.events(reader.reading.events.length + 2), upTo = positionsAfter(batches);
+      const { batches } = await reader.events(reader.reading.events.length + 2),
+        upTo = positionsAfter(batches);
       await source.acknowledge(upTo);
       await source.acknowledge(from.partitions ?? {});
       await source.acknowledge(upTo);
@@ -142,7 +151,10 @@ export const POSITION_CASES: readonly SourceCase[] = [
       await t.closeSource();
       await t.harness.commit(rowsFrom(10, 2));
       await t.harness.loseHistory?.();
-      const failure = await t.read(1, from).then(() => null, (error: unknown) => error);
+      const failure = await t.read(1, from).then(
+        () => null,
+        (error: unknown) => error,
+      );
       expect(failure).toBeInstanceOf(CdcError);
       expect(failure).toMatchObject({ code: 'SOURCE_POSITION_GONE', retriable: false });
     },
@@ -151,13 +163,15 @@ export const POSITION_CASES: readonly SourceCase[] = [
     title: 'moves on while there is nothing to capture',
     lacks: both(isLog, has('advance')),
     async run(t) {
-      const { source, reader, from } = await t.streaming(), old = positionsAfter(reader.reading.batches, from.partitions);
+      const { source, reader, from } = await t.streaming(),
+        old = positionsAfter(reader.reading.batches, from.partitions);
       await t.harness.advance?.();
       const moved = await reader.until((r) => {
         const last = r.batches.at(-1);
         return last !== undefined && last.events.length === 0 && last.resume !== null && last.resume !== old[last.partition];
       }, 'a batch without events');
-      const last = moved.batches.at(-1), before = old[last?.partition ?? ''];
+      const last = moved.batches.at(-1),
+        before = old[last?.partition ?? ''];
       expect(before === undefined || source.positions.covers(last?.resume as never, before)).toBe(true);
     },
   },

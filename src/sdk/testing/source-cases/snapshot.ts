@@ -1,17 +1,18 @@
 // Cases of `describeSource` about existing rows: no gap to the stream, resumable, the same values.
 
 import { expect } from 'vitest';
-import { sameValue, type Row } from '../../index.ts';
+import { type Row, sameValue } from '../../index.ts';
 import { positionsAfter, progressAfter } from '../reading.ts';
 import { type Change, insert, remove, update } from '../sample-tables.ts';
-import { fold, idOf, sorted, truthOf, type SourceTest } from '../source-harness.ts';
-import { has, rowsFrom, snapshots, type SourceCase } from './common.ts';
+import { fold, idOf, type SourceTest, sorted, truthOf } from '../source-harness.ts';
+import { has, rowsFrom, type SourceCase, snapshots } from './common.ts';
 
 /** Changes of rows that are there, as far as this upstream has them. */
 function mixedChanges(t: SourceTest): Change[] {
   const { ops } = t.harness;
   return [
-    insert(900, 'new'), ...(ops.includes('update') ? [update(2, 'changed'), update(24, 'changed too')] : []),
+    insert(900, 'new'),
+    ...(ops.includes('update') ? [update(2, 'changed'), update(24, 'changed too')] : []),
     ...(ops.includes('delete') ? [remove(3), remove(23)] : []),
   ];
 }
@@ -25,22 +26,31 @@ export const SNAPSHOT_CASES: readonly SourceCase[] = [
     title: 'hands off from snapshot to stream without a gap',
     lacks: snapshots,
     async run(t) {
-      const before = rowsFrom(1, 25), during = mixedChanges(t), last = insert(999, 'last');
+      const before = rowsFrom(1, 25),
+        during = mixedChanges(t),
+        last = insert(999, 'last');
       await t.harness.commit(before);
       const reader = t.reader(await t.open(), { maxBatchEvents: 5 });
       await reader.events(1);
       await commitEach(t, during);
       await t.harness.commit([last]);
-      const { events } = await reader.until((r) => r.events.some((e) => idOf(e) === 999) && progressAfter(r.batches).every((s) => s.state !== 'running'), 'the last row');
+      const { events } = await reader.until(
+        (r) => r.events.some((e) => idOf(e) === 999) && progressAfter(r.batches).every((s) => s.state !== 'running'),
+        'the last row',
+      );
       expect(sorted(fold(events))).toEqual(sorted(truthOf([...before, ...during, last])));
-      expect(events.some((e) => e.op === 'r'), 'rows that were there come as op r').toBe(true);
+      expect(
+        events.some((e) => e.op === 'r'),
+        'rows that were there come as op r',
+      ).toBe(true);
     },
   },
   {
     title: 'resumes a snapshot after any of its batches',
     lacks: snapshots,
     async run(t) {
-      const before = rowsFrom(1, 12), between = insert(500, 'between');
+      const before = rowsFrom(1, 12),
+        between = insert(500, 'between');
       await t.harness.commit(before);
       const first = t.reader(await t.open(), { maxBatchEvents: 4 });
       await first.until((r) => r.events.length >= 12 && progressAfter(r.batches).every((s) => s.state !== 'running'), 'the snapshot');
@@ -48,10 +58,14 @@ export const SNAPSHOT_CASES: readonly SourceCase[] = [
       await t.closeSource();
       await t.harness.commit([between]);
       for (let n = 1; n <= batches.length; n++) {
-        const done = batches.slice(0, n), state = fold(done.flatMap((b) => b.events));
+        const done = batches.slice(0, n),
+          state = fold(done.flatMap((b) => b.events));
         const from = { partitions: positionsAfter(done), snapshots: progressAfter(done), maxBatchEvents: 4 };
         const reader = t.reader(await t.open(), from);
-        await reader.until((r) => r.events.some((e) => idOf(e) === 500) && progressAfter(r.batches, from.snapshots).every((s) => s.state !== 'running'), `the rest after batch ${n}`);
+        await reader.until(
+          (r) => r.events.some((e) => idOf(e) === 500) && progressAfter(r.batches, from.snapshots).every((s) => s.state !== 'running'),
+          `the rest after batch ${n}`,
+        );
         expect(sorted(fold(reader.reading.events, state)), `after batch ${n}`).toEqual(sorted(truthOf([...before, between])));
       }
     },
@@ -62,17 +76,29 @@ export const SNAPSHOT_CASES: readonly SourceCase[] = [
     async run(t) {
       await t.harness.commit(rowsFrom(1, 12));
       const first = t.reader(await t.open(), { maxBatchEvents: 4 });
-      await first.until((r) => progressAfter(r.batches).length > 0 && progressAfter(r.batches).every((s) => s.state !== 'running'), 'the snapshot');
-      const { batches } = first.reading, chunks = batches.filter((b) => b.events.length > 0), ahead = chunks.slice(0, -1).at(-1);
-      const start = batches.slice(0, batches.indexOf(chunks[0] ?? batches[0] as never)), boundary = ahead?.snapshots?.[0];
+      await first.until(
+        (r) => progressAfter(r.batches).length > 0 && progressAfter(r.batches).every((s) => s.state !== 'running'),
+        'the snapshot',
+      );
+      const { batches } = first.reading,
+        chunks = batches.filter((b) => b.events.length > 0),
+        ahead = chunks.slice(0, -1).at(-1);
+      const start = batches.slice(0, batches.indexOf(chunks[0] ?? (batches[0] as never))),
+        boundary = ahead?.snapshots?.[0];
       await t.closeSource();
-      if (ahead === undefined || boundary === undefined) return;   // all rows came as one chunk: there is nothing between
+      if (ahead === undefined || boundary === undefined) return; // all rows came as one chunk: there is nothing between
       const lead = chunks.slice(0, chunks.indexOf(ahead) + 1).flatMap((b) => b.events.map(idOf));
-      const again = t.reader(await t.open(), { partitions: positionsAfter(start), snapshots: progressAfter(start), boundaries: [boundary], maxBatchEvents: 4 });
+      const again = t.reader(await t.open(), {
+        partitions: positionsAfter(start),
+        snapshots: progressAfter(start),
+        boundaries: [boundary],
+        maxBatchEvents: 4,
+      });
       await again.events(12);
-      const { events } = again.reading, marked = events.filter((e) => e.snapshot !== false && e.snapshot.run === boundary.run && e.snapshot.chunk <= boundary.chunk);
+      const { events } = again.reading,
+        marked = events.filter((e) => e.snapshot !== false && e.snapshot.run === boundary.run && e.snapshot.chunk <= boundary.chunk);
       expect([...new Set(events.map(idOf))]).toHaveLength(12);
-      if (marked.length === 0) return;   // a source that cannot resume begins a new run, which no lane drops
+      if (marked.length === 0) return; // a source that cannot resume begins a new run, which no lane drops
       expect(marked.map(idOf)).toEqual(lead);
       expect(new Set(marked.map((e) => e.snapshot !== false && e.snapshot.chunk))).toEqual(new Set([boundary.chunk]));
     },
@@ -86,9 +112,12 @@ export const SNAPSHOT_CASES: readonly SourceCase[] = [
       const reader = t.reader(await t.open());
       await reader.until((r) => r.events.length > 0 && progressAfter(r.batches).every((s) => s.state !== 'running'), 'the first row');
       await harness.insertTyped?.(2);
-      const { events } = await reader.events(2), [first, second] = events.map((e) => e.after as Row);
+      const { events } = await reader.events(2),
+        [first, second] = events.map((e) => e.after as Row);
       for (const column of Object.keys(first ?? {}).filter((name) => name !== 'id')) {
-        expect(sameValue(first?.[column], second?.[column]), `${column}: ${String(first?.[column])} and ${String(second?.[column])}`).toBe(true);
+        expect(sameValue(first?.[column], second?.[column]), `${column}: ${String(first?.[column])} and ${String(second?.[column])}`).toBe(
+          true,
+        );
       }
       for (const [column, value] of Object.entries(harness.typed ?? {})) {
         expect(sameValue(second?.[column], value), `${column} is ${String(second?.[column])}`).toBe(true);

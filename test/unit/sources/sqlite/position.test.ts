@@ -43,7 +43,10 @@ describe('places of changes', () => {
 describe('stored values as text', () => {
   it('come back as they were', () => {
     fc.assert(fc.property(stored, (value) => { expect(parseStored(formatStored(value))).toStrictEqual(value); }));
-    fc.assert(fc.property(fc.array(stored), (values) => { expect(parseTuple(formatTuple(values))).toStrictEqual(values); }));
+    fc.assert(fc.property(fc.array(stored), (values) => {
+      expect(parseTuple(formatTuple(values))).toStrictEqual(values);
+      expect(formatTuple(values)).toBe(JSON.stringify(values.map(formatStored)));
+    }));
     fc.assert(fc.property(fc.array(stored, { minLength: 1 }), fc.option(stored, { nil: undefined }), (tuple, before) => {
       expect(parsePoll(formatPoll(before === undefined ? { tuple } : { tuple, before }))).toStrictEqual(before === undefined ? { tuple } : { tuple, before });
     }));

@@ -4,13 +4,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import type { ChangeEvent } from '../../../../src/sdk/index.ts';
-import { after, type Db, NOTHING, Replica, rowsOf, type Stored, World } from './harness.ts';
+import { after, type Db, NOTHING, Replica, rowsOf, type Stored, text, World } from './harness.ts';
 
 const RUNS = Number(process.env['FUZZ'] ?? 15);
 const TABLES = ['plain', 'named', 'pairs'];
-const DDL = `CREATE TABLE plain (id INTEGER PRIMARY KEY, u INTEGER UNIQUE, v TEXT);
-  CREATE TABLE named (name TEXT NOT NULL PRIMARY KEY, v INTEGER);
-  CREATE TABLE pairs (a INTEGER, b TEXT, v REAL, PRIMARY KEY (a, b)) WITHOUT ROWID;`;
+const DDL = `CREATE TABLE plain (id INTEGER PRIMARY KEY, u INTEGER UNIQUE, n INTEGER);
+  CREATE TABLE named (name TEXT NOT NULL PRIMARY KEY, n INTEGER);
+  CREATE TABLE pairs (a INTEGER, b TEXT, n INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID;`;
 
 let world: World;
 beforeEach(() => { world = new World(); });
@@ -27,15 +27,20 @@ function dice(seed: number): Dice {
   };
 }
 
+/** Every write of a row gives it a greater `n`. */
+let now = 0;
 function trade(db: Db, roll: Dice): void {
-  const id = roll(30), name = `'n${roll(30)}'`, v = roll(100);
-  const statements = [
-    `REPLACE INTO plain VALUES (${id}, ${roll(40)}, 'v${v}')`, `UPDATE OR REPLACE plain SET u = ${roll(40)}, v = 'w${v}' WHERE id = ${id}`,
-    `UPDATE OR IGNORE plain SET id = ${roll(30)} WHERE id = ${id}`, `DELETE FROM plain WHERE id = ${id}`, `DELETE FROM plain WHERE id > ${roll(30)} AND id < ${roll(30)}`,
-    `INSERT INTO named VALUES (${name}, ${v}) ON CONFLICT DO UPDATE SET v = excluded.v`, `UPDATE OR REPLACE named SET name = 'n${roll(30)}' WHERE name = ${name}`, `DELETE FROM named WHERE name = ${name}`,
-    `REPLACE INTO pairs VALUES (${id % 5}, ${name}, ${v}.5)`, `UPDATE pairs SET v = v + 1 WHERE a = ${id % 5}`, `DELETE FROM pairs WHERE b = ${name}`,
-  ];
-  db.transaction(() => { for (let i = 0; i <= roll(4); i++) db.exec(statements[roll(statements.length)] as string); })();
+  const statement = (): string => {
+    const id = roll(30), name = `'n${roll(30)}'`, n = ++now;
+    const statements = [
+      `REPLACE INTO plain VALUES (${id}, ${roll(40)}, ${n})`, `UPDATE OR REPLACE plain SET u = ${roll(40)}, n = ${n} WHERE id = ${id}`,
+      `UPDATE OR IGNORE plain SET id = ${roll(30)}, n = ${n} WHERE id = ${id}`, `DELETE FROM plain WHERE id = ${id}`, `DELETE FROM plain WHERE id > ${roll(30)} AND id < ${roll(30)}`,
+      `INSERT INTO named VALUES (${name}, ${n}) ON CONFLICT DO UPDATE SET n = excluded.n`, `UPDATE OR REPLACE named SET name = 'n${roll(30)}', n = ${n} WHERE name = ${name}`,
+      `DELETE FROM named WHERE name = ${name}`, `REPLACE INTO pairs VALUES (${id % 5}, ${name}, ${n})`, `UPDATE pairs SET n = ${n} WHERE a = ${id % 5}`, `DELETE FROM pairs WHERE b = ${name}`,
+    ];
+    return statements[roll(statements.length)] as string;
+  };
+  db.transaction(() => { for (let i = 0; i <= roll(4); i++) db.exec(statement()); })();
 }
 
 /** Progress of one chain of runs: what was emitted up to each stored point. */
@@ -70,13 +75,24 @@ async function play(roll: Dice, repeats: boolean): Promise<{ events: readonly Ch
   return { events: last().events, db };
 }
 
+/** Keys that were sent in a state older than one sent before. */
+function goneBack(events: readonly ChangeEvent[]): string[] {
+  const newest = new Map<string, bigint>();
+  return events.flatMap((e) => {
+    const n = e.get(e.op === 'd' ? 'before' : 'after', 'n') as bigint, key = `${e.table.id.table} ${text(e.key)}`, before = newest.get(key) ?? 0n;
+    newest.set(key, n);
+    return n < before ? [`${key}: ${n} after ${before}`] : [];
+  });
+}
+
 describe.each([['at a point that the destination holds', false], ['before what the destination has had', true]])('going on %s', (_, repeats) => {
-  it('gives the tables', async () => {
+  it('gives the tables, and no row that is older than one that was sent', async () => {
     await fc.assert(fc.asyncProperty(fc.integer(), async (seed) => {
       world.close();
       world = new World();
       const { events, db } = await play(dice(seed), repeats), replica = new Replica().apply(events);
       for (const table of TABLES) expect(replica.rows(table), table).toEqual(rowsOf(db, table));
+      if (!repeats) expect(goneBack(events)).toEqual([]);
     }), { numRuns: RUNS });
   });
 });

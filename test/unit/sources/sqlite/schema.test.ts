@@ -78,6 +78,18 @@ describe('a renamed column', () => {
   });
 });
 
+describe('progress of a run that a record began', () => {
+  it('counts for nothing before that record: it comes again, and the table is read from the beginning', async () => {
+    const { stored } = await world.run();
+    db.exec('ALTER TABLE items RENAME COLUMN name TO title');
+    const ahead = await world.run(stored, { ctx: { maxBatchEvents: 2 } });
+    const second = ahead.batches.flatMap((b) => b.snapshots ?? []).filter((s) => s.chunk === 1);
+    const behind = await world.run({ positions: stored.positions, snapshots: second }, { seed: 5 });
+    expect(eventsOf(behind.batches).map((e) => [e.op, e.get('after', 'id')])).toEqual([['s', undefined], ['r', 1n], ['r', 2n], ['r', 3n]]);
+    expect(behind.stored.snapshots[0]?.run).not.toBe(second[0]?.run);
+  });
+});
+
 describe('a new table', () => {
   it('that matches is captured when it is seen: told, read, followed', async () => {
     const { stored } = await world.run();
