@@ -11,9 +11,18 @@ const TIMERS = ['setTimeout', 'setInterval'].map((name) => ({ name, message: 'Wa
 
 /** @param {string[]} groups @param {string} message */
 const not = (groups, message) => ({ group: groups, message });
-const ADAPTERS = not(['**/sources/**', '**/destinations/**', '**/plugins/**'], 'The core knows no adapter: the catalog names them, the SDK is their contract.');
-const UPWARDS = not(['**/cli/**', '**/http/**', '**/catalog.ts', '**/config/**', '**/run.ts', '**/control/**'], 'Arrows point one way: … ← engine ← catalog ← config ← cli.');
-const ENGINE = not(['**/engine/**'], 'Adapters, plugins and the parts below the engine do not know it. Types that both need belong in src/sdk.');
+const ADAPTERS = not(
+  ['**/sources/**', '**/destinations/**', '**/plugins/**'],
+  'The core knows no adapter: the catalog names them, the SDK is their contract.',
+);
+const UPWARDS = not(
+  ['**/cli/**', '**/http/**', '**/catalog.ts', '**/config/**', '**/run.ts', '**/control/**'],
+  'Arrows point one way: … ← engine ← catalog ← config ← cli.',
+);
+const ENGINE = not(
+  ['**/engine/**'],
+  'Adapters, plugins and the parts below the engine do not know it. Types that both need belong in src/sdk.',
+);
 
 /** @param {string[]} files @param {ReturnType<typeof not>[]} patterns */
 const boundary = (files, patterns, ignores = []) => ({ files, ignores, rules: { 'no-restricted-imports': ['error', { patterns }] } });
@@ -43,13 +52,36 @@ export default tseslint.config(
     ignores: ['src/sdk/ports.ts', 'src/sdk/testing/**'],
     rules: { 'no-restricted-properties': ['error', ...TIME], 'no-restricted-globals': ['error', ...TIMERS], 'no-console': 'error' },
   },
-  boundary(['src/util/**/*.ts'], [ENGINE, UPWARDS, ADAPTERS, not(['**/sdk/**'], 'util holds helpers without domain words: they know nothing of the SDK.')]),
-  boundary(['src/sdk/**/*.ts'], [ENGINE, UPWARDS, ADAPTERS, not(['**/state/**', '**/log/**', '**/envelope/**', '**/formats/**'], 'The SDK is the lowest layer but util.')], ['src/sdk/testing/**']),
+  boundary(
+    ['src/util/**/*.ts'],
+    [ENGINE, UPWARDS, ADAPTERS, not(['**/sdk/**'], 'util holds helpers without domain words: they know nothing of the SDK.')],
+  ),
+  boundary(
+    ['src/sdk/**/*.ts'],
+    [
+      ENGINE,
+      UPWARDS,
+      ADAPTERS,
+      not(['**/state/**', '**/log/**', '**/envelope/**', '**/formats/**'], 'The SDK is the lowest layer but util.'),
+    ],
+    ['src/sdk/testing/**'],
+  ),
   boundary(['src/{envelope,formats,snapshot,log,state,schema-tracking,dead-letters}/**/*.ts'], [UPWARDS, ADAPTERS]),
   boundary(['src/engine/**/*.ts'], [UPWARDS, ADAPTERS]),
-  boundary(['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'], [
-    ENGINE, UPWARDS, not(['**/state/**', '**/log/**', '**/observability/**'], 'An adapter sees the SDK, envelope, formats, snapshot and util only.'),
-    not(['../../sources/*', '../../destinations/*', '../../../sources/**', '../../../destinations/**'], 'An adapter never imports another one: move what both need to src/util or src/formats.'),
-  ]),
-  boundary(['plugins/**/*.ts', 'pipelines/**/*.ts'], [not(['../../../src/**', '../../src/**', '**/src/**'], "A plugin imports 'cdc-run/sdk' only.")]),
+  boundary(
+    ['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'],
+    [
+      ENGINE,
+      UPWARDS,
+      not(['**/state/**', '**/log/**', '**/observability/**'], 'An adapter sees the SDK, envelope, formats, snapshot and util only.'),
+      not(
+        ['../../sources/*', '../../destinations/*', '../../../sources/**', '../../../destinations/**'],
+        'An adapter never imports another one: move what both need to src/util or src/formats.',
+      ),
+    ],
+  ),
+  boundary(
+    ['plugins/**/*.ts', 'pipelines/**/*.ts'],
+    [not(['../../../src/**', '../../src/**', '**/src/**'], "A plugin imports 'cdc-run/sdk' only.")],
+  ),
 );

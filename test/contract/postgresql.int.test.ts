@@ -20,7 +20,7 @@ const DEFAULTS = {
 } as const;
 
 /** What the server writes as text, as the column's type wants it. */
-function valueOf(column: Column, text: string | null): Value {
+function valueIn(column: Column, text: string | null): Value {
   if (text === null) return null;
   switch (column.type) {
     case 'boolean':
@@ -52,7 +52,7 @@ async function read(db: TestDatabase, table: TableSchema): Promise<Row[]> {
   const columns = table.columns.map((c) => `"${c.name}"::text AS "${c.name}"`).join(', ');
   await db.query("SET TimeZone = 'UTC'");
   const rows = await db.query<Record<string, string | null>>(`SELECT ${columns} FROM "${table.id.table}"`);
-  return rows.map((row) => Object.fromEntries(table.columns.map((c) => [c.name, valueOf(c, row[c.name] ?? null)])));
+  return rows.map((row) => Object.fromEntries(table.columns.map((c) => [c.name, valueIn(c, row[c.name] ?? null)])));
 }
 
 async function start(): Promise<DestinationHarness> {

@@ -104,7 +104,7 @@ const DESTINATION_DEFAULTS = {
 } as const;
 
 /** What SQLite gives back, as the column's type wants it. */
-function valueOf(column: Column, stored: unknown): Value {
+function valueIn(column: Column, stored: unknown): Value {
   if (stored === null) return null;
   if (column.type === 'boolean') return stored === 1n;
   if (column.type === 'int16' || column.type === 'int32') return Number(stored);
@@ -116,7 +116,7 @@ function read(path: string, table: TableSchema): Row[] {
   const db = new Database(path, { readonly: true });
   try {
     const rows = db.prepare(`SELECT * FROM "${table.id.table}"`).safeIntegers(true).all() as Record<string, unknown>[];
-    return rows.map((row) => Object.fromEntries(table.columns.map((c) => [c.name, valueOf(c, row[c.name])])));
+    return rows.map((row) => Object.fromEntries(table.columns.map((c) => [c.name, valueIn(c, row[c.name])])));
   } catch (error) {
     if (String(error).includes('no such table')) return [];
     throw error;

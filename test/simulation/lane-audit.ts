@@ -92,7 +92,10 @@ export class LaneAudit {
     const owner = this.#holds ? 0 : this.#world.running,
       table = e.table.id.table;
     let seen = this.#order.get(owner);
-    if (seen === undefined) this.#order.set(owner, (seen = new Map<string, string>()));
+    if (seen === undefined) {
+      seen = new Map<string, string>();
+      this.#order.set(owner, seen);
+    }
     // A snapshot row is as new as the place of the stream where it was read.
     const place = e.op === 'r' ? (e.position.split('r')[0] as string) : `${e.position}.${e.derived}`;
     const keys =

@@ -40,7 +40,10 @@ export class Oracle {
 
   lane(name: string): LaneAudit {
     let lane = this.lanes.get(name);
-    if (lane === undefined) this.lanes.set(name, (lane = new LaneAudit(name, this, this.#world)));
+    if (lane === undefined) {
+      lane = new LaneAudit(name, this, this.#world);
+      this.lanes.set(name, lane);
+    }
     return lane;
   }
 

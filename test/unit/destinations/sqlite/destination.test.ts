@@ -60,9 +60,7 @@ async function open(config: object = {}): Promise<PointHoldingDestination> {
   });
   return d as PointHoldingDestination;
 }
-async function joined(
-  config: object = {},
-): Promise<{
+async function joined(config: object = {}): Promise<{
   d: PointHoldingDestination;
   write: (events: ChangeEvent[], more?: Partial<LaneBatch>) => ReturnType<PointHoldingDestination['write']>;
 }> {
