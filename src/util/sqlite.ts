@@ -1,6 +1,7 @@
 // better-sqlite3, loaded when it is needed: it is an optional package, and importing an adapter must load no driver. What is
 // said to the user when it is missing is up to the caller.
 
+import { statSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
 
 export type SqliteDatabase = BetterSqlite3.Database;
@@ -33,6 +34,15 @@ function isMissing(error: unknown): boolean {
 
 export function openSqlite(module: SqliteModule, path: string, options: { readonly mustExist: boolean }): SqliteDatabase {
   return new module(path, { fileMustExist: options.mustExist, timeout: NATIVE_WAIT_MS });
+}
+
+/**
+ * Tells one file from another that took its place: an open database goes on in the old one, which nobody sees any more.
+ * `null` when there is none.
+ */
+export function fileIdentity(path: string): string | null {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat === undefined ? null : `${stat.dev}:${stat.ino}`;
 }
 
 /** `SQLITE_BUSY`, `SQLITE_CONSTRAINT_UNIQUE` …; an empty string for anything that is not an error of SQLite. */

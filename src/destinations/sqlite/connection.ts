@@ -1,4 +1,4 @@
-// The open file: settings that make a commit durable, and what happens when the file is replaced while we write.
+// The open file: settings that make a commit durable, and what to make of a folder that cannot be had.
 
 import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -16,6 +16,8 @@ export async function openDatabase(config: SqliteConfig): Promise<SqliteDatabase
     const db = openSqlite(driver, path, { mustExist: false });
     db.pragma(`journal_mode = ${config.journal_mode}`);
     db.pragma(`synchronous = ${config.synchronous}`);
+    // The source has checked its foreign keys; here tables come one after the other, and cascades come as deletes of their own.
+    db.pragma('foreign_keys = off');
     // 4 MB of page cache; the driver's default of 16 MB is memory that a batch writer does not use.
     db.pragma('cache_size = -4096');
     db.defaultSafeIntegers(true);

@@ -11,17 +11,19 @@ import {
   type ResumePoint,
   type WriteResult,
 } from '../../sdk/index.ts';
-import { inTransaction, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
+import { fileIdentity, inTransaction, nextTurn, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
 import { checkFile } from './check.ts';
 import type { SqliteConfig } from './config.ts';
 import { openDatabase } from './connection.ts';
-import { classify, isEventError } from './errors.ts';
+import { classify, isEventError, isOutcomeOpen, outcomeUnknown } from './errors.ts';
 import { PointTable } from './points.ts';
 import { Targets } from './target.ts';
 import { BatchWriter } from './writer.ts';
 
 interface Open {
   readonly db: SqliteDatabase;
+  /** Which file it is. */
+  readonly identity: string | null;
   readonly points: PointTable;
   readonly targets: Targets;
   readonly writer: BatchWriter;
@@ -71,18 +73,34 @@ export class SqliteDestination implements PointHoldingDestination {
     return this.#call((open) => this.#store(open, batch, claimed), signal);
   }
 
-  /** One transaction: rows and point, or nothing. */
+  /** One transaction: rows and point, or nothing. The point first, so that a fenced process finds that out before anything else. */
   #store({ db, points, targets, writer }: Open, batch: LaneBatch, { lane, epoch }: { lane: LaneId; epoch: number }): WriteResult {
+    db.exec('BEGIN IMMEDIATE');
     try {
-      inTransaction(db, 'immediate', () => {
-        writer.apply(batch);
-        points.advance(lane, epoch, batch);
-      });
-      return { kind: 'stored' };
+      points.advance(lane, epoch, batch);
+      writer.apply(batch);
     } catch (error) {
+      // Some errors (disk full, I/O) have rolled back already.
+      if (db.inTransaction) db.exec('ROLLBACK');
       targets.forget();
       if (!isEventError(error)) throw error;
       return { kind: 'refused', failed: this.#probe(db, targets, () => writer.findFailures(batch)) };
+    }
+    this.#commit(db, targets);
+    return { kind: 'stored' };
+  }
+
+  #commit(db: SqliteDatabase, targets: Targets): void {
+    try {
+      db.exec('COMMIT');
+    } catch (error) {
+      if (db.inTransaction) db.exec('ROLLBACK');
+      targets.forget();
+      if (!isOutcomeOpen(error)) throw error;
+      // A new connection finds out from the journal what became of it; the engine reads the point back.
+      db.close();
+      this.#open = null;
+      throw outcomeUnknown(error, this.#config.path);
     }
   }
 
@@ -98,6 +116,9 @@ export class SqliteDestination implements PointHoldingDestination {
 
   async #call<T>(work: (open: Open) => T, signal?: AbortSignal): Promise<T> {
     try {
+      await nextTurn();
+      // What is written to a file that was removed or replaced is seen by nobody.
+      if (this.#open !== null && fileIdentity(this.#config.path) !== this.#open.identity) await this.close();
       this.#open ??= await this.#connect();
       const open = this.#open;
       return await whileBusy(this.#ctx.clock, this.#config.busy_timeout, () => work(open), signal);
@@ -109,7 +130,13 @@ export class SqliteDestination implements PointHoldingDestination {
   async #connect(): Promise<Open> {
     const db = await openDatabase(this.#config);
     const targets = new Targets(db, this.#config);
-    return { db, points: new PointTable(db), targets, writer: new BatchWriter(db, this.#config, targets) };
+    return {
+      db,
+      identity: fileIdentity(this.#config.path),
+      points: new PointTable(db),
+      targets,
+      writer: new BatchWriter(db, this.#config, targets),
+    };
   }
 
   async close(): Promise<void> {

@@ -24,6 +24,20 @@ export function eventError(error: unknown, where: string): CdcError {
   });
 }
 
+/** An I/O error of a COMMIT: the transaction may be in the journal, whole, or not. */
+export function isOutcomeOpen(error: unknown): boolean {
+  return sqliteCode(error).startsWith('SQLITE_IOERR');
+}
+
+export function outcomeUnknown(error: unknown, path: string): CdcError {
+  return new CdcError('DESTINATION_OUTCOME_UNKNOWN', `SQLite file "${path}": ${(error as Error).message} during a commit`, {
+    where: path,
+    fix: 'Look at the disk and the system log.',
+    retriable: true,
+    cause: error,
+  });
+}
+
 /** Any error of the driver, as seen by a whole call. */
 export function classify(error: unknown, path: string): CdcError {
   if (error instanceof CdcError) return error;

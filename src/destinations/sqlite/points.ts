@@ -27,8 +27,7 @@ export class PointTable {
   }
 
   read(lane: LaneId): Committed {
-    const exists = this.#db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(POINTS_TABLE);
-    if (exists === undefined) return { kind: 'empty', epoch: 0 };
+    if (!this.#exists()) return { kind: 'empty', epoch: 0 };
     const rows = this.#db
       .prepare<unknown[], PointRow>(`SELECT worker, epoch, point FROM ${POINTS_TABLE} WHERE pipeline = ? AND lane = ? ORDER BY worker`)
       .all(lane.pipeline, lane.lane);
@@ -51,10 +50,20 @@ export class PointTable {
 
   /** Inside the data transaction: the point moves only from where this run has left it, under its own epoch (invariant 2). */
   advance(lane: LaneId, epoch: number, { worker, previous, through }: LaneBatch): void {
+    if (!this.#exists()) throw pointLost(lane);
     const { changes } = this.#db
       .prepare(`UPDATE ${POINTS_TABLE} SET point = ? WHERE pipeline = ? AND lane = ? AND worker = ? AND epoch = ? AND point = ?`)
       .run(formatPoint(through), lane.pipeline, lane.lane, BigInt(worker), BigInt(epoch), formatPoint(previous));
-    if (changes !== 1) throw fenced(lane);
+    if (changes !== 1) throw this.#holdsAny(lane) ? fenced(lane) : pointLost(lane);
+  }
+
+  #holdsAny(lane: LaneId): boolean {
+    const found = this.read(lane);
+    return found.kind === 'points' || (found.kind === 'empty' && found.epoch > 0);
+  }
+
+  #exists(): boolean {
+    return this.#db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(POINTS_TABLE) !== undefined;
   }
 
   #upsert(lane: LaneId, worker: number, epoch: number, point: string | null): void {
@@ -78,6 +87,14 @@ function parse(text: string | null): ResumePoint {
       cause,
     });
   }
+}
+
+/** The file was emptied, or another one took its place, while we were writing. */
+function pointLost(lane: LaneId): CdcError {
+  return new CdcError('DESTINATION_POSITION_LOST', `the database of destination "${lane.lane}" does not hold its point any more`, {
+    where: `destination "${lane.lane}"`,
+    fix: 'Restore the file, or give the destination a new name so that it joins as a new one.',
+  });
 }
 
 function fenced(lane: LaneId): CdcError {

@@ -2,15 +2,18 @@
 // row. Statements are made once per table and set of columns: preparing one costs as much as writing five rows.
 
 import { CdcError, type Column, type ColumnType, formatTableId, type TableSchema } from '../../sdk/index.ts';
-import { quoteName } from '../../util/sql-names.ts';
+import { quoteName, quoteText } from '../../util/sql-names.ts';
 import type { SqliteDatabase, SqliteStatement } from '../../util/sqlite.ts';
 import type { SqliteConfig } from './config.ts';
-import { declaredType } from './types.ts';
+import { bind } from './encode.ts';
+import { type Affinity, affinityOf, declaredType } from './types.ts';
 
 /** Statements for rows with one set of columns. */
 export interface Shape {
   readonly columns: readonly string[];
   readonly types: readonly (ColumnType | null)[];
+  /** What SQLite would convert values of each column to. */
+  readonly affinities: readonly Affinity[];
   /** By `conflict_resolution`, for a row that is whole. */
   readonly insert: SqliteStatement;
   /** For updates: always lets the new row win. */
@@ -23,9 +26,13 @@ export class Target {
   readonly name: string;
   readonly key: readonly string[];
   readonly keyTypes: readonly (ColumnType | null)[];
+  readonly keyAffinities: readonly Affinity[];
   readonly #db: SqliteDatabase;
   readonly #config: SqliteConfig;
   readonly #types: ReadonlyMap<string, ColumnType>;
+  readonly #affinities: ReadonlyMap<string, Affinity>;
+  /** SQLite computes these itself and takes no values for them. */
+  readonly #generated: ReadonlySet<string>;
   readonly #byArray = new Map<readonly string[], Shape>();
   readonly #byText = new Map<string, Shape>();
   readonly remove: SqliteStatement | null;
@@ -37,7 +44,11 @@ export class Target {
     this.name = name;
     this.key = table.key;
     this.#types = new Map(table.columns.map((c) => [c.name, c.type]));
+    const there = [...columnsAt(db, name)];
+    this.#affinities = new Map(there.map(([column, { declared }]) => [column, affinityOf(declared)]));
+    this.#generated = new Set(there.flatMap(([column, { generated }]) => (generated ? [column] : [])));
     this.keyTypes = this.key.map((c) => this.#types.get(c) ?? null);
+    this.keyAffinities = this.key.map((c) => this.#affinityOf(c));
     this.remove = this.key.length === 0 ? null : db.prepare(`DELETE FROM ${quoteName(name)} WHERE ${this.#keyMatch()}`);
     this.empty = db.prepare(`DELETE FROM ${quoteName(name)}`);
   }
@@ -53,7 +64,8 @@ export class Target {
     return shape;
   }
 
-  #prepare(columns: readonly string[]): Shape {
+  #prepare(given: readonly string[]): Shape {
+    const columns = given.filter((c) => !this.#generated.has(c.toLowerCase()));
     const table = quoteName(this.name),
       keyless = this.key.length === 0;
     const values = `INSERT INTO ${table} (${columns.map(quoteName).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`;
@@ -65,10 +77,15 @@ export class Target {
     return {
       columns,
       types: columns.map((c) => this.#types.get(c) ?? null),
+      affinities: columns.map((c) => this.#affinityOf(c)),
       insert: this.#db.prepare(insert),
       put: this.#db.prepare(put),
       patch: this.#db.prepare(keyless ? 'SELECT 1 WHERE 0' : `UPDATE ${table} SET ${set} WHERE ${this.#keyMatch()}`),
     };
+  }
+
+  #affinityOf(column: string): Affinity {
+    return this.#affinities.get(column.toLowerCase()) ?? 'BLOB';
   }
 
   #keyMatch(): string {
@@ -113,7 +130,7 @@ export class Targets {
 
   #make(name: string, table: TableSchema): void {
     const columns = columnsOf(table);
-    if (this.#columns(name).size > 0) {
+    if (columnsAt(this.#db, name).size > 0) {
       this.#addMissing(name, columns);
       return;
     }
@@ -128,18 +145,21 @@ export class Targets {
 
   #addMissing(name: string, columns: readonly Column[]): void {
     if (!this.#config.create_tables) return;
-    const there = this.#columns(name);
+    const there = columnsAt(this.#db, name);
     for (const column of columns) {
       // Names of columns are compared without case.
       if (!there.has(column.name.toLowerCase()))
-        this.#db.exec(`ALTER TABLE ${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${declaredType(column)}`);
+        this.#db.exec(`ALTER TABLE ${quoteName(name)} ADD COLUMN ${quoteName(column.name)} ${declaredType(column)}${defaultOf(column)}`);
     }
   }
+}
 
-  #columns(name: string): Set<string> {
-    const rows = this.#db.prepare<unknown[], { name: string }>('SELECT name FROM pragma_table_info(?)').all(name);
-    return new Set(rows.map((r) => r.name.toLowerCase()));
-  }
+/** Columns of a table that is there: names in lower case, as SQLite compares them, and declared types. Empty: there is none. */
+function columnsAt(db: SqliteDatabase, table: string): Map<string, { declared: string; generated: boolean }> {
+  const rows = db
+    .prepare<unknown[], { name: string; type: string; hidden: bigint }>('SELECT name, type, hidden FROM pragma_table_xinfo(?)')
+    .all(table);
+  return new Map(rows.map((r) => [r.name.toLowerCase(), { declared: r.type, generated: r.hidden > 1n }]));
 }
 
 /** Without a schema at least the key columns are known; the others are added as rows bring them. */
@@ -148,11 +168,20 @@ function columnsOf(table: TableSchema): readonly Column[] {
   return table.key.map((name) => ({ name, type: 'any', nativeType: '', nullable: false }));
 }
 
+/** Rows that are there already get the source's default, as they did at the source. */
+function defaultOf(column: Column): string {
+  if (column.default === undefined || column.default === null) return '';
+  const value = bind(column.default, column.type, affinityOf(declaredType(column)));
+  if (typeof value === 'string') return ` DEFAULT ${quoteText(value)}`;
+  if (value instanceof Uint8Array) return ` DEFAULT x'${Buffer.from(value).toString('hex')}'`;
+  return Number.isFinite(Number(value)) ? ` DEFAULT ${value}` : '';
+}
+
 function targetName(template: string, table: TableSchema, source: string): string {
   const { id } = table;
   const parts: Readonly<Record<string, string>> = { table: id.table, schema: id.schema ?? '', database: id.database ?? '', source };
   const name = template.replace(/\{([^{}]*)\}/g, (_, part: string) => parts[part] ?? '');
-  if (name === '' || name.includes('\0') || name.toLowerCase().startsWith('sqlite_')) {
+  if (name === '' || name.includes('\0') || /^(?:sqlite_|_cdc_run_)/i.test(name)) {
     throw new CdcError('DESTINATION_MISCONFIGURED', `the target name of table ${formatTableId(id)} cannot be used: "${name}"`, {
       where: 'table',
       fix: 'Change `table`.',

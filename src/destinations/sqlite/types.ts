@@ -1,7 +1,7 @@
-// Our types ↔ SQLite's. A declared type only says what SQLite converts on the way in ("affinity"), so each is chosen such
-// that nothing is converted: decimals and times are TEXT, a column of any type has none. https://www.sqlite.org/datatype3.html
+// Our column types → declared types of columns that we make, and the affinity that a declared type gives a column: what
+// SQLite converts on the way in. Each type is chosen such that no value changes. https://www.sqlite.org/datatype3.html
 
-import { CdcError, type Column, type ColumnType, type Value } from '../../sdk/index.ts';
+import type { Column, ColumnType } from '../../sdk/index.ts';
 
 const DECLARED: Readonly<Record<ColumnType, string>> = {
   boolean: 'INTEGER',
@@ -30,53 +30,22 @@ const DECLARED: Readonly<Record<ColumnType, string>> = {
   any: '',
 };
 
+/** SQLite's numbers keep decimals of up to 15 digits exactly, and then compare and add up as numbers. */
+const EXACT_DIGITS = 15;
+
 /** `""` for a column of any type: a declared type would convert what looks like a number. */
-export function declaredType(column: Column): string {
-  return DECLARED[column.type];
+export function declaredType({ type, precision, scale }: Pick<Column, 'type' | 'precision' | 'scale'>): string {
+  if (type === 'decimal' && precision !== undefined && precision <= EXACT_DIGITS) return `DECIMAL(${precision},${scale ?? 0})`;
+  return DECLARED[type];
 }
 
-/** What SQLite stores. */
-export type Bound = null | number | bigint | string | Uint8Array;
+export type Affinity = 'INTEGER' | 'REAL' | 'NUMERIC' | 'TEXT' | 'BLOB';
 
-const MAX_INT64 = 2n ** 63n - 1n;
-
-/** A value ready to bind. Whole numbers are bound as integers: the driver would make REALs of JS numbers. */
-export function bind(value: Value, type: ColumnType | null): Bound {
-  switch (typeof value) {
-    case 'string':
-      return type === 'json' ? JSON.stringify(value) : value;
-    case 'bigint':
-      return type === 'uint64' || value > MAX_INT64 || value < -MAX_INT64 - 1n ? String(value) : value;
-    case 'boolean':
-      return value ? 1n : 0n;
-    case 'number':
-      return bindNumber(value, type);
-    default:
-  }
-  if (value === null) return type === 'json' ? null : value;
-  return value instanceof Uint8Array ? value : jsonText(value);
-}
-
-function bindNumber(value: number, type: ColumnType | null): Bound {
-  if (type === 'int16' || type === 'int32' || type === 'int64') return BigInt(value);
-  if (type === 'json' || type === 'array') return JSON.stringify(value);
-  // SQLite stores NaN as NULL: that would change the value.
-  if (Number.isNaN(value))
-    throw new CdcError('DESTINATION_EVENT_REJECTED', 'SQLite cannot store NaN', {
-      fix: 'Replace the value by a transformer, then replay the dead letter.',
-    });
-  return value;
-}
-
-/** Arrays and JSON as text; whole numbers beyond 2^53 keep their digits. */
-function jsonText(value: Value): string {
-  const big = new Map<string, string>();
-  const text = JSON.stringify(value, (_key, v: unknown) => {
-    if (v instanceof Uint8Array) return Buffer.from(v).toString('base64');
-    if (typeof v !== 'bigint') return v;
-    const mark = `\u0000${big.size}\u0000`;
-    big.set(JSON.stringify(mark), String(v));
-    return mark;
-  });
-  return big.size === 0 ? text : text.replace(/"\\u0000\d+\\u0000"/g, (mark) => big.get(mark) ?? mark);
+/** https://www.sqlite.org/datatype3.html#determination_of_column_affinity; STRICT tables check for themselves. */
+export function affinityOf(declared: string): Affinity {
+  const name = declared.toUpperCase();
+  if (name.includes('INT')) return 'INTEGER';
+  if (/CHAR|CLOB|TEXT/.test(name)) return 'TEXT';
+  if (name === '' || name === 'ANY' || name.includes('BLOB')) return 'BLOB';
+  return /REAL|FLOA|DOUB/.test(name) ? 'REAL' : 'NUMERIC';
 }

@@ -4,9 +4,10 @@
 import { CdcError, type ChangeEvent, formatTableId, type LaneBatch, type Row, type WriteFailure } from '../../sdk/index.ts';
 import type { SqliteDatabase } from '../../util/sqlite.ts';
 import type { SqliteConfig } from './config.ts';
+import { type Bound, bind, Unstorable } from './encode.ts';
 import { eventError, isEventError } from './errors.ts';
 import type { Shape, Target, Targets } from './target.ts';
-import { type Bound, bind } from './types.ts';
+import type { Affinity } from './types.ts';
 
 export class BatchWriter {
   readonly #db: SqliteDatabase;
@@ -130,15 +131,29 @@ export class BatchWriter {
 }
 
 function valuesOf(event: ChangeEvent, shape: Shape): Bound[] {
-  const { columns, types } = shape,
+  const { columns, types, affinities } = shape,
     values = new Array<Bound>(columns.length);
-  for (let i = 0; i < columns.length; i++)
-    values[i] = bind(event.get('after', columns[i] as string) ?? null, types[i] as Shape['types'][number]);
+  let i = 0;
+  try {
+    for (; i < columns.length; i++)
+      values[i] = bind(event.get('after', columns[i] as string) ?? null, types[i] as Shape['types'][number], affinities[i] as Affinity);
+  } catch (error) {
+    throw unstorable(error, event, columns[i] as string);
+  }
   return values;
 }
 
 function keyValues(key: Row | null, target: Target): Bound[] {
-  return target.key.map((column, i) => bind(key?.[column] ?? null, target.keyTypes[i] ?? null));
+  return target.key.map((column, i) => bind(key?.[column] ?? null, target.keyTypes[i] ?? null, target.keyAffinities[i] ?? 'BLOB'));
+}
+
+function unstorable(error: unknown, event: ChangeEvent, column: string): unknown {
+  if (!(error instanceof Unstorable)) return error;
+  const table = formatTableId(event.table.id);
+  return new CdcError('DESTINATION_EVENT_REJECTED', `Column "${column}" of table ${table} ${error.message}.`, {
+    where: `table ${table}`,
+    fix: 'Change the value by a transformer or the column of the target table, then replay the dead letter.',
+  });
 }
 
 /** The table's snapshot is under way: the row comes with it (rule 4 of chunked snapshots). */

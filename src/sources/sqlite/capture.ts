@@ -8,6 +8,7 @@
 // | other columns changed (a rename) | `s` that asks for the table to be read again |
 // | triggers are missing: the table was rebuilt, or somebody dropped them | `g`: changes may have been missed |
 // | the table is gone | `x` |
+// | a table comes back that was captured before: dropped and made anew, or left out for a while | `s`, then `e`: read it anew |
 // | a consumer asks for a table again that it had left out, and that others kept captured | `j` |
 
 import { CdcError } from '../../sdk/index.ts';
@@ -151,6 +152,7 @@ function begin(
   const no = Number(lastInsertRowid);
   createTriggers(db, table, no, where);
   record(db, no, 's');
+  if (after === null && version > 1) record(db, no, 'e');
   if (after?.lost === true) record(db, no, 'g');
   else if (after !== null && !after.reread) recordAgain(db, after.of, table, no);
   return true;
@@ -193,7 +195,7 @@ export function recordGap(db: SqliteDatabase, { no }: CapturedTable): void {
   record(db, no, 'g');
 }
 
-function record(db: SqliteDatabase, no: number, op: 's' | 'g' | 'x'): void {
+function record(db: SqliteDatabase, no: number, op: 's' | 'e' | 'g' | 'x'): void {
   db.prepare(`INSERT INTO ${CHANGES} (t, op, ts) VALUES (?, ?, ${NOW_SQL})`).run(no, op);
 }
 

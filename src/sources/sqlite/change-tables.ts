@@ -8,7 +8,7 @@
 import { CdcError } from '../../sdk/index.ts';
 import type { SqliteDatabase } from '../../util/sqlite.ts';
 import { OUR_PREFIX } from './introspect.ts';
-import { type ChangePlace, FIRST_PLACE, formatPlace, parsePlace } from './position.ts';
+import { type ChangePlace, FIRST_PLACE, formatPlace } from './position.ts';
 import { CHANGES, DISPLACED, NOW_SQL } from './triggers.ts';
 
 export const TABLES = `${OUR_PREFIX}tables`;
@@ -169,8 +169,4 @@ export function deleteDone(db: SqliteDatabase, limit: number): boolean {
     .prepare(`DELETE FROM ${CHANGES} WHERE id < (SELECT min(floor) FROM ${CONSUMERS}) AND id < (SELECT min(id) + ? FROM ${CHANGES})`)
     .run(limit);
   return result.changes > 0;
-}
-
-export function acknowledgedPlace(consumer: Consumer | undefined): ChangePlace | null {
-  return consumer?.acknowledged == null ? null : parsePlace(consumer.acknowledged);
 }

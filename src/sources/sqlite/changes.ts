@@ -25,7 +25,7 @@ export interface ReadTable {
 
 /** A record that is about a table, not about a row: see `capture.ts`. */
 export interface ControlRecord {
-  readonly op: 's' | 'g' | 'j' | 'x';
+  readonly op: 's' | 'e' | 'g' | 'j' | 'x';
   readonly table: ReadTable;
   readonly place: ChangePlace;
 }
@@ -89,7 +89,7 @@ export class ChangeReader {
       const place = { id: Number(row[0]), ts: Number(row[3]) },
         op = row[2] as string,
         table = this.#tables.get(Number(row[1]));
-      if (op === 's' || op === 'g' || op === 'x' || op === 'j') {
+      if (op === 's' || op === 'e' || op === 'g' || op === 'x' || op === 'j') {
         if (table !== undefined && (op !== 'j' || row[FIXED] === this.#consumer)) {
           control = { op, table, place };
           break;

@@ -68,8 +68,8 @@ function checkFile(path: string, writes: boolean): Finding[] {
     return [{ level: 'error', check: 'file', message: `${path} is not a file.`, fix: 'Correct `path`.', code: 'SOURCE_UNREACHABLE' }];
   try {
     accessSync(path, writes ? constants.R_OK | constants.W_OK : constants.R_OK);
-    // SQLite makes its journal beside the database, for readers of WAL too.
-    accessSync(dirname(path), constants.W_OK);
+    // SQLite makes its journal beside the database.
+    if (writes) accessSync(dirname(path), constants.W_OK);
   } catch {
     return [
       {

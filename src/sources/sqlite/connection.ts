@@ -1,10 +1,18 @@
 // The connection of a SQLite source: opened at the first use, one transaction per call, never open across an await. Waits
 // for locks without stopping the process.
 
-import { existsSync } from 'node:fs';
-import { CdcError, type ComponentContext } from '../../sdk/index.ts';
-import { inTransaction, loadSqlite, nextTurn, openSqlite, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
-import { driverMissing, sourceError } from './errors.ts';
+import type { ComponentContext } from '../../sdk/index.ts';
+import {
+  fileIdentity,
+  inTransaction,
+  loadSqlite,
+  nextTurn,
+  openSqlite,
+  type SqliteDatabase,
+  type SqliteModule,
+  whileBusy,
+} from '../../util/sqlite.ts';
+import { driverMissing, fileMissing, fileReplaced, sourceError } from './errors.ts';
 
 export class SourceConnection {
   readonly path: string;
@@ -12,6 +20,8 @@ export class SourceConnection {
   readonly #ctx: ComponentContext;
   readonly #busyTimeoutMs: number;
   #db: SqliteDatabase | null = null;
+  #module: SqliteModule | null = null;
+  #identity: string | null = null;
 
   constructor(path: string, busyTimeoutMs: number, ctx: ComponentContext) {
     this.path = path;
@@ -37,28 +47,45 @@ export class SourceConnection {
 
   async #run<T>(kind: 'deferred' | 'immediate', work: (db: SqliteDatabase) => T, signal?: AbortSignal): Promise<T> {
     try {
-      const db = this.#db ?? (await this.#open());
       await nextTurn();
-      return await whileBusy(this.#ctx.clock, this.#busyTimeoutMs, () => inTransaction(db, kind, () => work(db)), signal);
+      this.#module ??= await loadSqlite();
+      const module = this.#module;
+      if (module === null) throw driverMissing(this.where);
+      return await whileBusy(
+        this.#ctx.clock,
+        this.#busyTimeoutMs,
+        () => {
+          const db = this.#db === null ? this.#open(module) : this.#sameFile(this.#db);
+          return inTransaction(db, kind, () => work(db));
+        },
+        signal,
+      );
     } catch (error) {
       throw sourceError(error, this.path, this.where);
     }
   }
 
-  async #open(): Promise<SqliteDatabase> {
-    const module = await loadSqlite();
-    if (module === null) throw driverMissing(this.where);
-    if (!existsSync(this.path)) {
-      throw new CdcError('SOURCE_UNREACHABLE', `There is no database at ${this.path}.`, {
-        where: this.where,
-        fix: 'Create it, or correct `path` (it starts at the working directory).',
-        retriable: true,
-      });
+  /** A restored backup is another file: the next reading opens it, and finds out whether its history goes on where ours ended. */
+  #sameFile(db: SqliteDatabase): SqliteDatabase {
+    if (fileIdentity(this.path) === this.#identity) return db;
+    this.close();
+    throw fileReplaced(this.path, this.where);
+  }
+
+  #open(module: SqliteModule): SqliteDatabase {
+    const identity = fileIdentity(this.path);
+    if (identity === null) throw fileMissing(this.path, this.where);
+    const db = openSqlite(module, this.path, { mustExist: true });
+    try {
+      db.defaultSafeIntegers(true);
+      // 2 MB of page cache: what is read is read once. The driver's default is 16 MB.
+      db.pragma('cache_size = -2048');
+    } catch (error) {
+      db.close();
+      throw error;
     }
-    // Calls may come together at the start: the first one that gets here keeps its connection.
-    const db = this.#db ?? openSqlite(module, this.path, { mustExist: true });
-    db.defaultSafeIntegers(true);
     this.#db = db;
+    this.#identity = identity;
     return db;
   }
 }

@@ -69,6 +69,22 @@ function isDriverBroken(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_FAILED' || error.message.startsWith('Could not locate the bindings file');
 }
 
+export function fileMissing(path: string, where: string): CdcError {
+  return new CdcError('SOURCE_UNREACHABLE', `There is no database at ${path}.`, {
+    where,
+    fix: 'Create it, or correct `path` (it starts at the working directory).',
+    retriable: true,
+  });
+}
+
+export function fileReplaced(path: string, where: string): CdcError {
+  return new CdcError('SOURCE_FAILED', `${path} is not the file any more that was being read.`, {
+    where,
+    fix: 'Wait: the file that is there now is opened.',
+    retriable: true,
+  });
+}
+
 export function tooManyNullKeys(table: string, limit: number, where: string): CdcError {
   return new CdcError('SOURCE_MISCONFIGURED', `More than ${limit} rows of "${table}" have NULL in their primary key.`, {
     where,

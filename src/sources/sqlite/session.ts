@@ -152,17 +152,16 @@ export class LogSession {
     this.#place = place;
     const init = { table: schema, source: this.#o.name, partition: LOG_PARTITION, position: formatPlace(place), sourceTsMs: place.ts };
     if (op === 'g' && this.#o.config.snapshot_mode !== 'when_needed') throw historyLost(name, `source "${this.#o.name}"`);
-    if (op === 'g' || op === 'j') {
+    if (op === 'e' || op === 'g' || op === 'j') {
       return this.#readsRows() ? this.#again(table, init.position) : { rejects: [], batch: this.#batch([], 0) };
     }
     const kind = op === 'x' ? 'drop' : captured.previous === null ? 'create' : 'alter';
     const previous = op === 'x' ? schema : this.#schemaOf(captured.previous);
-    const events = [new ChangeEvent({ ...init, op: 's', schemaChange: { kind, previous, ddl: null } })];
+    const event = new ChangeEvent({ ...init, op: 's', schemaChange: { kind, previous, ddl: null } });
     const mustRead =
       op === 's' && this.#readsRows() && (captured.reread || captured.previous === null) && !this.#hasBegunBehind(name, place);
-    // A table of this name was captured before: what destinations have of it is not of this one.
-    if (mustRead && captured.previous === null && captured.version > 1) events.push(this.#truncate(schema, `${init.position}.t`));
-    return { rejects: [], batch: this.#batch(events, CONTROL_BYTES, mustRead ? [this.#restart(name)] : undefined) };
+    // One event for one record: a batch that brings progress must not be cut in two by a lane.
+    return { rejects: [], batch: this.#batch([event], CONTROL_BYTES, mustRead ? [this.#restart(name)] : undefined) };
   }
 
   #schemaOf(no: number | null): TableSchema | null {
@@ -228,19 +227,15 @@ export class LogSession {
 
   /** From the beginning: rows that have gone meanwhile must not stay at the destinations. */
   #again({ captured, plan }: ReadTable, position: string): Output {
-    const truncate = this.#truncate(plan.schema, position);
-    return { rejects: [], batch: this.#batch([truncate], CONTROL_BYTES, [this.#restart(captured.name)]) };
-  }
-
-  #truncate(table: TableSchema, position: string): ChangeEvent {
-    return new ChangeEvent({
+    const truncate = new ChangeEvent({
       op: 't',
-      table,
+      table: plan.schema,
       source: this.#o.name,
       partition: LOG_PARTITION,
       sourceTsMs: this.#o.clock.now(),
       position: position as Position,
     });
+    return { rejects: [], batch: this.#batch([truncate], CONTROL_BYTES, [this.#restart(captured.name)]) };
   }
 }
 

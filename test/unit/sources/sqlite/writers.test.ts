@@ -8,8 +8,12 @@ import { eventsOf, NOTHING, Replica, rowsOf, type Stored, TestClock, World } fro
 
 /** Two processes contend for locks in real time. */
 class RealClock extends TestClock {
-  override now(): number { return systemClock.now(); }
-  override sleep(ms: number): Promise<void> { return systemClock.sleep(ms); }
+  override now(): number {
+    return systemClock.now();
+  }
+  override sleep(ms: number): Promise<void> {
+    return systemClock.sleep(ms);
+  }
 }
 
 const WRITER = `
@@ -31,18 +35,30 @@ for (let i = 0; i < 150; i++) {
 `;
 
 let world: World;
-beforeEach(() => { world = new World(new RealClock()); });
-afterEach(() => { world.close(); });
+beforeEach(() => {
+  world = new World(new RealClock());
+});
+afterEach(() => {
+  world.close();
+});
 
 describe.each([['wal'], ['delete']])('with writers in other processes and journal_mode %s', (journal) => {
   it('every change is read once, and the events add up to the table', async () => {
     const db = world.db();
     db.pragma(`journal_mode = ${journal}`);
-    db.exec('CREATE TABLE items (id INTEGER PRIMARY KEY, u INTEGER UNIQUE, v INTEGER); INSERT INTO items VALUES (1, 1, 0), (2, 2, 0), (3, 3, 0)');
-    const writers = ['on', 'off'].map((recursive, i) => spawn(process.execPath, ['--input-type=module', '-e', WRITER, world.path, String(i + 1), recursive], { stdio: ['ignore', 'ignore', 'inherit'] }));
+    db.exec(
+      'CREATE TABLE items (id INTEGER PRIMARY KEY, u INTEGER UNIQUE, v INTEGER); INSERT INTO items VALUES (1, 1, 0), (2, 2, 0), (3, 3, 0)',
+    );
+    const writers = ['on', 'off'].map((recursive, i) =>
+      spawn(process.execPath, ['--input-type=module', '-e', WRITER, world.path, String(i + 1), recursive], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      }),
+    );
     const ended = Promise.all(writers.map((w) => once(w, 'exit')));
     let running = true;
-    void ended.then(() => { running = false; });
+    void ended.then(() => {
+      running = false;
+    });
     const events: ChangeEvent[] = [];
     let stored: Stored = NOTHING;
     while (running) {
@@ -65,8 +81,15 @@ describe('a lock of another program', () => {
     const { stored } = await world.run();
     db.exec('BEGIN EXCLUSIVE');
     await expect(world.run(stored, { config: { busy_timeout: 60 } })).rejects.toMatchObject({ code: 'SOURCE_FAILED', retriable: true });
-    setTimeout(() => { db.exec('INSERT INTO items VALUES (1); COMMIT'); }, 50);
+    setTimeout(() => {
+      db.exec('INSERT INTO items VALUES (1); COMMIT');
+    }, 50);
     const { batches } = await world.run(stored, { config: { busy_timeout: 20_000 } });
-    expect(eventsOf((await world.run(batches.at(-1) === undefined ? stored : { ...stored, positions: { main: batches.at(-1)?.resume as never } })).batches).length + eventsOf(batches).length).toBe(1);
+    expect(
+      eventsOf(
+        (await world.run(batches.at(-1) === undefined ? stored : { ...stored, positions: { main: batches.at(-1)?.resume as never } }))
+          .batches,
+      ).length + eventsOf(batches).length,
+    ).toBe(1);
   });
 });
