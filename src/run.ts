@@ -44,7 +44,7 @@ export async function openRuntime(configs: readonly PipelineConfig[], options: R
   const shared = new Shared(options);
   try {
     const handles: PipelineHandle[] = [];
-    for (const config of configs) handles.push(start(config, await shared.depsOf(config), runOptionsOf(options)));
+    for (const config of configs) handles.push(await start(config, await shared.depsOf(config), runOptionsOf(options)));
     const done = Promise.all(handles.map((h) => h.done)).then(async (summaries) => {
       await shared.close();
       return summaries;
