@@ -30,6 +30,12 @@ export interface Spine {
   reject(source: string, input: string | Uint8Array, at: string, error: Error): Promise<void>;
 }
 
+/**
+ * A source and destinations that never wait for anything outside (a generator, SQLite) would keep signals, the lease and
+ * health checks from their turn for as long as there is work.
+ */
+const MAX_TURN_MS = 20;
+
 export interface SourceReaderOptions {
   readonly name: string;
   readonly type: string;
@@ -110,10 +116,14 @@ export class SourceReader {
 
   async #readOnce(signal: AbortSignal): Promise<void> {
     if (this.#o.remaining() <= 0) return;
+    let turnMs = this.#o.clock.now();
     for await (const batch of this.#o.source.read(this.#context(signal), signal)) {
       if (signal.aborted) return;
       await this.#take(batch, signal);
       if (this.#o.remaining() <= 0) return;
+      if (this.#o.clock.now() - turnMs < MAX_TURN_MS) continue;
+      await this.#o.clock.sleep(0);
+      turnMs = this.#o.clock.now();
     }
   }
 

@@ -5,7 +5,10 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Resolves after `ms`, or at once when `signal` aborts (it never rejects: look at the signal). */
+  /**
+   * Resolves after `ms`, or at once when `signal` aborts (it never rejects: look at the signal). With 0 it lets timers, sockets
+   * and signals have their turn.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -24,6 +27,10 @@ export const systemClock: Clock = {
     new Promise((resolve) => {
       if (signal?.aborted) {
         resolve();
+        return;
+      }
+      if (ms <= 0) {
+        setImmediate(resolve);
         return;
       }
       const done = (): void => {

@@ -118,22 +118,35 @@ export class ChangeReader {
     return { events, rejects, control, through, bytes, atEnd: !cut && control === null && seen < maxEvents };
   }
 
-  #event({ plan, op, row, place, isClean }: Recorded, rejects: Reject[]): ChangeEvent | null {
-    const position = formatPlace(place);
-    const init = { table: plan.schema, source: this.#source, partition: LOG_PARTITION, position, sourceTsMs: place.ts };
+  #event(recorded: Recorded, rejects: Reject[]): ChangeEvent | null {
+    const { plan, op, row, place, isClean } = recorded;
     const before = op === 'u' || op === 'd' ? this.#before(plan, row, place, isClean) : null;
     if (op === 'd') {
-      if (before === null) rejects.push(this.#reject(plan, op, row, FIXED, null, position));
-      return before === null ? null : new ChangeEvent({ ...init, op: 'd', before });
+      if (before === null) rejects.push(this.#reject(plan, op, row, FIXED, null, formatPlace(place)));
+      return before === null ? null : this.#made('d', recorded, before, null);
     }
     const at = op === 'u' ? FIXED + plan.width : FIXED,
       misfit = isClean ? null : (this.#misfits(plan, row, at, place)[0] ?? null);
     if (misfit === null && !hasNullKey(plan, row, at))
-      return new ChangeEvent({ ...init, op: op === 'c' ? 'c' : 'u', before, after: new SqliteRow(plan, row, at) });
-    rejects.push(this.#reject(plan, op, row, at, misfit, position));
+      return this.#made(op === 'c' ? 'c' : 'u', recorded, before, new SqliteRow(plan, row, at));
+    rejects.push(this.#reject(plan, op, row, at, misfit, formatPlace(place)));
     // The row has left its old key, whatever the new one is.
     const keyIsLost = hasNullKey(plan, row, at) || plan.keyAt.includes(misfit?.column ?? -1);
-    return keyIsLost && before !== null ? new ChangeEvent({ ...init, op: 'd', before }) : null;
+    return keyIsLost && before !== null ? this.#made('d', recorded, before, null) : null;
+  }
+
+  #made(op: 'c' | 'u' | 'd', { plan, place }: Recorded, before: SqliteRow | Row | null, after: SqliteRow | null): ChangeEvent {
+    const { schema: table } = plan;
+    return new ChangeEvent({
+      op,
+      table,
+      source: this.#source,
+      partition: LOG_PARTITION,
+      position: formatPlace(place),
+      sourceTsMs: place.ts,
+      before,
+      after,
+    });
   }
 
   /** Columns that cannot be told are left out of the image before. `null` when the key cannot: the row was never delivered. */

@@ -25,7 +25,7 @@ const watermarkSchema = Keys(
         description: 'How long a row is held back, so that a change with an older watermark that is committed later is not missed.',
         examples: ['5s'],
       }),
-      5000,
+      '5s',
     ),
   },
   { description: 'What polling compares. Needed with `cdc_mode: polling`.', examples: [{ column: 'updated_at', type: 'timestamp' }] },
@@ -85,7 +85,7 @@ export const configSchema = Keys(
     ),
     poll_interval: Default(
       Duration({ unit: 'ms', minimum: 1, description: 'Pause between looks at an idle database.', examples: ['200ms'] }),
-      200,
+      '200ms',
     ),
     busy_timeout: Default(
       Duration({
@@ -93,7 +93,7 @@ export const configSchema = Keys(
         description: 'How long to wait for a lock of another program before it counts as a failure.',
         examples: ['10s'],
       }),
-      10_000,
+      '10s',
     ),
     watermark: Type.Optional(watermarkSchema),
     query: Type.Optional(

@@ -22,8 +22,21 @@ export const FIRST_PLACE: ChangePlace = { id: 0, ts: 0 };
 /** The only partition in mode `trigger`: all tables share one log. */
 export const LOG_PARTITION = 'main';
 
+/** Changes of one statement have the same time, and neighbours the same leading digits: both are kept from call to call. */
+const cache = { head: -1, headText: '', ts: -1, tsText: '' };
+const TAIL = 10_000;
+
 export function formatPlace({ id, ts }: ChangePlace): Position {
-  return `${String(id).padStart(16, '0')}-${String(ts).padStart(13, '0')}` as Position;
+  const head = Math.floor(id / TAIL);
+  if (head !== cache.head) {
+    cache.head = head;
+    cache.headText = String(head).padStart(12, '0');
+  }
+  if (ts !== cache.ts) {
+    cache.ts = ts;
+    cache.tsText = String(ts).padStart(13, '0');
+  }
+  return `${cache.headText}${String(id % TAIL).padStart(4, '0')}-${cache.tsText}` as Position;
 }
 
 /** `null` when the text is not a place of ours. */

@@ -298,6 +298,26 @@ describe('stopping and sharing', () => {
     expect(handle.status().state).toBe('stopped');
   });
 
+  it('lets timers have their turn while a source and a destination never wait', async () => {
+    const { descriptor: generator } = await import('../../../src/sources/generator/index.ts');
+    const { descriptor: nothing } = await import('../../../src/destinations/null/index.ts');
+    const endless = {
+      seed: 1,
+      count: null,
+      rate: null,
+      row_bytes: 10,
+      keys: 10,
+      mix: { create: 10, update: 80, delete: 10 },
+      tables: ['t'],
+      partitions: 1,
+      event_time: 'clock',
+    };
+    const parts = { ...continuous, sources: [component('generator', endless)], destinations: [destination('null', { encode: false })] };
+    const handle = startPipeline(pipeline(parts), memoryDeps([generator, nothing] as never), runOptions());
+    await systemClock.sleep(50);
+    expect((await handle.stop()).outcome).toBe('stopped');
+  });
+
   it('acknowledges queue messages only once they are delivered', async () => {
     const { queue, faults, run } = world();
     const handle = run({ ...continuous, sources: [component('fake_queue')] });

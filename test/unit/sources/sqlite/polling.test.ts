@@ -1,7 +1,9 @@
 // The source in mode `polling`: order, ties, settling, resume, queries, and what each kind of watermark asks of the database.
 
+import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadPipelines } from '../../../../src/config/load.ts';
 import type { ChangeEvent } from '../../../../src/sdk/index.ts';
 import type { SqliteSourceConfig } from '../../../../src/sources/sqlite/config.ts';
 import { descriptor } from '../../../../src/sources/sqlite/index.ts';
@@ -349,6 +351,22 @@ describe('the configuration', () => {
     const problems = descriptor.validate?.({ ...DEFAULTS, path: 'x.db', ...config }) ?? [];
     expect(problems).toHaveLength(expected.length);
     for (const [i, message] of expected.entries()) expect(problems[i]?.message).toContain(message);
+  });
+
+  it('has its defaults in the units that it means', async () => {
+    const file = `${world.folder}/pipeline.yaml`;
+    writeFileSync(
+      file,
+      'name: p\nsource: {type: sqlite, path: shop.db, cdc_mode: polling, watermark: {column: changed}}\ndestination: {type: console}\n',
+    );
+    const { pipelines, problems } = await loadPipelines([file], { set: [], env: {} });
+    expect(problems).toEqual([]);
+    expect(pipelines[0]?.sources[0]?.config).toMatchObject({
+      ...DEFAULTS,
+      cdc_mode: 'polling',
+      busy_timeout: 10_000,
+      watermark: { column: 'changed', type: 'timestamp', settle: 5000 },
+    });
   });
 
   it('tells what each mode can and cannot do', () => {

@@ -38,6 +38,24 @@ describe('places of changes', () => {
     expect(changePositions.describe(text as Position)).toBe(description);
   });
 
+  it('have fixed widths, whichever came before', () => {
+    const place = fc.record({
+      id: fc.oneof(
+        fc.nat(30_000),
+        fc.nat({ max: 2 ** 31 - 1 }).map((n) => n * 4000),
+      ),
+      ts: fc.nat({ max: 2 ** 31 - 1 }).map((n) => n * 4000),
+    });
+    fc.assert(
+      fc.property(fc.array(place), (places) => {
+        for (const { id, ts } of places) {
+          expect(formatPlace({ id, ts })).toBe(`${String(id).padStart(16, '0')}-${String(ts).padStart(13, '0')}`);
+          expect(parsePlace(formatPlace({ id, ts }))).toEqual({ id, ts });
+        }
+      }),
+    );
+  });
+
   it('sort by number, and rows of a chunk behind the change they were read after', () => {
     const places = [
       formatPlace({ id: 9, ts: 5 }),
