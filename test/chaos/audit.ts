@@ -23,7 +23,8 @@ export interface AuditedTable {
 export function auditSqlite(db: Database.Database, tables: readonly AuditedTable[]): void {
   db.exec('CREATE TABLE audit (n INTEGER PRIMARY KEY, op TEXT, tbl TEXT, id INTEGER, rev INTEGER)');
   for (const { name, columns, rev } of tables) {
-    const note = (op: string, row: string): string => `BEGIN INSERT INTO audit (op, tbl, id, rev) VALUES ('${op}', '${name}', ${row}.id, ${row}.${rev}); END`;
+    const note = (op: string, row: string): string =>
+      `BEGIN INSERT INTO audit (op, tbl, id, rev) VALUES ('${op}', '${name}', ${row}.id, ${row}.${rev}); END`;
     db.exec(`
       CREATE TABLE ${name} (${columns});
       CREATE TRIGGER ${name}_i AFTER INSERT ON ${name} ${note('put', 'NEW')};
@@ -51,7 +52,9 @@ export function sqliteEffects(db: Database.Database): Effect[] {
 }
 
 export async function postgresEffects(db: TestDatabase): Promise<Effect[]> {
-  return db.query<Effect & { [column: string]: unknown }>('SELECT op, tbl AS "table", id::float8 AS id, rev::float8 AS rev FROM audit ORDER BY n');
+  return db.query<Effect & { [column: string]: unknown }>(
+    'SELECT op, tbl AS "table", id::float8 AS id, rev::float8 AS rev FROM audit ORDER BY n',
+  );
 }
 
 /** Puts that bring nothing new: the row had this change, or a later one, already. A snapshot may bring a row as it is. */
@@ -59,7 +62,8 @@ export function repeatedPuts(effects: readonly Effect[], fromSnapshot: (effect: 
   const last = new Map<string, { rev: number; again: boolean }>();
   return effects.filter((effect) => {
     if (effect.op !== 'put') return false;
-    const key = `${effect.table}/${effect.id}`, known = last.get(key);
+    const key = `${effect.table}/${effect.id}`,
+      known = last.get(key);
     const again = known?.rev === effect.rev;
     last.set(key, { rev: effect.rev, again: again || (known?.again ?? false) });
     if (known === undefined || effect.rev > known.rev) return false;

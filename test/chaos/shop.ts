@@ -53,15 +53,21 @@ export class Trade {
   /** One transaction. Returns how many changes it made. */
   step(): number {
     const changes = 1 + this.#dice.int(8);
-    this.#db.transaction(() => {
-      for (let i = 0; i < changes; i++) this.#change();
-    }).immediate();
+    this.#db
+      .transaction(() => {
+        for (let i = 0; i < changes; i++) this.#change();
+      })
+      .immediate();
     return changes;
   }
 
   #change(): void {
-    const table = this.#dice.pick(TABLES), ids = this.#ids[table], rev = ++this.#lastChange;
-    const at = this.#dice.int(ids.length), id = ids[at], kind = this.#dice.next();
+    const table = this.#dice.pick(TABLES),
+      ids = this.#ids[table],
+      rev = ++this.#lastChange;
+    const at = this.#dice.int(ids.length),
+      id = ids[at],
+      kind = this.#dice.next();
     if (id === undefined || kind < 0.35) this.#insert(table, rev);
     else if (kind < 0.8) this.#update(table, id, rev);
     else if (kind < 0.93) this.#delete(table, at, rev);
@@ -81,7 +87,9 @@ export class Trade {
   }
 
   #delete(table: Table, at: number, n: number): void {
-    const ids = this.#ids[table], id = ids[at] as number, last = ids.pop() as number;
+    const ids = this.#ids[table],
+      id = ids[at] as number,
+      last = ids.pop() as number;
     if (at < ids.length) ids[at] = last;
     const rev = this.#db.prepare(`SELECT rev FROM ${table} WHERE id = ?`).pluck().get(id) as number;
     this.#run(`DELETE FROM ${table} WHERE id = ?`, id);
@@ -90,7 +98,9 @@ export class Trade {
 
   /** To a key that was never used, or back to one that was deleted long ago. */
   #move(table: Table, at: number, rev: number): void {
-    const ids = this.#ids[table], old = ids[at] as number, wanted = 1 + this.#dice.int(this.#lastId);
+    const ids = this.#ids[table],
+      old = ids[at] as number,
+      wanted = 1 + this.#dice.int(this.#lastId);
     const id = ids.includes(wanted) ? ++this.#lastId : wanted;
     this.#run(`UPDATE ${table} SET id = ?, rev = ? WHERE id = ?`, id, rev, old);
     ids[at] = id;

@@ -21,11 +21,11 @@ export function killsOf(normally: number): number {
   return Math.max(1, Math.round((normally * Number(process.env['CDC_CHAOS_KILLS'] ?? 25)) / 25));
 }
 
-export interface Kill {
-  readonly during: 'start' | 'flow';
-  /** After the start, or after the first write of this run. */
-  readonly afterMs: number;
-}
+/** Each kill may take this long on a busy machine. */
+export const TIMEOUT_MS = 60_000 + 20_000 * killsOf(25);
+
+/** Before the first write of a run, or after it. */
+export type Phase = 'start' | 'flow';
 
 export class Victim {
   readonly work: Workspace;
@@ -33,7 +33,7 @@ export class Victim {
   readonly #args: readonly string[];
   readonly #output: string;
   readonly #env: Readonly<Record<string, string>>;
-  readonly kills: Kill[] = [];
+  readonly #kills: { [P in Phase]: number } = { start: 0, flow: 0 };
   /** From the start to the first write, as last seen. */
   #readyMs = 500;
   /** Codes of warnings and errors in the logs of all runs. */
@@ -61,27 +61,33 @@ export class Victim {
   }
 
   /** One run, killed after at most `withinMs` of flow; one in three before it flows. */
-  async killOnce(withinMs: number, always?: Kill['during']): Promise<void> {
+  async killOnce(withinMs: number, always?: Phase): Promise<void> {
     const during = always ?? (this.dice.chance(1 / 3) ? 'start' : 'flow');
     const run = this.start();
-    let isOver = false;
-    void run.ended.then(() => { isOver = true; });
-    if (during === 'flow') await this.delivering(run, () => isOver);
-    const afterMs = Math.round(this.dice.next() * (during === 'start' ? this.#readyMs : withinMs));
-    await sleep(afterMs);
+    await this.moment(run, during, withinMs);
     run.child.kill('SIGKILL');
     const ended = await run.ended;
     this.#note(ended);
-    if (ended.signal !== 'SIGKILL') throw new Error(`seed ${SEED}: ended with ${ended.code} before it was killed: ${ended.out}${ended.err}`);
-    this.kills.push({ during, afterMs });
-    if (process.env['DBG']) console.log(during, afterMs, Math.round(this.#readyMs), Math.round(performance.now()));
+    if (ended.signal !== 'SIGKILL')
+      throw new Error(`seed ${SEED}: ended with ${ended.code} before it was killed: ${ended.out}${ended.err}`);
+    this.#kills[during]++;
   }
 
-  /** Resolves at the first write of this run. */
-  async delivering(run: Started, isOver: () => boolean): Promise<void> {
+  /** Waits for a random moment of a run that has just been started. */
+  async moment(run: Started, during: Phase, withinMs: number): Promise<void> {
+    if (during === 'flow') await this.#delivering(run);
+    await sleep(this.dice.next() * (during === 'start' ? this.#readyMs : withinMs));
+  }
+
+  /** Resolves at the first write of this run, or at its end. */
+  async #delivering(run: Started): Promise<void> {
+    let isOver = false;
+    void run.ended.then(() => {
+      isOver = true;
+    });
     const startedMs = performance.now();
     // A start may cut bytes off first: only growth is a delivery.
-    for (let last = this.#outputSize(), now = last; now <= last && !isOver(); now = this.#outputSize()) {
+    for (let last = this.#outputSize(), now = last; now <= last && !isOver; now = this.#outputSize()) {
       last = Math.min(last, now);
       await sleep(LOOK_MS);
       if (performance.now() - startedMs > READY_TIMEOUT_MS) {
@@ -105,9 +111,8 @@ export class Victim {
   }
 
   describe(): string {
-    const during = (kind: Kill['during']): number => this.kills.filter((k) => k.during === kind).length;
     const codes = [...this.#codes].map(([code, n]) => `${code} ×${n}`).join(', ');
-    return `seed ${SEED}: ${during('start')} kills while starting, ${during('flow')} while delivering${codes === '' ? '' : `; logged: ${codes}`}`;
+    return `seed ${SEED}: ${this.#kills.start} kills while starting, ${this.#kills.flow} while delivering${codes === '' ? '' : `; logged: ${codes}`}`;
   }
 }
 
@@ -118,13 +123,17 @@ export class ShopWriter implements Disposable {
 
   private constructor(child: ChildProcess) {
     this.#child = child;
-    child.stdout?.on('data', (chunk: Buffer) => { this.#said += chunk.toString(); });
+    child.stdout?.on('data', (chunk: Buffer) => {
+      this.#said += chunk.toString();
+    });
   }
 
   /** Resolves once it writes. Ends with this process at the latest, since its stdin ends then. */
   static async start(path: string, seed: number): Promise<ShopWriter> {
     const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-    const child = spawn(process.execPath, ['--import', loader, resolve('test/chaos/writer.ts'), path, String(seed)], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--import', loader, resolve('test/chaos/writer.ts'), path, String(seed)], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     const writer = new ShopWriter(child);
     await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
     return writer;

@@ -14,7 +14,13 @@ const trade = new Trade(db, dice);
 /** While the snapshot is read, changes that pile up between two runs must not take longer than a run lives. */
 let pauseMs = 300;
 let open = true;
-process.stdin.on('data', () => { pauseMs = 6; }).on('end', () => { open = false; });
+process.stdin
+  .on('data', () => {
+    pauseMs = 6;
+  })
+  .on('end', () => {
+    open = false;
+  });
 process.stdout.write('writing\n');
 let changes = 0;
 while (open) {

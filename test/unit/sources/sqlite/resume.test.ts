@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChangeEvent } from '../../../../src/sdk/index.ts';
 import { type Db, NOTHING, Replica, rowsOf, type Stored, storedAfter, text, World } from './harness.ts';
 
-const RUNS = Number(process.env['FUZZ'] ?? 15);
+const RUNS = Number(process.env['FUZZ'] ?? 10);
 const TABLES = ['plain', 'named', 'pairs'];
 const DDL = `CREATE TABLE plain (id INTEGER PRIMARY KEY, u INTEGER UNIQUE, n INTEGER);
   CREATE TABLE named (name TEXT NOT NULL PRIMARY KEY, n INTEGER);
