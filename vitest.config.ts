@@ -11,6 +11,7 @@ export default defineConfig({
         ...source,
         test: {
           name: 'unit',
+          setupFiles: ['test/helpers/seed.ts'],
           include: ['test/unit/**/*.test.ts', 'test/contract/**/*.test.ts'],
           exclude: ['**/*.int.test.ts'],
           testTimeout: 20_000,

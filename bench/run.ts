@@ -29,5 +29,8 @@ function keep(name: string, result: object): void {
   const folder = join(import.meta.dirname, name, 'results');
   mkdirSync(folder, { recursive: true });
   const about = { date: new Date().toISOString().slice(0, 10), node: process.version, cores: availableParallelism() };
-  writeFileSync(join(folder, `${about.date}.json`), `${JSON.stringify({ ...about, ...result }, null, 2)}\n`);
+  const text = JSON.stringify({ ...about, ...result }, null, 2);
+  // Lists of numbers on one line, as the formatter wants them.
+  const tidy = text.replace(/\[[\d\s.,-]+\]/g, (list) => list.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'));
+  writeFileSync(join(folder, `${about.date}.json`), `${tidy}\n`);
 }

@@ -2,6 +2,7 @@
 
 import { createEnvelope, type EnvelopeType } from '../../src/envelope/create.ts';
 import { ChangeEvent, type Column, type ColumnType, type Position, type Row, type TableSchema } from '../../src/sdk/index.ts';
+import { round } from '../lib/cpu.ts';
 
 const EVENTS = 1000;
 const ROUNDS = 100;
@@ -136,11 +137,19 @@ const baseline = cpuPerEvent((batch) => {
   for (const e of batch) stringified(e, ctx.now());
 });
 process.stdout.write(`${'JSON.stringify + Buffer'.padEnd(40)} ${baseline.toFixed(2)} µs\n`);
+const ratios: Record<string, number> = {};
 for (const [name, type, options] of CASES) {
   const envelope = createEnvelope({ type, options }, ctx);
   const cost = cpuPerEvent((batch) => {
     envelope.encode(batch);
   });
   const bytes = envelope.encode(events()).value[0]?.length ?? 0;
+  ratios[name] = round(cost / baseline, 2);
   process.stdout.write(`${name.padEnd(40)} ${cost.toFixed(2)} µs  ${(cost / baseline).toFixed(2)} of JSON.stringify  (${bytes} bytes)\n`);
 }
+const worst = Math.max(...Object.values(ratios));
+console.log(
+  JSON.stringify({ scenario: 'envelope', json_stringify_us_per_event: round(baseline, 2), over_json_stringify: ratios, worst, budget: 1 }),
+);
+// Two runs differ by a few percent.
+if (worst > 1.1) process.exitCode = 1;

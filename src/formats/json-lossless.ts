@@ -40,6 +40,9 @@ function parsePlain(text: string): Value {
 export function stringifyJson(value: Value): string {
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'number' && !Number.isFinite(value)) return `"${value}"`;
+  // Beyond 2^53 the shortest digits of a double are not its own: read back as an integer they would be another number.
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21)
+    return BigInt(value).toString();
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (value instanceof Uint8Array) return `"${Buffer.from(value).toString('base64')}"`;
   if (isList(value)) return `[${value.map(stringifyJson).join(',')}]`;

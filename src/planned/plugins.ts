@@ -1,4 +1,4 @@
-// Transformers and middleware that will come. Keys: seed 001, and the joins of seed 000.
+// Transformers and middleware that will come, with the keys of the design documents.
 
 import { Type } from '../sdk/index.ts';
 import {

@@ -196,7 +196,7 @@ export class ChangeEvent {
   replace(side: Side, column: string, value: Value): void {
     const row = side === 'after' ? this.after : this.before;
     if (row === null) return;
-    row[column] = value;
+    setColumn(row, column, value);
     if (this.table.key.includes(column)) this.#key = undefined;
   }
 
@@ -239,6 +239,12 @@ export class ChangeEvent {
   }
 }
 
+/** A plain assignment to a column of that name would set the prototype instead. */
+function setColumn(row: Row, name: string, value: Value): void {
+  if (name === '__proto__') Object.defineProperty(row, name, { value, enumerable: true, writable: true, configurable: true });
+  else row[name] = value;
+}
+
 function keyOf(event: ChangeEvent, side: Side): Row | null {
   const names = event.table.key;
   if (names.length === 0) return null;
@@ -246,7 +252,7 @@ function keyOf(event: ChangeEvent, side: Side): Row | null {
   for (const name of names) {
     const value = event.get(side, name);
     if (value === undefined) return null;
-    key[name] = value;
+    setColumn(key, name, value);
   }
   return key;
 }
