@@ -6,6 +6,7 @@ import { type CdcError, type RunSummary, toCdcError } from '../sdk/index.ts';
 import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './api.ts';
 import { startPipeline } from './pipeline.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
+import { newRunSummary } from './run-summary.ts';
 
 /** Longest sleep at a time: the wall clock may be set, or the machine suspended. */
 const MAX_SLEEP_MS = 30_000;
@@ -73,7 +74,7 @@ class CronRun implements PipelineHandle {
     }
     const nowMs = this.#deps.clock.now();
     return {
-      ...(this.#last ?? this.#emptySummary()),
+      ...(this.#last ?? newRunSummary(this.name, this.#startedMs)),
       endedAtMs: nowMs,
       outcome: this.#error === null ? 'stopped' : 'failed',
       error: this.#error,
@@ -118,22 +119,6 @@ class CronRun implements PipelineHandle {
     else this.#deps.logger.info('the scheduled run is done', { read: this.#last.eventsRead });
   }
 
-  #emptySummary(): RunSummary {
-    return {
-      pipeline: this.name,
-      runId: 0,
-      startedAtMs: this.#startedMs,
-      endedAtMs: null,
-      outcome: 'running',
-      eventsRead: 0,
-      eventsFiltered: 0,
-      deadLetters: 0,
-      delivered: {},
-      resumedFrom: {},
-      error: null,
-    };
-  }
-
   status(): PipelineStatus {
     const base = this.#current?.status();
     if (base !== undefined) return { ...base, mode: 'cron', nextRunMs: this.#nextMs };
@@ -146,7 +131,7 @@ class CronRun implements PipelineHandle {
       state: this.#error === null ? (this.#stopping.signal.aborted ? 'stopped' : 'waiting') : 'failed',
       epoch: 0,
       startedMs: this.#startedMs,
-      run: this.#last ?? this.#emptySummary(),
+      run: this.#last ?? newRunSummary(this.name, this.#startedMs),
       sources: [],
       lanes: [],
       log: { events: 0, bytes: 0, maxEvents, maxBytes },

@@ -27,6 +27,7 @@ import { Patience, StoppedEarly } from './patience.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
 import type { ResumePlan } from './resume.ts';
+import { newRunSummary } from './run-summary.ts';
 import { SourceReader } from './source-reader.ts';
 import { restoreChain, saveChain } from './stateful.ts';
 import { TransformChain } from './transform-chain.ts';
@@ -102,19 +103,7 @@ class PipelineRun implements PipelineHandle {
       save: (change) => this.#save(change),
       exclusive: (change) => this.#flowing?.checkpointer.exclusive(change) ?? change(),
     });
-    this.#run = {
-      pipeline: config.name,
-      runId: 0,
-      startedAtMs: this.#startedMs,
-      endedAtMs: null,
-      outcome: 'running',
-      eventsRead: 0,
-      eventsFiltered: 0,
-      deadLetters: 0,
-      delivered: {},
-      resumedFrom: {},
-      error: null,
-    };
+    this.#run = newRunSummary(config.name, this.#startedMs);
     this.done = this.#main();
   }
 
