@@ -4,7 +4,8 @@
 import type { ChangeLog, LogBatch, LogPlace } from '../log/change-log.ts';
 import type { ChangeEvent } from '../sdk/index.ts';
 import type { Piece } from './encoding.ts';
-import { type Codecs, coversPlace, movePlace, newestPlace } from './places.ts';
+import { LaneSnapshots } from './lane-snapshots.ts';
+import { type Codecs, coversSources, movePlace, newestSources } from './places.ts';
 
 export interface Collected {
   readonly events: readonly ChangeEvent[];
@@ -23,7 +24,8 @@ export class Batcher {
   readonly #maxEvents: number;
   readonly #maxBytes: number;
   /** Where the lane stood at the start, until the log has caught up with it. */
-  #own: LogPlace | null;
+  #own: LogPlace['sources'] | null;
+  readonly #snapshots: LaneSnapshots;
   /** `source/partition` whose first uncovered event has come: from there on nothing is dropped. */
   readonly #caught = new Set<string>();
 
@@ -41,7 +43,8 @@ export class Batcher {
     this.#queues = options.queues;
     this.#maxEvents = options.maxEvents;
     this.#maxBytes = options.maxBytes;
-    this.#own = coversPlace(options.codecs, options.start, options.own) ? null : options.own;
+    this.#own = coversSources(options.codecs, options.start.sources, options.own.sources) ? null : options.own.sources;
+    this.#snapshots = new LaneSnapshots(options.own.snapshots);
   }
 
   /** The next batch from `seq` on; `null` when nothing is there. It may have no events: progress only. */
@@ -60,7 +63,7 @@ export class Batcher {
       if (batch.whole && events.length > 0 && events.length + size > this.#maxEvents) break;
       const to = batch.whole ? batch.events.length : cutAt(batch, from, this.#maxEvents - events.length);
       const taken = from === 0 && to === batch.events.length ? batch.events : batch.events.slice(from, to);
-      const kept = this.#own === null ? taken : this.#withoutCovered(batch, taken);
+      const kept = this.#wanted(batch, taken);
       dropped ||= kept.length !== taken.length;
       if (to > from) pieces.push({ batch, from, to });
       events = events.length === 0 ? kept : kept.length === 0 ? events : events.concat(kept);
@@ -68,45 +71,46 @@ export class Batcher {
       const complete = to === batch.events.length;
       seq = complete ? batch.endSeq + 1 : batch.firstSeq + to;
       place = complete ? batch.after : placeInside(batch, to, this.#queues.has(batch.source));
+      if (complete && batch.snapshots.length > 0) this.#snapshots.follow(batch.source, batch.snapshots, this.#isCovered(batch));
     }
     if (place === null) return null;
     return { events, pieces: dropped ? null : pieces, lastSeq: seq - 1, place: this.#further(place) };
   }
 
   /** A lane ahead of the log keeps its own place until the log has passed it (invariant 2). */
-  #further(place: LogPlace): LogPlace {
-    if (this.#own === null) return place;
-    if (coversPlace(this.#codecs, place, this.#own)) {
-      this.#own = null;
-      return place;
-    }
-    return newestPlace(this.#codecs, this.#own, place);
+  #further({ sources }: LogPlace): LogPlace {
+    const snapshots = this.#snapshots.progress;
+    if (this.#own === null) return { sources, snapshots };
+    if (!coversSources(this.#codecs, sources, this.#own)) return { sources: newestSources(this.#codecs, this.#own, sources), snapshots };
+    this.#own = null;
+    return { sources, snapshots };
   }
 
-  #withoutCovered(batch: LogBatch, events: readonly ChangeEvent[]): readonly ChangeEvent[] {
-    const own = this.#own as LogPlace,
-      { source, partition } = batch;
-    if (this.#queues.has(source)) return events;
-    if (batch.whole) return events.filter((e) => !hasChunk(own, source, e));
+  /** Was the lane beyond the end of this batch when it started? */
+  #isCovered({ source, partition, after }: LogBatch): boolean {
+    const own = this.#own?.[source],
+      at = after.sources[source]?.[partition],
+      mine = own?.[partition];
+    if (own === undefined || at === undefined) return own !== undefined;
+    return mine !== undefined && (this.#codecs[source]?.covers(mine, at) ?? false);
+  }
+
+  #wanted(batch: LogBatch, events: readonly ChangeEvent[]): readonly ChangeEvent[] {
+    if (batch.whole) return events.every((e) => this.#snapshots.takes(e)) ? events : events.filter((e) => this.#snapshots.takes(e));
+    return this.#own === null ? events : this.#withoutCovered(this.#own, batch, events);
+  }
+
+  #withoutCovered(own: LogPlace['sources'], { source, partition }: LogBatch, events: readonly ChangeEvent[]): readonly ChangeEvent[] {
     const id = `${source}/${partition}`,
-      point = own.sources[source]?.[partition],
+      point = own[source]?.[partition],
       codec = this.#codecs[source];
-    if (point === undefined || codec === undefined || this.#caught.has(id)) return events;
+    if (this.#queues.has(source) || point === undefined || codec === undefined || this.#caught.has(id)) return events;
     const first = events.findIndex((e) => !codec.covers(point, e.position));
     if (first < 0) return [];
     // From the first event beyond the point on nothing is covered: positions of a partition only grow.
     this.#caught.add(id);
     return events.slice(first);
   }
-}
-
-/** The lane has the chunk: same run, and its progress of that table has reached it. */
-function hasChunk(own: LogPlace, source: string, event: ChangeEvent): boolean {
-  const mark = event.snapshot;
-  if (mark === false) return false;
-  return own.snapshots.some(
-    (s) => s.source === source && s.run === mark.run && s.table === mark.table && (s.state === 'done' || mark.chunk <= s.chunk),
-  );
 }
 
 /** Receipts of a queue are no places. */

@@ -1,7 +1,7 @@
 // Source to log: chain, middleware, append, and the wait for room. One batch at a time passes the chain, in order of arrival.
 
 import type { ChangeLog, LogPlace } from '../log/change-log.ts';
-import { CdcError, type ChangeBatch, type ChangeEvent, type ResumePoint, toCdcError } from '../sdk/index.ts';
+import { CdcError, type ChangeBatch, type ChangeEvent, type ResumePoint, type SnapshotProgress, toCdcError } from '../sdk/index.ts';
 import type { DeadLetter, EngineDeps } from './api.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { aroundNext } from './guard.ts';
@@ -12,6 +12,8 @@ import { type Codecs, movePlace } from './places.ts';
 import type { Spine } from './source-reader.ts';
 import { saveChain } from './stateful.ts';
 import type { ChainFailure, TransformChain } from './transform-chain.ts';
+
+const NO_PROGRESS: readonly SnapshotProgress[] = [];
 
 export interface LogSpineOptions {
   readonly config: PipelineConfig;
@@ -93,10 +95,11 @@ export class LogSpine implements Spine {
 
   #append(batch: ChangeBatch, events: readonly ChangeEvent[]): void {
     const { log, codecs, checkpointer, lanes, onSchemaChange } = this.#o;
-    const { source, partition, bytes, resume } = batch,
+    const { source, partition, bytes, resume, snapshots = NO_PROGRESS } = batch,
       isLog = source in codecs;
-    const after = movePlace(this.#tail, source, partition, isLog ? resume : null, batch.snapshots);
-    const { endSeq } = log.append({ source, partition, events, bytes, after, whole: isSnapshot(events[0]) || isSnapshot(events.at(-1)) });
+    const after = movePlace(this.#tail, source, partition, isLog ? resume : null, snapshots);
+    const whole = isSnapshot(events[0]) || isSnapshot(events.at(-1));
+    const { endSeq } = log.append({ source, partition, events, bytes, snapshots, after, whole });
     this.#tail = after;
     if (!isLog && resume !== null) checkpointer.addReceipt({ endSeq, source, partition, position: resume });
     this.#capture(endSeq);
@@ -121,7 +124,15 @@ export class LogSpine implements Spine {
     const [first] = events;
     // Whole: these events carry positions of held inputs, at which no lane may stand.
     if (first !== undefined)
-      log.append({ source: first.source, partition: first.partition, events, bytes: 0, after: this.#tail, whole: true });
+      log.append({
+        source: first.source,
+        partition: first.partition,
+        events,
+        bytes: 0,
+        snapshots: NO_PROGRESS,
+        after: this.#tail,
+        whole: true,
+      });
     this.#captureDue = true;
     this.#capture(log.lastSeq);
     lanes.wake();

@@ -54,47 +54,57 @@ export function oldestPlace(codecs: Codecs, places: readonly LogPlace[]): LogPla
   return { sources, snapshots: oldestSnapshots(places).filter((s) => s.source in codecs) };
 }
 
-/** What a lane has once both places are done: per partition the newer, per table the further. */
-export function newestPlace(codecs: Codecs, a: LogPlace, b: LogPlace): LogPlace {
-  const sources: { [source: string]: PartitionPositions } = { ...a.sources };
-  for (const [source, positions] of Object.entries(b.sources)) {
+/** What a lane has once both are done: per partition the newer. */
+export function newestSources(codecs: Codecs, a: LogPlace['sources'], b: LogPlace['sources']): LogPlace['sources'] {
+  const sources: { [source: string]: PartitionPositions } = { ...a };
+  for (const [source, positions] of Object.entries(b)) {
     const mine = sources[source];
     sources[source] =
       mine === undefined || !(source in codecs) ? positions : mergePositions(codecOf(codecs, source), mine, positions, false);
   }
+  return sources;
+}
+
+/** What a lane has once both places are done: per partition the newer, per table the further. */
+export function newestPlace(codecs: Codecs, a: LogPlace, b: LogPlace): LogPlace {
   const snapshots = [...a.snapshots];
   for (const theirs of b.snapshots) {
     const i = snapshots.findIndex((s) => sameTable(s, theirs));
     if (i < 0) snapshots.push(theirs);
     else if (isFurther(theirs, snapshots[i] as SnapshotProgress)) snapshots[i] = theirs;
   }
-  return { sources, snapshots };
+  return { sources: newestSources(codecs, a.sources, b.sources), snapshots };
 }
 
-/** Does `place` have everything that `other` has? */
-export function coversPlace(codecs: Codecs, place: LogPlace, other: LogPlace): boolean {
-  for (const [source, positions] of Object.entries(other.sources)) {
+/** Does `mine` have everything that `theirs` has? */
+export function coversSources(codecs: Codecs, mine: LogPlace['sources'], theirs: LogPlace['sources']): boolean {
+  for (const [source, positions] of Object.entries(theirs)) {
     if (!(source in codecs)) continue;
-    const mine = place.sources[source] ?? {};
     for (const [partition, position] of Object.entries(positions)) {
-      const at = mine[partition];
+      const at = mine[source]?.[partition];
       if (at === undefined || !codecOf(codecs, source).covers(at, position)) return false;
     }
   }
-  for (const theirs of other.snapshots) {
-    if (!(theirs.source in codecs)) continue;
-    const mine = place.snapshots.find((s) => sameTable(s, theirs));
-    if (mine === undefined || (mine.run === theirs.run && mine.chunk < theirs.chunk)) return false;
-  }
   return true;
+}
+
+/** Does `place` have everything that `other` has? A finished snapshot has the rows of any other run, too: it was followed by the changes. */
+export function coversPlace(codecs: Codecs, place: LogPlace, other: LogPlace): boolean {
+  const hasRows = other.snapshots.every((theirs) => {
+    const mine = place.snapshots.find((s) => sameTable(s, theirs));
+    if (!(theirs.source in codecs) || (mine !== undefined && mine.state !== 'running')) return true;
+    return mine !== undefined && mine.run === theirs.run && theirs.state === 'running' && mine.chunk >= theirs.chunk;
+  });
+  return hasRows && coversSources(codecs, place.sources, other.sources);
 }
 
 const sameTable = (a: SnapshotProgress, b: SnapshotProgress): boolean => a.source === b.source && a.table === b.table;
 
 /** Of another run: the one that is still running wins, as it was begun because the other no longer counts. */
 function isFurther(a: SnapshotProgress, b: SnapshotProgress): boolean {
-  if (a.run === b.run) return a.chunk > b.chunk || (a.chunk === b.chunk && a.state !== 'running');
-  return b.state !== 'running';
+  if (a.run !== b.run) return b.state !== 'running';
+  // A lane that reads the rest of a run alone may need more chunks than the others did.
+  return (a.state === 'running') === (b.state === 'running') ? a.chunk > b.chunk : a.state !== 'running';
 }
 
 /** The one that has fewer rows. Two unfinished runs share no chunks: then none counts and the table begins again. */
@@ -123,15 +133,30 @@ function oldestSnapshots(places: readonly LogPlace[]): SnapshotProgress[] {
   return out;
 }
 
-/** Chunk ends beyond the oldest progress that some lanes have already (see `ReadContext.boundaries`), in chunk order per table. */
-export function snapshotBoundaries(oldest: LogPlace, places: readonly LogPlace[]): SnapshotProgress[] {
+/** Chunk ends that lanes have in unfinished runs (see `ReadContext.boundaries`), in chunk order per table. */
+export function snapshotBoundaries(places: readonly LogPlace[]): SnapshotProgress[] {
   const found = new Map<string, SnapshotProgress>();
-  for (const progress of places.flatMap((p) => p.snapshots)) {
-    const base = oldest.snapshots.find((s) => sameTable(s, progress));
-    if (base !== undefined && (base.run !== progress.run || progress.chunk <= base.chunk)) continue;
-    found.set(JSON.stringify([progress.source, progress.table, progress.run, progress.chunk]), progress);
+  for (const p of places.flatMap((place) => place.snapshots)) {
+    if (p.state === 'running') found.set(JSON.stringify([p.source, p.table, p.run, p.chunk]), p);
   }
   return [...found.values()].sort((a, b) => (a.table < b.table ? -1 : a.table > b.table ? 1 : a.chunk - b.chunk));
+}
+
+/**
+ * Without what cannot be continued: two lanes have a chunk with one number and another end. That is so when one was away
+ * while the other's run was resumed. Such a table begins again, in a run that both take.
+ */
+export function withoutForkedRuns(progress: readonly SnapshotProgress[], places: readonly LogPlace[]): SnapshotProgress[] {
+  const ends = new Map<string, string | null>(),
+    forked = new Set<string>();
+  for (const { source, table, run, chunk, lastKey, state } of places.flatMap((place) => place.snapshots)) {
+    const id = JSON.stringify([source, table, run]),
+      end = JSON.stringify([id, chunk]);
+    if (state !== 'running') continue;
+    if (ends.has(end) && ends.get(end) !== lastKey) forked.add(id);
+    ends.set(end, lastKey);
+  }
+  return progress.filter(({ source, table, run }) => !forked.has(JSON.stringify([source, table, run])));
 }
 
 /** `place` with one partition moved and, for a snapshot, tables' progress replaced. Shares what does not change. */

@@ -2,9 +2,9 @@
 // a way to lose or double events that the delivery model found; the simulator runs the real engine against all of them.
 
 import type { LogPlace } from '../log/change-log.ts';
-import { CdcError, type Committed, type PartitionPositions, type ResumePoint } from '../sdk/index.ts';
+import { CdcError, type Committed, type PartitionPositions, type ResumePoint, type SnapshotProgress } from '../sdk/index.ts';
 import type { LaneState, PipelineState } from '../state/store.ts';
-import { BEGINNING, type Codecs, coversPlace, newestPlace, oldestPlace, snapshotBoundaries } from './places.ts';
+import { BEGINNING, type Codecs, coversPlace, newestPlace, oldestPlace, snapshotBoundaries, withoutForkedRuns } from './places.ts';
 
 export interface LaneFacts {
   readonly name: string;
@@ -30,8 +30,8 @@ export interface ResumePlan {
   readonly lanes: ReadonlyMap<string, LaneDecision>;
   /** Where the sources resume: at the oldest lane that counts. The memory log begins here. */
   readonly start: LogPlace;
-  /** Ends of snapshot chunks that faster lanes already have. */
-  readonly boundaries: ReturnType<typeof snapshotBoundaries>;
+  /** Ends of the snapshot chunks that lanes have. */
+  readonly boundaries: readonly SnapshotProgress[];
 }
 
 export interface ResumeFacts {
@@ -82,7 +82,11 @@ export function planResume(facts: Facts): ResumePlan {
   for (const lane of facts.lanes) detachIfBehind(facts, lane, decisions, start);
 
   const places = [...decisions.values()].flatMap((d) => (d.kind === 'resume' ? [d.point] : []));
-  return { lanes: decisions, start, boundaries: snapshotBoundaries(start, places) };
+  return {
+    lanes: decisions,
+    start: { ...start, snapshots: withoutForkedRuns(start.snapshots, places) },
+    boundaries: withoutForkedRuns(snapshotBoundaries(places), places),
+  };
 }
 
 /** Its destination has got something: more than a first point that was set before the state was saved. */
@@ -130,8 +134,22 @@ function storedPoint(facts: Facts, lane: LaneFacts, known: LaneState | null): Re
 
 function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point: ResumePoint, upstream: LogPlace): LaneDecision {
   if (!lane.required) return { kind: 'resume', point, isNew: false };
-  if (known?.behindQueue || !coversPlace(facts.codecs, point, upstream)) throw positionGone(lane, facts, point);
+  if (known?.behindQueue || !coversPlace(facts.codecs, point, mustHave(facts, lane, point, upstream)))
+    throw positionGone(lane, facts, point);
   return { kind: 'resume', point, isNew: false };
+}
+
+/** A lane that was stopped while it joined by snapshot, before it got anything of a source, still gets all of it. */
+function mustHave(facts: Facts, lane: LaneFacts, point: ResumePoint, { sources, snapshots }: LogPlace): LogPlace {
+  const isUntouched = (name: string): boolean =>
+    Object.keys(point.sources[name] ?? {}).length === 0 && !point.snapshots.some((s) => s.source === name);
+  const joins = (name: string): boolean => lane.start === 'snapshot' && isUntouched(name) && canBegin(facts, name);
+  return { sources: Object.fromEntries(Object.entries(sources).filter(([name]) => !joins(name))), snapshots };
+}
+
+/** Does the source read its rows for a lane that has nothing? What a transformer has taken in does not come again. */
+function canBegin({ sources, stateful, state }: Facts, source: string): boolean {
+  return !(stateful && state.transformer !== null) && (sources.find((s) => s.name === source)?.snapshots ?? false);
 }
 
 function positionGone(lane: LaneFacts, facts: Facts, point: ResumePoint): CdcError {
@@ -173,9 +191,8 @@ function joinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoi
     // Not before what upstream has forgotten: an optional lane may stand there.
     return at(newestPlace(facts.codecs, oldestPlace(facts.codecs, others), upstream));
   }
-  const heldBack = facts.stateful && facts.state.transformer !== null;
   const gone = facts.sources.find(
-    (s) => s.ordering === 'log' && (!s.snapshots || heldBack) && Object.keys(upstream.sources[s.name] ?? {}).length > 0,
+    (s) => s.ordering === 'log' && !canBegin(facts, s.name) && Object.keys(upstream.sources[s.name] ?? {}).length > 0,
   );
   if (gone === undefined) return at(BEGINNING);
   throw new CdcError(
@@ -190,7 +207,7 @@ function joinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoi
 
 /** Joining anew over old rows would keep rows that were deleted in the gap: a snapshot needs an empty destination. */
 function rejoinPoint(facts: Facts, lane: LaneFacts, known: LaneState | null, upstream: LogPlace): ResumePoint {
-  if (lane.start === 'snapshot' && lane.committed.kind === 'points') {
+  if (lane.start === 'snapshot' && hasMoved(lane)) {
     throw new CdcError('DESTINATION_MISCONFIGURED', `destination "${lane.name}" cannot join by snapshot: it still holds rows and a point`, {
       where: `destination "${lane.name}"`,
       fix: 'Empty it, its point table included, or set `start: now` to skip the gap.',

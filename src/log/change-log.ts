@@ -3,7 +3,7 @@
 // Each batch takes `events.length + 1` sequence numbers: one per event and one for its end mark, so that every place a lane
 // may stand at, also between events and after an empty batch, has a number. The first number is 1.
 
-import type { ChangeEvent, ResumePoint } from '../sdk/index.ts';
+import type { ChangeEvent, ResumePoint, SnapshotProgress } from '../sdk/index.ts';
 
 /** What stands at a place in the log: positions of all sources and snapshot progress. Never changed after it was made. */
 export type LogPlace = Pick<ResumePoint, 'sources' | 'snapshots'>;
@@ -14,6 +14,8 @@ export interface LogAppend {
   readonly partition: string;
   readonly events: readonly ChangeEvent[];
   readonly bytes: number;
+  /** Progress of snapshots that came with the batch. */
+  readonly snapshots: readonly SnapshotProgress[];
   /** The place once all of the batch is done. */
   readonly after: LogPlace;
   /** Holds snapshot rows: a lane takes it whole or not at all. */

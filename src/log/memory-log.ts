@@ -51,9 +51,9 @@ export class MemoryLog implements ChangeLog {
   append(batch: LogAppend): LogBatch {
     const firstSeq = this.#lastSeq + 1,
       endSeq = firstSeq + batch.events.length;
-    const { source, partition, events, after, whole } = batch;
+    const { source, partition, events, snapshots, after, whole } = batch;
     const bytes = batch.bytes + EMPTY_BATCH_BYTES;
-    const entry: LogBatch = { source, partition, events, bytes, after, whole, firstSeq, endSeq, before: this.#tail };
+    const entry: LogBatch = { source, partition, events, bytes, snapshots, after, whole, firstSeq, endSeq, before: this.#tail };
     this.#lastSeq = endSeq;
     this.#tail = after;
     this.#batches.push(entry);

@@ -42,7 +42,7 @@ export function positionOfNumber(n: number | bigint): Position {
 /** How far the snapshot of one table has come. Stored with the stream positions at which it was confirmed. */
 export interface SnapshotProgress {
   readonly source: string;
-  /** Made new each time a table is snapshotted from its beginning. */
+  /** Made new each time a table is snapshotted from its beginning; a run begins with a batch that has progress with chunk 0. */
   readonly run: string;
   readonly table: string;
   /** Number of the last chunk; grows by at least one per chunk. 0 = none yet. */
@@ -52,6 +52,11 @@ export interface SnapshotProgress {
   readonly state: 'running' | 'done' | 'failed' | 'skipped';
   /** Rows emitted so far in this run. */
   readonly rows: number;
+  /**
+   * At chunk 0: the run is for destinations that lack the table; who has its rows takes nothing of it. Else every
+   * destination takes the new run (its rows replace what is there). Not stored.
+   */
+  readonly joining?: true;
 }
 
 /** Position per partition of one source. A partition that is missing stands at its beginning. */

@@ -16,8 +16,10 @@ export interface ReadContext {
   /** Where the snapshot of each table stands at the slowest lane. Empty at the first start. */
   readonly snapshots: readonly SnapshotProgress[];
   /**
-   * Ends of chunks that faster lanes already have, beyond `snapshots`, in chunk order. The rows between a table's progress
-   * and its next boundary are emitted as one chunk that ends exactly there and has the boundary's number; those lanes drop it.
+   * Ends of chunks that lanes have in unfinished runs, in chunk order. Of the run that is continued: no chunk goes beyond the
+   * next boundary, and the one that reaches it has its number and its `lastKey`; those before have numbers in between, and
+   * the last number before a boundary takes all rows up to it. A table that begins anew may join such a run only if that
+   * began at the very position where reading resumes.
    */
   readonly boundaries: readonly SnapshotProgress[];
   /** Called before the first batch of a partition: where to resume; `null` = from its beginning. */

@@ -19,6 +19,13 @@ function livingOf(world: World): SimProcess | undefined {
 
 const holding = (world: World): SimLane[] => world.lanes.filter((l) => l.store instanceof HoldingStore);
 
+function empty(world: World, { name, store }: SimLane): void {
+  killAll(world);
+  (store as HoldingStore).wipe();
+  world.oracle.lane(name).wiped();
+  world.faults.add(`wiped ${name}`);
+}
+
 const FAULTS: { readonly [name: string]: (world: World) => void } = {
   kill(world) {
     const p = livingOf(world);
@@ -76,10 +83,7 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
   wipe(world) {
     const lane = holding(world).find((l) => [...(l.store as HoldingStore).lanes.values()].some((r) => r.points !== null));
     if (lane === undefined) return;
-    killAll(world);
-    (lane.store as HoldingStore).wipe();
-    world.oracle.lane(lane.name).wiped();
-    world.faults.add(`wiped ${lane.name}`);
+    empty(world, lane);
   },
   loseState(world) {
     if (world.backup !== null) return;
@@ -136,10 +140,17 @@ export function decide(world: World, process: SimProcess): void {
     world.state = world.backup;
     world.backup = null;
     world.oracle.stateRestored();
-  } else if (lane !== undefined && (error?.code === 'STATE_LOST' || error?.code === 'DESTINATION_POSITION_LOST')) world.rejoined.add(lane);
+  } else if (lane !== undefined && (error?.code === 'STATE_LOST' || error?.code === 'DESTINATION_POSITION_LOST')) letJoin(world, lane);
+}
+
+/** To get all rows a destination must be empty. */
+function letJoin(world: World, name: string): void {
+  const lane = world.lanes.find((l) => l.name === name);
+  if (lane?.start === 'snapshot') empty(world, lane);
+  world.rejoined.add(name);
 }
 
 /** Now and then an operator lets detached lanes join anew. */
 export function rejoinDetached(world: World): void {
-  for (const { name, store } of world.lanes) if (!store.faults.down && world.oracle.lane(name).isDetached) world.rejoined.add(name);
+  for (const { name, store } of world.lanes) if (!store.faults.down && world.oracle.lane(name).isDetached) letJoin(world, name);
 }

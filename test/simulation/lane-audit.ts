@@ -1,7 +1,7 @@
 // The oracle's view of one lane: what reached its destination, how often and in which order, what excuses a gap, and whether
 // the rows are right in the end.
 
-import { type ChangeEvent, formatPoint, type Position, type ResumePoint, type Row } from '../../src/sdk/index.ts';
+import { type ChangeEvent, formatPoint, formatTableId, type Position, type ResumePoint, type Row } from '../../src/sdk/index.ts';
 import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
 import { WINDOWS } from '../../src/sdk/testing/fakes/window.ts';
 import type { LaneState } from '../../src/state/store.ts';
@@ -34,7 +34,12 @@ const positionsOf = (point: ResumePoint): Positions => point.sources['log'] ?? {
 interface Gap {
   readonly from: Positions;
   to: Positions | null;
+  /** The rows came as they were at its end. */
+  readonly isFilled?: true;
 }
+
+const isIn = ({ from, to }: Gap, { partition, position }: Audited): boolean =>
+  position > (from[partition ?? ''] ?? '') && (to === null || position <= (to[partition ?? ''] ?? ''));
 
 export class LaneAudit {
   readonly name: string;
@@ -52,6 +57,8 @@ export class LaneAudit {
   /** Wiped and not joined anew since. */
   #isEmpty = false;
   #joinedAt: string | null = null;
+  /** What the state says until it hears of a join that the destination has. */
+  #joinedBefore: string | null = null;
   #before: { readonly joinedAt: string | null } | null = null;
   /** The operator moved it: rows and order are compared from there on only. */
   #operated = false;
@@ -70,6 +77,9 @@ export class LaneAudit {
   get #holds(): boolean {
     return this.#store instanceof HoldingStore;
   }
+  get #start(): 'snapshot' | 'now' | undefined {
+    return this.#world.lanes.find((l) => l.name === this.name)?.start;
+  }
   get isDetached(): boolean {
     return this.#gaps.some((g) => g.to === null);
   }
@@ -85,6 +95,8 @@ export class LaneAudit {
     if (this.#holds && !isQueue && n > 1)
       this.#oracle.fail('duplicate', `${id} (${e.op}) came to ${this.name} ${n} times, which is effectively-once`);
     if (!isQueue) this.#checkOrder(e, n > 1);
+    const progress = e.op === 'r' ? this.#point?.snapshots.find((s) => s.table === formatTableId(e.table.id)) : undefined;
+    if (this.#holds && progress?.state === 'done') this.#oracle.fail('duplicate', `${id} came to ${this.name}, which has all rows`);
   }
 
   /** Where nothing can be undone a batch may be written twice: a repeat begins again at its place. */
@@ -125,11 +137,20 @@ export class LaneAudit {
     }
   }
 
+  /** A destination that was emptied has a first point again: it joins there, also if the process dies before the state is saved. */
+  pointsSet([point]: readonly ResumePoint[]): void {
+    if (point === undefined || !this.#isEmpty || this.isDetached || !this.#world.isAsked(this.name)) return;
+    this.#joinedBefore = this.#joinedAt;
+    this.#join(point, true);
+    this.#joinedAt = formatPoint(point);
+    this.#point = point;
+  }
+
   /** What state says of this lane has changed. */
   saved(state: LaneState): void {
     const joined = formatPoint(state.joinedAt),
       [point] = state.points;
-    if (joined !== this.#joinedAt) this.#join(state.joinedAt, this.#joinedAt !== null);
+    if (joined !== this.#joinedAt && joined !== this.#joinedBefore) this.#join(state.joinedAt, this.#joinedAt !== null);
     else if (point !== undefined && this.#point !== null) this.pointMoved(this.#point, point);
     this.#joinedAt = joined;
     this.#point = point ?? null;
@@ -145,13 +166,21 @@ export class LaneAudit {
   #join(at: ResumePoint, again: boolean): void {
     // What is gone upstream cannot come again, wherever the lane joins.
     const to = { ...this.#goneUpstream(), ...positionsOf(at) },
-      asked = this.#world.mayRejoin(this.name);
+      asked = this.#world.isAsked(this.name);
+    this.#world.rejoined.delete(this.name);
     if (!asked && again) {
       this.#oracle.fail('joined anew', `${this.name} at ${formatPoint(at)} without being asked to`);
       return;
     }
     if (!asked) return;
     this.#oracle.note('rejoined');
+    if (this.#isEmpty && this.#start === 'snapshot') {
+      this.#oracle.note('joined by snapshot');
+      this.#isEmpty = false;
+      this.#operated = false;
+      this.#gaps = [{ from: {}, to: { ...this.#goneUpstream(), ...this.#world.log.acknowledged() }, isFilled: true }];
+      return;
+    }
     this.#isEmpty = false;
     this.#operated = true;
     this.#queueUpTo = this.#world.messages;
@@ -199,8 +228,10 @@ export class LaneAudit {
 
   inGap(e: Audited): boolean {
     if (e.partition === null) return this.isDetached || Number(e.id.split('#')[1]) <= this.#queueUpTo;
-    const partition = e.partition;
-    return this.#gaps.some(({ from, to }) => e.position > (from[partition] ?? '') && (to === null || e.position <= (to[partition] ?? '')));
+    return this.#gaps.some((gap) => isIn(gap, e));
+  }
+  #isFilled(e: Audited): boolean {
+    return e.partition !== null && this.#gaps.some((gap) => gap.isFilled && isIn(gap, e)) && !this.parked.has(e.id);
   }
 
   final(): void {
@@ -219,7 +250,7 @@ export class LaneAudit {
     const tainted = new Set<string>();
     const inOrder = [...this.#oracle.events.values()].sort((a, b) => (a.place < b.place ? -1 : 1));
     for (const e of inOrder) {
-      const misses = this.settled(e) !== 'destination' || this.inGap(e);
+      const misses = !this.#isFilled(e) && (this.settled(e) !== 'destination' || this.inGap(e));
       if (!misses && !(e.incomplete && e.keys.some((k) => tainted.has(k)))) continue;
       for (const k of e.op === 't' ? this.#keysOf(e.table) : e.keys) tainted.add(k);
     }

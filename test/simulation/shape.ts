@@ -10,6 +10,8 @@ export interface LaneShape {
   readonly required: boolean;
   readonly batchEvents: number;
   readonly lingerMs: number;
+  /** How it joins anew: with all rows, emptied before, or with what comes next. */
+  readonly start: 'snapshot' | 'now';
 }
 
 export interface Shape {
@@ -38,12 +40,16 @@ export interface Shape {
 }
 
 export function drawShape(dice: Dice): Shape {
+  const snapshot = dice.chance(0.3),
+    windows = dice.chance(0.2);
   const lane = (name: string, kind: FakeDestinationKind, required: boolean): LaneShape => ({
     name,
     kind,
     required,
     batchEvents: 1 + dice.int(4),
     lingerMs: dice.chance(0.25) ? 15 : 0,
+    // What a window has taken in cannot be read again.
+    start: snapshot && !windows && kind === 'holding' && dice.chance(0.7) ? 'snapshot' : 'now',
   });
   const lanes = [
     ...(dice.chance(0.85) ? [lane('tx', 'holding', true)] : []),
@@ -52,14 +58,13 @@ export function drawShape(dice: Dice): Shape {
   ];
   if (lanes.length === 0) lanes.push(lane('tx', 'holding', true));
   if (dice.chance(0.4)) lanes.push(lane('optional', dice.chance(0.5) ? 'holding' : 'rows', false));
-  const snapshot = dice.chance(0.3);
   return {
     lanes,
     snapshot,
     partitions: snapshot || dice.chance(0.5) ? ['p0'] : ['p0', 'p1'],
-    preloaded: snapshot ? 2 + dice.int(6) : 0,
+    preloaded: snapshot ? 2 + dice.int(7) : 0,
     queue: dice.chance(0.25),
-    windows: dice.chance(0.2),
+    windows,
     filters: dice.chance(0.4),
     explodes: dice.chance(0.25),
     chokes: dice.chance(0.15),
@@ -70,7 +75,7 @@ export function drawShape(dice: Dice): Shape {
     transactions: 3 + dice.int(7),
     messages: 2 + dice.int(4),
     logEvents: 3 + dice.int(8),
-    sourceBatch: 1 + dice.int(4),
+    sourceBatch: 1 + dice.int(snapshot ? 2 : 4),
     sameHost: dice.chance(0.5),
     faults: dice.int(7),
   };
@@ -96,7 +101,7 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
         ...component(lane.name, `fake_${lane.kind}`),
         config: lane.name,
         required: lane.required,
-        start: 'now',
+        start: lane.start,
         envelope: { type: 'plain', options: {} },
         batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
       }),

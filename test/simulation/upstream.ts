@@ -2,10 +2,12 @@
 
 import type { LogChange } from '../../src/sdk/testing/fakes/log.ts';
 import { ITEMS, tableNamed } from '../../src/sdk/testing/sample-tables.ts';
+import type { Shape } from './shape.ts';
 import { POISON } from './transformers.ts';
 import type { World } from './world.ts';
 
-const KEYS_PER_TABLE = 4;
+/** Chunks of a snapshot need some rows between them. */
+const keysPerTable = ({ snapshot }: Shape): number => (snapshot ? 8 : 4);
 
 /** One transaction of one to four changes in a random partition. */
 export function commit(world: World): void {
@@ -36,14 +38,15 @@ export function commit(world: World): void {
 
 function changeOf(world: World, name: string, there: Map<string, boolean>): LogChange | null {
   const { dice, log, shape } = world,
-    table = tableNamed(name, ITEMS);
+    table = tableNamed(name, ITEMS),
+    keys = keysPerTable(shape);
   const isThere = (id: number): boolean => there.get(`${name}/${id}`) ?? log.rows.has(`${name}/${id}`);
-  const id = 1 + dice.int(KEYS_PER_TABLE),
-    to = 1 + dice.int(KEYS_PER_TABLE),
+  const id = 1 + dice.int(keys),
+    to = 1 + dice.int(keys),
     roll = dice.int(100);
   const text = `${shape.chokes && !shape.snapshot && dice.chance(0.08) ? POISON : ''}v${++world.versions}`;
   if (roll < 3) {
-    for (let k = 1; k <= KEYS_PER_TABLE; k++) there.set(`${name}/${k}`, false);
+    for (let k = 1; k <= keys; k++) there.set(`${name}/${k}`, false);
     return { op: 'truncate', table };
   }
   if (!isThere(id)) {

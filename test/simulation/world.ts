@@ -125,8 +125,7 @@ export class World {
     return this.log.partitions.get(partition)?.closed ?? true;
   }
   /** Was the process that is at work asked to let this lane join anew? */
-  mayRejoin(lane: string): boolean {
-    this.rejoined.delete(lane);
+  isAsked(lane: string): boolean {
     return this.processes.find((p) => p.id === this.running)?.rejoin.includes(lane) ?? false;
   }
 
@@ -248,6 +247,7 @@ export class World {
     const faults = new Faults();
     const observer = {
       applied: (e: ChangeEvent) => this.oracle.lane(lane.name).apply(e),
+      pointsSet: (points: readonly ResumePoint[]) => this.oracle.lane(lane.name).pointsSet(points),
       pointMoved: (_worker: number, from: ResumePoint, to: ResumePoint) => this.oracle.lane(lane.name).pointMoved(from, to),
     };
     return lane.kind === 'holding' ? plantStore(this, new HoldingStore(faults, observer)) : new UntrackedStore(faults, observer);

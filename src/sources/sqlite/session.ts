@@ -135,12 +135,11 @@ export class LogSession {
   /** The start of the log is stored before anything is sent, and with it which tables are to be read. */
   #begin(): Output {
     this.#starting = false;
-    if (this.#readsRows())
-      for (const {
-        captured: { name },
-      } of this.#current)
-        if (!this.#progress.has(name)) this.#restart(name);
-    return { rejects: [], batch: this.#batch([], 0, [...this.#progress.values()]) };
+    if (!this.#readsRows()) return { rejects: [], batch: this.#batch([], 0) };
+    const progress = this.#current.map(
+      ({ captured: { name } }) => this.#progress.get(name) ?? { ...this.#restart(name), joining: true as const },
+    );
+    return { rejects: [], batch: this.#batch([], 0, progress) };
   }
 
   #control({ op, table, place }: ControlRecord): Output {
@@ -180,11 +179,12 @@ export class LogSession {
     return progress !== undefined && runStart(progress.run) >= place.id;
   }
 
+  /** A new run, or the one that a faster lane has begun at this very place: from then on, both have had all changes. */
   #restart(table: string): SnapshotProgress {
-    const boundary = this.#o.ctx.boundaries.find((b) => b.table === table && isSound(b, this.#place));
     const suffix = Math.floor(this.#o.random() * 0x100000000).toString(16);
     const keyless = this.#current.find((t) => t.captured.name === table)?.captured.table.key.length === 0;
-    const run = boundary?.run ?? runName(this.#place, keyless ? `${suffix}.v${this.#schemaVersion}` : suffix);
+    const known = this.#o.ctx.boundaries.find((b) => b.table === table && runStart(b.run) === this.#place.id && !this.#hasMoved(b));
+    const run = known?.run ?? runName(this.#place, keyless ? `${suffix}.v${this.#schemaVersion}` : suffix);
     const progress: SnapshotProgress = { source: this.#o.name, run, table, chunk: 0, lastKey: null, state: 'running', rows: 0 };
     this.#progress.set(table, progress);
     return progress;
@@ -201,7 +201,8 @@ export class LogSession {
     if (table === null || this.#snapshots === null) return [];
     const { name } = table.captured,
       { ctx } = this.#o;
-    const progress = this.#progress.get(name) ?? this.#restart(name);
+    const progress = this.#progress.get(name);
+    if (progress === undefined) return [{ rejects: [], batch: this.#batch([], 0, [{ ...this.#restart(name), joining: true }]) }];
     if (this.#hasMoved(progress)) return [this.#again(table, `${formatPlace(this.#place)}.t.${progress.run}`)];
     const boundary = ctx.boundaries.find((b) => b.table === name && b.run === progress.run && b.chunk > progress.chunk) ?? null;
     const others = this.#current.filter((t) => t !== table).map((t) => this.#progress.get(t.captured.name));

@@ -22,7 +22,7 @@ export interface Chunk {
 export interface ChunkRequest {
   readonly table: ReadTable;
   readonly progress: SnapshotProgress;
-  /** Where the chunk must end, if a faster lane has it already. */
+  /** An end of a chunk which a faster lane has: no chunk goes beyond it. */
   readonly boundary: SnapshotProgress | null;
   readonly at: ChangePlace;
   readonly maxEvents: number;
@@ -69,16 +69,17 @@ export class SnapshotReader {
     this.#texts = new TextCheck(db);
   }
 
-  /** The next chunk of a table, or the one up to the boundary. In the transaction that has read the changes up to `at`. */
+  /** The next chunk of a table, at most up to the boundary. In the transaction that has read the changes up to `at`. */
   read(request: ChunkRequest): Chunk {
     const { progress, boundary, maxEvents, maxBytes } = request,
       sql = new ChunkSql(request.table);
     const rejects = progress.chunk === 0 ? this.#nullKeys(sql) : [];
-    const marks = { chunk: boundary?.chunk ?? progress.chunk + 1, first: progress.lastKey === null };
+    // The chunk before a boundary takes what is left: there is no other number for it.
+    const mayCut = boundary === null || boundary.chunk > progress.chunk + 1;
     const events: ChangeEvent[] = [],
       nowMs = this.#clock.now(),
       rows: { row: Stored[]; isClean: boolean }[] = [];
-    const query = sql.chunk(progress.lastKey, boundary?.lastKey ?? null, boundary === null ? maxEvents + 1 : -1);
+    const query = sql.chunk(progress.lastKey, boundary?.lastKey ?? null, mayCut ? maxEvents + 1 : -1);
     let bytes = 0,
       isEnd = true;
     // First all rows, then the events: while the driver steps through rows it does nothing else.
@@ -89,26 +90,27 @@ export class SnapshotReader {
       this.#vetting.start();
       this.#vetting.vet(sql.plan, row, 0);
       // The row beyond a full chunk tells that there is more.
-      if (boundary === null && rows.length > 0 && (rows.length === maxEvents || bytes + this.#vetting.bytes > maxBytes)) {
+      if (mayCut && rows.length > 0 && (rows.length === maxEvents || bytes + this.#vetting.bytes > maxBytes)) {
         isEnd = false;
         break;
       }
       rows.push({ row, isClean: this.#vetting.misfits.length === 0 });
       bytes += this.#vetting.bytes;
     }
+    const end = isEnd ? boundary : null,
+      chunk = end?.chunk ?? progress.chunk + 1;
     for (const [i, { row, isClean }] of rows.entries()) {
       const misfit = isClean ? null : this.#misfit(sql, row, query, i);
-      if (misfit === null) events.push(this.#event(request, sql.plan, row, marks.chunk, events.length, nowMs));
+      if (misfit === null) events.push(this.#event(request, sql.plan, row, chunk, events.length, nowMs));
       else
         rejects.push(this.#reject(sql.plan, row, misfitError(sql.plan, misfit, row[misfit.column] as Stored, `source "${this.#source}"`)));
     }
     const last = rows.at(-1)?.row,
-      lastKey =
-        boundary !== null ? boundary.lastKey : last === undefined ? progress.lastKey : this.#keyOf(sql, last, query, rows.length - 1);
-    const state = boundary?.state ?? (isEnd ? 'done' : 'running');
-    if (marks.first) mark(events, 0, request.isFirstTable ? 'first' : 'first_in_data_collection');
+      lastKey = end !== null ? end.lastKey : last === undefined ? progress.lastKey : this.#keyOf(sql, last, query, rows.length - 1);
+    const state = isEnd && boundary === null ? 'done' : 'running';
+    if (progress.lastKey === null) mark(events, 0, request.isFirstTable ? 'first' : 'first_in_data_collection');
     if (state === 'done') mark(events, events.length - 1, request.isLastTable ? 'last' : 'last_in_data_collection');
-    return { events, rejects, bytes, progress: { ...progress, chunk: marks.chunk, lastKey, state, rows: progress.rows + events.length } };
+    return { events, rejects, bytes, progress: { ...progress, chunk, lastKey, state, rows: progress.rows + events.length } };
   }
 
   #event(

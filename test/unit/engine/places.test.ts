@@ -1,7 +1,15 @@
 // Arithmetic of places: older, newer, covered, per partition and table.
 
 import { describe, expect, it } from 'vitest';
-import { coversPlace, movePlace, newestPlace, olderPosition, oldestPlace, snapshotBoundaries } from '../../../src/engine/places.ts';
+import {
+  coversPlace,
+  movePlace,
+  newestPlace,
+  olderPosition,
+  oldestPlace,
+  snapshotBoundaries,
+  withoutForkedRuns,
+} from '../../../src/engine/places.ts';
 import type { LogPlace } from '../../../src/log/change-log.ts';
 import { type Position, type PositionCodec, type SnapshotProgress, sortablePositions } from '../../../src/sdk/index.ts';
 
@@ -91,15 +99,37 @@ describe('snapshot progress', () => {
     expect(reversed).toEqual(expected === undefined ? [] : [expected]);
   });
 
-  it('boundaries are the chunk ends beyond the oldest, in order, once each', () => {
-    const oldest = place({}, [progress({ chunk: 2, lastKey: '20' })]);
+  it('boundaries are the chunk ends of unfinished runs, in order, once each', () => {
     const lanes = [
       place({}, [progress({ chunk: 5, lastKey: '50' })]),
       place({}, [progress({ chunk: 2, lastKey: '20' })]),
       place({}, [progress({ chunk: 3, lastKey: '30' })]),
       place({}, [progress({ chunk: 5, lastKey: '50' })]),
+      place({}, [progress({ chunk: 9, lastKey: '90', state: 'done' })]),
     ];
-    expect(snapshotBoundaries(oldest, lanes).map((b) => b.chunk)).toEqual([3, 5]);
+    expect(snapshotBoundaries(lanes).map((b) => b.chunk)).toEqual([2, 3, 5]);
+  });
+
+  it('a run that two lanes know with different ends of one chunk cannot be continued', () => {
+    const lanes = [place({}, [progress({ chunk: 2, lastKey: '20' })]), place({}, [progress({ chunk: 2, lastKey: '25' })])];
+    const low = [progress({ chunk: 1 }), progress({ table: 'u' })];
+    expect(withoutForkedRuns(low, lanes)).toEqual([progress({ table: 'u' })]);
+    expect(withoutForkedRuns(low, lanes.slice(1))).toEqual(low);
+  });
+
+  it('a lane that has finished a run is further than one that needed more chunks of it', () => {
+    const done = progress({ chunk: 4, state: 'done' }),
+      running = progress({ chunk: 6 });
+    expect(oldestPlace(codecs, [place({}, [done]), place({}, [running])]).snapshots).toEqual([running]);
+    expect(newestPlace(codecs, place({}, [running]), place({}, [done])).snapshots).toEqual([done]);
+  });
+
+  it('a finished snapshot covers any run; an unfinished one covers the lower chunks of its own', () => {
+    const has = (mine: SnapshotProgress, theirs: SnapshotProgress): boolean => coversPlace(codecs, place({}, [mine]), place({}, [theirs]));
+    expect(has(progress({ state: 'done' }), progress({ run: 'r2', chunk: 7 }))).toBe(true);
+    expect(has(progress({ chunk: 9 }), progress({ run: 'r2', chunk: 7 }))).toBe(false);
+    expect(has(progress({ chunk: 9 }), progress({ chunk: 7 }))).toBe(true);
+    expect(has(progress({ chunk: 9 }), progress({ chunk: 7, state: 'done' }))).toBe(false);
   });
 
   it('a lane without progress of a table does not cover one that has some', () => {

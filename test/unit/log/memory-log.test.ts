@@ -13,7 +13,7 @@ const place = (n: number) => ({ sources: { s: { p: positionOfNumber(n) as Positi
 let next = 0;
 function batch(size: number, bytes = 10): LogAppend {
   const events = Array.from({ length: size }, () => event(++next));
-  return { source: 's', partition: 'p', events, bytes, after: place(next), whole: false };
+  return { source: 's', partition: 'p', events, bytes, snapshots: [], after: place(next), whole: false };
 }
 const log = (maxEvents = 10, maxBytes = 1e6) => new MemoryLog({ id: 'm', maxEvents, maxBytes, start: START });
 

@@ -166,6 +166,7 @@ export class FakeLogSource implements Source {
         await ctx.revoke(name);
         if (signal.aborted) return;
         await ctx.end(name);
+        this.#assertMine();
         this.#cursors.delete(name);
         this.#log.partitions.delete(name);
       }

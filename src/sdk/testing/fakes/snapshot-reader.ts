@@ -21,7 +21,9 @@ export class SnapshotReader {
   readonly #log: FakeLog;
   readonly #source: string;
   readonly #ctx: ReadContext;
-  readonly #progress: SnapshotProgress[] = [];
+  readonly #progress: SnapshotProgress[];
+  /** Tables whose rows nobody has begun to read. */
+  #missing: readonly string[];
   /** Partitions whose start is not in a batch yet. */
   readonly #starts: string[] = [];
 
@@ -29,15 +31,16 @@ export class SnapshotReader {
     this.#log = log;
     this.#source = source;
     this.#ctx = ctx;
-    if (on) for (const table of log.tables.keys()) this.#progress.push(this.#start(table));
+    this.#progress = on ? ctx.snapshots.filter((s) => s.source === source && log.tables.has(s.table)) : [];
+    this.#missing = on ? [...log.tables.keys()].filter((table) => !this.#progress.some((s) => s.table === table)) : [];
   }
 
   get isRunning(): boolean {
-    return this.#starts.length > 0 || this.#progress.some((p) => p.state === 'running');
+    return this.comesFirst || this.#progress.some((p) => p.state === 'running');
   }
   /** Before any chunk nothing may come from the stream: destinations must first know that rows may be missing. */
   get comesFirst(): boolean {
-    return this.#starts.length > 0;
+    return this.#starts.length > 0 || this.#missing.length > 0;
   }
 
   /** Where the stream of a partition begins that has no position yet: at its slot, if a snapshot is on. */
@@ -49,19 +52,18 @@ export class SnapshotReader {
 
   /** `null` when there is nothing to send (no partition is read). */
   next(cursors: Cursors): ChangeBatch | null {
-    const starting = this.#starts.shift();
-    // The start of the stream is saved before the first chunk: else a crash would leave a gap between the two.
-    if (starting !== undefined)
-      return {
-        source: this.#source,
-        partition: starting,
-        resume: cursors.get(starting) ?? null,
-        events: [],
-        bytes: 0,
-        snapshots: this.#progress.slice(),
-      };
-    const partition = [...cursors.keys()][0];
-    if (partition === undefined) return null;
+    if (cursors.size === 0) return null;
+    // The start of the stream is saved before the first chunk, and so is that of a run: else a crash would leave a gap between the two.
+    if (this.comesFirst) {
+      const runs = this.#missing.map((table) => this.#begin(table, cursors)),
+        known = this.#progress.slice();
+      this.#progress.push(...runs);
+      this.#missing = [];
+      const partition = this.#starts.shift() ?? ([...cursors.keys()][0] as string);
+      const snapshots = [...known, ...runs.map((run) => ({ ...run, joining: true as const }))];
+      return { source: this.#source, partition, resume: cursors.get(partition) ?? null, events: [], bytes: 0, snapshots };
+    }
+    const partition = [...cursors.keys()][0] as string;
     const at = this.#progress.findIndex((p) => p.state === 'running'),
       old = this.#progress[at] as SnapshotProgress;
     const table = this.#log.tables.get(old.table) as TableSchema;
@@ -83,38 +85,33 @@ export class SnapshotReader {
     return { source: this.#source, partition, resume: null, events, bytes: events.length * BYTES_PER_ROW, snapshots: [progress] };
   }
 
-  #start(table: string): SnapshotProgress {
-    const isMine = (s: SnapshotProgress): boolean => s.source === this.#source && s.table === table;
-    const known = this.#ctx.snapshots.find(isMine);
-    if (known !== undefined) return known;
-    const run = this.#ctx.boundaries.find(isMine)?.run ?? this.#log.nextRun();
+  /** A new run, or the one that a faster lane began at this very place. */
+  #begin(table: string, cursors: Cursors): SnapshotProgress {
+    const place = `@${[...cursors].map(([name, at]) => `${name}:${at}`).join()}`;
+    const known = this.#ctx.boundaries.find((b) => b.source === this.#source && b.table === table && b.run.endsWith(place));
+    const run = known?.run ?? `${this.#log.nextRun()}${place}`;
     return { source: this.#source, run, table, chunk: 0, lastKey: null, state: 'running', rows: 0 };
   }
 
-  /** Up to the next boundary if there is one, else as many rows as a batch may have. */
+  /** As many rows as a batch may have, but not beyond the next boundary; without a number left, all up to there. */
   #chunk(old: SnapshotProgress, table: TableSchema, all: readonly Row[]): { rows: Row[]; progress: SnapshotProgress } {
     const key = table.key[0] ?? '',
       keyOf = (row: Row): number => Number(row[key]);
-    const rest = all.filter((row) => old.lastKey === null || keyOf(row) > Number(old.lastKey));
     const boundary = this.#ctx.boundaries.find(
       (b) => b.source === this.#source && b.table === formatTableId(table.id) && b.run === old.run && b.chunk > old.chunk,
     );
-    if (boundary !== undefined) {
-      const rows = rest.filter((row) => boundary.lastKey !== null && keyOf(row) <= Number(boundary.lastKey));
-      return { rows, progress: { ...boundary, rows: old.rows + rows.length } };
-    }
-    const rows = rest.slice(0, this.#ctx.maxBatchEvents),
+    const rest = all.filter(
+      (row) =>
+        (old.lastKey === null || keyOf(row) > Number(old.lastKey)) &&
+        (boundary === undefined || (boundary.lastKey !== null && keyOf(row) <= Number(boundary.lastKey))),
+    );
+    const mayCut = boundary === undefined || boundary.chunk > old.chunk + 1;
+    const rows = mayCut ? rest.slice(0, this.#ctx.maxBatchEvents) : rest,
       last = rows.at(-1);
-    const state = rows.length === rest.length ? 'done' : 'running';
-    return {
-      rows,
-      progress: {
-        ...old,
-        chunk: old.chunk + 1,
-        lastKey: last === undefined ? old.lastKey : String(keyOf(last)),
-        state,
-        rows: old.rows + rows.length,
-      },
-    };
+    const next = { ...old, rows: old.rows + rows.length },
+      isEnd = rows.length === rest.length;
+    if (isEnd && boundary !== undefined) return { rows, progress: { ...next, chunk: boundary.chunk, lastKey: boundary.lastKey } };
+    const lastKey = last === undefined ? old.lastKey : String(keyOf(last));
+    return { rows, progress: { ...next, chunk: old.chunk + 1, lastKey, state: isEnd ? 'done' : 'running' } };
   }
 }

@@ -100,7 +100,28 @@ export const SNAPSHOT_CASES: readonly SourceCase[] = [
       expect([...new Set(events.map(idOf))]).toHaveLength(12);
       if (marked.length === 0) return; // a source that cannot resume begins a new run, which no lane drops
       expect(marked.map(idOf)).toEqual(lead);
-      expect(new Set(marked.map((e) => e.snapshot !== false && e.snapshot.chunk))).toEqual(new Set([boundary.chunk]));
+      const last = again.reading.batches
+        .flatMap((b) => b.snapshots ?? [])
+        .find((s) => s.run === boundary.run && s.chunk === boundary.chunk);
+      expect(last).toMatchObject({ lastKey: boundary.lastKey, state: 'running' });
+    },
+  },
+  {
+    title: 'begins each run with progress of chunk 0, before any of its rows',
+    lacks: snapshots,
+    async run(t) {
+      await t.harness.commit(rowsFrom(1, 6));
+      const reader = t.reader(await t.open(), { maxBatchEvents: 4 });
+      await reader.until(
+        (r) => progressAfter(r.batches).length > 0 && progressAfter(r.batches).every((s) => s.state !== 'running'),
+        'the snapshot',
+      );
+      const begun = new Set<string>();
+      for (const { events, snapshots: progress = [] } of reader.reading.batches) {
+        for (const e of events) if (e.snapshot !== false) expect([...begun], `the runs begun before ${e.id}`).toContain(e.snapshot.run);
+        for (const s of progress) if (s.chunk === 0) begun.add(s.run);
+      }
+      expect(begun.size).toBeGreaterThan(0);
     },
   },
   {
