@@ -137,7 +137,8 @@ export class Checkpointer {
   }
 
   async #acknowledge(points: readonly ResumePoint[]): Promise<void> {
-    const limits = this.#savedState === null ? points : [...points, this.#savedState];
+    // Not beyond what was read in this run: a destination that joins now may still need it.
+    const limits = [...points, this.#o.log.tail, ...(this.#savedState === null ? [] : [this.#savedState])];
     const place = oldestPlace(this.#o.codecs, limits);
     for (const [name, source] of this.#o.sources) {
       const upTo: PartitionPositions = place.sources[name] ?? {};

@@ -19,8 +19,6 @@ export interface LogSpineOptions {
   readonly config: PipelineConfig;
   readonly deps: EngineDeps;
   readonly log: ChangeLog;
-  /** The place the log begins at. */
-  readonly start: LogPlace;
   readonly codecs: Codecs;
   readonly chain: TransformChain;
   readonly middleware: readonly NamedMiddleware[];
@@ -37,7 +35,6 @@ export interface LogSpineOptions {
 
 export class LogSpine implements Spine {
   readonly #o: LogSpineOptions;
-  #tail: LogPlace;
   #ingesting: Promise<void> = Promise.resolve();
   /** The stateful chain's state is taken with the next batch. */
   #captureDue = true;
@@ -46,11 +43,10 @@ export class LogSpine implements Spine {
 
   constructor(options: LogSpineOptions) {
     this.#o = options;
-    this.#tail = options.start;
   }
 
   get tail(): LogPlace {
-    return this.#tail;
+    return this.#o.log.tail;
   }
   get filtered(): number {
     return this.#filtered;
@@ -97,10 +93,9 @@ export class LogSpine implements Spine {
     const { log, codecs, checkpointer, lanes, onSchemaChange } = this.#o;
     const { source, partition, bytes, resume, snapshots = NO_PROGRESS } = batch,
       isLog = source in codecs;
-    const after = movePlace(this.#tail, source, partition, isLog ? resume : null, snapshots);
+    const after = movePlace(log.tail, source, partition, isLog ? resume : null, snapshots);
     const whole = isSnapshot(events[0]) || isSnapshot(events.at(-1));
     const { endSeq } = log.append({ source, partition, events, bytes, snapshots, after, whole });
-    this.#tail = after;
     if (!isLog && resume !== null) checkpointer.addReceipt({ endSeq, source, partition, position: resume });
     this.#capture(endSeq);
     this.#o.onProgress();
@@ -112,7 +107,7 @@ export class LogSpine implements Spine {
     const { stateful } = this.#o.chain;
     if (stateful.length === 0 || !this.#captureDue) return;
     this.#captureDue = false;
-    this.#o.checkpointer.addState(seq, { point: this.#o.pointAt(seq, this.#tail), state: saveChain(stateful) });
+    this.#o.checkpointer.addState(seq, { point: this.#o.pointAt(seq, this.tail), state: saveChain(stateful) });
   }
 
   /** At the end of a finite run stateful transformers give out what they hold. */
@@ -130,7 +125,7 @@ export class LogSpine implements Spine {
         events,
         bytes: 0,
         snapshots: NO_PROGRESS,
-        after: this.#tail,
+        after: log.tail,
         whole: true,
       });
     this.#captureDue = true;

@@ -243,7 +243,6 @@ class PipelineRun implements PipelineHandle {
       config,
       deps,
       log,
-      start: plan.start,
       codecs: this.#codecs,
       chain: this.#chain,
       middleware: this.#middleware,

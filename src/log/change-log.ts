@@ -45,6 +45,8 @@ export interface ChangeLog {
   readonly id: string;
   /** The number of the last end mark; 0 when nothing was appended yet. */
   readonly lastSeq: number;
+  /** The place after the last batch. */
+  readonly tail: LogPlace;
   /** The greatest number lanes may read: all of it (memory), what is synced (disk). */
   readonly readableSeq: number;
   /** No further batch may be appended: the bound in events or bytes is reached. An empty log takes any batch (invariant 5). */

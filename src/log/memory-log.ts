@@ -38,6 +38,9 @@ export class MemoryLog implements ChangeLog {
   get lastSeq(): number {
     return this.#lastSeq;
   }
+  get tail(): LogPlace {
+    return this.#tail;
+  }
   get readableSeq(): number {
     return this.#lastSeq;
   }
