@@ -48,7 +48,7 @@ export class Batcher {
   }
 
   /** The next batch from `seq` on; `null` when nothing is there. It may have no events: progress only. */
-  collect(seq: number): Collected | null {
+  async collect(seq: number): Promise<Collected | null> {
     const end = this.#log.readableSeq;
     if (seq > end) return null;
     const pieces: Piece[] = [];
@@ -57,7 +57,8 @@ export class Batcher {
       dropped = false,
       place: LogPlace | null = null;
     while (seq <= end && events.length < this.#maxEvents && bytes < this.#maxBytes) {
-      const batch = this.#log.read(seq) as LogBatch;
+      const found = this.#log.read(seq) as LogBatch | Promise<LogBatch>,
+        batch = found instanceof Promise ? await found : found;
       const from = seq - batch.firstSeq,
         size = batch.events.length - from;
       if (batch.whole && events.length > 0 && events.length + size > this.#maxEvents) break;

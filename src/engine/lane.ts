@@ -96,7 +96,7 @@ export class Lane {
       own: point,
       start,
     });
-    this.#reader = log.reader();
+    this.#reader = log.reader(log.lastSeq);
     this.#nextSeq = log.lastSeq + 1;
     this.#done = this.#durable = { seq: log.lastSeq, point };
   }
@@ -165,8 +165,10 @@ export class Lane {
     try {
       while (!signal.aborted) {
         await this.#gather();
-        const batch = this.#batcher.collect(this.#nextSeq);
+        const batch = await this.#batcher.collect(this.#nextSeq);
         if (batch !== null) await this.#process(batch, signal);
+        else if (this.#waiting() > 0)
+          continue; // it came while the batch was looked for
         else if (this.#progressDue || (this.#draining && this.#done.seq !== this.#durable.seq)) await this.#writeProgress(signal);
         else if (this.#draining) break;
         else await this.#wake.wait(signal);

@@ -42,8 +42,13 @@ export interface LogReader {
 
 /** A log wakes nobody: whoever appends wakes the lanes, and a lane that releases wakes the readers. */
 export interface ChangeLog {
+  /** New with each log: sequence numbers of another one mean nothing here. */
   readonly id: string;
-  /** The number of the last end mark; 0 when nothing was appended yet. */
+  /** The oldest number that is held; `lastSeq + 1` when nothing is. */
+  readonly firstSeq: number;
+  /** The place before `firstSeq`: a lane that stands here or further can be served. */
+  readonly head: LogPlace;
+  /** The number of the last end mark; 0 when nothing was ever appended. */
   readonly lastSeq: number;
   /** The place after the last batch. */
   readonly tail: LogPlace;
@@ -52,10 +57,17 @@ export interface ChangeLog {
   /** No further batch may be appended: the bound in events or bytes is reached. An empty log takes any batch (invariant 5). */
   readonly full: boolean;
   append(batch: LogAppend): LogBatch;
-  /** The batch that holds `seq`; `null` when it is beyond the readable end. Throws `STATE_LOG_GAP` when it was dropped. */
-  read(seq: number): LogBatch | null;
-  /** Registers a lane that holds everything after the present end. */
-  reader(): LogReader;
-  /** What is held now. */
+  /**
+   * The batch that holds `seq`, at once when it is in memory; `null` when it is beyond the readable end. Throws `STATE_LOG_GAP`
+   * when it was dropped, `LOG_CORRUPT` when it is damaged.
+   */
+  read(seq: number): LogBatch | Promise<LogBatch> | null;
+  /** Resolves once everything appended before the call is durable, as far as this log makes it so; on abort without. */
+  synced(signal: AbortSignal): Promise<void>;
+  /** Registers a lane that holds everything after `from`. */
+  reader(from: number): LogReader;
+  /** What is held now, and how much may be. */
   held(): { readonly events: number; readonly bytes: number };
+  /** Writes what is left. */
+  close(): Promise<void>;
 }

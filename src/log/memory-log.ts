@@ -35,6 +35,13 @@ export class MemoryLog implements ChangeLog {
     this.#tail = options.start;
   }
 
+  get firstSeq(): number {
+    return this.#batches[this.#head]?.firstSeq ?? this.#lastSeq + 1;
+  }
+  get head(): LogPlace {
+    return this.#batches[this.#head]?.before ?? this.#tail;
+  }
+
   get lastSeq(): number {
     return this.#lastSeq;
   }
@@ -80,9 +87,11 @@ export class MemoryLog implements ChangeLog {
     throw new CdcError('STATE_LOG_GAP', `record ${seq} is no longer in the memory log`, { where: 'log' });
   }
 
-  reader(): LogReader {
+  async synced(): Promise<void> {}
+
+  reader(from: number): LogReader {
     const reader = new MemoryReader(
-      this.#lastSeq,
+      from,
       () => this.#trim(),
       (self) => {
         this.#readers.delete(self);
@@ -92,6 +101,8 @@ export class MemoryLog implements ChangeLog {
     this.#readers.add(reader);
     return reader;
   }
+
+  async close(): Promise<void> {}
 
   #trim(): void {
     let floor = this.#lastSeq;

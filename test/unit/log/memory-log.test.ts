@@ -30,7 +30,7 @@ describe('MemoryLog', () => {
 
   it('finds the batch of every number, and null beyond the end', () => {
     const l = log();
-    l.reader();
+    l.reader(0);
     const batches = [batch(2), batch(0), batch(3)].map((b) => l.append(b));
     for (const b of batches) for (let seq = b.firstSeq; seq <= b.endSeq; seq++) expect(l.read(seq)).toBe(b);
     expect(l.read(l.lastSeq + 1)).toBeNull();
@@ -45,21 +45,21 @@ describe('MemoryLog', () => {
 
   it('is full at its bound in events or bytes, and takes a batch of any size when empty', () => {
     const l = log(4),
-      reader = l.reader();
+      reader = l.reader(0);
     l.append(batch(9));
     expect(l.full).toBe(true);
     reader.release(l.lastSeq);
     expect(l.full).toBe(false);
     expect(l.held()).toEqual({ events: 0, bytes: 0 });
     const bytes = log(100, 5000);
-    bytes.reader();
+    bytes.reader(0);
     bytes.append(batch(1, 6000));
     expect(bytes.full).toBe(true);
   });
 
   it('counts empty batches against the bound, so that progress alone cannot fill the memory', () => {
     const l = log(10, 10_000);
-    l.reader();
+    l.reader(0);
     let appended = 0;
     while (!l.full) {
       l.append(batch(0, 0));
@@ -70,8 +70,8 @@ describe('MemoryLog', () => {
 
   it('holds what the slowest reader has not released, and says so when more is asked for', () => {
     const l = log(100),
-      slow = l.reader(),
-      fast = l.reader();
+      slow = l.reader(0),
+      fast = l.reader(0);
     for (let i = 0; i < 10; i++) l.append(batch(2));
     fast.release(30);
     expect(l.held().events).toBe(20);
@@ -84,7 +84,7 @@ describe('MemoryLog', () => {
 
   it('keeps its size over many batches', () => {
     const l = log(1000),
-      reader = l.reader();
+      reader = l.reader(0);
     for (let i = 0; i < 5000; i++) {
       l.append(batch(3));
       reader.release(l.lastSeq - 8);
