@@ -81,8 +81,9 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
     for (const l of world.lanes) if (!l.required) l.store.faults.down = true;
   },
   wipe(world) {
-    const lane = holding(world).find((l) => [...(l.store as HoldingStore).lanes.values()].some((r) => r.points !== null));
-    if (lane === undefined) return;
+    const lanes = holding(world).filter((l) => [...(l.store as HoldingStore).lanes.values()].some((r) => r.points !== null));
+    if (lanes.length === 0) return;
+    const lane = world.dice.pick(lanes);
     empty(world, lane);
   },
   loseState(world) {

@@ -165,7 +165,7 @@ export class LaneAudit {
   /** A first join skips nothing, unless others were there before; a later one must have been asked for. */
   #join(at: ResumePoint, again: boolean): void {
     // What is gone upstream cannot come again, wherever the lane joins.
-    const to = { ...this.#goneUpstream(), ...positionsOf(at) },
+    const to = { ...positionsOf(at), ...this.#goneUpstream() },
       asked = this.#world.isAsked(this.name);
     this.#world.rejoined.delete(this.name);
     if (!asked && again) {
@@ -178,7 +178,7 @@ export class LaneAudit {
       this.#oracle.note('joined by snapshot');
       this.#isEmpty = false;
       this.#operated = false;
-      this.#gaps = [{ from: {}, to: { ...this.#goneUpstream(), ...this.#world.log.acknowledged() }, isFilled: true }];
+      this.#gaps = [{ from: {}, to: { ...this.#world.log.acknowledged(), ...this.#goneUpstream() }, isFilled: true }];
       return;
     }
     this.#isEmpty = false;

@@ -40,7 +40,7 @@ export interface Shape {
 }
 
 export function drawShape(dice: Dice): Shape {
-  const snapshot = dice.chance(0.3),
+  const snapshot = dice.chance(0.35),
     windows = dice.chance(0.2);
   const lane = (name: string, kind: FakeDestinationKind, required: boolean): LaneShape => ({
     name,
@@ -57,7 +57,7 @@ export function drawShape(dice: Dice): Shape {
     ...(dice.chance(0.4) ? [lane('append', 'records', true)] : []),
   ];
   if (lanes.length === 0) lanes.push(lane('tx', 'holding', true));
-  if (dice.chance(0.4)) lanes.push(lane('optional', dice.chance(0.5) ? 'holding' : 'rows', false));
+  if (dice.chance(0.4)) lanes.push(lane('optional', dice.chance(snapshot ? 0.8 : 0.5) ? 'holding' : 'rows', false));
   return {
     lanes,
     snapshot,
