@@ -94,6 +94,7 @@ class Shared {
       isGone: isOwnerGone,
       logger: logger.child({ pipeline: config.name }),
       deadLetters: this.#deadLetters(config),
+      logStore: null,
       resolve: (kind, type) => this.#resolve(kind, type, config),
       store: (plugin) => ({
         get: (key) => state.getPluginValue(config.name, plugin, key),

@@ -1,6 +1,7 @@
 // What the engine needs from outside, and what it shows of a running pipeline. The engine imports no adapter and no
 // catalog: descriptors, state, dead letters and time are handed in, which is also how the simulator drives it.
 
+import type { LogStore } from '../log/change-log.ts';
 import type { CdcError, ChangeEvent, Clock, Descriptor, Logger, PluginStore, Random, ResumePoint, RunSummary } from '../sdk/index.ts';
 import type { StateStore } from '../state/store.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
@@ -40,6 +41,8 @@ export interface EngineDeps {
   readonly owner: string;
   readonly state: StateStore;
   readonly deadLetters: DeadLetterQueue;
+  /** For `log: {type: disk}`. */
+  readonly logStore: LogStore | null;
   /** The descriptor of a configured component. Throws `CONFIG_TYPE_NOT_AVAILABLE` for planned types. */
   resolve(kind: Descriptor['kind'], type: string): Promise<Descriptor>;
   store(plugin: string): PluginStore;

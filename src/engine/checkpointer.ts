@@ -1,7 +1,7 @@
 // Checkpoints: lanes' confirmed points → state → and only then the source may forget (invariant 1). Each step is one await;
 // dying between two of them repeats events at most, since every step only moves what the one before has made durable.
 
-import type { ChangeLog } from '../log/change-log.ts';
+import type { ChangeLog, LogPlace } from '../log/change-log.ts';
 import { type PartitionPositions, type Position, type ResumePoint, type Source, toCdcError } from '../sdk/index.ts';
 import type { LaneState, StateChange, StatefulPoint } from '../state/store.ts';
 import type { EngineDeps } from './api.ts';
@@ -27,6 +27,8 @@ interface PendingState {
 export interface CheckpointerOptions {
   readonly deps: EngineDeps;
   readonly log: ChangeLog;
+  /** What is in the log survives: the source may forget it, whoever lacks it. */
+  readonly isDurable: boolean;
   readonly codecs: Codecs;
   readonly sources: ReadonlyMap<string, Source>;
   /** Lanes that are not detached. */
@@ -50,6 +52,9 @@ export class Checkpointer {
     this.#savedState = savedState;
   }
 
+  get isDurable(): boolean {
+    return this.#o.isDurable;
+  }
   addReceipt(receipt: Receipt): void {
     this.#receipts.push(receipt);
   }
@@ -108,11 +113,9 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const lanes = this.#o.lanes(),
-      required = lanes.filter((l) => l.required);
-    const points = lanes.map((lane) => ({ lane, point: lane.durablePoint }));
-    const floor = Math.min(this.#o.log.lastSeq, ...required.map((l) => l.doneSeq));
-    const state = this.#dueState(floor);
+    const points = this.#o.lanes().map((lane) => ({ lane, point: lane.durablePoint }));
+    const synced = this.#o.isDurable ? await this.#synced() : null;
+    const state = this.#dueState(synced?.seq ?? this.#floor());
     const changed = points.filter(({ lane, point }) => this.#o.laneState(lane.name).points[0] !== point);
     if (changed.length > 0 || state !== null) {
       await this.#o.save({
@@ -122,7 +125,9 @@ export class Checkpointer {
       if (state !== null) this.#savedState = state.saved.point;
     }
     // Invariant 1: what is acknowledged was saved above.
-    await this.#acknowledge(points.filter(({ lane }) => lane.required).map(({ point }) => point));
+    const required = points.filter(({ lane }) => lane.required).map(({ point }) => point);
+    // Not beyond what was read in this run: a destination that joins now may still need it.
+    await this.#acknowledge(synced === null ? [...required, this.#o.log.tail] : [synced.place]);
     await this.#acknowledgeReceipts();
     const [first] = points;
     if (first !== undefined && changed.length > 0) await this.#o.onCheckpoint(first.point);
@@ -136,10 +141,20 @@ export class Checkpointer {
     return due;
   }
 
-  async #acknowledge(points: readonly ResumePoint[]): Promise<void> {
-    // Not beyond what was read in this run: a destination that joins now may still need it.
-    const limits = [...points, this.#o.log.tail, ...(this.#savedState === null ? [] : [this.#savedState])];
-    const place = oldestPlace(this.#o.codecs, limits);
+  /** What every required lane is done with. */
+  #floor(): number {
+    return Math.min(this.#o.log.lastSeq, ...this.#o.lanes().flatMap((l) => (l.required ? [l.doneSeq] : [])));
+  }
+
+  /** The end of what is on disk. */
+  async #synced(): Promise<{ readonly seq: number; readonly place: LogPlace }> {
+    const { log } = this.#o,
+      seq = log.readableSeq;
+    return { seq, place: seq < log.firstSeq ? log.head : ((await log.read(seq))?.after ?? log.head) };
+  }
+
+  async #acknowledge(limits: readonly LogPlace[]): Promise<void> {
+    const place = oldestPlace(this.#o.codecs, this.#savedState === null ? limits : [...limits, this.#savedState]);
     for (const [name, source] of this.#o.sources) {
       const upTo: PartitionPositions = place.sources[name] ?? {};
       if (source.ordering === 'log' && Object.keys(upTo).length > 0) await source.acknowledge(upTo);
@@ -158,11 +173,10 @@ export class Checkpointer {
 
   /** As soon as every required lane is past them. An optional lane that lacks one is marked first. */
   async #acknowledgeReceipts(): Promise<void> {
-    const required = this.#o.lanes().filter((l) => l.required);
-    const floor = Math.min(this.#o.log.lastSeq, ...required.map((l) => l.doneSeq));
+    const floor = this.#o.isDurable ? this.#o.log.readableSeq : this.#floor();
     const due = this.#receipts.filter((r) => r.endSeq <= floor);
     if (due.length === 0) return;
-    await this.#markLate(due[due.length - 1] as Receipt);
+    if (!this.#o.isDurable) await this.#markLate(due[due.length - 1] as Receipt);
     const bySource = new Map<string, { [partition: string]: Position }>();
     for (const r of due) bySource.set(r.source, { ...bySource.get(r.source), [r.partition]: r.position });
     for (const [name, positions] of bySource) await this.#o.sources.get(name)?.acknowledge(positions);

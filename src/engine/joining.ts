@@ -1,13 +1,15 @@
 // How destinations join a run: their points are read, an epoch above all is claimed, it is decided where each lane resumes,
 // and a first point is stored before the first event. Nothing is read from a source before this is done.
 
+import type { DurableLog } from '../log/change-log.ts';
 import { CdcError, type Committed, type LaneId, type ResumePoint } from '../sdk/index.ts';
 import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
 import type { RunOptions } from './api.ts';
 import { type OpenDestination, type OpenSource, pointHolder } from './components.ts';
 import type { Patience } from './patience.ts';
 import type { Codecs } from './places.ts';
-import { type LaneDecision, planResume, type ResumePlan } from './resume.ts';
+import { assertNoMessagesLost, type LaneDecision, planResume, type ResumePlan } from './resume.ts';
+import { planDurableResume } from './resume-durable.ts';
 
 export interface JoiningOptions {
   readonly pipeline: string;
@@ -15,6 +17,9 @@ export interface JoiningOptions {
   readonly sources: readonly OpenSource[];
   readonly destinations: readonly OpenDestination[];
   readonly codecs: Codecs;
+  /** The log that is there already; `null`: a new one begins. */
+  readonly log: DurableLog | null;
+  readonly isDurable: boolean;
   /** The transform chain holds events back. */
   readonly stateful: boolean;
   readonly options: RunOptions;
@@ -96,7 +101,9 @@ async function planFrom(o: JoiningOptions, epoch: number, found: Found): Promise
     return { name, required, start, committed: known };
   });
   const { state, codecs, stateful } = o;
-  return planResume({ state, epoch, codecs, sources, lanes, stateful, rejoin: o.options.rejoin });
+  const facts = { state, epoch, codecs, sources, lanes, stateful, rejoin: o.options.rejoin };
+  if (o.log === null) assertNoMessagesLost(facts, o.isDurable);
+  return o.log === null ? planResume(facts) : planDurableResume(facts, o.log);
 }
 
 /** `null`: the destination is detached. */

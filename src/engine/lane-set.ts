@@ -9,6 +9,8 @@ import type { Lane } from './lane.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
 
 export interface LaneSetOptions {
+  /** Optional lanes give way when they alone keep the log full. */
+  readonly mayDetach: boolean;
   readonly destinations: readonly DestinationConfig[];
   readonly clock: Clock;
   readonly logger: Logger;
@@ -55,6 +57,9 @@ export class LaneSet {
   wake(): void {
     for (const { lane } of this.#active.values()) lane.wake();
   }
+  finish(): void {
+    for (const { lane } of this.#active.values()) lane.finish();
+  }
   drain(): void {
     for (const { lane } of this.#active.values()) lane.drain();
   }
@@ -92,6 +97,7 @@ export class LaneSet {
 
   /** Optional lanes that alone keep the log full: those that hold more than twice what the required ones do. */
   laggards(log: ChangeLog): Lane[] {
+    if (!this.#o.mayDetach) return [];
     const required = Math.min(...this.required.map((l) => l.releasedSeq));
     return this.active.filter((l) => !l.required && log.lastSeq - required < (log.lastSeq - l.releasedSeq) / 2);
   }

@@ -1,7 +1,7 @@
 // A lane: a destination's own way through the change log. It collects a batch, writes it with retries, parks what can never
 // be stored, and remembers what is confirmed. Nothing here decides about the source.
 
-import type { ChangeLog, LogPlace, LogReader } from '../log/change-log.ts';
+import type { ChangeLog, LogReader } from '../log/change-log.ts';
 import {
   CdcError,
   type Clock,
@@ -23,6 +23,7 @@ import type { SharedEncoder } from './encoding.ts';
 import { aroundNext } from './guard.ts';
 import type { DestinationConfig, RetryConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
+import type { LogEntry } from './resume.ts';
 import { waitBeforeRetry } from './retry.ts';
 
 export interface NamedMiddleware {
@@ -42,8 +43,8 @@ export interface LaneOptions {
   readonly queues: ReadonlySet<string>;
   /** The lane's point when it was opened: what its destination, or else state, holds. */
   readonly point: ResumePoint;
-  /** The place the log begins at. */
-  readonly start: LogPlace;
+  /** Where it enters the log. */
+  readonly entry: LogEntry;
   /** `null`: the destination reads the events themselves. */
   readonly encoder: SharedEncoder | null;
   readonly middleware: readonly NamedMiddleware[];
@@ -69,6 +70,8 @@ export class Lane {
   readonly #wake = new Notifier();
   /** Stop once the log's end is reached. */
   #draining = false;
+  /** Stop after what is under way. */
+  #finishing = false;
   #progressDue = false;
   #linger: AbortController | null = null;
   #nextSeq: number;
@@ -86,7 +89,7 @@ export class Lane {
     this.#o = options;
     this.name = options.config.name;
     this.required = options.config.required;
-    const { log, codecs, queues, config, point, start } = options;
+    const { log, codecs, queues, config, point, entry } = options;
     this.#batcher = new Batcher({
       log,
       codecs,
@@ -94,11 +97,11 @@ export class Lane {
       maxEvents: config.batch.maxEvents,
       maxBytes: config.batch.maxBytes,
       own: point,
-      start,
+      start: entry.place,
     });
-    this.#reader = log.reader(log.lastSeq);
-    this.#nextSeq = log.lastSeq + 1;
-    this.#done = this.#durable = { seq: log.lastSeq, point };
+    this.#reader = log.reader(entry.seq);
+    this.#nextSeq = entry.seq + 1;
+    this.#done = this.#durable = { seq: entry.seq, point };
   }
 
   get doneSeq(): number {
@@ -147,6 +150,11 @@ export class Lane {
   }
 
   /** Deliver what is in the log, then end. */
+  finish(): void {
+    this.#finishing = true;
+    this.#linger?.abort();
+    this.#wake.notify();
+  }
   drain(): void {
     this.#draining = true;
     this.#linger?.abort();
@@ -163,7 +171,7 @@ export class Lane {
     this.#state = 'running';
     signal.addEventListener('abort', () => this.#linger?.abort(), { once: true });
     try {
-      while (!signal.aborted) {
+      while (!signal.aborted && !this.#finishing) {
         await this.#gather();
         const batch = await this.#batcher.collect(this.#nextSeq);
         if (batch !== null) await this.#process(batch, signal);
@@ -173,6 +181,7 @@ export class Lane {
         else if (this.#draining) break;
         else await this.#wake.wait(signal);
       }
+      if (this.#finishing && !signal.aborted) await this.#writeProgress(signal);
       this.#state = 'stopped';
     } catch (error) {
       this.#state = 'failed';

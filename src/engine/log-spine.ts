@@ -1,7 +1,15 @@
 // Source to log: chain, middleware, append, and the wait for room. One batch at a time passes the chain, in order of arrival.
 
 import type { ChangeLog, LogPlace } from '../log/change-log.ts';
-import { CdcError, type ChangeBatch, type ChangeEvent, type ResumePoint, type SnapshotProgress, toCdcError } from '../sdk/index.ts';
+import {
+  CdcError,
+  type ChangeBatch,
+  type ChangeEvent,
+  type PartitionPositions,
+  type ResumePoint,
+  type SnapshotProgress,
+  toCdcError,
+} from '../sdk/index.ts';
 import type { DeadLetter, EngineDeps } from './api.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { aroundNext } from './guard.ts';
@@ -16,6 +24,8 @@ import type { ChainFailure, TransformChain } from './transform-chain.ts';
 const NO_PROGRESS: readonly SnapshotProgress[] = [];
 
 export interface LogSpineOptions {
+  /** Where the sources resume. */
+  readonly start: LogPlace;
   readonly config: PipelineConfig;
   readonly deps: EngineDeps;
   readonly log: ChangeLog;
@@ -35,6 +45,8 @@ export interface LogSpineOptions {
 
 export class LogSpine implements Spine {
   readonly #o: LogSpineOptions;
+  /** Behind the log's end only where a stateful chain takes in again what it held: its output is there already. */
+  #taken: LogPlace['sources'];
   #ingesting: Promise<void> = Promise.resolve();
   /** The stateful chain's state is taken with the next batch. */
   #captureDue = true;
@@ -43,6 +55,7 @@ export class LogSpine implements Spine {
 
   constructor(options: LogSpineOptions) {
     this.#o = options;
+    this.#taken = options.start.sources;
   }
 
   get tail(): LogPlace {
@@ -55,12 +68,49 @@ export class LogSpine implements Spine {
     return this.#parked;
   }
 
+  taken(source: string): PartitionPositions {
+    return this.#taken[source] ?? {};
+  }
+
   /** Before each checkpoint: what stateful transformers hold is to be saved with the next batch. */
   requestCapture(): void {
     this.#captureDue = true;
   }
 
   async ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void> {
+    const { again, rest } = this.#split(batch);
+    if (again !== null) await this.#takeAgain(again);
+    if (rest !== null) await this.#ingest(rest, signal);
+  }
+
+  /** What is in the log already, and the rest. */
+  #split(batch: ChangeBatch): { again: ChangeBatch | null; rest: ChangeBatch | null } {
+    const { log, codecs, chain } = this.#o,
+      codec = codecs[batch.source],
+      end = log.tail.sources[batch.source]?.[batch.partition];
+    if (chain.stateful.length === 0 || codec === undefined || end === undefined) return { again: null, rest: batch };
+    const hasCaughtUp = this.#taken[batch.source]?.[batch.partition] === end,
+      isThere = batch.resume === null || codec.covers(end, batch.resume);
+    if (isThere && (batch.snapshots ?? NO_PROGRESS).every((s) => hasChunk(log.tail, s)) && !(hasCaughtUp && batch.snapshots === undefined))
+      return { again: batch, rest: null };
+    const at = isThere ? 0 : batch.events.findIndex((e) => e.snapshot !== false || !codec.covers(end, e.position));
+    if (at <= 0) return { again: null, rest: batch };
+    const { snapshots: _behind, ...again } = { ...batch, events: batch.events.slice(0, at), resume: end, bytes: 0 };
+    return { again, rest: { ...batch, events: batch.events.slice(at) } };
+  }
+
+  /** A stateful chain takes in what its saved state lacks; what comes out of it is in the log (the chain is deterministic). */
+  async #takeAgain(batch: ChangeBatch): Promise<void> {
+    await this.#o.chain.run(batch.events);
+    this.#take(batch, this.tail);
+  }
+
+  #take({ source, partition, resume }: ChangeBatch, after: LogPlace): void {
+    if (this.#o.chain.stateful.length === 0) this.#taken = after.sources;
+    else if (resume !== null) this.#taken = { ...this.#taken, [source]: { ...this.#taken[source], [partition]: resume } };
+  }
+
+  async #ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void> {
     if (this.#o.chain.isEmpty && this.#o.middleware.length === 0) this.#append(batch, batch.events);
     else {
       const turn = this.#ingesting.then(() => this.#transform(batch));
@@ -96,6 +146,7 @@ export class LogSpine implements Spine {
     const after = movePlace(log.tail, source, partition, isLog ? resume : null, snapshots);
     const whole = isSnapshot(events[0]) || isSnapshot(events.at(-1));
     const { endSeq } = log.append({ source, partition, events, bytes, snapshots, after, whole });
+    if (isLog) this.#take(batch, after);
     if (!isLog && resume !== null) checkpointer.addReceipt({ endSeq, source, partition, position: resume });
     this.#capture(endSeq);
     this.#o.onProgress();
@@ -151,7 +202,8 @@ export class LogSpine implements Spine {
   async settled(signal: AbortSignal): Promise<void> {
     const { log, lanes, checkpointer } = this.#o,
       seq = log.lastSeq;
-    while (lanes.required.some((l) => l.doneSeq < seq) && !signal.aborted) await lanes.moved.wait(signal);
+    if (checkpointer.isDurable) await log.synced(signal);
+    else while (lanes.required.some((l) => l.doneSeq < seq) && !signal.aborted) await lanes.moved.wait(signal);
     lanes.requestProgress();
     if (!signal.aborted) await checkpointer.checkpoint();
   }
@@ -198,4 +250,9 @@ export class LogSpine implements Spine {
 
 function isSnapshot(event: ChangeEvent | undefined): boolean {
   return event !== undefined && event.snapshot !== false;
+}
+
+function hasChunk(place: LogPlace, { source, table, run, chunk }: SnapshotProgress): boolean {
+  const there = place.snapshots.find((s) => s.source === source && s.table === table && s.run === run);
+  return there !== undefined && (there.state !== 'running' || chunk <= there.chunk);
 }

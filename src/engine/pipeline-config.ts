@@ -67,6 +67,22 @@ export interface SyncConfig {
   readonly shutdownTimeoutMs: number;
 }
 
+/** The bounds of a log: Infinity = none. */
+export type LogConfig = { readonly maxEvents: number; readonly maxBytes: number } & (
+  | { readonly type: 'memory' }
+  | {
+      readonly type: 'disk';
+      /** Folder of this pipeline's log. */
+      readonly path: string;
+      /** History is kept this long, also when everybody has it; `null` = as long as there is room. */
+      readonly maxAgeMs: number | null;
+      /** What happens when destinations that lag behind keep it full. */
+      readonly whenFull: 'block' | 'detach';
+      readonly durability: 'fsync' | 'os';
+      readonly compression: 'none' | 'gzip' | 'zstd';
+    }
+);
+
 export interface HealthConfig {
   readonly enabled: boolean;
   readonly host: string;
@@ -90,7 +106,7 @@ export interface PipelineConfig {
   readonly middleware: readonly PluginConfig[];
   readonly hooks: readonly HookConfig[];
   readonly sync: SyncConfig;
-  readonly log: { readonly type: 'memory'; readonly maxEvents: number; readonly maxBytes: number };
+  readonly log: LogConfig;
   readonly state: { readonly type: 'sqlite'; readonly path: string; readonly leaseMs: number };
   readonly retry: RetryConfig;
   readonly deadLetterQueue: { readonly type: 'file'; readonly path: string };

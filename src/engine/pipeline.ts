@@ -1,7 +1,7 @@
 // A pipeline from start to end, in the order of the picture in docs/architecture.md:
 // lease → plugins → destinations → sources → where to resume → read | deliver | checkpoint → drain → end.
 
-import type { ChangeLog, LogPlace } from '../log/change-log.ts';
+import type { ChangeLog, LogListener, LogPlace } from '../log/change-log.ts';
 import { MemoryLog } from '../log/memory-log.ts';
 import { CdcError, type ReadContext, type ResumePoint, type RunSummary, toCdcError } from '../sdk/index.ts';
 import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
@@ -25,8 +25,8 @@ import { LeaseKeeper } from './lease.ts';
 import { LogSpine } from './log-spine.ts';
 import { Patience, StoppedEarly } from './patience.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
-import type { Codecs } from './places.ts';
-import type { ResumePlan } from './resume.ts';
+import { BEGINNING, type Codecs } from './places.ts';
+import { type LogEntry, MEMORY_LOG, type ResumePlan } from './resume.ts';
 import { newRunSummary } from './run-summary.ts';
 import { SourceReader } from './source-reader.ts';
 import { restoreChain, saveChain } from './stateful.ts';
@@ -71,6 +71,7 @@ class PipelineRun implements PipelineHandle {
   readonly #lanes: LaneSet;
   #readers: SourceReader[] = [];
   /** Once it is known where everything resumes. */
+  #log: ChangeLog | null = null;
   #flowing: Flowing | null = null;
 
   readonly #startedMs: number;
@@ -97,6 +98,7 @@ class PipelineRun implements PipelineHandle {
     });
     this.#patience = new Patience({ deps, retry: config.retry, failFast: options.failFast, signal: this.#reading.signal });
     this.#lanes = new LaneSet({
+      mayDetach: config.log.type === 'memory' || config.log.whenFull === 'detach',
       destinations: config.destinations,
       clock,
       logger,
@@ -169,9 +171,15 @@ class PipelineRun implements PipelineHandle {
     this.#codecs = Object.fromEntries(
       this.#sources.filter((s) => s.source.ordering === 'log').map((s) => [s.config.name, s.source.positions]),
     );
+    const listener: LogListener = { onSynced: () => this.#onSynced(), onError: (error) => this.#onError('log', error) };
+    const store = config.log.type === 'disk' ? deps.logStore : null;
+    const found = store !== null && (await store.exists()) ? await store.open(BEGINNING, listener) : null;
+    this.#log = found;
     const joined = await joinDestinations({
       pipeline: this.name,
       state,
+      log: found,
+      isDurable: store !== null,
       sources: this.#sources,
       destinations: this.#destinations,
       codecs: this.#codecs,
@@ -184,7 +192,11 @@ class PipelineRun implements PipelineHandle {
     this.#epoch = joined.epoch;
     const { plan } = joined;
     const { maxEvents, maxBytes } = config.log;
-    const log = new MemoryLog({ id: `memory-${deps.owner}`, start: plan.start, maxEvents, maxBytes });
+    const log =
+      found ??
+      (await store?.open(plan.start, listener)) ??
+      new MemoryLog({ id: `${MEMORY_LOG}${deps.owner}`, start: plan.start, maxEvents, maxBytes });
+    this.#log = log;
     const encoders = new Encoders(config, this.#sources, deps);
     for (const lane of joined.lanes) this.#lanes.add(this.#createLane(lane, plan, log, await encoders.for(lane.open)));
     await this.#openSpine(state, plan, log);
@@ -204,7 +216,7 @@ class PipelineRun implements PipelineHandle {
       codecs: this.#codecs,
       queues: new Set(this.#sources.filter((s) => s.source.ordering === 'queue').map((s) => s.config.name)),
       point,
-      start: plan.start,
+      entry: plan.entries.get(name) as LogEntry,
       encoder,
       middleware: this.#middleware,
       retry: this.config.retry,
@@ -226,6 +238,7 @@ class PipelineRun implements PipelineHandle {
       {
         deps,
         log,
+        isDurable: this.config.log.type === 'disk',
         codecs: this.#codecs,
         sources: new Map(this.#sources.map((s) => [s.config.name, s.source])),
         lanes: () => this.#lanes.active,
@@ -248,6 +261,7 @@ class PipelineRun implements PipelineHandle {
       middleware: this.#middleware,
       lanes: this.#lanes,
       checkpointer,
+      start: plan.start,
       hard: this.#hard.signal,
       pointAt: (seq, place) => this.#pointAt(log, seq, place),
       onProgress: () => {
@@ -315,7 +329,7 @@ class PipelineRun implements PipelineHandle {
 
   /** Sources, lanes and checkpoints run side by side; then what was read is drained. */
   async #flow(): Promise<void> {
-    const { spine, checkpointer } = this.#flowing as Flowing;
+    const { log, spine, checkpointer } = this.#flowing as Flowing;
     const lanes = this.#lanes.active.map((lane) => this.#runLane(lane));
     const { sync, retry } = this.config;
     const checkpoints = checkpointer
@@ -329,7 +343,10 @@ class PipelineRun implements PipelineHandle {
     if (this.#stopping) this.#stage = 'stopping';
     if (!stop.aborted) await spine.flush();
     this.#reading.abort();
-    this.#lanes.drain();
+    await log.synced(this.#hard.signal);
+    // What is durable need not be delivered before a stop.
+    if (this.#stopping && checkpointer.isDurable) this.#lanes.finish();
+    else this.#lanes.drain();
     await Promise.all(lanes);
     this.#checkpointing.abort();
     await checkpoints;
@@ -362,6 +379,7 @@ class PipelineRun implements PipelineHandle {
           () =>
             destination.close(),
       ),
+      () => this.#log?.close(),
       () => this.#chain.close(),
       ...this.#middleware.map(
         ({ middleware }) =>
@@ -400,6 +418,11 @@ class PipelineRun implements PipelineHandle {
   }
 
   // ---- state and status --------------------------------------------------------------------------------------------------
+
+  #onSynced(): void {
+    this.#lanes.wake();
+    this.#lanes.moved.notify();
+  }
 
   #onLaneProgress(): void {
     this.#lastProgressMs = this.#deps.clock.now();

@@ -26,9 +26,16 @@ export type LaneDecision =
   | { readonly kind: 'resume'; readonly point: ResumePoint; readonly isNew: boolean }
   | { readonly kind: 'detached'; readonly from: ResumePoint; readonly reason: string };
 
+/** Where a lane enters the log: it reads what comes after `seq`; `place` is what stands there. */
+export interface LogEntry {
+  readonly seq: number;
+  readonly place: LogPlace;
+}
+
 export interface ResumePlan {
   readonly lanes: ReadonlyMap<string, LaneDecision>;
-  /** Where the sources resume: at the oldest lane that counts. The memory log begins here. */
+  readonly entries: ReadonlyMap<string, LogEntry>;
+  /** Where the sources resume: at the oldest lane that counts, where a new log begins; or behind the durable log's last record. */
   readonly start: LogPlace;
   /** Ends of the snapshot chunks that lanes have. */
   readonly boundaries: readonly SnapshotProgress[];
@@ -47,7 +54,7 @@ export interface ResumeFacts {
 }
 type Facts = ResumeFacts;
 
-/** Decides for the memory log. Throws the error of a required lane that cannot be resumed. */
+/** Decides for a log that begins now. Throws the error of a required lane that cannot be resumed. */
 export function planResume(facts: Facts): ResumePlan {
   const acknowledged = acknowledgedPlace(facts);
   const lost = !facts.state.used && Object.keys(acknowledged.sources).length > 0;
@@ -84,6 +91,7 @@ export function planResume(facts: Facts): ResumePlan {
   const places = [...decisions.values()].flatMap((d) => (d.kind === 'resume' ? [d.point] : []));
   return {
     lanes: decisions,
+    entries: new Map([...decisions.keys()].map((name) => [name, { seq: 0, place: start }])),
     start: { ...start, snapshots: withoutForkedRuns(start.snapshots, places) },
     boundaries: withoutForkedRuns(snapshotBoundaries(places), places),
   };
@@ -104,7 +112,8 @@ function acknowledgedPlace({ sources }: Facts): LogPlace {
 
 function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, acknowledged: LogPlace, lost: boolean): LaneDecision {
   const known = facts.state.lanes[lane.name] ?? null;
-  if (facts.rejoin.includes(lane.name)) return { kind: 'resume', point: rejoinPoint(facts, lane, known, upstream), isNew: true };
+  if (facts.rejoin.includes(lane.name))
+    return { kind: 'resume', point: rejoinAt(facts, lane, () => joinPoint(facts, lane, upstream)), isNew: true };
   if (mayMissMessages(facts, lane)) return whenStateLost(facts, lane, upstream);
   if (known?.detached) return { kind: 'detached', from: known.detached.from, reason: known.detached.reason };
   const point = storedPoint(facts, lane, known);
@@ -125,7 +134,7 @@ function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, acknowled
 }
 
 /** What the destination holds if it can tell, else the cursor in state. With several rows: the oldest place of them. */
-function storedPoint(facts: Facts, lane: LaneFacts, known: LaneState | null): ResumePoint | null {
+export function storedPoint(facts: Facts, lane: LaneFacts, known: LaneState | null): ResumePoint | null {
   const rows = lane.committed.kind === 'points' ? lane.committed.points : lane.committed.kind === 'untracked' ? (known?.points ?? []) : [];
   const [first, ...rest] = rows;
   if (first === undefined) return null;
@@ -148,7 +157,7 @@ function mustHave(facts: Facts, lane: LaneFacts, point: ResumePoint, { sources, 
 }
 
 /** Does the source read its rows for a lane that has nothing? What a transformer has taken in does not come again. */
-function canBegin({ sources, stateful, state }: Facts, source: string): boolean {
+export function canBegin({ sources, stateful, state }: Facts, source: string): boolean {
   return !(stateful && state.transformer !== null) && (sources.find((s) => s.name === source)?.snapshots ?? false);
 }
 
@@ -206,23 +215,40 @@ function joinPoint(facts: Facts, lane: LaneFacts, upstream: LogPlace): ResumePoi
 }
 
 /** Joining anew over old rows would keep rows that were deleted in the gap: a snapshot needs an empty destination. */
-function rejoinPoint(facts: Facts, lane: LaneFacts, known: LaneState | null, upstream: LogPlace): ResumePoint {
+export function rejoinAt(facts: Facts, lane: LaneFacts, join: () => ResumePoint): ResumePoint {
   if (lane.start === 'snapshot' && hasMoved(lane)) {
     throw new CdcError('DESTINATION_MISCONFIGURED', `destination "${lane.name}" cannot join by snapshot: it still holds rows and a point`, {
       where: `destination "${lane.name}"`,
       fix: 'Empty it, its point table included, or set `start: now` to skip the gap.',
     });
   }
-  const join = joinPoint(facts, lane, upstream);
-  const stored = storedPoint(facts, lane, known);
+  const point = join(),
+    stored = storedPoint(facts, lane, facts.state.lanes[lane.name] ?? null);
   // Skipping a gap never moves a point back: what the destination has would come again.
-  return stored === null || lane.start === 'snapshot' ? join : { ...join, ...newestPlace(facts.codecs, join, stored) };
+  return stored === null || lane.start === 'snapshot' ? point : { ...point, ...newestPlace(facts.codecs, point, stored) };
 }
 
 /** The note that an optional lane missed messages of a queue is lost with the state; its destination shows only that it was used. */
 function mayMissMessages({ state, lanes, sources }: Facts, lane: LaneFacts): boolean {
   const isUsed = lanes.some((l) => l.committed.kind === 'points' && l.committed.points.some((p) => p.log !== null));
   return !state.used && isUsed && !lane.required && sources.some((s) => s.ordering === 'queue');
+}
+
+/** Logs in memory are named so: they end with their process, and what they held was never acknowledged. */
+export const MEMORY_LOG = 'memory-';
+
+/** Messages that a queue has forgotten are in the log alone: a new one in its place cannot tell what a lane lacks. */
+export function assertNoMessagesLost(facts: Facts, isDurable: boolean): void {
+  if (!facts.sources.some((s) => s.ordering === 'queue')) return;
+  for (const lane of facts.lanes) {
+    const point = storedPoint(facts, lane, facts.state.lanes[lane.name] ?? null);
+    if (point?.log === null || point?.log === undefined || point.log.id.startsWith(MEMORY_LOG) || facts.rejoin.includes(lane.name))
+      continue;
+    throw new CdcError('STATE_LOG_GAP', `destination "${lane.name}" was served by a log on disk which is gone`, {
+      where: `destination "${lane.name}"`,
+      fix: `${isDurable ? 'Restore the folder of the log' : 'Set `log: {type: disk}` again'}, or run with \`--rejoin ${lane.name}\` to accept the gap.`,
+    });
+  }
 }
 
 function detachIfBehind(facts: Facts, lane: LaneFacts, decisions: Map<string, LaneDecision>, start: LogPlace): void {
@@ -234,7 +260,7 @@ function detachIfBehind(facts: Facts, lane: LaneFacts, decisions: Map<string, La
 }
 
 /** A required lane stops the start; an optional one is detached, its gap recorded. */
-function stop(facts: Facts, lane: LaneFacts, error: CdcError, from: LogPlace): LaneDecision {
+export function stop(facts: Facts, lane: LaneFacts, error: CdcError, from: LogPlace): LaneDecision {
   if (lane.required) throw error;
   return {
     kind: 'detached',

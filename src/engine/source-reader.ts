@@ -7,6 +7,7 @@ import {
   type ChangeBatch,
   type Clock,
   type Logger,
+  type PartitionPositions,
   type Position,
   type PositionCodec,
   type Random,
@@ -23,6 +24,8 @@ import { waitBeforeRetry } from './retry.ts';
 export interface Spine {
   /** The place at the log's end. */
   readonly tail: LogPlace;
+  /** What the chain has taken in, per partition: reading goes on behind it. */
+  taken(source: string): PartitionPositions;
   /** Transforms and appends; resolves once there is room for another batch. */
   ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void>;
   /** Resolves when everything appended so far is delivered and checkpointed, or on abort. */
@@ -60,7 +63,7 @@ export class SourceReader {
   readonly name: string;
   readonly #o: SourceReaderOptions;
   readonly #codec: PositionCodec;
-  /** Partitions whose first batches may repeat what the log already has. */
+  /** Partitions whose first batches may repeat what was taken in already. */
   readonly #checking = new Set<string>();
   #state: SourceStatus['state'] = 'starting';
   #read = 0;
@@ -138,10 +141,10 @@ export class SourceReader {
     await this.#o.spine.ingest(fresh, signal);
   }
 
-  /** The log appends only what its own end does not cover: after a reconnect whole transactions may come again. */
+  /** After a reconnect whole transactions may come again. */
   #withoutRepeats(batch: ChangeBatch): ChangeBatch {
     if (!this.#checking.has(batch.partition) || batch.events.length === 0) return batch;
-    const end = this.#o.spine.tail.sources[this.name]?.[batch.partition];
+    const end = this.#o.spine.taken(this.name)[batch.partition];
     if (end === undefined) return batch;
     const fresh = batch.events.filter((e) => e.snapshot !== false || !this.#codec.covers(end, e.position));
     if (fresh.length > 0) this.#checking.delete(batch.partition);
@@ -172,7 +175,7 @@ export class SourceReader {
         (b) => !spine.tail.snapshots.some((s) => s.source === b.source && s.table === b.table && s.run === b.run && s.chunk >= b.chunk),
       ),
       assign: async (partition): Promise<Position | null> => {
-        const at = isLog ? (spine.tail.sources[this.name]?.[partition] ?? null) : null;
+        const at = isLog ? (spine.taken(this.name)[partition] ?? null) : null;
         if (at !== null) this.#checking.add(partition);
         return at;
       },

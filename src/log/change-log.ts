@@ -3,7 +3,7 @@
 // Each batch takes `events.length + 1` sequence numbers: one per event and one for its end mark, so that every place a lane
 // may stand at, also between events and after an empty batch, has a number. The first number is 1.
 
-import type { ChangeEvent, ResumePoint, SnapshotProgress } from '../sdk/index.ts';
+import type { CdcError, ChangeEvent, ResumePoint, SnapshotProgress } from '../sdk/index.ts';
 
 /** What stands at a place in the log: positions of all sources and snapshot progress. Never changed after it was made. */
 export type LogPlace = Pick<ResumePoint, 'sources' | 'snapshots'>;
@@ -70,4 +70,35 @@ export interface ChangeLog {
   held(): { readonly events: number; readonly bytes: number };
   /** Writes what is left. */
   close(): Promise<void>;
+}
+
+/** A log that survives the process. The source may forget what is synced here; lanes resume by sequence number. */
+export interface DurableLog extends ChangeLog {
+  /** The number at which the snapshot run that `tail` shows of this table first appeared; 0 = before this log. */
+  runBegan(source: string, table: string): number;
+  usage(): LogUsage;
+}
+
+export interface LogUsage {
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly events: number;
+  readonly maxEvents: number;
+  /** When the oldest record was appended, milliseconds since the epoch; `null` when there is none. */
+  readonly oldestMs: number | null;
+}
+
+/** Where a pipeline's durable log is kept. */
+export interface LogStore {
+  /** Has it ever been begun? */
+  exists(): Promise<boolean>;
+  /** `start`: the place a new log begins at. Throws `LOG_UNAVAILABLE` while another process has it open. */
+  open(start: LogPlace, listener: LogListener): Promise<DurableLog>;
+}
+
+export interface LogListener {
+  /** `readableSeq` has grown. */
+  onSynced(): void;
+  /** A write failed; it is tried again from what is in memory. */
+  onError(error: CdcError): void;
 }

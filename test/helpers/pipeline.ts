@@ -73,6 +73,7 @@ export function memoryDeps(
     version: '0.0.0',
     state: new MemoryStateStore(),
     deadLetters: new MemoryDeadLetters(),
+    logStore: null,
     isGone: () => false,
     monitor: null,
     resolve: async (kind, type) => {

@@ -190,6 +190,7 @@ export class World {
       deadLetters: steppingDeadLetters(this, process.step),
       resolve: async (kind, type) => this.#descriptor(process, kind, type),
       store: () => memoryStore(),
+      logStore: null,
       isGone: (owner) => this.shape.sameHost && !this.processes.some((p) => p.owner === owner),
     };
   }

@@ -1,0 +1,128 @@
+// Where everything resumes when there is a durable log: the source behind its last record, each lane at its own place in it.
+// Pure, as resume.ts, which decides for a log that begins now.
+
+import type { DurableLog, LogPlace } from '../log/change-log.ts';
+import { CdcError, type ResumePoint, type SnapshotProgress } from '../sdk/index.ts';
+import { BEGINNING, coversPlace, coversSources, snapshotBoundaries } from './places.ts';
+import {
+  canBegin,
+  type LaneDecision,
+  type LaneFacts,
+  type LogEntry,
+  type ResumeFacts,
+  type ResumePlan,
+  rejoinAt,
+  stop,
+  storedPoint,
+} from './resume.ts';
+
+export type LogFacts = Pick<DurableLog, 'id' | 'firstSeq' | 'lastSeq' | 'head' | 'tail' | 'runBegan'>;
+
+interface Entering {
+  readonly decision: LaneDecision;
+  readonly entry: LogEntry;
+}
+
+/** Throws the error of a required lane that cannot be resumed. */
+export function planDurableResume(facts: ResumeFacts, log: LogFacts): ResumePlan {
+  const entering = new Map(facts.lanes.map((lane) => [lane.name, enter(facts, log, lane)]));
+  const saved = facts.stateful ? facts.state.transformer : null;
+  const lacking = [...entering.values()].flatMap(({ decision, entry }) =>
+    decision.kind === 'resume' ? [{ snapshots: decision.point.snapshots, after: entry.seq }] : [],
+  );
+  const isServed = (progress: SnapshotProgress): boolean => lacking.every((lane) => meets(log, lane, progress));
+  const { sources, snapshots } = saved?.point ?? log.tail;
+  return {
+    lanes: new Map([...entering].map(([name, { decision }]) => [name, decision])),
+    entries: new Map([...entering].map(([name, { entry }]) => [name, entry])),
+    start: { sources, snapshots: snapshots.filter(isServed) },
+    // The log holds each chunk once; only a stateful chain takes some in again.
+    boundaries: saved === null ? [] : snapshotBoundaries([log.tail]),
+  };
+}
+
+/** Has the lane the rows of the table, or are they still before it in the log? */
+function meets(log: LogFacts, lane: { snapshots: readonly SnapshotProgress[]; after: number }, now: SnapshotProgress): boolean {
+  const own = lane.snapshots.find((s) => s.source === now.source && s.table === now.table);
+  if (own !== undefined && (own.state !== 'running' || own.run === now.run)) return true;
+  return log.runBegan(now.source, now.table) > lane.after;
+}
+
+function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts): Entering {
+  const known = facts.state.lanes[lane.name] ?? null,
+    atEnd: LogEntry = { seq: log.lastSeq, place: log.tail };
+  const stopped = (error: CdcError, from: LogPlace = BEGINNING): Entering => ({ decision: stop(facts, lane, error, from), entry: atEnd });
+  const joins = (entry: LogEntry, place: LogPlace): Entering => {
+    const first = { epoch: facts.epoch, log: { id: log.id, seq: entry.seq }, ...place };
+    const point = facts.rejoin.includes(lane.name) ? rejoinAt(facts, lane, () => first) : first;
+    return { decision: { kind: 'resume', point, isNew: true }, entry };
+  };
+  if (facts.rejoin.includes(lane.name)) return join(facts, log, lane, joins, stopped);
+  if (known?.detached) return { decision: { kind: 'detached', from: known.detached.from, reason: known.detached.reason }, entry: atEnd };
+  const point = storedPoint(facts, lane, known);
+  if (point !== null) {
+    const entry = entryAt(facts, log, point);
+    return entry === null ? stopped(gap(lane, log, point), point) : { decision: { kind: 'resume', point, isNew: false }, entry };
+  }
+  if (known !== null) return stopped(positionLost(lane));
+  if (facts.state.used) return join(facts, log, lane, joins, stopped);
+  // The state is lost: what an untracked destination lacks is at most the whole log.
+  if (lane.required && lane.committed.kind === 'untracked') return joins(headOf(log), log.head);
+  return stopped(stateLost(lane));
+}
+
+const headOf = (log: LogFacts): LogEntry => ({ seq: log.firstSeq - 1, place: log.head });
+
+/** Where in the log a lane with this point reads on; `null`: what comes next is no longer there. */
+function entryAt(facts: ResumeFacts, log: LogFacts, point: ResumePoint): LogEntry | null {
+  if (point.log?.id === log.id && point.log.seq <= log.lastSeq)
+    return point.log.seq >= log.firstSeq - 1 ? { seq: point.log.seq, place: point } : null;
+  // Of another log, or beyond the end of this one: by position. What the point covers is dropped on the way.
+  if (coversPlace(facts.codecs, point, log.tail)) return { seq: log.lastSeq, place: log.tail };
+  return coversSources(facts.codecs, point.sources, log.head.sources) ? { seq: log.firstSeq - 1, place: log.head } : null;
+}
+
+/** By its `start`. With `snapshot` the source reads the rows for it, and they come behind the end of the log. */
+function join(
+  facts: ResumeFacts,
+  log: LogFacts,
+  lane: LaneFacts,
+  joins: (entry: LogEntry, place: LogPlace) => Entering,
+  stopped: (error: CdcError) => Entering,
+): Entering {
+  const atEnd: LogEntry = { seq: log.lastSeq, place: log.tail },
+    logs = facts.sources.filter((s) => s.ordering === 'log');
+  if (lane.start === 'now') return joins(atEnd, log.tail);
+  if (lane.start === 'log_start') return joins(headOf(log), log.head);
+  if (logs.every((s) => canBegin(facts, s.name))) return joins(atEnd, { sources: log.tail.sources, snapshots: [] });
+  // A source that has no rows to read: all of it is in a log that was never cut.
+  if (logs.every((s) => Object.keys(log.head.sources[s.name] ?? {}).length === 0)) return joins(headOf(log), log.head);
+  return stopped(
+    new CdcError('SOURCE_POSITION_GONE', `destination "${lane.name}" is new, and neither source nor log can serve its beginning`, {
+      where: `destination "${lane.name}"`,
+      fix: 'Set `start: log_start` for what the log still has, or `start: now`.',
+    }),
+  );
+}
+
+function gap(lane: LaneFacts, log: LogFacts, point: ResumePoint): CdcError {
+  const stands = point.log === null ? 'before the log' : `at record ${point.log.seq}${point.log.id === log.id ? '' : ' of another log'}`;
+  return new CdcError('STATE_LOG_GAP', `destination "${lane.name}" stands ${stands}, and the log begins at ${log.firstSeq}`, {
+    where: `destination "${lane.name}"`,
+    fix: `Empty it and run with \`--rejoin ${lane.name}\`, or set \`start: now\` there to skip the gap.`,
+  });
+}
+
+function positionLost(lane: LaneFacts): CdcError {
+  return new CdcError('DESTINATION_POSITION_LOST', `destination "${lane.name}" held a point before and is empty now`, {
+    where: `destination "${lane.name}"`,
+    fix: `Restore its data, or run with \`--rejoin ${lane.name}\` to let it join anew.`,
+  });
+}
+
+function stateLost(lane: LaneFacts): CdcError {
+  return new CdcError('STATE_LOST', `the log was used before, but state and destination "${lane.name}" know nothing of it`, {
+    where: `destination "${lane.name}"`,
+    fix: `Restore the state file, or run with \`--rejoin ${lane.name}\` to let the destination join anew.`,
+  });
+}
