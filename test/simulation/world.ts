@@ -132,7 +132,8 @@ export class World {
   /** The store has granted or extended a lease. */
   leased(owner: string, untilMs: number): void {
     const before = this.leases.get(owner);
-    if (before !== undefined && before <= this.nowMs) this.#ranOut.add(owner);
+    // As the process knew it, its lease may have run out before the renewal.
+    if (before !== undefined && (before <= this.nowMs || this.leaseRanOut(owner))) this.#ranOut.add(owner);
     this.#heard.set(owner, before ?? untilMs);
     this.leases.set(owner, untilMs);
     for (const other of this.leases.keys()) if (other !== owner) this.#replaced.add(other);
