@@ -36,6 +36,14 @@ function pair(n: number, base: number, large: string, small: string): string {
 }
 
 /** `3.2/s`, `310/s`, `12,400/s` */
+/** `512 B`, `10 GiB`, `1.5 MiB` */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let unit = 0;
+  for (; bytes >= 1024 && unit < units.length - 1; unit++) bytes /= 1024;
+  return `${Number(bytes.toFixed(1))} ${units[unit]}`;
+}
+
 export function formatRate(perSecond: number): string {
   return perSecond > 0 && perSecond < 10 ? `${perSecond.toFixed(1)}/s` : `${formatCount(perSecond)}/s`;
 }

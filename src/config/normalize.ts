@@ -1,8 +1,16 @@
 // A validated document → the one shape that the rest of the program reads. Reads top to bottom like the file: shell, sources,
 // destinations, plugins, then what only the whole can say.
 
-import { basename, extname } from 'node:path';
-import type { BatchConfig, DestinationConfig, HealthConfig, HookConfig, PipelineConfig, PluginConfig } from '../engine/pipeline-config.ts';
+import { basename, extname, join } from 'node:path';
+import type {
+  BatchConfig,
+  DestinationConfig,
+  HealthConfig,
+  HookConfig,
+  LogConfig,
+  PipelineConfig,
+  PluginConfig,
+} from '../engine/pipeline-config.ts';
 import type { HookEvent } from '../sdk/index.ts';
 import { type Context, checkAll, type Found, foundAt } from './components.ts';
 import { isMapping } from './document.ts';
@@ -26,6 +34,8 @@ import { unavailableInConnector, unavailableInDestination, unavailableInShell } 
 import { validate } from './validate.ts';
 
 type Shell = PipelineSection & { readonly config?: Record<string, unknown>; readonly type?: string };
+
+const MIB = 1024 * 1024;
 
 /** The pipeline of a document; `null` when there are problems, which the document then holds. */
 export async function normalize(context: Context): Promise<PipelineConfig | null> {
@@ -63,7 +73,7 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
     middleware: plugins.middleware.map(pluginConfig),
     hooks: plugins.hooks.map(hookConfig),
     sync: syncConfig(shell.sync),
-    log: { type: 'memory', maxEvents: shell.log.max_events, maxBytes: shell.log.max_bytes },
+    log: logConfig(shell.log, name),
     state: { type: 'sqlite', path: shell.state.path, leaseMs: shell.state.lease },
     retry: retryConfig(shell),
     deadLetterQueue: { type: 'file', path: shell.error_handling.dead_letter_queue.path ?? `.cdc/dlq/${name}.ndjson` },
@@ -154,6 +164,21 @@ function syncConfig(sync: SyncSection): PipelineConfig['sync'] {
     batch: batchOf({}, sync),
     checkpointIntervalMs: sync.checkpoint_interval,
     shutdownTimeoutMs: sync.shutdown_timeout,
+  };
+}
+
+/** The defaults differ: memory is scarce, and a disk log keeps history. */
+function logConfig(log: Shell['log'], pipeline: string): LogConfig {
+  if (log.type === 'memory') return { type: 'memory', maxEvents: log.max_events ?? 100_000, maxBytes: log.max_bytes ?? 256 * MIB };
+  return {
+    type: 'disk',
+    path: join(log.path ?? '.cdc/log', pipeline),
+    maxEvents: log.max_events ?? Number.POSITIVE_INFINITY,
+    maxBytes: log.max_bytes ?? 10 * 1024 * MIB,
+    maxAgeMs: log.max_age ?? 7 * 86_400_000,
+    whenFull: log.when_full ?? 'detach',
+    durability: log.durability ?? 'fsync',
+    compression: log.compression ?? 'none',
   };
 }
 

@@ -97,18 +97,57 @@ export const LogSchema = Keys(
   {
     type: Default(
       OneOf(['memory', 'disk'], {
-        description: 'memory = a bounded ring; disk = durable, so that a slow destination does not hold up the source (not available yet).',
-        examples: ['memory'],
+        description:
+          'memory = a bounded ring; disk = durable: a slow destination costs disk here and does not hold up the source, and history can be replayed.',
+        examples: ['disk'],
       }),
       'memory',
     ),
-    path: Type.Optional(Type.String({ minLength: 1, description: 'Folder of the disk log.', examples: ['.cdc/log'] })),
-    max_events: Default(
-      Type.Integer({ minimum: 1, description: 'Events held at most; then the source waits.', examples: [100_000] }),
-      100_000,
+    path: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'Folder of the disk log; each pipeline has one of its own in it. Without: .cdc/log.',
+        examples: ['.cdc/log'],
+      }),
     ),
-    max_bytes: Default(Size({ description: 'Bytes held at most; then the source waits.', examples: ['256MiB'] }), '256MiB'),
-    max_age: Type.Optional(Duration({ unit: 's', description: 'How long the disk log keeps events.', examples: ['7d'] })),
+    max_events: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'Events held at most; then the source waits. Without: 100000 in memory, any number on disk.',
+        examples: [100_000],
+      }),
+    ),
+    max_bytes: Type.Optional(
+      Size({
+        description: 'Bytes held at most; then the source waits. Without: 256MiB in memory, 10GiB on disk.',
+        examples: ['10GiB'],
+      }),
+    ),
+    max_age: Type.Optional(
+      Duration({
+        unit: 's',
+        minimum: 1,
+        description: 'How long the disk log keeps what every destination has. Without: 7d.',
+        examples: ['7d'],
+      }),
+    ),
+    when_full: Type.Optional(
+      OneOf(['detach', 'block'], {
+        description:
+          'When optional destinations alone keep the log full: detach = they get nothing more until you decide; block = the source waits for them.',
+        examples: ['detach'],
+      }),
+    ),
+    durability: Type.Optional(
+      OneOf(['fsync', 'os'], {
+        description:
+          'fsync = the source is told that events are safe once they are on disk; os = once the operating system has them: a power cut loses them.',
+        examples: ['fsync'],
+      }),
+    ),
+    compression: Type.Optional(
+      OneOf(['none', 'gzip', 'zstd'], { description: 'Compression of the disk log; zstd needs Node 22.15.', examples: ['none'] }),
+    ),
   },
   { description: 'The change log between the sources and the destinations.' },
 );

@@ -88,7 +88,7 @@ function checkSchedule(sync: PipelineSection['sync'], document: ConfigDocument):
 
 function checkLog(log: PipelineSection['log'], document: ConfigDocument): void {
   if (log.type === 'disk') return;
-  for (const key of ['path', 'max_age'] as const) {
+  for (const key of ['path', 'max_age', 'when_full', 'durability', 'compression'] as const) {
     if (log[key] === undefined) continue;
     document.problem({
       code: 'CONFIG_INVALID_VALUE',

@@ -16,17 +16,16 @@ function adder(into: Unavailable[]): Add {
     });
 }
 
-type Shell = Pick<PipelineSection, 'sync' | 'log' | 'state' | 'error_handling' | 'schema_evolution'> & { readonly merge_strategy?: string };
+type Shell = Pick<PipelineSection, 'sync' | 'state' | 'error_handling' | 'schema_evolution'> & { readonly merge_strategy?: string };
 
 /** What the pipeline as a whole asks for. */
 export function unavailableInShell(shell: Shell, into: Unavailable[]): void {
   const add = adder(into);
-  const { sync, log, state, error_handling, schema_evolution, merge_strategy } = shell;
+  const { sync, state, error_handling, schema_evolution, merge_strategy } = shell;
   if (sync.parallelism?.enabled && sync.parallelism.worker_count > 1)
     add(['sync', 'parallelism'], `${sync.parallelism.worker_count} workers`);
   if (sync.batch_optimization?.adaptive_batching) add(['sync', 'batch_optimization'], 'adaptive batching');
   if (sync.compression?.enabled) add(['sync', 'compression'], `${sync.compression.algorithm} compression`);
-  if (log.type === 'disk') add(['log', 'type'], 'the disk log');
   if (state.type !== 'sqlite') add(['state', 'type'], `state in ${state.type}`);
   if (error_handling.circuit_breaker?.enabled) add(['error_handling', 'circuit_breaker'], 'a circuit breaker');
   if (schema_evolution?.enabled) add(['schema_evolution'], 'schema evolution');

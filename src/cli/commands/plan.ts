@@ -7,7 +7,7 @@ import { CdcError } from '../../sdk/errors.ts';
 import type { SourceCapabilities } from '../../sdk/source.ts';
 import type { Cli } from '../cli.ts';
 import { EXIT } from '../exit-code.ts';
-import { formatDuration, table, wrap } from '../format.ts';
+import { formatBytes, formatDuration, table, wrap } from '../format.ts';
 import { type Guarantee, guaranteeOf } from '../guarantee.ts';
 import { inputsOrDefault, issueLines, loadOrReport } from '../load.ts';
 import type { Colors } from '../output.ts';
@@ -76,9 +76,11 @@ export async function planOf(config: PipelineConfig, resolve: Resolve): Promise<
     creates: [
       ...sources.flatMap((s) => (s.capabilities?.creates ?? []).map((text) => `at source ${s.name}: ${text}`)),
       ...destinations.flatMap((d) => (d.capabilities?.creates ?? []).map((text) => `at destination ${d.name}: ${text}`)),
+      ...(config.log.type === 'disk' ? [`here: the change log in ${config.log.path}, ${logBounds(config.log)}`] : []),
       `here: state in ${config.state.path}; dead letters, if there are any, in ${config.deadLetterQueue.path}`,
     ],
     risks: [
+      ...logRisks(config),
       ...sources.flatMap((s) => sourceRisks(s.name, s.capabilities)),
       ...destinations.flatMap((d) => destinationRisks(d.name, d.required, d.capabilities)),
     ],
@@ -121,6 +123,22 @@ function destinationRisks(name: string, required: boolean, capabilities: Destina
     ...(required ? [] : ['is optional: when it falls too far behind it is detached, and waits for you']),
     ...(capabilities === null || capabilities.keyless ? [] : ['events of tables without a key go to the dead letter queue']),
   ].map((text) => `destination ${name}: ${text}`);
+}
+
+function logBounds({ maxBytes, maxEvents, maxAgeMs }: Extract<PipelineConfig['log'], { type: 'disk' }>): string {
+  const bounds = [
+    formatBytes(maxBytes),
+    ...(Number.isFinite(maxEvents) ? [`${maxEvents} events`] : []),
+    ...(maxAgeMs === null ? [] : [formatDuration(maxAgeMs)]),
+  ];
+  return `at most ${bounds.join(', ')}`;
+}
+
+function logRisks({ log, sources }: PipelineConfig): string[] {
+  if (log.type !== 'disk' || log.durability === 'fsync') return [];
+  return [
+    `log: with durability os a power cut loses what the operating system had not written yet: ${sources.length === 1 ? 'the source has' : 'the sources have'} forgotten it by then`,
+  ];
 }
 
 function modeText({ sync }: PipelineConfig): string {

@@ -122,7 +122,6 @@ describe('normalize', () => {
   });
 
   it.each([
-    ['log: {type: disk}', 'log.type', 'the disk log'],
     ['sync: {parallelism: {worker_count: 4}}', 'sync.parallelism', '4 workers'],
     ['sync: {batch_optimization: {}}', 'sync.batch_optimization', 'adaptive batching'],
     ['sync: {compression: {algorithm: zstd}}', 'sync.compression', 'zstd compression'],
