@@ -30,10 +30,14 @@ import {
   type SourceSection,
 } from './shell.ts';
 import { checkShell } from './shell-rules.ts';
-import { unavailableInConnector, unavailableInDestination, unavailableInShell } from './unavailable.ts';
+import { unavailableInDestination, unavailableInShell } from './unavailable.ts';
 import { validate } from './validate.ts';
 
-type Shell = PipelineSection & { readonly config?: Record<string, unknown>; readonly type?: string };
+type Shell = PipelineSection & {
+  readonly config?: Record<string, unknown>;
+  readonly type?: string;
+  readonly output?: { readonly topic_prefix: string };
+};
 
 const MIB = 1024 * 1024;
 
@@ -61,7 +65,6 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
   checkShell(shell, isConnector, document);
   if (document.problems.length > 0) return null;
   unavailableInShell(shell, context.unavailable);
-  if (isConnector) unavailableInConnector(context.unavailable);
   const name = shell.name ?? nameOf(document.file, document.index);
   return {
     name,
@@ -73,7 +76,8 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
     middleware: plugins.middleware.map(pluginConfig),
     hooks: plugins.hooks.map(hookConfig),
     sync: syncConfig(shell.sync),
-    log: logConfig(shell.log, name),
+    log: logConfig(isConnector ? { ...shell.log, type: 'disk' } : shell.log, name),
+    topicPrefix: shell.output?.topic_prefix ?? null,
     state: { type: 'sqlite', path: shell.state.path, leaseMs: shell.state.lease },
     retry: retryConfig(shell),
     deadLetterQueue: { type: 'file', path: shell.error_handling.dead_letter_queue.path ?? `.cdc/dlq/${name}.ndjson` },

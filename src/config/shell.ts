@@ -164,7 +164,7 @@ export const ConnectorShell = Keys(
         {
           topic_prefix: Type.String({ minLength: 1, description: 'Topics are named <prefix>.<table>.', examples: ['cdc.myapp'] }),
         },
-        { description: 'Topics of the disk log that the changes go to. Not available yet.' },
+        { description: 'How the changes are called in the disk log, which a connector always has: `cdc-run consume <prefix>.<table>`.' },
       ),
     ),
   },

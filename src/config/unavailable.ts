@@ -38,8 +38,3 @@ export function unavailableInDestination(section: DestinationSection, at: Path, 
   if (section.filter !== undefined) add([...at, 'filter'], 'a filter of its own');
   if (section.transformers !== undefined) add([...at, 'transformers'], 'transformers of its own');
 }
-
-/** A connector keeps its topics in the disk log. */
-export function unavailableInConnector(into: Unavailable[]): void {
-  adder(into)(['output'], 'topics in the disk log');
-}

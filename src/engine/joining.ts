@@ -46,7 +46,8 @@ export async function joinDestinations(o: JoiningOptions): Promise<Joined> {
     const joined = await join(o, open, epoch, found, plan.lanes.get(open.config.name) as LaneDecision);
     if (joined !== null) lanes.push(joined);
   }
-  if (!lanes.some(({ open }) => open.config.required)) {
+  // Without any destination the log on disk is what is consumed.
+  if (!lanes.some(({ open }) => open.config.required) && !(o.isDurable && o.destinations.length === 0)) {
     throw new CdcError('CONFIG_INVALID_VALUE', 'no destination is required: nothing would hold back what the source may forget', {
       where: 'destinations',
       fix: 'Leave out `required: false` at one of them.',

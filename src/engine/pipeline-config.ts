@@ -107,6 +107,8 @@ export interface PipelineConfig {
   readonly hooks: readonly HookConfig[];
   readonly sync: SyncConfig;
   readonly log: LogConfig;
+  /** What `consume` calls the tables of this pipeline's log, beside its name: `cdc.myapp` for `cdc.myapp.users`. */
+  readonly topicPrefix: string | null;
   readonly state: { readonly type: 'sqlite'; readonly path: string; readonly leaseMs: number };
   readonly retry: RetryConfig;
   readonly deadLetterQueue: { readonly type: 'file'; readonly path: string };

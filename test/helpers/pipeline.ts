@@ -41,6 +41,7 @@ export function pipeline(parts: Partial<PipelineConfig> & Pick<PipelineConfig, '
       checkpointIntervalMs: 5000,
       shutdownTimeoutMs: 30_000,
     },
+    topicPrefix: null,
     log: { type: 'memory', maxEvents: 100_000, maxBytes: 256 * 1024 * 1024 },
     state: { type: 'sqlite', path: ':memory:', leaseMs: 30_000 },
     retry: { maxAttempts: 4, initialDelayMs: 1, maxDelayMs: 8, backoff: 'exponential', jitter: 0 },

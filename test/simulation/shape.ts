@@ -122,6 +122,7 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
       checkpointIntervalMs: CHECKPOINT_MS,
       shutdownTimeoutMs: SHUTDOWN_MS,
     },
+    topicPrefix: null,
     log: { type: 'memory', maxEvents: shape.logEvents, maxBytes },
     state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS },
     retry: RETRY,

@@ -82,6 +82,7 @@ export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
     name: 'orders',
     file: 'pipelines/orders.yaml',
     baseDir: '/pipelines',
+    topicPrefix: null,
     sources: [{ name: 'shop', type: 'sqlite', config: {}, where: 'source' }],
     destinations: [
       {
