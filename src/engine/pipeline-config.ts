@@ -37,6 +37,18 @@ export interface DestinationConfig extends ComponentConfig {
   readonly batch: BatchConfig;
 }
 
+/** Several workers for one destination. */
+export interface ParallelismConfig {
+  readonly workers: number;
+  readonly strategy: 'hash' | 'range' | 'custom';
+  /** Column that decides; `null` = the key. */
+  readonly field: string | null;
+  /** For `range`: where the next worker begins, ascending. */
+  readonly ranges: readonly number[];
+  /** For `custom`: absolute path of the module that exports `partition(event)`. */
+  readonly module: string | null;
+}
+
 export interface PluginConfig extends ComponentConfig {
   /** How long an awaited call may take. */
   readonly timeoutMs: number;
