@@ -6,6 +6,7 @@ import type { ChangeEvent } from '../sdk/index.ts';
 import type { Piece } from './encoding.ts';
 import { LaneSnapshots } from './lane-snapshots.ts';
 import { type Codecs, coversSources, movePlace, newestSources } from './places.ts';
+import { BARRIER, type Slots } from './slots.ts';
 
 export interface Collected {
   readonly events: readonly ChangeEvent[];
@@ -14,6 +15,14 @@ export interface Collected {
   readonly lastSeq: number;
   /** Where the lane stands once this is done. */
   readonly place: LogPlace;
+  /** All workers must have done what is before, and none begins what is behind until this is done. */
+  readonly isBarrier: boolean;
+}
+
+/** Of the workers of a lane: this one, and how events are spread. Barriers are delivered by worker 0. */
+export interface WorkerSlot {
+  readonly index: number;
+  readonly slots: Slots;
 }
 
 export class Batcher {
@@ -23,6 +32,8 @@ export class Batcher {
   readonly #queues: ReadonlySet<string>;
   readonly #maxEvents: number;
   readonly #maxBytes: number;
+  /** `null`: the lane has one worker. */
+  readonly #slot: WorkerSlot | null;
   /** Where the lane stood at the start, until the log has caught up with it. */
   #own: LogPlace['sources'] | null;
   readonly #snapshots: LaneSnapshots;
@@ -37,12 +48,14 @@ export class Batcher {
     maxBytes: number;
     own: LogPlace;
     start: LogPlace;
+    slot: WorkerSlot | null;
   }) {
     this.#log = options.log;
     this.#codecs = options.codecs;
     this.#queues = options.queues;
     this.#maxEvents = options.maxEvents;
     this.#maxBytes = options.maxBytes;
+    this.#slot = options.slot;
     this.#own = coversSources(options.codecs, options.start.sources, options.own.sources) ? null : options.own.sources;
     this.#snapshots = new LaneSnapshots(options.own.snapshots);
   }
@@ -55,16 +68,26 @@ export class Batcher {
     let events: readonly ChangeEvent[] | ChangeEvent[] = [];
     let bytes = 0,
       dropped = false,
+      isBarrier = false,
       place: LogPlace | null = null;
-    while (seq <= end && events.length < this.#maxEvents && bytes < this.#maxBytes) {
+    const start = seq;
+    while (!isBarrier && seq <= end && events.length < this.#maxEvents && bytes < this.#maxBytes) {
       const found = this.#log.read(seq) as LogBatch | Promise<LogBatch>,
         batch = found instanceof Promise ? await found : found;
       const from = seq - batch.firstSeq,
         size = batch.events.length - from;
       if (batch.whole && events.length > 0 && events.length + size > this.#maxEvents) break;
-      const to = batch.whole ? batch.events.length : cutAt(batch, from, this.#maxEvents - events.length);
+      let to = batch.whole ? batch.events.length : cutAt(batch, from, this.#maxEvents - events.length);
+      const barrier = this.#slot === null ? null : barrierIn(this.#slot, batch, from, to);
+      if (barrier !== null && (barrier.from > from || seq > start)) {
+        if (barrier.from === from) break;
+        to = barrier.from;
+      } else if (barrier !== null) {
+        to = barrier.to;
+        isBarrier = true;
+      }
       const taken = from === 0 && to === batch.events.length ? batch.events : batch.events.slice(from, to);
-      const kept = this.#wanted(batch, taken);
+      const kept = this.#mine(this.#wanted(batch, taken), isBarrier);
       dropped ||= kept.length !== taken.length;
       if (to > from) pieces.push({ batch, from, to });
       events = events.length === 0 ? kept : kept.length === 0 ? events : events.concat(kept);
@@ -75,7 +98,7 @@ export class Batcher {
       if (complete && batch.snapshots.length > 0) this.#snapshots.follow(batch.source, batch.snapshots, this.#isCovered(batch));
     }
     if (place === null) return null;
-    return { events, pieces: dropped ? null : pieces, lastSeq: seq - 1, place: this.#further(place) };
+    return { events, pieces: dropped ? null : pieces, lastSeq: seq - 1, place: this.#further(place), isBarrier };
   }
 
   /** A lane ahead of the log keeps its own place until the log has passed it (invariant 2). */
@@ -94,6 +117,13 @@ export class Batcher {
       mine = own?.[partition];
     if (own === undefined || at === undefined) return own !== undefined;
     return mine !== undefined && (this.#codecs[source]?.covers(mine, at) ?? false);
+  }
+
+  #mine(events: readonly ChangeEvent[], isBarrier: boolean): readonly ChangeEvent[] {
+    if (this.#slot === null) return events;
+    const { index, slots } = this.#slot;
+    if (isBarrier) return index === 0 ? events : [];
+    return events.every((e) => slots.of(e) === index) ? events : events.filter((e) => slots.of(e) === index);
   }
 
   #wanted(batch: LogBatch, events: readonly ChangeEvent[]): readonly ChangeEvent[] {
@@ -118,6 +148,19 @@ export class Batcher {
 function placeInside(batch: LogBatch, to: number, isQueue: boolean): LogPlace {
   const last = batch.events[to - 1];
   return last === undefined || isQueue ? batch.before : movePlace(batch.before, batch.source, batch.partition, last.position);
+}
+
+/** The first barrier from `from` on, with the events that were derived from it; `null` when there is none before `to`. */
+function barrierIn({ slots }: WorkerSlot, { events }: LogBatch, from: number, to: number): { from: number; to: number } | null {
+  for (let i = from; i < to; i++) {
+    if (slots.of(events[i] as ChangeEvent) !== BARRIER) continue;
+    let first = i,
+      end = i + 1;
+    while (first > from && events[first - 1]?.position === events[i]?.position) first--;
+    while (end < events.length && events[end]?.position === events[i]?.position) end++;
+    return { from: first, to: end };
+  }
+  return null;
 }
 
 /** Where to cut so that at most `room` events are taken (at least one group): not between events of one position. */

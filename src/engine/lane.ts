@@ -98,6 +98,7 @@ export class Lane {
       maxBytes: config.batch.maxBytes,
       own: point,
       start: entry.place,
+      slot: null,
     });
     this.#reader = log.reader(entry.seq);
     this.#nextSeq = entry.seq + 1;
@@ -222,7 +223,7 @@ export class Lane {
     this.#progressDue = false;
     const { seq, point } = this.#done;
     if (seq === this.#durable.seq) return;
-    if (!(await this.#deliver({ events: [], pieces: [], lastSeq: seq, place: point }, point, signal))) return;
+    if (!(await this.#deliver({ events: [], pieces: [], lastSeq: seq, place: point, isBarrier: false }, point, signal))) return;
     this.#durable = { seq, point };
     this.#o.onProgress();
   }
