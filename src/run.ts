@@ -7,6 +7,7 @@ import { openFileDeadLetterQueue } from './dead-letters/file-queue.ts';
 import { DEFAULT_RUN_OPTIONS, type DeadLetterQueue, type EngineDeps, type PipelineHandle, type RunOptions } from './engine/api.ts';
 import type { PipelineConfig } from './engine/pipeline-config.ts';
 import { start } from './engine/start.ts';
+import type { LogStore } from './log/change-log.ts';
 import { createOwner, isOwnerGone } from './owner.ts';
 import { packageVersion } from './package-info.ts';
 import {
@@ -94,7 +95,7 @@ class Shared {
       isGone: isOwnerGone,
       logger: logger.child({ pipeline: config.name }),
       deadLetters: this.#deadLetters(config),
-      logStore: null,
+      logStore: await this.#logStore(config),
       resolve: (kind, type) => this.#resolve(kind, type, config),
       store: (plugin) => ({
         get: (key) => state.getPluginValue(config.name, plugin, key),
@@ -119,6 +120,13 @@ class Shared {
     const queue = openFileDeadLetterQueue(resolve(config.deadLetterQueue.path));
     this.#closing.push(() => queue.close());
     return queue;
+  }
+
+  async #logStore(config: PipelineConfig): Promise<LogStore | null> {
+    if (config.log.type !== 'disk') return null;
+    const { logger = silentLogger, clock = systemClock, random = systemRandom } = this.#options;
+    const { diskLogStore } = await import('./log/disk/store.ts');
+    return diskLogStore({ ...config.log, path: resolve(config.log.path), pipeline: config.name, clock, random, logger });
   }
 
   async #resolve(kind: Descriptor['kind'], type: string, config: PipelineConfig): Promise<Descriptor> {

@@ -1,5 +1,6 @@
 // Values of options, checked where they enter: each parser throws `USAGE_INVALID` with the value it was given. Pure.
 
+import type { Op } from '../sdk/change-event.ts';
 import { CdcError } from '../sdk/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../sdk/logger.ts';
 
@@ -38,6 +39,13 @@ export function parseChoice<T extends string>(option: string, choices: readonly 
     if (found === undefined) throw usageError(`${option} ${JSON.stringify(value)} is not known`, `Use one of: ${choices.join(', ')}.`);
     return found;
   };
+}
+
+const OPS: readonly Op[] = ['c', 'u', 'd', 'r', 't', 'm', 's'];
+
+/** `u,d` */
+export function parseOps(value: string): readonly Op[] {
+  return value.split(',').map((text) => parseChoice('--op', OPS)(text.trim()));
 }
 
 /** `--log-level` before `LOG_LEVEL` before `info`. A wrong `LOG_LEVEL` is an error too: it was meant. */

@@ -5,10 +5,14 @@ import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../package-info.ts';
 import type { CdcError } from '../sdk/errors.ts';
 import { LOG_LEVELS } from '../sdk/logger.ts';
-import { collect, LOG_FORMATS, parseChoice, parseLimit, parseSet, usageError } from './arguments.ts';
+import { collect, LOG_FORMATS, parseChoice, parseLimit, parseOps, parseSet, usageError } from './arguments.ts';
 import { type Cli, createCli, type GlobalOptions, type World } from './cli.ts';
+import type { ConsumeFlags } from './commands/consume.ts';
 import { EXIT } from './exit-code.ts';
 import { commandHelp, programHelp } from './help.ts';
+
+/** As in envelope/create.ts, which `--help` does not load. */
+const ENVELOPES = ['debezium', 'plain', 'cdc_event', 'sync_event', 'elide', 'cloudevents'] as const;
 
 interface FileOptions {
   readonly config: readonly string[];
@@ -108,6 +112,13 @@ function createProgram(world: World, done: Done): Command {
     async (cli, args, o) => (await import('./commands/status.ts')).status(cli, args, o),
     ['status', 'status orders --json'],
   );
+  command<ConsumeFlags>(
+    'consume <topic>',
+    'print the events of a log on disk: a pipeline, or <pipeline>.<table>',
+    consumeOptions,
+    async (cli, args, o) => (await import('./commands/consume.ts')).consume(cli, args[0] ?? '', o),
+    ['consume orders', 'consume orders.items --from 90m --op u,d', 'consume orders --follow --where "row.total > 100"'],
+  );
   command<GenerateFlags>(
     'generate-config',
     'write a commented pipeline file; asks on a terminal',
@@ -199,6 +210,18 @@ function generateOptions(command: Command): Command {
     .option('--name <name>', 'name of the pipeline')
     .option('-o, --output <file>', 'where to write it; - is standard output (default: pipelines/<name>.yaml)')
     .option('--force', 'replace the file if there is one', false);
+}
+
+function consumeOptions(command: Command): Command {
+  return files(command)
+    .option('--from-beginning', 'from the oldest event that is kept (the default without --follow)', false)
+    .option('--from <time|record>', 'from a time (2026-01-02T03:04:05Z), an age (90m) or the number of a record')
+    .option('-f, --follow', 'go on with what comes', false)
+    .option('--table <table>', 'only this table: items, public.items (repeatable)', collect, [])
+    .option('--op <ops>', 'only these operations: c,u,d,r,t,m,s', parseOps)
+    .option('--where <expression>', 'only events for which this is true, as in the filter transformer')
+    .option('--limit <n>', 'end after this many events', parseLimit, null)
+    .option('--envelope <type>', `shape of the lines: ${ENVELOPES.join(', ')}`, parseChoice('--envelope', ENVELOPES), 'debezium');
 }
 
 export interface AuditFlags {

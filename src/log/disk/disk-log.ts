@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { CdcError, type Clock, type Logger, type Random } from '../../sdk/index.ts';
 import { Notifier } from '../../util/signal.ts';
-import type { ChangeLog, LogAppend, LogBatch, LogPlace, LogReader } from '../change-log.ts';
+import type { DurableLog, LogAppend, LogBatch, LogPlace, LogReader, LogUsage } from '../change-log.ts';
 import { assertAvailable, type Compression } from './compression.ts';
 import { readFailed, unavailable } from './errors.ts';
 import type { LogFiles, LogLock } from './files.ts';
@@ -59,7 +59,7 @@ export async function openDiskLog(options: DiskLogOptions): Promise<DiskLog> {
   return log;
 }
 
-export class DiskLog implements ChangeLog {
+export class DiskLog implements DurableLog {
   readonly id: string;
   readonly #o: DiskLogOptions;
   readonly #pool: SchemaPool;
@@ -79,6 +79,7 @@ export class DiskLog implements ChangeLog {
   #lastSeq: number;
   #readableSeq: number;
   #head: LogPlace;
+  #mayForget = false;
   /** Before, nobody has the log yet. */
   #isStarted = false;
   #deleting: Promise<void> = Promise.resolve();
@@ -154,7 +155,7 @@ export class DiskLog implements ChangeLog {
   }
 
   /** For warnings and status. `oldestMs`: when the oldest record was appended; `null` when there is none. */
-  usage(): { bytes: number; maxBytes: number; events: number; maxEvents: number; oldestMs: number | null } {
+  usage(): LogUsage {
     const { maxBytes, maxEvents } = this.#o,
       oldest = this.#segments[0] as Segment;
     const oldestMs = this.firstSeq > this.#lastSeq ? null : oldest.header.timeMs;
@@ -167,6 +168,7 @@ export class DiskLog implements ChangeLog {
   }
 
   append(batch: LogAppend): LogBatch {
+    this.#mayForget = true;
     const timeMs = Math.max(this.#o.clock.now(), this.#active.lastTimeMs);
     if (isDue(this.#active, this.#o, timeMs)) this.#roll(timeMs);
     const firstSeq = this.#lastSeq + 1,
@@ -288,7 +290,8 @@ export class DiskLog implements ChangeLog {
   }
 
   #trim(): void {
-    if (this.#segments.length === 1) return;
+    // Before the first append the lanes that need what is there may not have registered.
+    if (this.#segments.length === 1 || !this.#mayForget) return;
     const count = deletable(this.#segments, Math.min(this.#floor(), this.#readableSeq), this.#o, this.#o.clock.now());
     if (count === 0) return;
     const gone = this.#segments.splice(0, count);
