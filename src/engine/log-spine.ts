@@ -46,7 +46,9 @@ export interface LogSpineOptions {
 export class LogSpine implements Spine {
   readonly #o: LogSpineOptions;
   /** Behind the log's end only where a stateful chain takes in again what it held: its output is there already. */
-  #taken: LogPlace['sources'];
+  #taken: LogPlace;
+  /** Partitions of which the chain takes in again what the log has. */
+  readonly #retaking: Set<string>;
   #ingesting: Promise<void> = Promise.resolve();
   /** The stateful chain's state is taken with the next batch. */
   #captureDue = true;
@@ -55,7 +57,14 @@ export class LogSpine implements Spine {
 
   constructor(options: LogSpineOptions) {
     this.#o = options;
-    this.#taken = options.start.sources;
+    this.#taken = options.start;
+    this.#retaking = new Set(
+      Object.entries(options.log.tail.sources).flatMap(([source, positions]) =>
+        Object.keys(positions).flatMap((partition) =>
+          positions[partition] === options.start.sources[source]?.[partition] ? [] : [`${source}/${partition}`],
+        ),
+      ),
+    );
   }
 
   get tail(): LogPlace {
@@ -69,7 +78,7 @@ export class LogSpine implements Spine {
   }
 
   taken(source: string): PartitionPositions {
-    return this.#taken[source] ?? {};
+    return this.#taken.sources[source] ?? {};
   }
 
   /** Before each checkpoint: what stateful transformers hold is to be saved with the next batch. */
@@ -83,40 +92,54 @@ export class LogSpine implements Spine {
     if (rest !== null) await this.#ingest(rest, signal);
   }
 
-  /** What is in the log already, and the rest. */
+  /** What is in the log already, and the rest: only where a stateful chain takes in again what it held. */
   #split(batch: ChangeBatch): { again: ChangeBatch | null; rest: ChangeBatch | null } {
-    const { log, codecs, chain } = this.#o,
-      codec = codecs[batch.source],
-      end = log.tail.sources[batch.source]?.[batch.partition];
-    if (chain.stateful.length === 0 || codec === undefined || end === undefined) return { again: null, rest: batch };
-    const hasCaughtUp = this.#taken[batch.source]?.[batch.partition] === end,
-      isThere = batch.resume === null || codec.covers(end, batch.resume);
-    if (isThere && (batch.snapshots ?? NO_PROGRESS).every((s) => hasChunk(log.tail, s)) && !(hasCaughtUp && batch.snapshots === undefined))
-      return { again: batch, rest: null };
-    const at = isThere ? 0 : batch.events.findIndex((e) => e.snapshot !== false || !codec.covers(end, e.position));
-    if (at <= 0) return { again: null, rest: batch };
-    const { snapshots: _behind, ...again } = { ...batch, events: batch.events.slice(0, at), resume: end, bytes: 0 };
-    return { again, rest: { ...batch, events: batch.events.slice(at) } };
+    const { log, codecs } = this.#o,
+      { source, partition, resume, snapshots = NO_PROGRESS } = batch;
+    const id = `${source}/${partition}`,
+      codec = codecs[source],
+      end = log.tail.sources[source]?.[partition];
+    if (!this.#retaking.has(id) || codec === undefined || end === undefined) return { again: null, rest: batch };
+    if (resume === null)
+      return snapshots.length > 0 && snapshots.every((s) => hasChunk(log.tail, s))
+        ? { again: batch, rest: null }
+        : { again: null, rest: batch };
+    if (codec.covers(resume, end)) this.#retaking.delete(id);
+    if (codec.covers(end, resume)) {
+      const joins = snapshots.filter((s) => s.joining && !hasChunk(log.tail, s));
+      return { again: batch, rest: joins.length === 0 ? null : { ...batch, events: [], bytes: 0, resume: null, snapshots: joins } };
+    }
+    const first = batch.events.findIndex((e) => e.snapshot !== false || !codec.covers(end, e.position)),
+      at = first < 0 ? batch.events.length : first;
+    if (at === 0) return { again: null, rest: batch };
+    return {
+      again: { events: batch.events.slice(0, at), resume: end, bytes: 0, source, partition },
+      rest: { ...batch, events: batch.events.slice(at) },
+    };
   }
 
   /** A stateful chain takes in what its saved state lacks; what comes out of it is in the log (the chain is deterministic). */
   async #takeAgain(batch: ChangeBatch): Promise<void> {
-    await this.#o.chain.run(batch.events);
-    this.#take(batch, this.tail);
+    await this.#inTurn(async () => {
+      await this.#o.chain.run(batch.events);
+      this.#take(batch, this.tail);
+    });
   }
 
-  #take({ source, partition, resume }: ChangeBatch, after: LogPlace): void {
-    if (this.#o.chain.stateful.length === 0) this.#taken = after.sources;
-    else if (resume !== null) this.#taken = { ...this.#taken, [source]: { ...this.#taken[source], [partition]: resume } };
+  /** One batch at a time passes the chain, in order of arrival. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#ingesting.then(work);
+    this.#ingesting = turn.catch(() => {});
+    return turn;
+  }
+
+  #take({ source, partition, resume, snapshots }: ChangeBatch, after: LogPlace): void {
+    this.#taken = this.#o.chain.stateful.length === 0 ? after : movePlace(this.#taken, source, partition, resume, snapshots);
   }
 
   async #ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void> {
     if (this.#o.chain.isEmpty && this.#o.middleware.length === 0) this.#append(batch, batch.events);
-    else {
-      const turn = this.#ingesting.then(() => this.#transform(batch));
-      this.#ingesting = turn.catch(() => {});
-      await turn;
-    }
+    else await this.#inTurn(() => this.#transform(batch));
     await this.#makeRoom(signal);
   }
 
@@ -146,7 +169,7 @@ export class LogSpine implements Spine {
     const after = movePlace(log.tail, source, partition, isLog ? resume : null, snapshots);
     const whole = isSnapshot(events[0]) || isSnapshot(events.at(-1));
     const { endSeq } = log.append({ source, partition, events, bytes, snapshots, after, whole });
-    if (isLog) this.#take(batch, after);
+    this.#take(isLog ? batch : { ...batch, resume: null }, after);
     if (!isLog && resume !== null) checkpointer.addReceipt({ endSeq, source, partition, position: resume });
     this.#capture(endSeq);
     this.#o.onProgress();
@@ -158,7 +181,7 @@ export class LogSpine implements Spine {
     const { stateful } = this.#o.chain;
     if (stateful.length === 0 || !this.#captureDue) return;
     this.#captureDue = false;
-    this.#o.checkpointer.addState(seq, { point: this.#o.pointAt(seq, this.tail), state: saveChain(stateful) });
+    this.#o.checkpointer.addState(seq, { point: this.#o.pointAt(seq, this.#taken), state: saveChain(stateful) });
   }
 
   /** At the end of a finite run stateful transformers give out what they hold. */

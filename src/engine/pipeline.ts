@@ -1,7 +1,7 @@
 // A pipeline from start to end, in the order of the picture in docs/architecture.md:
 // lease → plugins → destinations → sources → where to resume → read | deliver | checkpoint → drain → end.
 
-import type { ChangeLog, LogListener, LogPlace } from '../log/change-log.ts';
+import type { ChangeLog, DurableLog, LogListener, LogPlace } from '../log/change-log.ts';
 import { MemoryLog } from '../log/memory-log.ts';
 import { CdcError, type ReadContext, type ResumePoint, type RunSummary, toCdcError } from '../sdk/index.ts';
 import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
@@ -173,7 +173,9 @@ class PipelineRun implements PipelineHandle {
     );
     const listener: LogListener = { onSynced: () => this.#onSynced(), onError: (error) => this.#onError('log', error) };
     const store = config.log.type === 'disk' ? deps.logStore : null;
-    const found = store !== null && (await store.exists()) ? await store.open(BEGINNING, listener) : null;
+    const open = (start: LogPlace): Promise<DurableLog | null> =>
+      store === null ? Promise.resolve(null) : this.#patience.need('the change log', () => store.open(start, listener));
+    const found = (await store?.exists()) ? await open(BEGINNING) : null;
     this.#log = found;
     const joined = await joinDestinations({
       pipeline: this.name,
@@ -193,9 +195,7 @@ class PipelineRun implements PipelineHandle {
     const { plan } = joined;
     const { maxEvents, maxBytes } = config.log;
     const log =
-      found ??
-      (await store?.open(plan.start, listener)) ??
-      new MemoryLog({ id: `${MEMORY_LOG}${deps.owner}`, start: plan.start, maxEvents, maxBytes });
+      found ?? (await open(plan.start)) ?? new MemoryLog({ id: `${MEMORY_LOG}${deps.owner}`, start: plan.start, maxEvents, maxBytes });
     this.#log = log;
     const encoders = new Encoders(config, this.#sources, deps);
     for (const lane of joined.lanes) this.#lanes.add(this.#createLane(lane, plan, log, await encoders.for(lane.open)));

@@ -6,9 +6,11 @@ import { CdcError, type ResumePoint, type SnapshotProgress } from '../sdk/index.
 import { BEGINNING, coversPlace, coversSources, snapshotBoundaries } from './places.ts';
 import {
   canBegin,
+  heldLost,
   type LaneDecision,
   type LaneFacts,
   type LogEntry,
+  MEMORY_LOG,
   type ResumeFacts,
   type ResumePlan,
   rejoinAt,
@@ -25,6 +27,7 @@ interface Entering {
 
 /** Throws the error of a required lane that cannot be resumed. */
 export function planDurableResume(facts: ResumeFacts, log: LogFacts): ResumePlan {
+  if (facts.stateful && !facts.state.used && log.lastSeq > 0) throw heldLost();
   const entering = new Map(facts.lanes.map((lane) => [lane.name, enter(facts, log, lane)]));
   const saved = facts.stateful ? facts.state.transformer : null;
   const lacking = [...entering.values()].flatMap(({ decision, entry }) =>
@@ -75,11 +78,17 @@ const headOf = (log: LogFacts): LogEntry => ({ seq: log.firstSeq - 1, place: log
 
 /** Where in the log a lane with this point reads on; `null`: what comes next is no longer there. */
 function entryAt(facts: ResumeFacts, log: LogFacts, point: ResumePoint): LogEntry | null {
-  if (point.log?.id === log.id && point.log.seq <= log.lastSeq)
-    return point.log.seq >= log.firstSeq - 1 ? { seq: point.log.seq, place: point } : null;
+  const isOurs = point.log?.id === log.id;
+  if (isOurs && point.log.seq <= log.lastSeq) return point.log.seq >= log.firstSeq - 1 ? { seq: point.log.seq, place: point } : null;
   // Of another log, or beyond the end of this one: by position. What the point covers is dropped on the way.
+  const canStandAtHead = coversSources(facts.codecs, point.sources, log.head.sources);
+  if (!isOurs && facts.sources.some((s) => s.ordering === 'queue')) {
+    // Positions say nothing of messages: all that this log ever had may be lacking, and nothing of another one may.
+    const lacksNothingElse = point.log === null || point.log.id.startsWith(MEMORY_LOG);
+    return lacksNothingElse && log.firstSeq === 1 && canStandAtHead ? headOf(log) : null;
+  }
   if (coversPlace(facts.codecs, point, log.tail)) return { seq: log.lastSeq, place: log.tail };
-  return coversSources(facts.codecs, point.sources, log.head.sources) ? { seq: log.firstSeq - 1, place: log.head } : null;
+  return canStandAtHead ? headOf(log) : null;
 }
 
 /** By its `start`. With `snapshot` the source reads the rows for it, and they come behind the end of the log. */

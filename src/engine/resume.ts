@@ -58,16 +58,7 @@ type Facts = ResumeFacts;
 export function planResume(facts: Facts): ResumePlan {
   const acknowledged = acknowledgedPlace(facts);
   const lost = !facts.state.used && Object.keys(acknowledged.sources).length > 0;
-  if (facts.stateful && !facts.state.used && (lost || facts.lanes.some(hasMoved))) {
-    throw new CdcError(
-      'STATE_LOST',
-      'the source was used by this pipeline before, and what its transformers held back is lost with the state',
-      {
-        where: 'state',
-        fix: 'Restore the state file, or let the source forget the pipeline (see its page) to begin with a new snapshot.',
-      },
-    );
-  }
+  if (facts.stateful && !facts.state.used && (lost || facts.lanes.some(hasMoved))) throw heldLost();
   // What can still be read: with a stateful chain nothing before its saved place, since its state has taken that in.
   const saved = facts.stateful ? facts.state.transformer : null;
   const upstream = saved === null ? acknowledged : newestPlace(facts.codecs, acknowledged, saved.point);
@@ -95,6 +86,17 @@ export function planResume(facts: Facts): ResumePlan {
     start: { ...start, snapshots: withoutForkedRuns(start.snapshots, places) },
     boundaries: withoutForkedRuns(snapshotBoundaries(places), places),
   };
+}
+
+export function heldLost(): CdcError {
+  return new CdcError(
+    'STATE_LOST',
+    'the source was used by this pipeline before, and what its transformers held back is lost with the state',
+    {
+      where: 'state',
+      fix: 'Restore the state file, or let the source forget the pipeline (see its page) to begin with a new snapshot.',
+    },
+  );
 }
 
 /** Its destination has got something: more than a first point that was set before the state was saved. */

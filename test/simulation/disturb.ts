@@ -31,6 +31,14 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
     const p = livingOf(world);
     if (p !== undefined) world.kill(p);
   },
+  powerCut(world) {
+    if (!world.shape.disk) return;
+    killAll(world);
+    world.disk = world.disk.crash('power', world.dice.next);
+  },
+  diskFull(world) {
+    world.diskFull = true;
+  },
   killAgain(world) {
     const p = livingOf(world);
     if (p !== undefined) world.kill(p);
@@ -130,6 +138,7 @@ export function heal(world: World, all: boolean): void {
   if (really()) log.down = false;
   if (really()) world.deadLettersDown = false;
   if (really()) world.stateDown = false;
+  if (really()) world.diskFull = false;
 }
 
 /** Reads the error that ended a process and answers it, as its fix says. */

@@ -178,7 +178,7 @@ export class LaneAudit {
       this.#oracle.note('joined by snapshot');
       this.#isEmpty = false;
       this.#operated = false;
-      this.#gaps = [{ from: {}, to: { ...this.#world.log.acknowledged(), ...this.#goneUpstream() }, isFilled: true }];
+      this.#gaps = [{ from: {}, to: { ...this.#world.log.acknowledged(), ...to }, isFilled: true }];
       return;
     }
     this.#isEmpty = false;

@@ -2,6 +2,7 @@
 // effect, and it looks once more after the drain. It never throws into the engine: the first violation is kept.
 
 import type { DeadLetter } from '../../src/engine/api.ts';
+import type { LogBatch, LogPlace } from '../../src/log/change-log.ts';
 import type { ChangeEvent, PartitionPositions, Position, ResumePoint, RunSummary } from '../../src/sdk/index.ts';
 import type { LogRecord } from '../../src/sdk/testing/fakes/log.ts';
 import type { QueueMessage } from '../../src/sdk/testing/fakes/queue-source.ts';
@@ -15,6 +16,14 @@ export class Oracle {
   readonly events = new Map<string, Audited>();
   readonly lanes = new Map<string, LaneAudit>();
   readonly stats = new Map<string, number>();
+  /** What was appended to the log on disk. */
+  #logged: {
+    readonly log: string;
+    readonly endSeq: number;
+    readonly ids: readonly string[];
+    readonly after: LogPlace;
+    isSynced: boolean;
+  }[] = [];
   /** Inputs that could not be decoded and are parked. */
   readonly #rejected = new Set<string>();
   /** Where the window transformer's state is saved. */
@@ -130,6 +139,21 @@ export class Oracle {
     else for (const lane of this.#world.lanes) this.lane(lane.name).parked.add(id).add(`${id}.1`);
   }
 
+  /** A log on disk, and what it has from before. */
+  opened(log: string, lastSeq: number): void {
+    this.#logged = this.#logged.filter((r) => r.log === log && r.endSeq <= lastSeq);
+    this.synced(log, lastSeq);
+  }
+  appended(log: string, { endSeq, events, after }: LogBatch): void {
+    this.#logged.push({ log, endSeq, ids: events.map((e) => this.idOf(e)), after, isSynced: false });
+  }
+  synced(log: string, seq: number): void {
+    for (const r of this.#logged) if (r.log === log && r.endSeq <= seq) r.isSynced = true;
+  }
+  #isLogged(id: string): boolean {
+    return this.#logged.some((r) => r.isSynced && r.ids.includes(id));
+  }
+
   saved(change: StateChange): void {
     if (change.transformer !== undefined) this.transformerAt = change.transformer.point;
     for (const [name, state] of Object.entries(change.lanes ?? {})) if (state !== null) this.lane(name).saved(state);
@@ -166,7 +190,7 @@ export class Oracle {
 
   /** Why upstream must still have this event; `null` when it may forget it. */
   unsafe(e: Audited): string | null {
-    if (e.fate === 'filtered') return null;
+    if (e.fate === 'filtered' || this.#isLogged(e.id)) return null;
     if (e.fate === 'rejected') return this.#rejected.has(e.input ?? '') ? null : 'neither decoded nor parked';
     if (e.fate === 'held') {
       const at = this.transformerAt?.sources['log']?.[e.partition ?? ''];
@@ -184,8 +208,9 @@ export class Oracle {
 
   /** Invariant 5: the log holds no more than it may; one batch per source may be on top. */
   checkMemory(held: number): void {
-    const { shape } = this.#world,
-      limit = shape.logEvents + shape.sourceBatch * 2 * (shape.queue ? 2 : 1) + (shape.snapshot ? shape.preloaded : 0);
+    const { shape } = this.#world;
+    if (shape.disk) return; // its history is on the disk
+    const limit = shape.logEvents + shape.sourceBatch * 2 * (shape.queue ? 2 : 1) + (shape.snapshot ? shape.preloaded : 0);
     if (held > limit) this.fail('memory', `the log holds ${held} events, allowed are ${limit}`);
   }
 

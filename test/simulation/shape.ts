@@ -33,6 +33,8 @@ export interface Shape {
   readonly transactions: number;
   readonly messages: number;
   readonly logEvents: number;
+  /** The log outlives the process. */
+  readonly disk: boolean;
   readonly sourceBatch: number;
   /** A dead process is known to be dead at once (same host), or its lease must run out. */
   readonly sameHost: boolean;
@@ -75,6 +77,7 @@ export function drawShape(dice: Dice): Shape {
     transactions: 3 + dice.int(7),
     messages: 2 + dice.int(4),
     logEvents: 3 + dice.int(8),
+    disk: dice.chance(0.4),
     sourceBatch: 1 + dice.int(snapshot ? 2 : 4),
     sameHost: dice.chance(0.5),
     faults: dice.int(7),
@@ -84,6 +87,8 @@ export function drawShape(dice: Dice): Shape {
 /** Virtual milliseconds: small, so that a schedule of some hundred steps sees leases run out and checkpoints come. */
 export const LEASE_MS = 400;
 const CHECKPOINT_MS = 40;
+/** A segment has an eighth of them. */
+export const DISK_EVENTS = 40;
 export const SHUTDOWN_MS = 5000;
 const RETRY = { maxAttempts: 4, initialDelayMs: 5, maxDelayMs: 20, backoff: 'exponential', jitter: 0.5 } as const;
 
@@ -123,7 +128,18 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
       shutdownTimeoutMs: SHUTDOWN_MS,
     },
     topicPrefix: null,
-    log: { type: 'memory', maxEvents: shape.logEvents, maxBytes },
+    log: shape.disk
+      ? {
+          type: 'disk',
+          path: 'log',
+          maxEvents: DISK_EVENTS,
+          maxBytes,
+          maxAgeMs: null,
+          whenFull: 'detach',
+          durability: 'fsync',
+          compression: 'none',
+        }
+      : { type: 'memory', maxEvents: shape.logEvents, maxBytes },
     state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS },
     retry: RETRY,
     deadLetterQueue: { type: 'file', path: 'dead.ndjson' },

@@ -3,6 +3,7 @@
 
 import { DEFAULT_RUN_OPTIONS, type EngineDeps } from '../../src/engine/api.ts';
 import { startPipeline } from '../../src/engine/pipeline.ts';
+import { MemoryFiles } from '../../src/log/disk/memory-files.ts';
 import {
   type ChangeEvent,
   type Clock,
@@ -26,6 +27,7 @@ import { ITEMS, tableNamed } from '../../src/sdk/testing/sample-tables.ts';
 import { MemoryStateStore } from '../../src/state/memory-store.ts';
 import type { StateStore } from '../../src/state/store.ts';
 import { plantDestination, plantQueue, plantSource, plantStore, plantWindow } from './bugs.ts';
+import { steppingLogStore } from './disk.ts';
 import { Oracle } from './oracle.ts';
 import { SimProcess } from './process.ts';
 import { type Dice, diceOf } from './random.ts';
@@ -49,6 +51,8 @@ export class World {
   readonly lanes: readonly SimLane[];
   state: StateStore = new MemoryStateStore();
   stateDown = false;
+  disk = new MemoryFiles();
+  diskFull = false;
   deadLettersDown = false;
   nowMs = 0;
   readonly processes: SimProcess[] = [];
@@ -191,7 +195,7 @@ export class World {
       deadLetters: steppingDeadLetters(this, process.step),
       resolve: async (kind, type) => this.#descriptor(process, kind, type),
       store: () => memoryStore(),
-      logStore: null,
+      logStore: this.shape.disk ? steppingLogStore(this, process) : null,
       isGone: (owner) => this.shape.sameHost && !this.processes.some((p) => p.owner === owner),
     };
   }

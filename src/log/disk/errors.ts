@@ -8,6 +8,15 @@ export function unavailable(folder: string, what: string, fix: string, cause?: u
   return new CdcError('LOG_UNAVAILABLE', `The change log in ${folder} ${what}.`, { where: 'log.path', fix, cause });
 }
 
+/** Whoever has it may be about to end. */
+export function inUse(folder: string): CdcError {
+  return new CdcError('LOG_UNAVAILABLE', `The change log in ${folder} is in use by another process.`, {
+    where: 'log.path',
+    fix: 'Stop the other process, or give this pipeline another log.path',
+    retriable: true,
+  });
+}
+
 /** An error of the file system while writing. Trying again may help: space is freed, a disk comes back. */
 export function writeFailed(folder: string, cause: unknown): CdcError {
   const code = (cause as NodeJS.ErrnoException | null)?.code ?? '';
@@ -22,6 +31,8 @@ export function writeFailed(folder: string, cause: unknown): CdcError {
 
 export function readFailed(folder: string, cause: unknown): CdcError {
   if (cause instanceof CdcError) return cause;
+  // Opening writes, too.
+  if (FULL.has((cause as NodeJS.ErrnoException | null)?.code ?? '')) return writeFailed(folder, cause);
   const text = cause instanceof Error ? cause.message : String(cause);
   return new CdcError('LOG_UNAVAILABLE', `The change log in ${folder} cannot be read: ${text}.`, {
     where: 'log.path',

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { Clock, Logger, Random } from '../../sdk/index.ts';
 import type { LogPlace } from '../change-log.ts';
-import { corrupt, readFailed, unavailable } from './errors.ts';
+import { corrupt, inUse, readFailed, unavailable } from './errors.ts';
 import type { LogFile, LogFiles, LogLock } from './files.ts';
 import { RECORD_HEAD_BYTES } from './record.ts';
 import { Segment } from './segment.ts';
@@ -42,7 +42,7 @@ export async function openSegments(o: OpenOptions, pool: SchemaPool): Promise<Op
     await files.mkdir(folder);
     lock = await files.lock(join(folder, LOCK_NAME));
     if (lock === null) {
-      throw unavailable(folder, 'is in use by another process', 'Stop the other process, or give this pipeline another log.path');
+      throw inUse(folder);
     }
     const names = await files.list(folder);
     await sweep(files, folder, names);
