@@ -79,11 +79,11 @@ export class SegmentReader {
   }
 
   /** The index of a closed segment of `bytes` bytes: from the file beside it, else from the segment itself. */
-  load(bytes: number, rebuilt: (index: SegmentIndex) => Promise<void> = async () => {}): Promise<SegmentIndex> {
+  load(bytes: number, rebuilt?: (index: SegmentIndex) => Promise<void>): Promise<SegmentIndex> {
     return this.#working(() => this.#load(bytes, rebuilt));
   }
 
-  async #load(bytes: number, rebuilt: (index: SegmentIndex) => Promise<void>): Promise<SegmentIndex> {
+  async #load(bytes: number, rebuilt?: (index: SegmentIndex) => Promise<void>): Promise<SegmentIndex> {
     if (this.#index !== null) return this.#index;
     this.limit = bytes;
     let index = await this.#loadSidecar(bytes);
@@ -93,7 +93,7 @@ export class SegmentReader {
         throw readFailed(this.#folder, error);
       });
       if (damage !== null) throw corrupt(this.path, index.end, damage);
-      await rebuilt(index);
+      await rebuilt?.(index);
     }
     // Another call may have been faster.
     if (this.index === null) this.use(index);
