@@ -177,16 +177,14 @@ export class DiskLog implements DurableLog {
     const bytes = batch.bytes + EMPTY_BATCH_BYTES;
     const entry: LogBatch = { source, partition, events, bytes, snapshots, after, whole, firstSeq, endSeq, before: this.#tail };
     const segment = this.#active;
-    let weight = bytes;
     this.#encoder.encode(entry, timeMs, (record) => {
       const end = segment.endSeq;
-      weight += record.length;
       this.#flusher.push(segment, record, end, record.length + (end === endSeq ? bytes : 0));
     });
     this.#lastSeq = endSeq;
     this.#tail = after;
     this.#runs.follow(snapshots, firstSeq);
-    this.#recent.add(entry, weight);
+    this.#recent.add(entry, bytes);
     return entry;
   }
 

@@ -163,6 +163,8 @@ export class FrameReader {
     const length = this.varint(),
       from = this.at;
     this.at += length;
-    return Uint8Array.prototype.slice.call(this.buffer, from, this.at);
+    const copy = new Uint8Array(length);
+    copy.set(this.buffer.subarray(from, this.at));
+    return copy;
   }
 }

@@ -178,9 +178,12 @@ class MemoryFile implements LogFile {
     this.#inode.apply({ at, bytes: copy });
   }
   async sync(): Promise<void> {
-    await this.#step('sync');
-    this.#inode.synced = this.#inode.content;
-    this.#inode.unsynced = [];
+    const inode = this.#inode,
+      changes = inode.unsynced;
+    // Like Linux: what a failed sync did not write is never tried again, though reads still show it.
+    inode.unsynced = [];
+    await this.#step('sync', () => inode.unsynced.unshift(...changes));
+    for (const change of changes) inode.synced = changed(inode.synced, change);
   }
   async truncate(size: number): Promise<void> {
     await this.#step('truncate');

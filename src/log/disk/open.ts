@@ -12,7 +12,7 @@ import { readSegmentStart } from './segment-files.ts';
 import { encodeSlot, FORMAT_VERSION, type RunBegan, SEGMENT_NAME, type Slot, slotOffset } from './segment-header.ts';
 import { SegmentIndex } from './segment-index.ts';
 import type { SchemaPool } from './segment-reader.ts';
-import { scanSegment } from './segment-scan.ts';
+import { BLOCK_BYTES, scanSegment } from './segment-scan.ts';
 
 export interface OpenOptions {
   readonly folder: string;
@@ -142,6 +142,7 @@ async function recover(o: OpenOptions, active: Segment): Promise<{ file: LogFile
       });
       await file.truncate(index.end);
     }
+    await rewrite(file, slot.synced, index.end);
     await file.sync();
     // The rename of a segment that was made just before a crash may not be on the disk yet.
     await o.files.syncFolder(o.folder);
@@ -157,6 +158,18 @@ async function recover(o: OpenOptions, active: Segment): Promise<{ file: LogFile
 
 function assertNotSynced(path: string, end: number, damage: string | null, slot: Slot): void {
   if (end < slot.synced) throw corrupt(path, end, damage ?? `it ends here and was synced up to ${slot.synced}`);
+}
+
+/**
+ * What is in the cache only may never reach the disk: if a sync of the process before failed, the system counts those pages as
+ * written. Writing them again makes them count as new.
+ */
+async function rewrite(file: LogFile, from: number, to: number): Promise<void> {
+  for (let at = from; at < to; at += BLOCK_BYTES) {
+    const bytes = Buffer.alloc(Math.min(BLOCK_BYTES, to - at));
+    await file.read(bytes, at);
+    await file.write(bytes, at);
+  }
 }
 
 async function readDictionary(file: LogFile, index: SegmentIndex): Promise<Buffer[]> {
