@@ -10,7 +10,7 @@ import { checkEnvelope } from './envelopes.ts';
 import { warnOfNoEffect } from './no-effect.ts';
 import type { HealthSection } from './operation-sections.ts';
 import { checkPlugins, type FoundPlugin } from './plugins.ts';
-import type { SyncSection } from './sections.ts';
+import type { StateSection, SyncSection } from './sections.ts';
 import {
   ConnectorShell,
   DestinationKeys,
@@ -64,7 +64,7 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
     hooks: plugins.hooks.map(hookConfig),
     sync: syncConfig(shell.sync),
     log: { type: 'memory', maxEvents: shell.log.max_events, maxBytes: shell.log.max_bytes },
-    state: { type: 'sqlite', path: shell.state.path, leaseMs: shell.state.lease },
+    state: stateConfig(shell.state),
     retry: retryConfig(shell),
     deadLetterQueue: { type: 'file', path: shell.error_handling.dead_letter_queue.path ?? `.cdc/dlq/${name}.ndjson` },
     health: healthConfig(shell.health_checks),
@@ -155,6 +155,12 @@ function syncConfig(sync: SyncSection): PipelineConfig['sync'] {
     checkpointIntervalMs: sync.checkpoint_interval,
     shutdownTimeoutMs: sync.shutdown_timeout,
   };
+}
+
+/** Other types are not available: running stops with them, so the kind of store does not matter. */
+function stateConfig({ type, path, lease, checkpoints }: StateSection): PipelineConfig['state'] {
+  const kind = type === 'file' ? 'file' : 'sqlite';
+  return { type: kind, path: path ?? (kind === 'file' ? '.cdc/state' : '.cdc/state.db'), leaseMs: lease, checkpoints };
 }
 
 function retryConfig({ error_handling: { retry } }: Shell): PipelineConfig['retry'] {

@@ -117,14 +117,27 @@ export const StateSchema = Keys(
   {
     type: Default(
       OneOf(['sqlite', 'file', 'redis', 's3', 'postgresql'], {
-        description: 'Where positions are kept. Only sqlite is available yet.',
+        description: 'Where positions are kept: sqlite = one file, file = a folder of checksummed files. The others are not available yet.',
         examples: ['sqlite'],
       }),
       'sqlite',
     ),
-    path: Default(
-      Type.String({ minLength: 1, description: 'File of the SQLite store. Several pipelines may share it.', examples: ['.cdc/state.db'] }),
-      '.cdc/state.db',
+    path: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'File of the SQLite store, or folder of the store `file`. Several pipelines may share it. Without: .cdc/state.db, or .cdc/state.',
+        examples: ['.cdc/state.db'],
+      }),
+    ),
+    checkpoints: Default(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1000,
+        description: 'Earlier checkpoints that are kept for `cdc-run offsets rollback`, at most one per minute.',
+        examples: [20],
+      }),
+      20,
     ),
     url: Type.Optional(
       Type.String({
@@ -147,3 +160,4 @@ export const StateSchema = Keys(
 );
 
 export type SyncSection = ConfigOf<typeof SyncSchema>;
+export type StateSection = ConfigOf<typeof StateSchema>;

@@ -91,7 +91,13 @@ export interface PipelineConfig {
   readonly hooks: readonly HookConfig[];
   readonly sync: SyncConfig;
   readonly log: { readonly type: 'memory'; readonly maxEvents: number; readonly maxBytes: number };
-  readonly state: { readonly type: 'sqlite'; readonly path: string; readonly leaseMs: number };
+  readonly state: {
+    readonly type: 'sqlite' | 'file';
+    readonly path: string;
+    readonly leaseMs: number;
+    /** Earlier checkpoints that are kept. */
+    readonly checkpoints: number;
+  };
   readonly retry: RetryConfig;
   readonly deadLetterQueue: { readonly type: 'file'; readonly path: string };
   readonly health: HealthConfig;

@@ -23,6 +23,7 @@ import { Lane, type NamedMiddleware } from './lane.ts';
 import { LaneSet } from './lane-set.ts';
 import { LeaseKeeper } from './lease.ts';
 import { LogSpine } from './log-spine.ts';
+import { finishIntent } from './move-points.ts';
 import { Patience, StoppedEarly } from './patience.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
@@ -154,7 +155,7 @@ class PipelineRun implements PipelineHandle {
   async #open(): Promise<void> {
     const { config, deps } = { config: this.config, deps: this.#deps };
     this.#stage = 'starting';
-    const state = await deps.state.load(this.name);
+    const stored = await deps.state.load(this.name);
     const runId = await deps.state.beginRun(this.name, deps.owner, this.#startedMs);
     this.#run = { ...this.#run, runId };
     this.#hooks = await Hooks.open(config, deps);
@@ -169,6 +170,13 @@ class PipelineRun implements PipelineHandle {
     this.#codecs = Object.fromEntries(
       this.#sources.filter((s) => s.source.ordering === 'log').map((s) => [s.config.name, s.source.positions]),
     );
+    const state = await finishIntent({
+      pipeline: this.name,
+      state: stored,
+      destinations: this.#destinations,
+      need: (component, call) => this.#patience.need(component, call),
+      save: (change) => this.#save(change),
+    });
     const joined = await joinDestinations({
       pipeline: this.name,
       state,
@@ -415,8 +423,10 @@ class PipelineRun implements PipelineHandle {
   }
 
   async #save(change: StateChange): Promise<void> {
-    const untilMs = this.#lease.extension();
-    await this.#deps.state.save(this.name, this.#deps.owner, untilMs, change);
+    const untilMs = this.#lease.extension(),
+      { clock, owner, state } = this.#deps;
+    const checkpoint = { atMs: clock.now(), keep: this.config.state.checkpoints };
+    await state.save(this.name, owner, untilMs, change.lanes === undefined ? change : { ...change, checkpoint });
     this.#lease.renewed(untilMs);
     for (const [name, lane] of Object.entries(change.lanes ?? {})) if (lane !== null) this.#lanes.setState(name, lane);
   }

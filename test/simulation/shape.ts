@@ -123,7 +123,7 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
       shutdownTimeoutMs: SHUTDOWN_MS,
     },
     log: { type: 'memory', maxEvents: shape.logEvents, maxBytes },
-    state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS },
+    state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS, checkpoints: 20 },
     retry: RETRY,
     deadLetterQueue: { type: 'file', path: 'dead.ndjson' },
     health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },
