@@ -65,6 +65,7 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
     sync: syncConfig(shell.sync),
     log: { type: 'memory', maxEvents: shell.log.max_events, maxBytes: shell.log.max_bytes },
     state: stateConfig(shell.state),
+    deduplication: shell.deduplication === undefined ? null : { windowMs: shell.deduplication.window, maxIds: shell.deduplication.max_ids },
     retry: retryConfig(shell),
     deadLetterQueue: { type: 'file', path: shell.error_handling.dead_letter_queue.path ?? `.cdc/dlq/${name}.ndjson` },
     health: healthConfig(shell.health_checks),

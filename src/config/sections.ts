@@ -159,5 +159,29 @@ export const StateSchema = Keys(
   { description: 'Where positions, errors and runs are stored.' },
 );
 
+export const DeduplicationSchema = Keys(
+  {
+    window: Default(
+      Duration({
+        unit: 's',
+        minimum: 1,
+        description: 'How long ids of delivered messages are remembered.',
+        examples: ['10m'],
+      }),
+      '10m',
+    ),
+    max_ids: Default(
+      Type.Integer({
+        minimum: 1000,
+        maximum: 10_000_000,
+        description: 'Ids remembered at most, about 100 bytes of memory each; then the oldest are forgotten before their time.',
+        examples: [1_000_000],
+      }),
+      1_000_000,
+    ),
+  },
+  { description: 'Drops messages of queue sources that were delivered before, by their message id.' },
+);
+
 export type SyncSection = ConfigOf<typeof SyncSchema>;
 export type StateSection = ConfigOf<typeof StateSchema>;

@@ -98,6 +98,8 @@ export interface PipelineConfig {
     /** Earlier checkpoints that are kept. */
     readonly checkpoints: number;
   };
+  /** Messages of queues that were delivered this lately are dropped when they come again; `null` = they are not. */
+  readonly deduplication: { readonly windowMs: number; readonly maxIds: number } | null;
   readonly retry: RetryConfig;
   readonly deadLetterQueue: { readonly type: 'file'; readonly path: string };
   readonly health: HealthConfig;

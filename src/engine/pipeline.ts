@@ -17,6 +17,7 @@ import {
   openSource,
   openTransformer,
 } from './components.ts';
+import { Deduplicator } from './deduplication.ts';
 import type { SharedEncoder } from './encoding.ts';
 import { type Joined, joinDestinations } from './joining.ts';
 import { Lane, type NamedMiddleware } from './lane.ts';
@@ -230,8 +231,10 @@ class PipelineRun implements PipelineHandle {
   async #openSpine(state: PipelineState, plan: ResumePlan, log: ChangeLog): Promise<void> {
     const { config } = this,
       deps = this.#deps;
+    const deduplicator = await this.#openDeduplicator();
     const checkpointer = new Checkpointer(
       {
+        deduplicator,
         deps,
         log,
         codecs: this.#codecs,
@@ -256,6 +259,7 @@ class PipelineRun implements PipelineHandle {
       middleware: this.#middleware,
       lanes: this.#lanes,
       checkpointer,
+      deduplicator,
       hard: this.#hard.signal,
       pointAt: (seq, place) => this.#pointAt(log, seq, place),
       onProgress: () => {
@@ -269,6 +273,16 @@ class PipelineRun implements PipelineHandle {
         : null,
     });
     this.#flowing = { log, spine, checkpointer };
+  }
+
+  async #openDeduplicator(): Promise<Deduplicator | null> {
+    const { deduplication } = this.config,
+      { clock, state } = this.#deps;
+    const sources = new Set(this.#sources.filter((s) => s.source.ordering === 'queue').map((s) => s.config.name));
+    if (deduplication === null || sources.size === 0) return null;
+    const deduplicator = new Deduplicator({ ...deduplication, clock, sources });
+    deduplicator.restore(await state.delivered(this.name));
+    return deduplicator;
   }
 
   /** The first pair of state and place is saved before the first event, or a restart would begin at the lanes' points. */

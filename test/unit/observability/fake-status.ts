@@ -101,6 +101,7 @@ export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
     sync: { mode: 'continuous', schedule: null, timezone: 'UTC', batch, checkpointIntervalMs: 1000, shutdownTimeoutMs: 30_000 },
     log: { type: 'memory', maxEvents: 10_000, maxBytes: 1_000_000 },
     state: { type: 'sqlite', path: '.cdc/state.db', leaseMs: 10_000, checkpoints: 20 },
+    deduplication: null,
     retry: { maxAttempts: 4, initialDelayMs: 1000, maxDelayMs: 8000, backoff: 'exponential', jitter: 0.5 },
     deadLetterQueue: { type: 'file', path: 'dlq/orders.ndjson' },
     health: fakeHealth({ enabled: false }),
