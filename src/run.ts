@@ -20,7 +20,7 @@ import {
   systemClock,
   systemRandom,
 } from './sdk/index.ts';
-import { openSqliteStateStore } from './state/sqlite-store.ts';
+import { openStateStore } from './state/open.ts';
 import type { ErrorRecord, StateStore } from './state/store.ts';
 
 export interface RuntimeOptions extends Partial<RunOptions> {
@@ -109,7 +109,7 @@ class Shared {
     const path = resolve(config.state.path);
     let state = this.#states.get(path);
     if (state === undefined) {
-      state = await openSqliteStateStore(path);
+      state = await openStateStore({ type: config.state.type, path });
       this.#states.set(path, state);
     }
     this.#stateOf.set(config.name, state);

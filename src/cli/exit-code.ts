@@ -6,7 +6,7 @@
 // | 1 | failed while running | read the error |
 // | 2 | the configuration or the command line is wrong | correct it: trying again is useless |
 // | 3 | the environment says no: unreachable, forbidden, not installed, port in use | mend it, try again |
-// | 4 | a check said no: `validate --connect`, `audit verify` | read the findings |
+// | 4 | a check said no: `validate --connect`, `audit verify`, a move of points | read the findings |
 // | 128+n | killed by a second signal n | what was in flight is repeated at the next start |
 
 import { constants } from 'node:os';
@@ -34,7 +34,7 @@ const ENVIRONMENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HEALTH_PORT_UNAVAILABLE',
 ]);
 
-const CHECK: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AUDIT_CHAIN_BROKEN']);
+const CHECK: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AUDIT_CHAIN_BROKEN', 'STATE_MOVE_REFUSED']);
 
 export function exitCodeOf(code: ErrorCode): number {
   if (code.startsWith('CONFIG_') || CONFIGURATION.has(code)) return EXIT.configuration;

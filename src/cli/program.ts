@@ -119,6 +119,29 @@ function createProgram(world: World, done: Done): Command {
     async (cli, args, o) => (await import('./commands/consume.ts')).consume(cli, args[0] ?? '', o),
     ['consume orders', 'consume orders.items --from 90m --op u,d', 'consume orders --follow --where "row.total > 100"'],
   );
+  command<OffsetsFlags>(
+    'offsets [action] [pipeline]',
+    'show where a pipeline stands; set, rollback, export or import it',
+    offsetsOptions,
+    async (cli, args, o) => (await import('./commands/offsets.ts')).offsets(cli, args, o),
+    [
+      'offsets orders --connect --history',
+      'offsets set orders --source shop --position 42 --yes',
+      'offsets rollback orders --to 12',
+      'offsets export orders --out orders.json',
+    ],
+  );
+  command<ForgetFlags>(
+    'forget <pipeline>',
+    'remove the state of a destination that is gone, or of a pipeline',
+    (c) =>
+      files(c)
+        .option('--lane <destination>', 'of this destination alone')
+        .option('--state <path>', 'the state, when the pipeline has no file any more')
+        .option('--yes', 'do it; without, it is shown and asked', false),
+    async (cli, args, o) => (await import('./commands/forget.ts')).forget(cli, args[0] ?? '', o),
+    ['forget orders --lane archive', 'forget orders --yes'],
+  );
   command<GenerateFlags>(
     'generate-config',
     'write a commented pipeline file; asks on a terminal',
@@ -191,6 +214,41 @@ function runFlags(command: Command): Command {
     .option('--limit <n>', 'end after about this many events', parseLimit, null)
     .option('--fail-fast', 'give up at once when a destination is unreachable at the start', false)
     .option('--rejoin <destination>', 'let a detached or emptied destination join anew (repeatable)', collect, []);
+}
+
+export interface OffsetsFlags {
+  readonly config: readonly string[];
+  readonly connect: boolean;
+  readonly history: boolean;
+  readonly source?: string;
+  readonly partition?: string;
+  readonly position?: string;
+  readonly lane?: string;
+  readonly to?: string;
+  readonly in?: string;
+  readonly out?: string;
+  readonly yes: boolean;
+}
+
+export interface ForgetFlags {
+  readonly config: readonly string[];
+  readonly lane?: string;
+  readonly state?: string;
+  readonly yes: boolean;
+}
+
+function offsetsOptions(command: Command): Command {
+  return files(command)
+    .option('--connect', 'also show what the destinations hold', false)
+    .option('--history', 'also show earlier checkpoints', false)
+    .option('--source <name>', 'set: the source whose position is set')
+    .option('--partition <name>', 'set: its partition; may be left out when there is one')
+    .option('--position <position>', 'set: as the source writes it')
+    .option('--lane <destination>', 'set, rollback, import: this destination alone')
+    .option('--to <checkpoint>', 'rollback: number of a checkpoint, or a time')
+    .option('--out <file>', 'export: write here instead of to standard output')
+    .option('--in <file>', 'import: what `export` wrote')
+    .option('--yes', 'do it; without, what would happen is shown', false);
 }
 
 export interface GenerateFlags {

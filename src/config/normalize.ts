@@ -18,7 +18,7 @@ import { checkEnvelope } from './envelopes.ts';
 import { warnOfNoEffect } from './no-effect.ts';
 import type { HealthSection } from './operation-sections.ts';
 import { checkPlugins, type FoundPlugin } from './plugins.ts';
-import type { SyncSection } from './sections.ts';
+import type { StateSection, SyncSection } from './sections.ts';
 import {
   ConnectorShell,
   DestinationKeys,
@@ -78,7 +78,8 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
     sync: syncConfig(shell.sync),
     log: logConfig(isConnector ? { ...shell.log, type: 'disk' } : shell.log, name),
     topicPrefix: shell.output?.topic_prefix ?? null,
-    state: { type: 'sqlite', path: shell.state.path, leaseMs: shell.state.lease },
+    state: stateConfig(shell.state),
+    deduplication: shell.deduplication === undefined ? null : { windowMs: shell.deduplication.window, maxIds: shell.deduplication.max_ids },
     retry: retryConfig(shell),
     deadLetterQueue: { type: 'file', path: shell.error_handling.dead_letter_queue.path ?? `.cdc/dlq/${name}.ndjson` },
     health: healthConfig(shell.health_checks),
@@ -184,6 +185,12 @@ function logConfig(log: Shell['log'], pipeline: string): LogConfig {
     durability: log.durability ?? 'fsync',
     compression: log.compression ?? 'none',
   };
+}
+
+/** Other types are not available: running stops with them, so the kind of store does not matter. */
+function stateConfig({ type, path, lease, checkpoints }: StateSection): PipelineConfig['state'] {
+  const kind = type === 'file' ? 'file' : 'sqlite';
+  return { type: kind, path: path ?? (kind === 'file' ? '.cdc/state' : '.cdc/state.db'), leaseMs: lease, checkpoints };
 }
 
 function retryConfig({ error_handling: { retry } }: Shell): PipelineConfig['retry'] {

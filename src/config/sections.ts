@@ -156,14 +156,27 @@ export const StateSchema = Keys(
   {
     type: Default(
       OneOf(['sqlite', 'file', 'redis', 's3', 'postgresql'], {
-        description: 'Where positions are kept. Only sqlite is available yet.',
+        description: 'Where positions are kept: sqlite = one file, file = a folder of checksummed files. The others are not available yet.',
         examples: ['sqlite'],
       }),
       'sqlite',
     ),
-    path: Default(
-      Type.String({ minLength: 1, description: 'File of the SQLite store. Several pipelines may share it.', examples: ['.cdc/state.db'] }),
-      '.cdc/state.db',
+    path: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'File of the SQLite store, or folder of the store `file`. Several pipelines may share it. Without: .cdc/state.db, or .cdc/state.',
+        examples: ['.cdc/state.db'],
+      }),
+    ),
+    checkpoints: Default(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1000,
+        description: 'Earlier checkpoints that are kept for `cdc-run offsets rollback`, at most one per minute.',
+        examples: [20],
+      }),
+      20,
     ),
     url: Type.Optional(
       Type.String({
@@ -185,4 +198,29 @@ export const StateSchema = Keys(
   { description: 'Where positions, errors and runs are stored.' },
 );
 
+export const DeduplicationSchema = Keys(
+  {
+    window: Default(
+      Duration({
+        unit: 's',
+        minimum: 1,
+        description: 'How long ids of delivered messages are remembered.',
+        examples: ['10m'],
+      }),
+      '10m',
+    ),
+    max_ids: Default(
+      Type.Integer({
+        minimum: 1000,
+        maximum: 10_000_000,
+        description: 'Ids remembered at most, about 100 bytes of memory each; then the oldest are forgotten before their time.',
+        examples: [1_000_000],
+      }),
+      1_000_000,
+    ),
+  },
+  { description: 'Drops messages of queue sources that were delivered before, by their message id.' },
+);
+
 export type SyncSection = ConfigOf<typeof SyncSchema>;
+export type StateSection = ConfigOf<typeof StateSchema>;

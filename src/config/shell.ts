@@ -3,7 +3,7 @@
 
 import { type ConfigOf, Default, Duration, HOOK_EVENTS, Keys, OneOf, type TObject, type TSchema, Type } from '../sdk/index.ts';
 import { ErrorHandlingSchema, HealthSchema, SchemaEvolutionSchema } from './operation-sections.ts';
-import { BATCH_KEYS, LogSchema, StateSchema, SyncSchema } from './sections.ts';
+import { BATCH_KEYS, DeduplicationSchema, LogSchema, StateSchema, SyncSchema } from './sections.ts';
 
 /** Names go into file names, tables and metrics. */
 const NAME_PATTERN = '^[\\p{L}\\p{N}][\\p{L}\\p{N}._-]{0,99}$';
@@ -133,6 +133,7 @@ const COMMON_KEYS = {
   sync: Default(SyncSchema, {}),
   log: Default(LogSchema, {}),
   state: Default(StateSchema, {}),
+  deduplication: Type.Optional(DeduplicationSchema),
   error_handling: Default(ErrorHandlingSchema, {}),
   schema_evolution: Type.Optional(SchemaEvolutionSchema),
   health_checks: Type.Optional(HealthSchema),

@@ -26,7 +26,7 @@ export function unavailableInShell(shell: Shell, into: Unavailable[]): void {
     add(['sync', 'parallelism'], `${sync.parallelism.worker_count} workers`);
   if (sync.batch_optimization?.adaptive_batching) add(['sync', 'batch_optimization'], 'adaptive batching');
   if (sync.compression?.enabled) add(['sync', 'compression'], `${sync.compression.algorithm} compression`);
-  if (state.type !== 'sqlite') add(['state', 'type'], `state in ${state.type}`);
+  if (state.type !== 'sqlite' && state.type !== 'file') add(['state', 'type'], `state in ${state.type}`);
   if (error_handling.circuit_breaker?.enabled) add(['error_handling', 'circuit_breaker'], 'a circuit breaker');
   if (schema_evolution?.enabled) add(['schema_evolution'], 'schema evolution');
   if (merge_strategy !== undefined) add(['merge_strategy'], `merging by ${merge_strategy}`);

@@ -5,6 +5,7 @@ import type { ChangeLog, LogPlace } from '../log/change-log.ts';
 import { type PartitionPositions, type Position, type ResumePoint, type Source, toCdcError } from '../sdk/index.ts';
 import type { LaneState, StateChange, StatefulPoint } from '../state/store.ts';
 import type { EngineDeps } from './api.ts';
+import type { Deduplicator } from './deduplication.ts';
 import type { Lane } from './lane.ts';
 import type { RetryConfig } from './pipeline-config.ts';
 import { type Codecs, oldestPlace } from './places.ts';
@@ -36,6 +37,8 @@ export interface CheckpointerOptions {
   laneState(lane: string): LaneState;
   save(change: StateChange): Promise<void>;
   onCheckpoint(point: ResumePoint): Promise<void>;
+  /** `null` without a deduplication window. */
+  readonly deduplicator: Deduplicator | null;
 }
 
 export class Checkpointer {
@@ -176,21 +179,27 @@ export class Checkpointer {
     const floor = this.#o.isDurable ? this.#o.log.readableSeq : this.#floor();
     const due = this.#receipts.filter((r) => r.endSeq <= floor);
     if (due.length === 0) return;
-    if (!this.#o.isDurable) await this.#markLate(due[due.length - 1] as Receipt);
+    await this.#saveBeforeForgotten(due[due.length - 1] as Receipt);
     const bySource = new Map<string, { [partition: string]: Position }>();
     for (const r of due) bySource.set(r.source, { ...bySource.get(r.source), [r.partition]: r.position });
     for (const [name, positions] of bySource) await this.#o.sources.get(name)?.acknowledge(positions);
     this.#receipts = this.#receipts.filter((r) => !due.includes(r));
   }
 
-  /** Of a queue's messages no cursor can tell what an optional lane missed, so state says it before they are gone. */
-  async #markLate(last: Receipt): Promise<void> {
+  /**
+   * Of a queue's messages no cursor can tell what an optional lane missed, so state says it before they are gone. Ids of delivered
+   * messages go with it in one step: a repeat that is dropped by its id must not be one that such a lane still lacks.
+   */
+  async #saveBeforeForgotten({ endSeq }: Receipt): Promise<void> {
     const marks: { [lane: string]: LaneState } = {};
     for (const lane of this.#o.lanes()) {
       const state = this.#o.laneState(lane.name),
-        late = !lane.required && lane.doneSeq < last.endSeq;
+        late = !this.#o.isDurable && !lane.required && lane.doneSeq < endSeq;
       if (!lane.required && state.behindQueue !== late) marks[lane.name] = { ...state, behindQueue: late };
     }
-    if (Object.keys(marks).length > 0) await this.#o.save({ lanes: marks });
+    const delivered = this.#o.deduplicator?.due(endSeq) ?? null;
+    if (Object.keys(marks).length === 0 && delivered === null) return;
+    await this.#o.save({ lanes: marks, ...(delivered === null ? {} : { delivered }) });
+    this.#o.deduplicator?.saved();
   }
 }

@@ -33,7 +33,10 @@ export interface OpenDestination {
   readonly capabilities: DestinationCapabilities;
 }
 
-function contextOf(config: PipelineConfig, component: ComponentConfig, deps: EngineDeps) {
+/** What opening an adapter needs: commands that look at one have no more. */
+export type OpeningDeps = Pick<EngineDeps, 'clock' | 'random' | 'logger' | 'resolve'>;
+
+function contextOf(config: PipelineConfig, component: ComponentConfig, deps: OpeningDeps) {
   return {
     pipeline: config.name,
     name: component.name,
@@ -47,14 +50,14 @@ function pluginContextOf(config: PipelineConfig, plugin: ComponentConfig, deps: 
   return { ...contextOf(config, plugin, deps), baseDir: config.baseDir, store: deps.store(plugin.name) };
 }
 
-export async function openSource(config: PipelineConfig, component: ComponentConfig, deps: EngineDeps): Promise<OpenSource> {
+export async function openSource(config: PipelineConfig, component: ComponentConfig, deps: OpeningDeps): Promise<OpenSource> {
   const descriptor = await deps.resolve('source', component.type);
   if (descriptor.kind !== 'source') throw new TypeError(`${component.type} is a ${descriptor.kind}`);
   const source = await descriptor.create(component.config as never, contextOf(config, component, deps));
   return { config: component, source, capabilities: descriptor.capabilities(component.config as never) };
 }
 
-export async function openDestination(config: PipelineConfig, component: DestinationConfig, deps: EngineDeps): Promise<OpenDestination> {
+export async function openDestination(config: PipelineConfig, component: DestinationConfig, deps: OpeningDeps): Promise<OpenDestination> {
   const descriptor = await deps.resolve('destination', component.type);
   if (descriptor.kind !== 'destination') throw new TypeError(`${component.type} is a ${descriptor.kind}`);
   const destination = await descriptor.create(component.config as never, contextOf(config, component, deps));

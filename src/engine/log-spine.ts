@@ -12,6 +12,7 @@ import {
 } from '../sdk/index.ts';
 import type { DeadLetter, EngineDeps } from './api.ts';
 import type { Checkpointer } from './checkpointer.ts';
+import type { Deduplicator } from './deduplication.ts';
 import { aroundNext } from './guard.ts';
 import { type NamedMiddleware, putDeadLetters } from './lane.ts';
 import type { LaneSet } from './lane-set.ts';
@@ -34,6 +35,8 @@ export interface LogSpineOptions {
   readonly middleware: readonly NamedMiddleware[];
   readonly lanes: LaneSet;
   readonly checkpointer: Checkpointer;
+  /** `null` without a deduplication window. */
+  readonly deduplicator: Deduplicator | null;
   /** Aborts when everything is to end at once. */
   readonly hard: AbortSignal;
   pointAt(seq: number, place: LogPlace): ResumePoint;
@@ -138,13 +141,26 @@ export class LogSpine implements Spine {
   }
 
   async #ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void> {
-    if (this.#o.chain.isEmpty && this.#o.middleware.length === 0) this.#append(batch, batch.events);
-    else await this.#inTurn(() => this.#transform(batch));
+    if (this.#o.chain.isEmpty && this.#o.middleware.length === 0) {
+      const fresh = this.#withoutRepeats(batch);
+      this.#append(fresh, fresh.events);
+    } else await this.#inTurn(() => this.#transform(batch));
     await this.#makeRoom(signal);
   }
 
-  async #transform(batch: ChangeBatch): Promise<void> {
+  /** What was delivered within the window is dropped; its receipt stays with the batch. No await lies between this and the append of another batch. */
+  #withoutRepeats(batch: ChangeBatch): ChangeBatch {
+    const fresh = this.#o.deduplicator?.fresh(batch.events) ?? batch.events;
+    if (fresh === batch.events) return batch;
+    const dropped = batch.events.length - fresh.length;
+    this.#filtered += dropped;
+    this.#o.deps.logger.debug(`${dropped} event(s) were delivered before and are dropped`, { source: batch.source });
+    return { ...batch, events: [...fresh] };
+  }
+
+  async #transform(arrived: ChangeBatch): Promise<void> {
     const { chain, deps, hard } = this.#o;
+    const batch = this.#withoutRepeats(arrived);
     const { events, failures, filtered } = await chain.run(batch.events);
     this.#filtered += filtered;
     // Invariant 3: parked before the batch is appended, since from then on it may be acknowledged.
@@ -171,6 +187,7 @@ export class LogSpine implements Spine {
     const { endSeq } = log.append({ source, partition, events, bytes, snapshots, after, whole });
     this.#take(isLog ? batch : { ...batch, resume: null }, after);
     if (!isLog && resume !== null) checkpointer.addReceipt({ endSeq, source, partition, position: resume });
+    this.#o.deduplicator?.appended(endSeq, batch.events);
     this.#capture(endSeq);
     this.#o.onProgress();
     lanes.wake();

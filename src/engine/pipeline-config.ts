@@ -121,7 +121,15 @@ export interface PipelineConfig {
   readonly log: LogConfig;
   /** What `consume` calls the tables of this pipeline's log, beside its name: `cdc.myapp` for `cdc.myapp.users`. */
   readonly topicPrefix: string | null;
-  readonly state: { readonly type: 'sqlite'; readonly path: string; readonly leaseMs: number };
+  readonly state: {
+    readonly type: 'sqlite' | 'file';
+    readonly path: string;
+    readonly leaseMs: number;
+    /** Earlier checkpoints that are kept. */
+    readonly checkpoints: number;
+  };
+  /** Messages of queues that were delivered this lately are dropped when they come again; `null` = they are not. */
+  readonly deduplication: { readonly windowMs: number; readonly maxIds: number } | null;
   readonly retry: RetryConfig;
   readonly deadLetterQueue: { readonly type: 'file'; readonly path: string };
   readonly health: HealthConfig;

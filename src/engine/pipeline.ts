@@ -17,12 +17,14 @@ import {
   openSource,
   openTransformer,
 } from './components.ts';
+import { Deduplicator } from './deduplication.ts';
 import type { SharedEncoder } from './encoding.ts';
 import { type Joined, joinDestinations } from './joining.ts';
 import { Lane, type NamedMiddleware } from './lane.ts';
 import { LaneSet } from './lane-set.ts';
 import { LeaseKeeper } from './lease.ts';
 import { LogSpine } from './log-spine.ts';
+import { finishIntent } from './move-points.ts';
 import { Patience, StoppedEarly } from './patience.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { BEGINNING, type Codecs } from './places.ts';
@@ -156,7 +158,7 @@ class PipelineRun implements PipelineHandle {
   async #open(): Promise<void> {
     const { config, deps } = { config: this.config, deps: this.#deps };
     this.#stage = 'starting';
-    const state = await deps.state.load(this.name);
+    const stored = await deps.state.load(this.name);
     const runId = await deps.state.beginRun(this.name, deps.owner, this.#startedMs);
     this.#run = { ...this.#run, runId };
     this.#hooks = await Hooks.open(config, deps);
@@ -177,6 +179,13 @@ class PipelineRun implements PipelineHandle {
       store === null ? Promise.resolve(null) : this.#patience.need('the change log', () => store.open(start, listener));
     const found = (await store?.exists()) ? await open(BEGINNING) : null;
     this.#log = found;
+    const state = await finishIntent({
+      pipeline: this.name,
+      state: stored,
+      destinations: this.#destinations,
+      need: (component, call) => this.#patience.need(component, call),
+      save: (change) => this.#save(change),
+    });
     const joined = await joinDestinations({
       pipeline: this.name,
       state,
@@ -234,8 +243,10 @@ class PipelineRun implements PipelineHandle {
   async #openSpine(state: PipelineState, plan: ResumePlan, log: ChangeLog): Promise<void> {
     const { config } = this,
       deps = this.#deps;
+    const deduplicator = await this.#openDeduplicator();
     const checkpointer = new Checkpointer(
       {
+        deduplicator,
         deps,
         log,
         isDurable: this.config.log.type === 'disk',
@@ -262,6 +273,7 @@ class PipelineRun implements PipelineHandle {
       lanes: this.#lanes,
       checkpointer,
       start: plan.start,
+      deduplicator,
       hard: this.#hard.signal,
       pointAt: (seq, place) => this.#pointAt(log, seq, place),
       onProgress: () => {
@@ -275,6 +287,16 @@ class PipelineRun implements PipelineHandle {
         : null,
     });
     this.#flowing = { log, spine, checkpointer };
+  }
+
+  async #openDeduplicator(): Promise<Deduplicator | null> {
+    const { deduplication } = this.config,
+      { clock, state } = this.#deps;
+    const sources = new Set(this.#sources.filter((s) => s.source.ordering === 'queue').map((s) => s.config.name));
+    if (deduplication === null || sources.size === 0) return null;
+    const deduplicator = new Deduplicator({ ...deduplication, clock, sources });
+    deduplicator.restore(await state.delivered(this.name));
+    return deduplicator;
   }
 
   /** The first pair of state and place is saved before the first event, or a restart would begin at the lanes' points. */
@@ -438,8 +460,10 @@ class PipelineRun implements PipelineHandle {
   }
 
   async #save(change: StateChange): Promise<void> {
-    const untilMs = this.#lease.extension();
-    await this.#deps.state.save(this.name, this.#deps.owner, untilMs, change);
+    const untilMs = this.#lease.extension(),
+      { clock, owner, state } = this.#deps;
+    const checkpoint = { atMs: clock.now(), keep: this.config.state.checkpoints };
+    await state.save(this.name, owner, untilMs, change.lanes === undefined ? change : { ...change, checkpoint });
     this.#lease.renewed(untilMs);
     for (const [name, lane] of Object.entries(change.lanes ?? {})) if (lane !== null) this.#lanes.setState(name, lane);
   }

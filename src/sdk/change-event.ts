@@ -74,6 +74,7 @@ export interface ChangeEventInit {
   readonly message?: LogicalMessage | null;
   readonly schemaChange?: SchemaChange | null;
   readonly raw?: RawMessage | null;
+  readonly messageId?: string | null;
   readonly derived?: number;
 }
 
@@ -107,6 +108,11 @@ export class ChangeEvent {
   readonly message: LogicalMessage | null;
   readonly schemaChange: SchemaChange | null;
   readonly raw: RawMessage | null;
+  /**
+   * Of a queue: what stays the same when the message is delivered again, unlike its receipt; `null` when the broker or the
+   * producer gives none. By it the deduplication window knows repeats.
+   */
+  readonly messageId: string | null;
   /** 0 for an event of the source; n for the n-th event that transformers added for it. */
   readonly derived: number;
   headers: Record<string, string> | null;
@@ -127,6 +133,7 @@ export class ChangeEvent {
     this.message = init.message ?? null;
     this.schemaChange = init.schemaChange ?? null;
     this.raw = init.raw ?? null;
+    this.messageId = init.messageId ?? null;
     this.derived = init.derived ?? 0;
     this.headers = init.headers ?? null;
     this.#key = init.key;
@@ -229,6 +236,7 @@ export class ChangeEvent {
       message: this.message,
       schemaChange: this.schemaChange,
       raw: this.raw,
+      messageId: this.messageId,
       derived: this.derived,
       headers: this.headers && { ...this.headers },
       before: before && { ...before },

@@ -20,6 +20,11 @@ export interface PositionCodec {
   covers(point: Position, position: Position): boolean;
   /** For people: `LSN 16/B374D848`, `line 120 of orders.ndjson`. */
   describe(position: Position): string;
+  /**
+   * What an operator wrote as a position: the stored text, or a form people use (`16/B374D848`, `42`); `null` when it is neither.
+   * Without it only stored text is accepted.
+   */
+  parse?(text: string): Position | null;
   /** The source's own fields of a position as they appear in an envelope's `source` block (`lsn`, `file`, `pos` …). */
   fields?(position: Position): Readonly<Record<string, string | number | bigint | null>>;
 }

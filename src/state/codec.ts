@@ -1,27 +1,92 @@
-// What the state holds, as text. Pure. Both stores keep these texts, so that what the simulator reads back has gone through
+// What the state holds, as text. Pure. All stores keep these texts, so that what the simulator reads back has gone through
 // the same door as what is read from disk.
 
-import { CdcError, type ErrorCode, formatPoint, parsePoint, type RunSummary } from '../sdk/index.ts';
-import type { LaneState, PipelineState } from './store.ts';
+import { CdcError, type ErrorCode, formatPoint, parsePoint, type ResumePoint, type RunSummary } from '../sdk/index.ts';
+import { CHECKPOINT_SPACING_MS, type LaneState, type PipelineState, type PointIntent, type StateChange } from './store.ts';
 
 /** The part of `PipelineState` that belongs to the pipeline itself. */
-export type PipelineHead = Pick<PipelineState, 'used' | 'epoch' | 'lastScheduledMs'>;
+export type PipelineHead = Pick<PipelineState, 'used' | 'epoch' | 'lastScheduledMs' | 'intent'>;
 
-export const NEW_PIPELINE: PipelineHead = { used: false, epoch: 0, lastScheduledMs: null };
+export const NEW_PIPELINE: PipelineHead = { used: false, epoch: 0, lastScheduledMs: null, intent: null };
 
 /** Longest message of an error that is kept, in characters: a driver may quote a whole statement. */
 const MAX_MESSAGE_CHARS = 2000;
 
-export function formatHead(head: PipelineHead): string {
-  return JSON.stringify({ used: head.used, epoch: head.epoch, last_scheduled_ms: head.lastScheduledMs });
+export function formatHead({ used, epoch, lastScheduledMs, intent }: PipelineHead): string {
+  return JSON.stringify({ used, epoch, last_scheduled_ms: lastScheduledMs, ...(intent === null ? {} : { intent: textsOfIntent(intent) }) });
 }
 
 export function parseHead(text: string): PipelineHead {
   const value = parseObject(text);
-  const { used, epoch, last_scheduled_ms: last } = value;
+  const { used, epoch, last_scheduled_ms: last, intent = null } = value;
   if (typeof used !== 'boolean' || !Number.isSafeInteger(epoch)) throw new TypeError('not the head of a pipeline');
   if (last !== null && typeof last !== 'number') throw new TypeError('last_scheduled_ms is not a number');
-  return { used, epoch: epoch as number, lastScheduledMs: last };
+  return { used, epoch: epoch as number, lastScheduledMs: last, intent: intent === null ? null : parseIntent(intent) };
+}
+
+/** The head after a change. */
+export function changedHead(head: PipelineHead, { used, epoch, lastScheduledMs, intent }: StateChange): PipelineHead {
+  return {
+    used: used ?? head.used,
+    epoch: epoch ?? head.epoch,
+    lastScheduledMs: lastScheduledMs ?? head.lastScheduledMs,
+    intent: intent === undefined ? head.intent : intent,
+  };
+}
+
+function textsOfIntent({ atMs, what, lanes }: PointIntent): unknown {
+  return { at_ms: atMs, what, lanes: Object.entries(lanes).map(([name, point]) => [name, formatPoint(point)]) };
+}
+
+function parseIntent(value: unknown): PointIntent {
+  const { at_ms: atMs, what, lanes } = value as Record<string, unknown>;
+  if (typeof atMs !== 'number' || !Array.isArray(lanes)) throw new TypeError('not an intent');
+  const points = lanes.map((lane) => [asText((lane as unknown[])[0]), parsePoint(asText((lane as unknown[])[1]))] as const);
+  return { atMs, what: asText(what), lanes: Object.fromEntries(points) };
+}
+
+/** Lane → points, as it is kept in the history of checkpoints. */
+export type CheckpointLanes = { readonly [lane: string]: readonly ResumePoint[] };
+
+export function formatCheckpoint(lanes: CheckpointLanes): string {
+  return JSON.stringify(Object.entries(lanes).map(([name, points]) => [name, ...points.map(formatPoint)]));
+}
+
+export function parseCheckpoint(text: string): CheckpointLanes {
+  const value: unknown = JSON.parse(text);
+  if (!Array.isArray(value)) throw new TypeError('not a checkpoint');
+  return Object.fromEntries(
+    value.map((lane) => {
+      const [name, ...points] = (lane as unknown[]).map(asText);
+      return [asText(name), points.map(parsePoint)];
+    }),
+  );
+}
+
+/** What a checkpoint holds of the lanes' states. */
+export function checkpointOf(lanes: Iterable<readonly [string, LaneState]>): CheckpointLanes {
+  const joined = [...lanes].filter(([, { detached }]) => detached === null).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(joined.map(([name, { points }]) => [name, points]));
+}
+
+/** Is it time to add `lanes` to the history, of which `last` is the newest? */
+export function isCheckpointDue(
+  lanes: CheckpointLanes,
+  last: { readonly atMs: number; readonly lanes: string } | null,
+  wanted: NonNullable<StateChange['checkpoint']>,
+): boolean {
+  if (wanted.keep === 0 || Object.keys(lanes).length === 0) return false;
+  if (last === null) return true;
+  // Either way: a clock that was set back must not end the history.
+  const isFar = Math.abs(wanted.atMs - last.atMs) >= CHECKPOINT_SPACING_MS;
+  return (isFar || wanted.always === true) && placesText(lanes) !== placesText(parseCheckpoint(last.lanes));
+}
+
+/** Epochs and log numbers change with each start without anything having moved. */
+function placesText(lanes: CheckpointLanes): string {
+  return formatCheckpoint(
+    Object.fromEntries(Object.entries(lanes).map(([name, points]) => [name, points.map((p) => ({ ...p, epoch: 0, log: null }))])),
+  );
 }
 
 export function formatLane(lane: LaneState): string {

@@ -14,8 +14,9 @@ export function fenced(pipeline: string, owner: string, holder: string | null): 
 }
 
 /** `what`: the part that was found damaged, as a sentence. */
-export function corrupt(path: string, what: string, cause?: unknown): CdcError {
-  return new CdcError('STATE_CORRUPT', `The state file ${path} is damaged: ${what}`, { where: 'state.path', fix: CORRUPT_FIX, cause });
+export function corrupt(path: string, what: string, options: { fix?: string; cause?: unknown } = {}): CdcError {
+  const { fix = CORRUPT_FIX, cause } = options;
+  return new CdcError('STATE_CORRUPT', `The state file ${path} is damaged: ${what}`, { where: 'state.path', fix, cause });
 }
 
 export function unavailable(path: string, what: string, options: { fix: string; retriable?: boolean; cause?: unknown }): CdcError {
@@ -28,7 +29,7 @@ export function classifyStateError(path: string, error: unknown): CdcError {
   const code = codeOf(error),
     cause = error;
   const text = error instanceof Error ? error.message : String(error);
-  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return corrupt(path, `${text}.`, error);
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return corrupt(path, `${text}.`, { cause: error });
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
     return unavailable(path, 'is locked by another program.', {
       fix: 'Close the program that holds the file open for writing.',
@@ -53,7 +54,7 @@ export function classifyStateError(path: string, error: unknown): CdcError {
     });
   }
   // Ours is a fixed set of statements, so that one fails to compile or meets a foreign type only in a changed file.
-  if (/^SQLITE_(ERROR|MISMATCH|CONSTRAINT|SCHEMA|FORMAT)/.test(code)) return corrupt(path, `${text}.`, error);
+  if (/^SQLITE_(ERROR|MISMATCH|CONSTRAINT|SCHEMA|FORMAT)/.test(code)) return corrupt(path, `${text}.`, { cause: error });
   return toCdcError(error, 'STATE_UNAVAILABLE', { where: 'state.path' });
 }
 

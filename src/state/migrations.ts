@@ -31,6 +31,15 @@ const STEPS: readonly string[] = [
     primary key (pipeline, plugin, key)
   ) strict;
   `,
+  `
+  create table checkpoint (
+    pipeline text not null, id integer not null, at_ms integer not null, lanes text not null, crc integer not null, primary key (pipeline, id)
+  ) strict, without rowid;
+  create table delivered (
+    pipeline text not null, bucket integer not null, last_ms integer not null, ids blob not null, crc integer not null,
+    primary key (pipeline, bucket)
+  ) strict;
+  `,
 ];
 
 /** Version that this program writes. */

@@ -27,6 +27,22 @@ export interface ErrorRow {
   readonly last_ms: number;
 }
 
+export interface CheckpointRow {
+  readonly id: number;
+  readonly at_ms: number;
+  readonly lanes: string;
+  readonly crc: number;
+}
+export interface DeliveredRow {
+  readonly bucket: number;
+  readonly last_ms: number;
+  readonly ids: Buffer;
+  readonly crc: number;
+}
+
+/** Tables with rows of pipelines. */
+const TABLES = ['lane', 'transformer', 'run', 'error', 'plugin_value', 'checkpoint', 'delivered'] as const;
+
 export type Statements = ReturnType<typeof prepareStatements>;
 
 /** A prepared statement, as far as it is used here. */
@@ -56,6 +72,22 @@ export function prepareStatements(db: Database) {
     putTransformer: get<[string, string, Uint8Array, number], never>(
       'insert or replace into transformer (pipeline, point, state, crc) values (?, ?, ?, ?)',
     ),
+    checkpoints: get<[string, number], CheckpointRow>(
+      'select id, at_ms, lanes, crc from checkpoint where pipeline = ? order by id desc limit ?',
+    ),
+    addCheckpoint: get<[string, number, number, string, number], never>(
+      'insert into checkpoint (pipeline, id, at_ms, lanes, crc) values (?, ?, ?, ?, ?)',
+    ),
+    pruneCheckpoints: get<[string, number], never>('delete from checkpoint where pipeline = ? and id <= ?'),
+    delivered: get<[string], DeliveredRow>('select bucket, last_ms, ids, crc from delivered where pipeline = ? order by bucket'),
+    putDelivered: get<[string, number, number, Uint8Array, number], never>(
+      'insert or replace into delivered (pipeline, bucket, last_ms, ids, crc) values (?, ?, ?, ?, ?)',
+    ),
+    dropDelivered: get<[string, number], never>('delete from delivered where pipeline = ? and bucket = ?'),
+    forget: [
+      ...TABLES.map((table) => get<[string], never>(`delete from ${table} where pipeline = ?`)),
+      get<[string], never>('delete from pipeline where name = ?'),
+    ],
     lastRun: get<[string], { id: number | null }>('select max(id) as id from run where pipeline = ?'),
     putRun: get<[string, number, string], never>('insert or replace into run (pipeline, id, summary) values (?, ?, ?)'),
     pruneRuns: get<[string, number], never>('delete from run where pipeline = ? and id <= ?'),

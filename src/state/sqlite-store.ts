@@ -7,12 +7,17 @@ import type { Database } from 'better-sqlite3';
 import { type CdcError, formatPoint, parsePoint, type RunSummary } from '../sdk/index.ts';
 import {
   asInterrupted,
+  changedHead,
+  checkpointOf,
+  formatCheckpoint,
   formatHead,
   formatLane,
   formatRun,
+  isCheckpointDue,
   NEW_PIPELINE,
   newRun,
   type PipelineHead,
+  parseCheckpoint,
   parseHead,
   parseLane,
   parseRun,
@@ -22,6 +27,8 @@ import { classifyStateError, corrupt, fenced, unavailable } from './errors.ts';
 import { openStateFile } from './sqlite-file.ts';
 import { type LaneRow, type PipelineRow, prepareStatements, type Statements } from './sqlite-statements.ts';
 import {
+  type Checkpoint,
+  type DeliveredIds,
   type ErrorRecord,
   KEPT_RUNS,
   type LaneState,
@@ -96,19 +103,41 @@ export class SqliteStateStore implements StateStore {
 
   async save(pipeline: string, owner: string, untilMs: number, change: StateChange): Promise<void> {
     this.#asOwner(pipeline, owner, (row) => {
-      const { used, epoch, lanes, transformer, lastScheduledMs } = change;
-      if (used !== undefined || epoch !== undefined || lastScheduledMs !== undefined) {
-        const old = this.#readHead(pipeline, row);
-        const head = formatHead({
-          used: used ?? old.used,
-          epoch: epoch ?? old.epoch,
-          lastScheduledMs: lastScheduledMs ?? old.lastScheduledMs,
-        });
+      const { used, epoch, lanes, transformer, lastScheduledMs, intent, checkpoint, delivered } = change;
+      if (used !== undefined || epoch !== undefined || lastScheduledMs !== undefined || intent !== undefined) {
+        const head = formatHead(changedHead(this.#readHead(pipeline, row), change));
         this.#sql.setHead.run(head, checksum(pipeline, head), pipeline);
       }
       for (const [name, lane] of Object.entries(lanes ?? {})) this.#writeLane(pipeline, name, lane);
       if (transformer !== undefined) this.#writeTransformer(pipeline, transformer);
+      for (const ids of delivered ?? []) this.#writeDelivered(pipeline, ids);
+      if (checkpoint !== undefined) this.#addCheckpoint(pipeline, checkpoint);
       this.#sql.extendLease.run(untilMs, pipeline);
+    });
+  }
+
+  async checkpoints(pipeline: string): Promise<readonly Checkpoint[]> {
+    return this.#guard(() =>
+      this.#sql.checkpoints.all(pipeline, Number.MAX_SAFE_INTEGER).map((row) => {
+        const what = `checkpoint ${row.id} of`;
+        this.#verify(row.crc, [pipeline, String(row.id), row.lanes], what, pipeline);
+        return { id: row.id, atMs: row.at_ms, lanes: this.#read(() => parseCheckpoint(row.lanes), what, pipeline) };
+      }),
+    );
+  }
+
+  async delivered(pipeline: string): Promise<readonly DeliveredIds[]> {
+    return this.#guard(() =>
+      this.#sql.delivered.all(pipeline).map(({ bucket, last_ms: lastMs, ids, crc }) => {
+        this.#verify(crc, [pipeline, String(bucket), ids], `the delivered ids ${bucket} of`, pipeline);
+        return { bucket, lastMs, ids: new Uint8Array(ids) };
+      }),
+    );
+  }
+
+  async forget(pipeline: string, owner: string): Promise<void> {
+    this.#asOwner(pipeline, owner, () => {
+      for (const statement of this.#sql.forget) statement.run(pipeline);
     });
   }
 
@@ -201,6 +230,23 @@ export class SqliteStateStore implements StateStore {
     this.#sql.putLane.run(pipeline, name, state, checksum(pipeline, name, state));
   }
 
+  #addCheckpoint(pipeline: string, wanted: NonNullable<StateChange['checkpoint']>): void {
+    const states = this.#sql.lanes.all(pipeline).map((lane) => [lane.name, this.#readLane(pipeline, lane)] as const);
+    const lanes = checkpointOf(states);
+    const [last] = this.#sql.checkpoints.all(pipeline, 1);
+    if (!isCheckpointDue(lanes, last === undefined ? null : { atMs: last.at_ms, lanes: last.lanes }, wanted)) return;
+    const id = (last?.id ?? 0) + 1,
+      text = formatCheckpoint(lanes);
+    this.#sql.addCheckpoint.run(pipeline, id, wanted.atMs, text, checksum(pipeline, String(id), text));
+    this.#sql.pruneCheckpoints.run(pipeline, id - wanted.keep);
+  }
+
+  #writeDelivered(pipeline: string, change: NonNullable<StateChange['delivered']>[number]): void {
+    const { bucket, ids } = change;
+    if (ids === null) this.#sql.dropDelivered.run(pipeline, bucket);
+    else this.#sql.putDelivered.run(pipeline, bucket, change.lastMs, ids, checksum(pipeline, String(bucket), ids));
+  }
+
   #readTransformer(pipeline: string): StatefulPoint | null {
     const row = this.#sql.transformer.get(pipeline);
     if (row === undefined) return null;
@@ -249,7 +295,7 @@ export class SqliteStateStore implements StateStore {
     try {
       return parse();
     } catch (error) {
-      throw corrupt(this.#path, `${what} pipeline "${pipeline}" cannot be read.`, error);
+      throw corrupt(this.#path, `${what} pipeline "${pipeline}" cannot be read.`, { cause: error });
     }
   }
 

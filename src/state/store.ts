@@ -33,6 +33,37 @@ export interface StatefulPoint {
   readonly state: Uint8Array;
 }
 
+/**
+ * Points that an operator set (`offsets set`, `rollback`, `import`). Written before anything is moved and removed after
+ * everything was: whoever finds one finishes it.
+ */
+export interface PointIntent {
+  readonly atMs: number;
+  /** For people: what was asked for. */
+  readonly what: string;
+  /** Lane → the point it is moved to. */
+  readonly lanes: { readonly [lane: string]: ResumePoint };
+}
+
+/** Where all lanes stood at a time; detached ones are left out. */
+export interface Checkpoint {
+  /** Grows by one per checkpoint of the pipeline; never used again. */
+  readonly id: number;
+  readonly atMs: number;
+  readonly lanes: { readonly [lane: string]: readonly ResumePoint[] };
+}
+
+/** Checkpoints are kept at least this far apart, so that a short history reaches back far enough to be of use. */
+export const CHECKPOINT_SPACING_MS = 60_000;
+
+/** Ids of delivered messages, a bucket at a time. `ids`: 16 bytes each. */
+export interface DeliveredIds {
+  readonly bucket: number;
+  /** When the last of them was delivered. */
+  readonly lastMs: number;
+  readonly ids: Uint8Array;
+}
+
 /** Everything stored about one pipeline. */
 export interface PipelineState {
   /** The pipeline has started before with this state: its sources may have been acknowledged. */
@@ -43,6 +74,8 @@ export interface PipelineState {
   readonly transformer: StatefulPoint | null;
   /** Milliseconds since the epoch of the last cron time that was started; `null` before the first. */
   readonly lastScheduledMs: number | null;
+  /** An operator's move that was begun and not finished. */
+  readonly intent: PointIntent | null;
 }
 
 /** A change of the state, applied whole or not at all. Only what is present changes. */
@@ -53,6 +86,14 @@ export interface StateChange {
   readonly lanes?: { readonly [lane: string]: LaneState | null };
   readonly transformer?: StatefulPoint;
   readonly lastScheduledMs?: number;
+  readonly intent?: PointIntent | null;
+  /**
+   * Adds where all lanes stand, this change included, to the history of checkpoints, and forgets all but the newest `keep`.
+   * Without `always` only when the last one is `CHECKPOINT_SPACING_MS` away and something has moved since.
+   */
+  readonly checkpoint?: { readonly atMs: number; readonly keep: number; readonly always?: true };
+  /** Buckets are replaced; those with `null` are forgotten. */
+  readonly delivered?: readonly (DeliveredIds | { readonly bucket: number; readonly ids: null })[];
 }
 
 export interface Lease {
@@ -71,6 +112,13 @@ export interface StateStore {
   release(pipeline: string, owner: string): Promise<void>;
   load(pipeline: string): Promise<PipelineState>;
   save(pipeline: string, owner: string, untilMs: number, change: StateChange): Promise<void>;
+
+  /** Newest first. */
+  checkpoints(pipeline: string): Promise<readonly Checkpoint[]>;
+  /** In order of their numbers. */
+  delivered(pipeline: string): Promise<readonly DeliveredIds[]>;
+  /** Removes all that is stored of the pipeline, the lease included. */
+  forget(pipeline: string, owner: string): Promise<void>;
 
   /** Begins a run; returns its number. A run that is still marked as running was killed, and becomes a failed one. */
   beginRun(pipeline: string, owner: string, startedAtMs: number): Promise<number>;

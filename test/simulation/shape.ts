@@ -140,7 +140,9 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
           compression: 'none',
         }
       : { type: 'memory', maxEvents: shape.logEvents, maxBytes },
-    state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS },
+    state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS, checkpoints: 20 },
+    // Not drawn: schedules stay what they were.
+    deduplication: shape.queue && shape.faults % 2 === 0 ? { windowMs: 1000, maxIds: 1000 } : null,
     retry: RETRY,
     deadLetterQueue: { type: 'file', path: 'dead.ndjson' },
     health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },

@@ -39,6 +39,9 @@ export function steppingState(world: World, step: Step): StateStore {
       world.leased(owner, untilMs);
       if (world.dice.chance(LOST_REPLY)) await step('hear that the state is saved');
     },
+    checkpoints: (pipeline) => world.state.checkpoints(pipeline),
+    delivered: (pipeline) => world.state.delivered(pipeline),
+    forget: (pipeline, owner) => world.state.forget(pipeline, owner),
     async beginRun(pipeline, owner, startedAtMs) {
       await step('begin the run');
       return world.state.beginRun(pipeline, owner, startedAtMs);

@@ -83,10 +83,9 @@ async function askRunning(cli: Cli, path: string): Promise<readonly Running[]> {
 }
 
 async function readStored(path: string): Promise<readonly StoredPipeline[]> {
-  // Opening would create it.
-  if (!existsSync(path)) return [];
-  const { openSqliteStateStore } = await import('../../state/sqlite-store.ts');
-  const store = await openSqliteStateStore(path);
+  const { openExistingStateStore } = await import('../../state/open.ts');
+  const store = await openExistingStateStore(path);
+  if (store === null) return [];
   try {
     return await Promise.all(
       (await store.pipelines()).map(async (name): Promise<StoredPipeline> => {

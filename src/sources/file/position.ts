@@ -83,6 +83,8 @@ export const filePositions: PositionCodec = {
     const { generation, offset, line } = parsePlace(position);
     return { generation, offset, line };
   },
+  // A line number alone lacks what tells this file from another one in its place.
+  parse: (text) => (PLACE.test(text) ? (text as Position) : null),
 };
 
 function digits(n: number, width: number): string {

@@ -9,6 +9,7 @@ import {
   type Lag,
   type PartitionPositions,
   type Position,
+  type PositionCodec,
   positionOfNumber,
   type ReadContext,
   type Source,
@@ -41,7 +42,10 @@ interface PartitionState {
 export class GeneratorSource implements Source {
   readonly ordering = 'log';
   readonly exclusive = true;
-  readonly positions = sortablePositions('event');
+  readonly positions: PositionCodec = {
+    ...sortablePositions('event'),
+    parse: (text) => (/^(event )?\d{1,16}$/.test(text) ? positionOfNumber(BigInt(text.replace('event ', ''))) : null),
+  };
   readonly #config: GeneratorConfig;
   readonly #ctx: ComponentContext;
   readonly #plans: readonly OpPlan[];

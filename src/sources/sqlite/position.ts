@@ -53,7 +53,16 @@ export const changePositions: PositionCodec = {
     return place.id === 0 ? 'before the first change' : `change ${place.id} of ${new Date(place.ts).toISOString()}`;
   },
   fields: (position) => ({ change_id: parsePlace(position)?.id ?? null }),
+  // `42` alone lacks the time by which the source knows its own history.
+  parse: (text) => (/^\d{16}-\d{13}$/.test(text) ? (text as Position) : parseDescribed(text)),
 };
+
+/** `change 42 of 2024-05-01T10:00:00.000Z`, as `describe` says it. */
+function parseDescribed(text: string): Position | null {
+  const [, id, time] = /^(?:change )?(\d{1,15}) of (\S+)$/.exec(text) ?? [];
+  const ts = time === undefined ? Number.NaN : Date.parse(time);
+  return Number.isNaN(ts) ? null : formatPlace({ id: Number(id), ts });
+}
 
 // -- values as text ------------------------------------------------------------------------------------------------------
 
@@ -159,5 +168,13 @@ export const pollPositions: PositionCodec = {
       v instanceof Uint8Array ? `x'${Buffer.from(v).toString('hex')}'` : String(v),
     );
     return key.length === 0 ? `watermark ${watermark}` : `watermark ${watermark}, key ${key.join(', ')}`;
+  },
+  // A watermark in words does not say its type or its key, so there is only the stored form.
+  parse(text) {
+    try {
+      return parsePoll(text).tuple.length > 0 ? (text as Position) : null;
+    } catch {
+      return null;
+    }
   },
 };

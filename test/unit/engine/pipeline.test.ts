@@ -337,7 +337,7 @@ describe('stopping and sharing', () => {
     const parts = {
       ...continuous,
       destinations: [destination('fake_records')],
-      state: { type: 'sqlite' as const, path: '', leaseMs: 900 },
+      state: { type: 'sqlite' as const, path: '', leaseMs: 900, checkpoints: 20 },
     };
     const first = run(parts);
     await until(() => first.status().state === 'running');

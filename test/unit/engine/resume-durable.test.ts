@@ -40,7 +40,7 @@ const LOG: LogFacts = { id: 'L', firstSeq: 11, lastSeq: 50, head: place('3'), ta
 
 function plan(committed: Committed, more: Partial<LaneFacts> = {}, facts: Partial<ResumeFacts> = {}, log: Partial<LogFacts> = {}) {
   const lane: LaneFacts = { name: 'd', required: true, start: 'snapshot', committed, ...more };
-  const state: PipelineState = { used: true, epoch: 1, lanes: {}, transformer: null, lastScheduledMs: null, ...facts.state };
+  const state: PipelineState = { used: true, epoch: 1, lanes: {}, transformer: null, lastScheduledMs: null, intent: null, ...facts.state };
   const result = planDurableResume(
     {
       epoch: 2,

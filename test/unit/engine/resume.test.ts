@@ -40,7 +40,7 @@ interface Given {
 
 function plan({ lanes, state, acknowledged = null, snapshots = false, rejoin = [], stateful = false }: Given) {
   const facts: ResumeFacts = {
-    state: { used: true, epoch: 1, lanes: {}, transformer: null, lastScheduledMs: null, ...state },
+    state: { used: true, epoch: 1, lanes: {}, transformer: null, lastScheduledMs: null, intent: null, ...state },
     epoch: 2,
     codecs: { s: sortablePositions('n') },
     sources: [{ name: 's', ordering: 'log', snapshots, acknowledged: acknowledged === null ? null : { p: acknowledged as Position } }],

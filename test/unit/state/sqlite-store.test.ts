@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import {
   closeSync,
   copyFileSync,
@@ -23,7 +22,7 @@ import { classifyStateError } from '../../../src/state/errors.ts';
 import { STATE_FILE_VERSION } from '../../../src/state/migrations.ts';
 import { openStateFile } from '../../../src/state/sqlite-file.ts';
 import { openSqliteStateStore, SqliteStateStore } from '../../../src/state/sqlite-store.ts';
-import { A, laneAt } from './contract.ts';
+import { A, laneAt } from './store-suite.ts';
 
 async function folder(): Promise<{ path: string; dir: string } & AsyncDisposable> {
   const dir = await mkdtemp(join(tmpdir(), 'cdc-state-'));
@@ -269,44 +268,3 @@ describe('faults', () => {
     expect(classifyStateError('state.db', cause)).toMatchObject({ code, retriable, cause });
   });
 });
-
-describe('kill -9 in the middle of writes', () => {
-  it('loses no save that was confirmed and leaves none half done', async () => {
-    await using f = await folder();
-    let confirmed = 0;
-    for (const saves of [1, 7, 23]) {
-      confirmed = await killedAfter(f.path, saves);
-      const store = await openSqliteStateStore(f.path);
-      const { epoch, lanes, transformer } = await store.load('orders');
-      // The save under way at the kill may have been stored; nothing older, nothing in part.
-      expect(epoch - confirmed).toBeOneOf([0, 1]);
-      expect({ lanes, transformer }).toEqual({
-        lanes: { a: laneAt(epoch), b: laneAt(epoch) },
-        transformer: { point: laneAt(epoch).points[0], state: new Uint8Array(3000).fill(epoch) },
-      });
-      await store.close();
-    }
-    expect(confirmed).toBeGreaterThanOrEqual(31);
-  });
-});
-
-/** Runs `kill-child.ts` and kills it after so many confirmed saves. Returns the last number that it confirmed. */
-function killedAfter(path: string, saves: number): Promise<number> {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', join(import.meta.dirname, 'kill-child.ts'), path]);
-  let out = '',
-    errors = '';
-  child.stderr.on('data', (chunk) => {
-    errors += String(chunk);
-  });
-  child.stdout.on('data', (chunk) => {
-    out += String(chunk);
-    if (out.split('\n').length > saves) child.kill('SIGKILL');
-  });
-  return new Promise((resolve, reject) => {
-    child.on('close', () => {
-      const last = out.split('\n').slice(0, -1).at(-1);
-      if (last === undefined) reject(new Error(`the child wrote nothing: ${errors}`));
-      else resolve(Number(last));
-    });
-  });
-}

@@ -219,6 +219,7 @@ export class FakeQueueSource implements Source {
           sourceTsMs: 0,
           after: { id, name: text, note: note ?? null },
           headers: { 'message-id': String(id) },
+          messageId: String(id),
         }),
       );
     }

@@ -111,6 +111,20 @@ export const POSITION_CASES: readonly SourceCase[] = [
     },
   },
   {
+    title: 'gives a message the same message id when it is delivered again, if it gives one',
+    lacks: isQueue,
+    async run(t) {
+      const { from } = await t.streaming();
+      await t.harness.commit(rowsFrom(10, 3));
+      const idsIn = async (): Promise<Record<string, string | null>> =>
+        Object.fromEntries((await t.read(4, from)).events.map((e) => [idOf(e), e.messageId]));
+      const first = await idsIn();
+      expect(await idsIn()).toEqual(first);
+      const given = Object.values(first).filter((id) => id !== null);
+      expect(new Set(given).size).toBe(given.length);
+    },
+  },
+  {
     title: 'ignores receipts of an older session',
     lacks: isQueue,
     async run(t) {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { CdcError, type Position, type ResumePoint, type RunSummary } from '../../../src/sdk/index.ts';
-import { KEPT_RUNS, type LaneState, type StateStore } from '../../../src/state/store.ts';
+import { KEPT_RUNS, type LaneState, type PointIntent, type StateStore } from '../../../src/state/store.ts';
 
 export const A = 'host-a/1/x';
 export const B = 'host-b/2/y';
@@ -27,7 +27,7 @@ export interface StoreUnderTest extends AsyncDisposable {
   reopen(): Promise<StateStore>;
 }
 
-export function describeStateStore(name: string, open: () => Promise<StoreUnderTest>): void {
+export function describeStateStore(name: string, open: () => Promise<StoreUnderTest>, keptRuns = KEPT_RUNS): void {
   describe(name, () => {
     describe('lease', () => {
       const cases: [string, { holder: string; untilMs: number } | null, string, number, { owner: string; untilMs: number }][] = [
@@ -79,6 +79,7 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
         ['beginRun', (s) => s.beginRun(P, A, 1)],
         ['endRun', (s) => s.endRun(P, A, summary(1))],
         ['recordError', (s) => s.recordError(P, A, 'bus', new CdcError('SOURCE_FAILED', 'x'), 1)],
+        ['forget', (s) => s.forget(P, A)],
         ['setPluginValue', (s) => s.setPluginValue(P, A, 'audit', 'k', new Uint8Array([1]))],
       ];
       it.each(writes)('%s of a process that lost its lease is refused and changes nothing', async (_name, write) => {
@@ -115,7 +116,14 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
     describe('state', () => {
       it('of an unknown pipeline is that of an unused one', async () => {
         await using test = await open();
-        expect(await test.store.load(P)).toEqual({ used: false, epoch: 0, lanes: {}, transformer: null, lastScheduledMs: null });
+        expect(await test.store.load(P)).toEqual({
+          used: false,
+          epoch: 0,
+          lanes: {},
+          transformer: null,
+          lastScheduledMs: null,
+          intent: null,
+        });
         expect(await test.store.pipelines()).toEqual([]);
       });
 
@@ -136,7 +144,14 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
           transformer,
           lastScheduledMs: 42,
         });
-        const expected = { used: true, epoch: 5, lanes: { bus: laneAt(1), 'lane "2"': detached }, transformer, lastScheduledMs: 42 };
+        const expected = {
+          used: true,
+          epoch: 5,
+          lanes: { bus: laneAt(1), 'lane "2"': detached },
+          transformer,
+          lastScheduledMs: 42,
+          intent: null,
+        };
         expect(await test.store.load(P)).toEqual(expected);
         expect(await (await test.reopen()).load(P)).toEqual(expected);
       });
@@ -153,6 +168,7 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
           lanes: { b: laneAt(2), c: laneAt(3) },
           transformer: null,
           lastScheduledMs: 7,
+          intent: null,
         });
       });
 
@@ -176,6 +192,108 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
         const loaded = await test.store.load(P);
         loaded.transformer?.state.fill(7);
         expect((await test.store.load(P)).transformer?.state).toEqual(new Uint8Array([1, 2]));
+      });
+    });
+
+    describe('an intent of the operator', () => {
+      const intent: PointIntent = { atMs: 7, what: 'offsets set', lanes: { bus: pointAt(2), 'lane "2"': pointAt(3) } };
+
+      it('stays until it is removed, whatever else is saved', async () => {
+        await using test = await open();
+        await test.store.acquire(P, A, 0, 1000);
+        await test.store.save(P, A, 1000, { epoch: 2, intent });
+        await test.store.save(P, A, 1000, { epoch: 3, lanes: { bus: laneAt(1) } });
+        expect(await (await test.reopen()).load(P)).toMatchObject({ epoch: 3, intent });
+        await test.store.save(P, A, 1000, { lanes: { bus: laneAt(2) }, intent: null });
+        expect(await test.store.load(P)).toMatchObject({ epoch: 3, intent: null, lanes: { bus: laneAt(2) } });
+      });
+    });
+
+    describe('checkpoints', () => {
+      const MINUTE = 60_000;
+      const ids = async (store: StateStore): Promise<number[][]> => (await store.checkpoints(P)).map(({ id, atMs }) => [id, atMs]);
+
+      it('hold where all lanes but detached ones stood, newest first', async () => {
+        await using test = await open();
+        await test.store.acquire(P, A, 0, 1000);
+        const detached: LaneState = { ...laneAt(1), detached: { from: pointAt(1), sinceMs: 1, reason: 'x' } };
+        await test.store.save(P, A, 1000, { lanes: { b: laneAt(1), a: laneAt(2), c: detached }, checkpoint: { atMs: 5, keep: 9 } });
+        await test.store.save(P, A, 1000, { lanes: { a: laneAt(3) }, checkpoint: { atMs: 5 + MINUTE, keep: 9 } });
+        expect(await (await test.reopen()).checkpoints(P)).toEqual([
+          { id: 2, atMs: 5 + MINUTE, lanes: { a: [pointAt(3)], b: [pointAt(1)] } },
+          { id: 1, atMs: 5, lanes: { a: [pointAt(2)], b: [pointAt(1)] } },
+        ]);
+      });
+
+      it('are at least a minute apart, hold something new, and the oldest are forgotten', async () => {
+        await using test = await open();
+        await test.store.acquire(P, A, 0, 1000);
+        const at = (n: number, atMs: number, more: { keep?: number; always?: true } = {}): Promise<void> =>
+          test.store.save(P, A, 1000, { lanes: { a: laneAt(n) }, checkpoint: { atMs, keep: 3, ...more } });
+        await at(1, 0);
+        await at(2, MINUTE - 1);
+        expect(await ids(test.store)).toEqual([[1, 0]]);
+        await at(2, MINUTE);
+        await at(2, 5 * MINUTE); // nothing has moved
+        await test.store.save(P, A, 1000, {
+          lanes: { a: { ...laneAt(2), points: [{ ...pointAt(2), epoch: 9, log: null }] } },
+          checkpoint: { atMs: 6 * MINUTE, keep: 3 },
+        });
+        expect(await ids(test.store)).toEqual([
+          [2, MINUTE],
+          [1, 0],
+        ]);
+        await at(3, MINUTE + 1, { always: true });
+        await at(4, -MINUTE); // the clock was set back
+        expect(await ids(test.store)).toEqual([
+          [4, -MINUTE],
+          [3, MINUTE + 1],
+          [2, MINUTE],
+        ]);
+        await at(5, 9 * MINUTE, { keep: 0 });
+        expect((await ids(test.store))[0]).toEqual([4, -MINUTE]);
+      });
+    });
+
+    describe('ids of delivered messages', () => {
+      it('are kept by bucket, replaced and forgotten', async () => {
+        await using test = await open();
+        await test.store.acquire(P, A, 0, 1000);
+        expect(await test.store.delivered(P)).toEqual([]);
+        const bucket = (n: number, size: number) => ({ bucket: n, lastMs: n * 10, ids: new Uint8Array(size).fill(n) });
+        await test.store.save(P, A, 1000, { lanes: { a: laneAt(1) }, delivered: [bucket(2, 16), bucket(1, 32)] });
+        await test.store.save(P, A, 1000, { delivered: [bucket(2, 48), { bucket: 1, ids: null }, bucket(3, 16)] });
+        await test.store.save(P, A, 1000, { epoch: 5 });
+        expect(await (await test.reopen()).delivered(P)).toEqual([bucket(2, 48), bucket(3, 16)]);
+      });
+    });
+
+    describe('forgetting a pipeline', () => {
+      it('leaves nothing of it, and nothing else is touched', async () => {
+        await using test = await open();
+        for (const name of [P, 'other']) {
+          await test.store.acquire(name, A, 0, 1000);
+          await test.store.beginRun(name, A, 1);
+          await test.store.save(name, A, 1000, {
+            used: true,
+            epoch: 4,
+            lanes: { a: laneAt(1) },
+            transformer: { point: pointAt(1), state: new Uint8Array(3) },
+            checkpoint: { atMs: 1, keep: 3 },
+            delivered: [{ bucket: 1, lastMs: 2, ids: new Uint8Array(16) }],
+          });
+          await test.store.recordError(name, A, 'bus', new CdcError('SOURCE_FAILED', 'x'), 1);
+          await test.store.setPluginValue(name, A, 'audit', 'k', new Uint8Array([1]));
+        }
+        const other = await everything(test.store, 'other');
+        await test.store.forget(P, A);
+        const store = await test.reopen();
+        expect(await everything(store, P)).toEqual(await everything(store, 'never seen'));
+        expect(await everything(store, 'other')).toEqual(other);
+        expect(await store.pipelines()).toEqual(['other']);
+        await expect(store.save(P, A, 1000, {})).rejects.toMatchObject({ code: 'STATE_FENCED' });
+        expect(await store.acquire(P, B, 5, 99)).toEqual({ owner: B, untilMs: 99 });
+        expect(await store.pipelines()).toEqual(['orders', 'other']);
       });
     });
 
@@ -211,14 +329,14 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
         ]);
       });
 
-      it(`are forgotten beyond the last ${KEPT_RUNS}, without reusing a number`, async () => {
+      it(`are forgotten beyond the last ${keptRuns}, without reusing a number`, async () => {
         await using test = await open();
         await test.store.acquire(P, A, 0, 1000);
         for (let i = 1; i <= 5; i++) await test.store.endRun(P, A, summary(i));
-        await test.store.endRun(P, A, summary(KEPT_RUNS + 2));
+        await test.store.endRun(P, A, summary(keptRuns + 2));
         const next = await (await test.reopen()).beginRun(P, A, 1);
         const ids = (await test.store.runs(P, 9999)).map((r) => r.runId);
-        expect([next, ids]).toEqual([KEPT_RUNS + 3, [KEPT_RUNS + 3, KEPT_RUNS + 2, 5, 4]]);
+        expect([next, ids]).toEqual([keptRuns + 3, [keptRuns + 3, keptRuns + 2, 5, 4]]);
       });
     });
 
@@ -282,6 +400,13 @@ function summary(runId: number): RunSummary {
   };
 }
 
-async function everything(store: StateStore): Promise<unknown> {
-  return [await store.load(P), await store.runs(P, 99), await store.errors(P), await store.getPluginValue(P, 'audit', 'k')];
+async function everything(store: StateStore, pipeline = P): Promise<unknown> {
+  return [
+    await store.load(pipeline),
+    await store.runs(pipeline, 99),
+    await store.errors(pipeline),
+    await store.getPluginValue(pipeline, 'audit', 'k'),
+    await store.checkpoints(pipeline),
+    await store.delivered(pipeline),
+  ];
 }

@@ -1,0 +1,192 @@
+// An operator's move of points (`offsets set`, `rollback`, `import`): what it means for each lane, and how it is carried out
+// so that a crash at any moment is finished later, the same way.
+
+import type { LogPlace } from '../log/change-log.ts';
+import { CdcError, type Committed, type Position, type PositionCodec, type ResumePoint } from '../sdk/index.ts';
+import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
+import { type OpenDestination, pointHolder } from './components.ts';
+import { type Codecs, coversPlace, coversSources, oldestPlace } from './places.ts';
+
+export interface MovingLane {
+  readonly name: string;
+  readonly required: boolean;
+  readonly committed: Committed;
+}
+
+export interface MoveFacts {
+  readonly pipeline: string;
+  readonly state: PipelineState;
+  readonly codecs: Codecs;
+  /** What upstream has been told to forget, per source. */
+  readonly acknowledged: LogPlace['sources'];
+  /** The configured destinations. */
+  readonly lanes: readonly MovingLane[];
+}
+
+export interface PartitionMove {
+  readonly source: string;
+  readonly partition: string;
+  /** `null`: the beginning. */
+  readonly from: Position | null;
+  readonly to: Position | null;
+  readonly effect: 'again' | 'skips';
+}
+
+export interface LaneMove {
+  readonly lane: string;
+  readonly to: ResumePoint;
+  readonly partitions: readonly PartitionMove[];
+  /** Tables whose snapshot goes on from an earlier place, or begins again. */
+  readonly tables: readonly string[];
+}
+
+export function refused(facts: Pick<MoveFacts, 'pipeline'>, what: string, fix: string): CdcError {
+  return new CdcError('STATE_MOVE_REFUSED', what, { where: `pipeline "${facts.pipeline}"`, fix });
+}
+
+/** Where a lane stands: what its destination holds if it can tell, else its cursor in state. Throws when it cannot be moved. */
+export function movablePoint(facts: MoveFacts, name: string): ResumePoint {
+  const lane = facts.lanes.find((l) => l.name === name),
+    known = facts.state.lanes[name] ?? null;
+  if (lane === undefined) throw refused(facts, `no destination "${name}" is configured`, 'Name one of the destinations of the file.');
+  if (known?.detached)
+    throw refused(facts, `destination "${name}" is detached: it has a gap`, `Run the pipeline once with \`--rejoin ${name}\`.`);
+  const points = lane.committed.kind === 'points' ? lane.committed.points : lane.committed.kind === 'untracked' ? known?.points : [];
+  const [first, ...rest] = points ?? [];
+  if (first === undefined)
+    throw refused(facts, `destination "${name}" has no point yet`, 'Run the pipeline first: a new destination joins by its `start`.');
+  return rest.length === 0 ? first : { ...first, ...oldestPlace(facts.codecs, [first, ...rest]) };
+}
+
+/** What moving these lanes to these places means; only lanes that change. Throws what cannot be done. */
+export function planMoves(facts: MoveFacts, targets: ReadonlyMap<string, LogPlace>): readonly LaneMove[] {
+  if (facts.state.transformer !== null) {
+    throw refused(
+      facts,
+      'a stateful transformer has taken in what was read, and its state cannot be moved with the points',
+      'Remove the state with `cdc-run forget`, and empty the destinations, to begin anew.',
+    );
+  }
+  const moves: LaneMove[] = [];
+  for (const [lane, place] of targets) {
+    const from = movablePoint(facts, lane);
+    const to: ResumePoint = { epoch: facts.state.epoch, log: null, sources: place.sources, snapshots: place.snapshots };
+    const partitions = partitionMoves(facts.codecs, from, to);
+    const tables = tablesReadAgain(from, to);
+    if (partitions.length > 0 || tables.length > 0) moves.push({ lane, to, partitions, tables });
+  }
+  for (const move of moves) assertServable(facts, move);
+  assertOptionalKeepUp(facts, moves);
+  return moves;
+}
+
+function partitionMoves(codecs: Codecs, from: LogPlace, to: LogPlace): PartitionMove[] {
+  const moves: PartitionMove[] = [];
+  for (const [source, codec] of Object.entries(codecs)) {
+    const old = from.sources[source] ?? {},
+      next = to.sources[source] ?? {};
+    for (const partition of new Set([...Object.keys(old), ...Object.keys(next)])) {
+      const a = old[partition] ?? null,
+        b = next[partition] ?? null;
+      if (a !== b) moves.push({ source, partition, from: a, to: b, effect: effectOf(codec, a, b) });
+    }
+  }
+  return moves;
+}
+
+function effectOf(codec: PositionCodec, from: Position | null, to: Position | null): PartitionMove['effect'] {
+  if (to === null) return 'again';
+  return from !== null && codec.covers(from, to) ? 'again' : 'skips';
+}
+
+function tablesReadAgain(from: LogPlace, to: LogPlace): string[] {
+  const hasLess = ({ source, table, run, chunk, state }: LogPlace['snapshots'][number]): boolean => {
+    const next = to.snapshots.find((s) => s.source === source && s.table === table);
+    return next === undefined || next.run !== run || next.state !== state || next.chunk !== chunk;
+  };
+  return from.snapshots.filter(hasLess).map(({ source, table }) => `${source}: ${table}`);
+}
+
+/** The memory log holds nothing: what a lane needs again must come from the source. */
+function assertServable(facts: MoveFacts, { lane, to, partitions }: LaneMove): void {
+  for (const { source, partition, effect } of partitions) {
+    const floor = facts.acknowledged[source]?.[partition];
+    if (floor === undefined || effect === 'skips') continue;
+    if (coversSources(facts.codecs, to.sources, { [source]: { [partition]: floor } })) continue;
+    const at = facts.codecs[source]?.describe(floor) ?? floor;
+    throw new CdcError(
+      'SOURCE_POSITION_GONE',
+      `source "${source}" was told that it may forget everything up to ${at}, so destination "${lane}" cannot go back further`,
+      {
+        where: `source "${source}"`,
+        fix: `Choose ${at} or a later position; or empty the destination and run with \`--rejoin ${lane}\` to fill it by a snapshot.`,
+      },
+    );
+  }
+}
+
+/** An optional lane behind the others would be detached at the next start instead of getting what was asked for. */
+function assertOptionalKeepUp(facts: MoveFacts, moves: readonly LaneMove[]): void {
+  const moved = new Map(moves.map(({ lane, to }) => [lane, to]));
+  const required = facts.lanes.filter((l) => l.required && (moved.has(l.name) || facts.state.lanes[l.name]?.detached === null));
+  const start = oldestPlace(
+    facts.codecs,
+    required.map(({ name }) => moved.get(name) ?? movablePoint(facts, name)),
+  );
+  for (const { lane, to } of moves) {
+    if (facts.lanes.some((l) => l.name === lane && l.required) || coversPlace(facts.codecs, to, start)) continue;
+    throw refused(
+      facts,
+      `destination "${lane}" is optional, and would stand behind the required ones: it would be detached at the start`,
+      `Move all destinations (leave out --lane), or run with \`--rejoin ${lane}\`.`,
+    );
+  }
+}
+
+export interface FinishOptions {
+  readonly pipeline: string;
+  readonly state: PipelineState;
+  readonly destinations: readonly OpenDestination[];
+  /** Calls a destination, in the way that suits the caller: trying again, or not. */
+  need<T>(component: string, call: () => Promise<T>): Promise<T>;
+  save(change: StateChange): Promise<void>;
+}
+
+/**
+ * Carries out the intent in state, if there is one, and returns the state after it. Each step may be repeated: a crash leaves the
+ * intent, and whoever holds the lease next begins again under an epoch above all that were claimed before.
+ */
+export async function finishIntent(o: FinishOptions): Promise<PipelineState> {
+  const { state, pipeline } = o,
+    { intent } = state;
+  if (intent === null) return state;
+  const holders = o.destinations.flatMap((open) => {
+    const { name } = open.config,
+      holder = pointHolder(open),
+      point = intent.lanes[name];
+    return holder === null || point === undefined ? [] : [{ name, holder, point }];
+  });
+  let highest = state.epoch;
+  for (const { name, holder } of holders) {
+    const committed = await o.need(`destination "${name}"`, () => holder.committed({ pipeline, lane: name }));
+    if (committed.kind !== 'untracked') highest = Math.max(highest, committed.epoch);
+  }
+  const epoch = highest + 1;
+  await o.save({ epoch });
+  const at = (point: ResumePoint): ResumePoint => ({ ...point, epoch, log: null });
+  for (const { name, holder, point } of holders) {
+    await o.need(`destination "${name}"`, async () => {
+      await holder.claim({ pipeline, lane: name }, epoch);
+      await holder.setPoints({ pipeline, lane: name }, epoch, [at(point)]);
+    });
+  }
+  const lanes: { [lane: string]: LaneState } = {};
+  for (const [name, point] of Object.entries(intent.lanes)) {
+    const behindQueue = state.lanes[name]?.behindQueue ?? false;
+    // A replay never starts before a place that an operator chose.
+    lanes[name] = { points: [at(point)], joinedAt: at(point), detached: null, behindQueue };
+  }
+  // Last, and in one step with the cursors: until here everything is done again.
+  await o.save({ lanes, intent: null });
+  return { ...state, epoch, lanes: { ...state.lanes, ...lanes }, intent: null };
+}
