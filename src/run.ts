@@ -3,8 +3,8 @@
 
 import { isAbsolute, resolve } from 'node:path';
 import { loadDescriptor } from './catalog.ts';
-import { openFileDeadLetterQueue } from './dead-letters/file-queue.ts';
-import { DEFAULT_RUN_OPTIONS, type DeadLetterQueue, type EngineDeps, type PipelineHandle, type RunOptions } from './engine/api.ts';
+import { openQueues } from './dead-letters/open.ts';
+import { DEFAULT_RUN_OPTIONS, type EngineDeps, type PipelineHandle, type RunOptions } from './engine/api.ts';
 import type { PipelineConfig } from './engine/pipeline-config.ts';
 import { start } from './engine/start.ts';
 import { createOwner, isOwnerGone } from './owner.ts';
@@ -85,16 +85,17 @@ class Shared {
     const { logger = silentLogger, clock = systemClock, random = systemRandom } = this.#options;
     const state = await this.#state(config);
     const owner = this.#owner;
+    const ports = { clock, random, logger: logger.child({ pipeline: config.name }), version: packageVersion() };
+    const resolver = (kind: Descriptor['kind'], type: string): Promise<Descriptor> => this.#resolve(kind, type, config);
+    const queues = await openQueues(config, { ...ports, resolve: resolver });
+    this.#closing.push(() => queues.close());
     return {
-      clock,
-      random,
+      ...ports,
       owner,
       state,
-      version: packageVersion(),
       isGone: isOwnerGone,
-      logger: logger.child({ pipeline: config.name }),
-      deadLetters: this.#deadLetters(config),
-      resolve: (kind, type) => this.#resolve(kind, type, config),
+      deadLettersOf: (lane) => queues.of(lane).queue,
+      resolve: resolver,
       store: (plugin) => ({
         get: (key) => state.getPluginValue(config.name, plugin, key),
         set: (key, value) => state.setPluginValue(config.name, owner, plugin, key, value),
@@ -112,12 +113,6 @@ class Shared {
     }
     this.#stateOf.set(config.name, state);
     return state;
-  }
-
-  #deadLetters(config: PipelineConfig): DeadLetterQueue {
-    const queue = openFileDeadLetterQueue(resolve(config.deadLetterQueue.path));
-    this.#closing.push(() => queue.close());
-    return queue;
   }
 
   async #resolve(kind: Descriptor['kind'], type: string, config: PipelineConfig): Promise<Descriptor> {

@@ -104,6 +104,7 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
         start: lane.start,
         envelope: { type: 'plain', options: {} },
         batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
+        deadLetterQueue: null,
       }),
     ),
     transformers: [
@@ -125,7 +126,7 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
     log: { type: 'memory', maxEvents: shape.logEvents, maxBytes },
     state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS },
     retry: RETRY,
-    deadLetterQueue: { type: 'file', path: 'dead.ndjson' },
+    deadLetterQueue: { type: 'file', path: 'dead.ndjson', key: null },
     health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },
     unavailable: [],
   };

@@ -55,7 +55,7 @@ describe('normalize', () => {
       log: { type: 'memory', maxEvents: 100_000, maxBytes: 268_435_456 },
       state: { type: 'sqlite', path: '.cdc/state.db', leaseMs: 30_000 },
       retry: { maxAttempts: 5, initialDelayMs: 1000, maxDelayMs: 8000, backoff: 'exponential', jitter: 0.2 },
-      deadLetterQueue: { type: 'file', path: '.cdc/dlq/orders.ndjson' },
+      deadLetterQueue: { type: 'file', path: '.cdc/dlq/orders.ndjson', key: null },
       health: { enabled: false, host: '127.0.0.1', port: 8080, endpoints: [], stallAfterMs: 300_000 },
       unavailable: [],
     });
