@@ -3,7 +3,7 @@
 
 import { isAbsolute, resolve } from 'node:path';
 import { loadDescriptor } from './catalog.ts';
-import { openQueues } from './dead-letters/open.ts';
+import { type OpenQueues, openQueues } from './dead-letters/open.ts';
 import { DEFAULT_RUN_OPTIONS, type EngineDeps, type PipelineHandle, type RunOptions } from './engine/api.ts';
 import type { PipelineConfig } from './engine/pipeline-config.ts';
 import { start } from './engine/start.ts';
@@ -64,6 +64,23 @@ export async function openRuntime(configs: readonly PipelineConfig[], options: R
   }
 }
 
+/** The same as a run has, for a command that works on a pipeline while it does not run. */
+export interface Tools extends AsyncDisposable {
+  readonly deps: EngineDeps;
+  readonly queues: OpenQueues;
+}
+
+export async function openTools(config: PipelineConfig, options: RuntimeOptions = {}): Promise<Tools> {
+  const shared = new Shared(options);
+  try {
+    const deps = await shared.depsOf(config);
+    return { deps, queues: shared.queuesOf(config.name), [Symbol.asyncDispose]: () => shared.close() };
+  } catch (error) {
+    await shared.close();
+    throw error;
+  }
+}
+
 function runOptionsOf(options: RuntimeOptions): RunOptions {
   const { untilCaughtUp, limit, failFast, rejoin, scheduledMs } = { ...DEFAULT_RUN_OPTIONS, ...options };
   return { untilCaughtUp, limit, failFast, rejoin, scheduledMs };
@@ -75,6 +92,7 @@ class Shared {
   readonly #owner = createOwner();
   readonly #states = new Map<string, StateStore>();
   readonly #stateOf = new Map<string, StateStore>();
+  readonly #queues = new Map<string, OpenQueues>();
   readonly #closing: (() => Promise<void>)[] = [];
 
   constructor(options: RuntimeOptions) {
@@ -89,6 +107,7 @@ class Shared {
     const resolver = (kind: Descriptor['kind'], type: string): Promise<Descriptor> => this.#resolve(kind, type, config);
     const queues = await openQueues(config, { ...ports, resolve: resolver });
     this.#closing.push(() => queues.close());
+    this.#queues.set(config.name, queues);
     return {
       ...ports,
       owner,
@@ -102,6 +121,10 @@ class Shared {
       }),
       monitor: await this.#watchdog(config),
     };
+  }
+
+  queuesOf(pipeline: string): OpenQueues {
+    return this.#queues.get(pipeline) as OpenQueues;
   }
 
   async #state(config: PipelineConfig): Promise<StateStore> {

@@ -62,8 +62,18 @@ class FileDeadLetterQueue implements DeadLetterStore {
     return removed;
   }
 
-  mark(id: string, mark: ReplayMark): Promise<void> {
-    return this.#change((file) => this.#write(file, `${formatMark(id, mark)}\n`));
+  mark(ids: readonly string[], mark: ReplayMark): Promise<void> {
+    return this.#change((file) =>
+      this.#write(
+        file,
+        ids
+          .map(
+            (id) => `${formatMark(id, mark)}
+`,
+          )
+          .join(''),
+      ),
+    );
   }
 
   #exists(): Promise<boolean> {

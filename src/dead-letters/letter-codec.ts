@@ -26,7 +26,6 @@ export function formatLetter(letter: DeadLetter): string {
     event: letter.event && encodeEvent(letter.event),
     input: encodeValue(letter.input),
     ...(letter.protection ? { protected: letter.protection } : {}),
-    ...(letter.holdsKey ? { holds_key: true } : {}),
     ...(letter.replay ? { replay: { started_ms: letter.replay.startedMs, delivered: letter.replay.delivered } } : {}),
   });
 }
@@ -50,7 +49,6 @@ export function parseLetter(line: string): DeadLetter {
     event: json.event === null ? null : decodeEvent(json.event),
     input: parseInput(stored.input),
     ...(stored.protected === undefined ? {} : { protection: stored.protected }),
-    ...(stored.holds_key === true ? { holdsKey: true } : {}),
     ...(stored.replay === undefined ? {} : { replay: { startedMs: stored.replay.started_ms, delivered: stored.replay.delivered } }),
   };
 }
@@ -125,6 +123,5 @@ interface StoredLetter extends StoredError {
   readonly at: string;
   readonly input: string | { readonly $bytes: string } | null;
   readonly protected?: Protection;
-  readonly holds_key?: boolean;
   readonly replay?: { readonly started_ms: number; readonly delivered: readonly string[] };
 }

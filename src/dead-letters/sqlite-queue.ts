@@ -106,8 +106,13 @@ class SqliteDeadLetterQueue implements DeadLetterStore {
     );
   }
 
-  async mark(id: string, mark: ReplayMark): Promise<void> {
-    await this.#call((db) => db.prepare('UPDATE cdc_dead_letters SET replay = ? WHERE id = ?').run(JSON.stringify(mark), id));
+  async mark(ids: readonly string[], mark: ReplayMark): Promise<void> {
+    await this.#call((db) =>
+      inTransaction(db, 'immediate', () => {
+        const update = db.prepare('UPDATE cdc_dead_letters SET replay = ? WHERE id = ?');
+        for (const id of ids) update.run(JSON.stringify(mark), id);
+      }),
+    );
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,6 @@ export interface DeadLetterStore extends DeadLetterQueue {
   get(id: string): Promise<DeadLetter | null>;
   /** For good. Returns how many there were of them. Durable when it resolves. */
   remove(ids: ReadonlySet<string>): Promise<number>;
-  /** Stored before a replay sends the letter, so that the next one knows if this one is interrupted. Durable when it resolves. */
-  mark(id: string, mark: ReplayMark): Promise<void>;
+  /** Stored before a replay sends the letters, so that the next one knows if this one is interrupted. Durable when it resolves. */
+  mark(ids: readonly string[], mark: ReplayMark): Promise<void>;
 }

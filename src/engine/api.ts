@@ -31,8 +31,6 @@ export interface DeadLetter {
   readonly sensitive?: readonly string[] | 'all';
   /** What the queue did with them; only on letters that were read. */
   readonly protection?: Protection | null;
-  /** The lane holds back later events of the key as long as the letter is in the queue. */
-  readonly holdsKey?: boolean;
   /** A replay has begun and not ended; only on letters that were read. */
   readonly replay?: ReplayMark | null;
 }
