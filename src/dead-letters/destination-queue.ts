@@ -107,8 +107,6 @@ class DestinationDeadLetterQueue implements DeadLetterQueue {
     const epoch = (found.kind === 'untracked' ? 0 : found.epoch) + 1;
     // The lease says that we alone run the pipeline; whoever wrote before is fenced.
     await holder.claim(id, epoch);
-    const [held] = found.kind === 'points' ? found.points : [];
-    if (held !== undefined) return { destination, encode, point: held };
     const point = { ...beginning, epoch };
     await holder.setPoints(id, epoch, [point]);
     return { destination, encode, point };

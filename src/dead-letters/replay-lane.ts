@@ -1,5 +1,5 @@
 // A destination during a replay: opened and claimed like at a start of the pipeline, written to under the point that it holds.
-// The point stays where it is, so the write is fenced and atomic, and the next run goes on as if nothing had been.
+// The point keeps its place and gets our epoch, so the write is fenced and atomic, and the next run goes on where it would have.
 
 import type { EngineDeps } from '../engine/api.ts';
 import type { Encoders, OpenDestination } from '../engine/components.ts';
@@ -77,6 +77,11 @@ export class ReplayLane {
     this.#point = found.points[0] ?? null;
   }
 
+  /** Its place, under the epoch that we claimed: what a batch of ours leaves there. */
+  #through(): ResumePoint {
+    return { ...(this.#point ?? NOWHERE), epoch: this.#epoch };
+  }
+
   /** From here on an older process is fenced. The point is read behind the claim: until then it could move. */
   async claim(epoch: number): Promise<void> {
     await pointHolder(this.#o.open)?.claim(this.#id, epoch);
@@ -90,16 +95,18 @@ export class ReplayLane {
       delivered = new Set<number>(),
       failed = new Map<number, CdcError>(),
       failedKeys = new KeySet();
-    const batch = this.#batch(events, skip);
     while (skip.size < events.length) {
-      const result = await this.#patiently(batch);
+      const result = await this.#patiently(this.#batch(events, skip));
       const written = result.kind === 'stored' ? events.keys() : result.kind === 'partial' ? result.written : [];
       for (const index of written) {
         if (skip.has(index)) continue;
         delivered.add(index);
         skip.add(index);
       }
-      if (result.kind === 'stored') break;
+      if (result.kind === 'stored') {
+        if (this.#point !== null) this.#point = this.#through();
+        break;
+      }
       if (result.failed.length === 0) throw this.#contractError();
       for (const { index, error } of result.failed) {
         failed.set(index, error);
@@ -119,13 +126,12 @@ export class ReplayLane {
   }
 
   #batch(events: readonly ChangeEvent[], skip: ReadonlySet<number>): LaneBatch {
-    const point = this.#point ?? NOWHERE,
-      encoder = this.#encoder;
+    const encoder = this.#encoder;
     return {
       events,
       skip,
-      through: point,
-      previous: point,
+      through: this.#through(),
+      previous: this.#point ?? NOWHERE,
       worker: 0,
       encoded: () => {
         if (encoder === null) throw this.#contractError();

@@ -45,7 +45,7 @@ export class ReplayWriter {
   async finish(entries: readonly Entry[]): Promise<void> {
     for (const queue of this.#r.queues.all) {
       const ids = entries.filter((e) => e.queue === queue).map((e) => e.letter.id);
-      await queue.store?.remove(new Set(ids));
+      if (ids.length > 0) await queue.store?.remove(new Set(ids));
     }
     for (const entry of entries) this.#gone.add(entry);
   }
