@@ -3,8 +3,8 @@
 
 import { isAbsolute, resolve } from 'node:path';
 import { loadDescriptor } from './catalog.ts';
-import { openFileDeadLetterQueue } from './dead-letters/file-queue.ts';
-import { DEFAULT_RUN_OPTIONS, type DeadLetterQueue, type EngineDeps, type PipelineHandle, type RunOptions } from './engine/api.ts';
+import { type OpenQueues, openQueues } from './dead-letters/open.ts';
+import { DEFAULT_RUN_OPTIONS, type EngineDeps, type PipelineHandle, type RunOptions } from './engine/api.ts';
 import type { PipelineConfig } from './engine/pipeline-config.ts';
 import { start } from './engine/start.ts';
 import type { LogStore } from './log/change-log.ts';
@@ -65,6 +65,23 @@ export async function openRuntime(configs: readonly PipelineConfig[], options: R
   }
 }
 
+/** The same as a run has, for a command that works on a pipeline while it does not run. */
+export interface Tools extends AsyncDisposable {
+  readonly deps: EngineDeps;
+  readonly queues: OpenQueues;
+}
+
+export async function openTools(config: PipelineConfig, options: RuntimeOptions = {}): Promise<Tools> {
+  const shared = new Shared(options);
+  try {
+    const deps = await shared.depsOf(config);
+    return { deps, queues: shared.queuesOf(config.name), [Symbol.asyncDispose]: () => shared.close() };
+  } catch (error) {
+    await shared.close();
+    throw error;
+  }
+}
+
 function runOptionsOf(options: RuntimeOptions): RunOptions {
   const { untilCaughtUp, limit, failFast, rejoin, scheduledMs } = { ...DEFAULT_RUN_OPTIONS, ...options };
   return { untilCaughtUp, limit, failFast, rejoin, scheduledMs };
@@ -76,6 +93,7 @@ class Shared {
   readonly #owner = createOwner();
   readonly #states = new Map<string, StateStore>();
   readonly #stateOf = new Map<string, StateStore>();
+  readonly #queues = new Map<string, OpenQueues>();
   readonly #closing: (() => Promise<void>)[] = [];
 
   constructor(options: RuntimeOptions) {
@@ -86,23 +104,29 @@ class Shared {
     const { logger = silentLogger, clock = systemClock, random = systemRandom } = this.#options;
     const state = await this.#state(config);
     const owner = this.#owner;
+    const ports = { clock, random, logger: logger.child({ pipeline: config.name }), version: packageVersion() };
+    const resolver = (kind: Descriptor['kind'], type: string): Promise<Descriptor> => this.#resolve(kind, type, config);
+    const queues = await openQueues(config, { ...ports, resolve: resolver });
+    this.#closing.push(() => queues.close());
+    this.#queues.set(config.name, queues);
     return {
-      clock,
-      random,
+      ...ports,
       owner,
       state,
-      version: packageVersion(),
       isGone: isOwnerGone,
-      logger: logger.child({ pipeline: config.name }),
-      deadLetters: this.#deadLetters(config),
+      deadLettersOf: (lane) => queues.of(lane).queue,
       logStore: await this.#logStore(config),
-      resolve: (kind, type) => this.#resolve(kind, type, config),
+      resolve: resolver,
       store: (plugin) => ({
         get: (key) => state.getPluginValue(config.name, plugin, key),
         set: (key, value) => state.setPluginValue(config.name, owner, plugin, key, value),
       }),
       monitor: await this.#watchdog(config),
     };
+  }
+
+  queuesOf(pipeline: string): OpenQueues {
+    return this.#queues.get(pipeline) as OpenQueues;
   }
 
   async #state(config: PipelineConfig): Promise<StateStore> {
@@ -114,12 +138,6 @@ class Shared {
     }
     this.#stateOf.set(config.name, state);
     return state;
-  }
-
-  #deadLetters(config: PipelineConfig): DeadLetterQueue {
-    const queue = openFileDeadLetterQueue(resolve(config.deadLetterQueue.path));
-    this.#closing.push(() => queue.close());
-    return queue;
   }
 
   async #logStore(config: PipelineConfig): Promise<LogStore | null> {

@@ -3,6 +3,7 @@
 import type { Op } from '../sdk/change-event.ts';
 import { CdcError } from '../sdk/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../sdk/logger.ts';
+import { systemClock } from '../sdk/ports.ts';
 
 export const LOG_FORMATS = ['auto', 'json', 'pretty'] as const;
 
@@ -31,6 +32,25 @@ export function parseLimit(value: string): number {
   if (!Number.isSafeInteger(limit) || limit < 1)
     throw usageError(`--limit ${JSON.stringify(value)} is not a positive whole number`, 'Write it like `--limit 1000`.');
   return limit;
+}
+
+const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A date, or how long ago: milliseconds since the epoch. */
+export function parseBefore(value: string, _before?: unknown, nowMs: number = systemClock.now()): number {
+  const ago = /^(\d+)([smhd])$/.exec(value);
+  const ms =
+    ago === null
+      ? /^\d{4}-/.test(value)
+        ? Date.parse(value)
+        : Number.NaN
+      : nowMs - Number(ago[1]) * UNITS_MS[ago[2] as keyof typeof UNITS_MS];
+  if (Number.isNaN(ms))
+    throw usageError(
+      `--before ${JSON.stringify(value)} is not a time`,
+      'Write it like `--before 2026-01-31`, `--before 2026-01-31T12:00Z` or `--before 30d`.',
+    );
+  return ms;
 }
 
 export function parseChoice<T extends string>(option: string, choices: readonly T[]): (value: string) => T {

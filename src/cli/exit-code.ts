@@ -14,7 +14,14 @@ import type { ErrorCode } from '../sdk/error-codes.ts';
 
 export const EXIT = { ok: 0, runtime: 1, configuration: 2, environment: 3, check: 4 } as const;
 
-const CONFIGURATION: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['USAGE_INVALID', 'PLUGIN_LOAD_FAILED']);
+const CONFIGURATION: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'USAGE_INVALID',
+  'PLUGIN_LOAD_FAILED',
+  'DLQ_NOT_READABLE',
+  'DLQ_LETTER_UNKNOWN',
+  'DLQ_KEY_MISSING',
+  'DLQ_KEY_WRONG',
+]);
 
 /** What somebody outside of this program has to mend. */
 const ENVIRONMENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

@@ -5,7 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../package-info.ts';
 import type { CdcError } from '../sdk/errors.ts';
 import { LOG_LEVELS } from '../sdk/logger.ts';
-import { collect, LOG_FORMATS, parseChoice, parseLimit, parseOps, parseSet, usageError } from './arguments.ts';
+import { collect, LOG_FORMATS, parseBefore, parseChoice, parseLimit, parseOps, parseSet, usageError } from './arguments.ts';
 import { type Cli, createCli, type GlobalOptions, type World } from './cli.ts';
 import type { ConsumeFlags } from './commands/consume.ts';
 import { EXIT } from './exit-code.ts';
@@ -163,6 +163,19 @@ function createProgram(world: World, done: Done): Command {
     async (cli, args) => (await import('./commands/schema.ts')).schema(cli, args[0] ?? null),
     ['schema > pipeline.schema.json', 'schema postgresql'],
   );
+  command<DlqFlags>(
+    'dlq <action> <pipeline> [id]',
+    'dead letters: list, show, export, replay, purge',
+    dlqOptions,
+    async (cli, args, o) => (await import('./commands/dlq.ts')).dlq(cli, args, o),
+    [
+      'dlq list orders',
+      'dlq show orders 3f2a91bc',
+      'dlq replay orders --code DESTINATION_EVENT_REJECTED --dry-run',
+      'dlq export pipelines/orders.yaml --out letters.ndjson',
+      'dlq purge orders --before 30d --yes',
+    ],
+  );
   command<AuditFlags>(
     'audit <action> <path>',
     'audit verify: check the hash chain of an audit log',
@@ -280,6 +293,32 @@ function consumeOptions(command: Command): Command {
     .option('--where <expression>', 'only events for which this is true, as in the filter transformer')
     .option('--limit <n>', 'end after this many events', parseLimit, null)
     .option('--envelope <type>', `shape of the lines: ${ENVELOPES.join(', ')}`, parseChoice('--envelope', ENVELOPES), 'debezium');
+}
+
+export interface DlqFlags extends FileOptions {
+  readonly all: boolean;
+  readonly id: readonly string[];
+  readonly code: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly before?: number;
+  readonly out?: string;
+  readonly decrypt: boolean;
+  readonly dryRun: boolean;
+  readonly force: boolean;
+  readonly yes: boolean;
+}
+
+function dlqOptions(command: Command): Command {
+  return files(command)
+    .option('--all', 'list: each letter, not grouped by cause; replay, purge: all letters', false)
+    .option('--id <id>', 'replay, purge: this letter, by its id or its short one (repeatable)', collect, [])
+    .option('--code <code>', 'replay, purge: letters with this error code (repeatable)', collect, [])
+    .option('--before <time>', 'replay, purge: last tried before: 2026-01-31, or 30d ago', parseBefore)
+    .option('--dry-run', 'replay: only say what would be sent', false)
+    .option('--force', 'replay: also what may undo newer events; export: replace the file', false)
+    .option('--yes', 'purge: yes, remove them for good', false)
+    .option('--out <file>', 'export: write to this file')
+    .option('--decrypt', 'show, export: with the columns that are encrypted', false);
 }
 
 export interface AuditFlags {

@@ -1,5 +1,6 @@
 // What a run tells at its end: how long, what was read and from where to where, what each destination got, what was left. Pure.
 
+import { placeOf, placeOfLane } from '../dead-letters/place.ts';
 import type { LaneStatus, PipelineStatus, SourceStatus } from '../engine/api.ts';
 import type { PipelineConfig } from '../engine/pipeline-config.ts';
 import { formatCount, formatDuration, formatRate, plural, table } from './format.ts';
@@ -27,11 +28,11 @@ export function summaryLines(p: PipelineStatus, config: PipelineConfig, nowMs: n
   const rows = [
     ...p.sources.map((s) => [c.dim('from'), s.name, sourceText(s, tookMs, !continued.has(s.name))]),
     ...(run.eventsFiltered > 0 ? [[c.dim('left'), 'filters', `${formatCount(run.eventsFiltered)} filtered out`]] : []),
-    ...p.lanes.map((l) => [c.dim('to'), l.name, laneText(l, config.deadLetterQueue.path, c)]),
+    ...p.lanes.map((l) => [c.dim('to'), l.name, laneText(l, placeOfLane(config, l.name), c)]),
   ];
   const unassigned = run.deadLetters - p.lanes.reduce((sum, l) => sum + l.deadLetters, 0);
   if (unassigned > 0)
-    rows.push([c.dim('left'), 'dead letters', c.yellow(`${formatCount(unassigned)} before delivery → ${config.deadLetterQueue.path}`)]);
+    rows.push([c.dim('left'), 'dead letters', c.yellow(`${formatCount(unassigned)} before delivery → ${placeOf(config.deadLetterQueue)}`)]);
   return [head, ...table(rows)];
 }
 
@@ -108,6 +109,6 @@ export function summaryDocument(p: PipelineStatus, config: PipelineConfig, nowMs
       deadLetters,
       queued,
     })),
-    deadLetterQueue: config.deadLetterQueue.path,
+    deadLetterQueue: placeOf(config.deadLetterQueue),
   };
 }

@@ -1,7 +1,7 @@
 // A pipeline's configuration as `plan` and logs show it: complete, without secrets.
 
 import { type Kind, resolveDescriptor } from '../catalog.ts';
-import type { ComponentConfig, PipelineConfig } from '../engine/pipeline-config.ts';
+import type { ComponentConfig, DeadLetterQueueConfig, PipelineConfig } from '../engine/pipeline-config.ts';
 import { hideCredentials, redact } from './redact.ts';
 import type { JsonSchema } from './schema-walk.ts';
 
@@ -9,15 +9,28 @@ import type { JsonSchema } from './schema-walk.ts';
 export async function describeConfig(config: PipelineConfig): Promise<Record<string, unknown>> {
   const all = <C extends ComponentConfig>(kind: Kind, components: readonly C[]) =>
     Promise.all(components.map((component) => describeComponent(kind, component, config.baseDir)));
-  const { sources, destinations, transformers, middleware, hooks, ...rest } = config;
+  const { sources, destinations, transformers, middleware, hooks, deadLetterQueue, ...rest } = config;
   return {
     ...(redact(rest, HEALTH_TOKEN) as Record<string, unknown>),
     sources: await all('source', sources),
-    destinations: await all('destination', destinations),
+    destinations: await Promise.all(
+      destinations.map(async ({ deadLetterQueue: own, ...component }) => ({
+        ...(await describeComponent('destination', component, config.baseDir)),
+        deadLetterQueue: own && (await describeQueue(own, config.baseDir)),
+      })),
+    ),
+    deadLetterQueue: await describeQueue(deadLetterQueue, config.baseDir),
     transformers: await all('transformer', transformers),
     middleware: await all('middleware', middleware),
     hooks: await all('hook', hooks),
   };
+}
+
+async function describeQueue(queue: DeadLetterQueueConfig, baseDir: string): Promise<Record<string, unknown>> {
+  const key = queue.key && '***';
+  return queue.type === 'destination'
+    ? { ...queue, key, destination: await describeComponent('destination', queue.destination, baseDir) }
+    : { ...queue, key };
 }
 
 /** The one secret that belongs to no component. */

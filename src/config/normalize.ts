@@ -13,6 +13,7 @@ import type {
 } from '../engine/pipeline-config.ts';
 import type { HookEvent } from '../sdk/index.ts';
 import { type Context, checkAll, type Found, foundAt } from './components.ts';
+import { checkDeadLetterQueue } from './dead-letters.ts';
 import { isMapping } from './document.ts';
 import { checkEnvelope } from './envelopes.ts';
 import { warnOfNoEffect } from './no-effect.ts';
@@ -60,12 +61,13 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
   const { value: shell } = await validate<Shell>(isConnector ? ConnectorShell : PipelineShell, document.value, [], document);
   const sources = await checkAll<SourceSection>(isConnector ? connectorSource(shell) : componentsOf('source', shell), SourceKeys, context);
   for (const source of sources) if (source !== null) warnOfNoEffect(source, document);
-  const destinations = await checkDestinations(shell, context);
+  const name = shell.name ?? nameOf(document.file, document.index);
+  const destinations = await checkDestinations(shell, name, context);
+  const deadLetterQueue = await checkDeadLetterQueue(shell.error_handling, ['error_handling'], name, context);
   const plugins = await checkPlugins(shell.plugins, context);
   checkShell(shell, isConnector, document);
-  if (document.problems.length > 0) return null;
+  if (document.problems.length > 0 || deadLetterQueue === null) return null;
   unavailableInShell(shell, context.unavailable);
-  const name = shell.name ?? nameOf(document.file, document.index);
   return {
     name,
     file: document.file,
@@ -81,7 +83,7 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
     state: stateConfig(shell.state),
     deduplication: shell.deduplication === undefined ? null : { windowMs: shell.deduplication.window, maxIds: shell.deduplication.max_ids },
     retry: retryConfig(shell),
-    deadLetterQueue: { type: 'file', path: shell.error_handling.dead_letter_queue.path ?? `.cdc/dlq/${name}.ndjson` },
+    deadLetterQueue,
     health: healthConfig(shell.health_checks),
     unavailable: context.unavailable,
   };
@@ -122,7 +124,7 @@ function componentsOf(kind: 'source' | 'destination', shell: Shell): Found[] {
   return found;
 }
 
-async function checkDestinations(shell: Shell, context: Context): Promise<DestinationConfig[]> {
+async function checkDestinations(shell: Shell, pipeline: string, context: Context): Promise<DestinationConfig[]> {
   const found = componentsOf('destination', shell);
   const checked = await checkAll<DestinationSection>(found, DestinationKeys, context);
   const configs: DestinationConfig[] = [];
@@ -132,12 +134,15 @@ async function checkDestinations(shell: Shell, context: Context): Promise<Destin
     if (one === null || one === undefined) continue;
     warnOfNoEffect(one, context.document);
     unavailableInDestination(one.common, at, context.unavailable);
+    const file = `${pipeline}.${one.component.name}`;
+    const deadLetterQueue = await checkDeadLetterQueue(one.common.error_handling, [...at, 'error_handling'], file, context);
     configs.push({
       ...one.component,
       required: one.common.required,
       start: one.common.start,
       envelope,
       batch: batchOf(one.common, shell.sync),
+      deadLetterQueue,
     });
   }
   return configs;

@@ -49,12 +49,45 @@ const CircuitBreaker = Keys(
 
 const DeadLetterQueue = Keys(
   {
-    type: Default(OneOf(['file'], { description: 'Where events go that can never be delivered.', examples: ['file'] }), 'file'),
+    type: Default(
+      OneOf(['file', 'sqlite', 'destination'], {
+        description:
+          'file = NDJSON; sqlite = a table in a SQLite file; destination = letters are sent to a destination, from which they cannot be replayed.',
+        examples: ['file'],
+      }),
+      'file',
+    ),
     path: Type.Optional(
-      Type.String({ minLength: 1, description: 'NDJSON file. Without: .cdc/dlq/<pipeline>.ndjson.', examples: ['dlq/orders.ndjson'] }),
+      Type.String({
+        minLength: 1,
+        description: 'File of types file and sqlite. Without: .cdc/dlq/<pipeline>.ndjson, .cdc/dlq/<pipeline>.db.',
+        examples: ['dlq/orders.ndjson'],
+      }),
+    ),
+    destination: Type.Optional(
+      Type.Object(
+        { type: Type.String({ minLength: 1, description: 'Type of the destination.', examples: ['postgresql'] }) },
+        {
+          additionalProperties: true,
+          description: 'Of type destination: `type` and its keys, `envelope` if it takes records. Rows go to the table cdc_dead_letters.',
+        },
+      ),
+    ),
+    key: Type.Optional(
+      Secret({
+        description:
+          'Encrypts columns that a transformer hides, in letters from before it: 32 bytes in hex or base64, or a passphrase of at least 12 characters. Without it they are left out.',
+        examples: ['${DLQ_KEY}'],
+      }),
     ),
   },
   { description: 'Where events go after the last try.' },
+);
+
+/** Of one destination. */
+export const LaneErrorHandlingSchema = Keys(
+  { dead_letter_queue: Type.Optional(DeadLetterQueue) },
+  { description: 'What happens when a write to this destination fails. Without: as for the pipeline.' },
 );
 
 export const ErrorHandlingSchema = Keys(
@@ -142,3 +175,4 @@ export const HealthSchema = Keys(
 );
 
 export type HealthSection = ConfigOf<typeof HealthSchema>;
+export type DeadLetterQueueSection = ConfigOf<typeof DeadLetterQueue>;

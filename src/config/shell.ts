@@ -2,7 +2,7 @@
 // their own schemas; here a component is a mapping with a type.
 
 import { type ConfigOf, Default, Duration, HOOK_EVENTS, Keys, OneOf, type TObject, type TSchema, Type } from '../sdk/index.ts';
-import { ErrorHandlingSchema, HealthSchema, SchemaEvolutionSchema } from './operation-sections.ts';
+import { ErrorHandlingSchema, HealthSchema, LaneErrorHandlingSchema, SchemaEvolutionSchema } from './operation-sections.ts';
 import { BATCH_KEYS, DeduplicationSchema, LogSchema, StateSchema, SyncSchema } from './sections.ts';
 
 /** Names go into file names, tables and metrics. */
@@ -73,6 +73,7 @@ export const DestinationKeys = Keys({
   batch_bytes: Type.Optional(BATCH_KEYS.batch_bytes),
   batch_timeout: Type.Optional(BATCH_KEYS.batch_timeout),
   connection_pool: Type.Optional(DestinationPool),
+  error_handling: Type.Optional(LaneErrorHandlingSchema),
   envelope: Default(
     Type.Union(
       [
@@ -95,6 +96,9 @@ export const DestinationKeys = Keys({
   ),
   transformers: Type.Optional(Type.Array(PluginItem, { description: 'Transformers for this destination alone. Not available yet.' })),
 });
+
+/** Of a destination that takes dead letters: nothing about joining, batches or dead letters of its own. */
+export const LetterDestinationKeys = Keys({ name: DestinationKeys.properties.name, envelope: DestinationKeys.properties.envelope });
 
 export const HookItem = Keys(
   {

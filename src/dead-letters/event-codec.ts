@@ -100,11 +100,11 @@ function decodeMessage(json: EncodedEvent): LogicalMessage {
   return { prefix: text(json, 'prefix'), content: bytes(json, 'content'), transactional: json.transactional === true };
 }
 
-function encodeRaw(raw: RawMessage): Json {
+export function encodeRaw(raw: RawMessage): Json {
   return { topic: raw.topic, key: encodeValue(raw.key), value: encodeValue(raw.value), timestamp_ms: raw.timestampMs };
 }
 
-function decodeRaw(json: EncodedEvent): RawMessage {
+export function decodeRaw(json: EncodedEvent): RawMessage {
   const side = (name: string): Uint8Array | null => (part(json, name) === null ? null : bytes(json, name));
   return { topic: text(json, 'topic'), key: side('key'), value: side('value'), timestampMs: number(json, 'timestamp_ms') };
 }

@@ -1,13 +1,16 @@
-// The dead letter queue as a file: one line of JSON per letter, appended and synced before `put` resolves. Queues of one
-// process may share a file; two processes may not: give their pipelines different paths.
+// The dead letter queue as a file: one line of JSON per letter, appended and synced before `put` resolves; a letter that comes
+// again gets a short line behind it. Queues of one process may share a file; two processes may not: give their pipelines
+// different paths, and hold the pipeline's lease for `remove` and `mark`.
 
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { DeadLetter, DeadLetterQueue } from '../engine/api.ts';
+import type { DeadLetter, ReplayMark } from '../engine/api.ts';
 import { CdcError } from '../sdk/index.ts';
-import { formatLetter, idOfLine } from './letter-codec.ts';
+import { formatAgain, formatLetter, formatMark, idOfLine } from './letter-codec.ts';
+import { linesOf, readDeadLetters } from './reader.ts';
 import { RecentIds } from './recent-ids.ts';
+import type { DeadLetterStore } from './store.ts';
 
 /** About 10 MB when full, which takes a queue of 100,000 letters. */
 const REMEMBERED_IDS = 100_000;
@@ -16,7 +19,7 @@ const READ_BYTES = 256 * 1024;
 const LINE_HEAD_BYTES = 16 * 1024;
 
 /** Nothing is opened or created before the first letter. */
-export function openFileDeadLetterQueue(path: string): DeadLetterQueue {
+export function openFileDeadLetterQueue(path: string): DeadLetterStore {
   return new FileDeadLetterQueue(path);
 }
 
@@ -26,7 +29,7 @@ interface OpenFile {
   size: number;
 }
 
-class FileDeadLetterQueue implements DeadLetterQueue {
+class FileDeadLetterQueue implements DeadLetterStore {
   readonly #path: string;
   readonly #ids = new RecentIds(REMEMBERED_IDS);
   #file: OpenFile | null = null;
@@ -36,10 +39,54 @@ class FileDeadLetterQueue implements DeadLetterQueue {
   }
 
   put(letters: readonly DeadLetter[]): Promise<void> {
+    return this.#change((file) => this.#append(file, letters));
+  }
+
+  async *letters(): AsyncIterable<DeadLetter> {
+    if (await this.#exists()) yield* readDeadLetters(this.#path);
+  }
+
+  async get(id: string): Promise<DeadLetter | null> {
+    for await (const letter of this.letters()) if (letter.id === id) return letter;
+    return null;
+  }
+
+  async remove(ids: ReadonlySet<string>): Promise<number> {
+    if (ids.size === 0 || !(await this.#exists())) return 0;
+    let removed = 0;
+    await this.#change(async (file) => {
+      removed = await this.#rewrite(ids);
+      await file.handle.close();
+      this.#file = null;
+    });
+    return removed;
+  }
+
+  mark(ids: readonly string[], mark: ReplayMark): Promise<void> {
+    return this.#change((file) =>
+      this.#write(
+        file,
+        ids
+          .map(
+            (id) => `${formatMark(id, mark)}
+`,
+          )
+          .join(''),
+      ),
+    );
+  }
+
+  #exists(): Promise<boolean> {
+    return stat(this.#path).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  #change(work: (file: OpenFile) => Promise<void>): Promise<void> {
     return inTurn(this.#path, async () => {
       try {
-        const file = await this.#opened();
-        await this.#append(file, letters);
+        await work(await this.#opened());
       } catch (error) {
         await this.#abandon();
         throw unavailable(this.#path, error);
@@ -56,14 +103,39 @@ class FileDeadLetterQueue implements DeadLetterQueue {
 
   async #append(file: OpenFile, letters: readonly DeadLetter[]): Promise<void> {
     const lines = new Map<string, string>();
-    for (const letter of letters) if (!this.#ids.has(letter.id)) lines.set(letter.id, `${formatLetter(letter)}\n`);
+    for (const letter of letters) lines.set(letter.id, `${this.#ids.has(letter.id) ? formatAgain(letter) : formatLetter(letter)}\n`);
     if (lines.size === 0) return;
-    const bytes = Buffer.from([...lines.values()].join(''));
+    await this.#write(file, [...lines.values()].join(''));
+    for (const id of lines.keys()) this.#ids.add(id);
+  }
+
+  async #write(file: OpenFile, text: string): Promise<void> {
+    const bytes = Buffer.from(text);
     await file.handle.appendFile(bytes);
     // Invariant 3: the lane goes on after this, and nobody else has the event any more.
     await file.handle.datasync();
     file.size += bytes.length;
-    for (const id of lines.keys()) this.#ids.add(id);
+  }
+
+  /** A new file takes the place of the old one in one step: a crash leaves either. */
+  async #rewrite(ids: ReadonlySet<string>): Promise<number> {
+    const path = `${this.#path}.new`,
+      removed = new Set<string>();
+    await rm(path, { force: true });
+    const handle = await open(path, 'wx', 0o600);
+    try {
+      for await (const line of linesOf(this.#path)) {
+        const id = idOfLine(line);
+        if (id === null || !ids.has(id)) await handle.appendFile(`${line}\n`);
+        else removed.add(id);
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(path, this.#path);
+    await syncFolder(dirname(this.#path));
+    return removed.size;
   }
 
   async #opened(): Promise<OpenFile> {

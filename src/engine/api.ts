@@ -13,7 +13,7 @@ export interface DeadLetter {
   readonly pipeline: string;
   /** The lane that gave up, or `null` when the event failed before the log. */
   readonly lane: string | null;
-  readonly stage: 'decode' | 'transform' | 'write';
+  readonly stage: DeadLetterStage;
   /** Name of the plugin, source or destination that refused it. */
   readonly component: string;
   readonly error: CdcError;
@@ -25,10 +25,44 @@ export interface DeadLetter {
   readonly input: string | Uint8Array | null;
   /** Where it was, for people: `line 12 of orders.ndjson`. */
   readonly at: string;
+  /**
+   * Columns of `event` that a step from the failing one on hides; `all`: whatever `input` holds. The queue keeps neither in
+   * clear: see dead-letters/protection.ts.
+   */
+  readonly sensitive?: readonly string[] | 'all';
+  /** What the queue did with them; only on letters that were read. */
+  readonly protection?: Protection | null;
+  /** A replay has begun and not ended; only on letters that were read. */
+  readonly replay?: ReplayMark | null;
+}
+
+/** `lane_transform`: in a transformer of the destination's own. */
+export type DeadLetterStage = 'decode' | 'transform' | 'lane_transform' | 'write';
+
+export type Protection =
+  | { readonly kind: 'removed'; readonly columns: readonly string[] | 'all' }
+  | { readonly kind: 'encrypted'; readonly columns: readonly string[] | 'all'; readonly sealed: SealedText };
+
+/** AES-256-GCM. All but `alg` in base64; `salt` when the key comes from a passphrase. */
+export interface SealedText {
+  readonly alg: 'aes-256-gcm';
+  readonly salt: string | null;
+  readonly iv: string;
+  readonly tag: string;
+  readonly data: string;
+}
+
+export interface ReplayMark {
+  readonly startedMs: number;
+  /** Destinations that have confirmed it. */
+  readonly delivered: readonly string[];
 }
 
 export interface DeadLetterQueue {
-  /** Resolves when the letters are durable. Throws `DLQ_UNAVAILABLE`. A letter whose id is there already is not doubled. */
+  /**
+   * Resolves when the letters are durable. Throws `DLQ_UNAVAILABLE`. A letter whose id is there already is not doubled: its
+   * attempts are added, its error and last time replaced.
+   */
   put(letters: readonly DeadLetter[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -40,7 +74,8 @@ export interface EngineDeps {
   /** Unique per process start: host, process id, random part. Owner of leases. */
   readonly owner: string;
   readonly state: StateStore;
-  readonly deadLetters: DeadLetterQueue;
+  /** Where a destination's letters go; `null`: those of the pipeline, from before the log. Several may share a queue. */
+  deadLettersOf(lane: string | null): DeadLetterQueue;
   /** For `log: {type: disk}`. */
   readonly logStore: LogStore | null;
   /** The descriptor of a configured component. Throws `CONFIG_TYPE_NOT_AVAILABLE` for planned types. */

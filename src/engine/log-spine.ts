@@ -18,6 +18,7 @@ import { type NamedMiddleware, putDeadLetters } from './lane.ts';
 import type { LaneSet } from './lane-set.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { type Codecs, movePlace } from './places.ts';
+import { withoutQuotes } from './sensitive.ts';
 import type { Spine } from './source-reader.ts';
 import { saveChain } from './stateful.ts';
 import type { ChainFailure, TransformChain } from './transform-chain.ts';
@@ -251,15 +252,19 @@ export class LogSpine implements Spine {
   // ---- dead letters ------------------------------------------------------------------------------------------------------
 
   async reject(source: string, input: string | Uint8Array, at: string, error: Error): Promise<void> {
-    const reason = toCdcError(error, 'SOURCE_DATA_INVALID', { where: `source "${source}"` });
-    await this.#park([this.#letter(`${source}/${at}`, { stage: 'decode', component: source, error: reason, event: null, input, at })]);
+    const given = toCdcError(error, 'SOURCE_DATA_INVALID', { where: `source "${source}"` }),
+      hides = this.#o.chain.hidesColumns;
+    const reason = hides ? withoutQuotes(given) : given;
+    const letter = this.#letter(`${source}/${at}`, { stage: 'decode', component: source, error: reason, event: null, input, at });
+    await this.#park([hides ? { ...letter, sensitive: 'all' } : letter]);
   }
 
   async #parkFailures(failures: readonly ChainFailure[]): Promise<void> {
     await this.#park(
-      failures.map(({ event, component, error }) => {
+      failures.map(({ event, component, error, sensitive }) => {
         const at = this.#o.codecs[event.source]?.describe(event.position) ?? event.position;
-        return this.#letter(`${component}/${event.id}`, { stage: 'transform', component, error, event, input: null, at });
+        const letter = this.#letter(`${component}/${event.id}`, { stage: 'transform', component, error, event, input: null, at });
+        return sensitive.length === 0 ? letter : { ...letter, sensitive };
       }),
     );
   }
@@ -274,7 +279,7 @@ export class LogSpine implements Spine {
     const [first] = letters,
       { config, deps, hard } = this.#o;
     if (first === undefined) return;
-    await putDeadLetters({ ...deps, retry: config.retry }, letters, hard);
+    await putDeadLetters({ ...deps, deadLetters: deps.deadLettersOf(null), retry: config.retry }, letters, hard);
     if (hard.aborted) throw new CdcError('DLQ_UNAVAILABLE', 'the pipeline was ended while dead letters were written', { retriable: true });
     this.#parked += letters.length;
     this.#o.onError(first.component, first.error);

@@ -28,6 +28,15 @@ export interface BatchConfig {
   readonly timeoutMs: number;
 }
 
+/** Where letters go. `key` encrypts what transformers hide; without it that is left out of them. */
+export type DeadLetterQueueConfig =
+  | { readonly type: 'file' | 'sqlite'; readonly path: string; readonly key: string | null }
+  | {
+      readonly type: 'destination';
+      readonly destination: ComponentConfig & { readonly envelope: EnvelopeConfig };
+      readonly key: string | null;
+    };
+
 export interface DestinationConfig extends ComponentConfig {
   /** A required destination holds back the source's acknowledgement; an optional one is detached when it falls too far behind. */
   readonly required: boolean;
@@ -35,6 +44,8 @@ export interface DestinationConfig extends ComponentConfig {
   readonly start: 'snapshot' | 'log_start' | 'now';
   readonly envelope: EnvelopeConfig;
   readonly batch: BatchConfig;
+  /** Its own; `null` = the pipeline's. */
+  readonly deadLetterQueue: DeadLetterQueueConfig | null;
 }
 
 /** Several workers for one destination. */
@@ -131,7 +142,7 @@ export interface PipelineConfig {
   /** Messages of queues that were delivered this lately are dropped when they come again; `null` = they are not. */
   readonly deduplication: { readonly windowMs: number; readonly maxIds: number } | null;
   readonly retry: RetryConfig;
-  readonly deadLetterQueue: { readonly type: 'file'; readonly path: string };
+  readonly deadLetterQueue: DeadLetterQueueConfig;
   readonly health: HealthConfig;
   /** Keys that are known but cannot be honoured yet: running stops with these, validating does not. */
   readonly unavailable: readonly {

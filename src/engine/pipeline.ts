@@ -213,7 +213,7 @@ class PipelineRun implements PipelineHandle {
   }
 
   #createLane({ open, point }: Joined['lanes'][number], plan: ResumePlan, log: ChangeLog, encoder: SharedEncoder | null): Lane {
-    const { clock, random, logger, deadLetters } = this.#deps,
+    const { clock, random, logger } = this.#deps,
       { name } = open.config;
     return new Lane({
       pipeline: this.name,
@@ -230,7 +230,7 @@ class PipelineRun implements PipelineHandle {
       middleware: this.#middleware,
       retry: this.config.retry,
       failFast: this.#options.failFast,
-      deadLetters,
+      deadLetters: this.#deps.deadLettersOf(name),
       clock,
       random,
       logger,

@@ -12,6 +12,7 @@ import {
   toCdcError,
 } from '../sdk/index.ts';
 import { withTimeout } from './guard.ts';
+import { sensitiveColumns, withoutValues } from './sensitive.ts';
 
 export interface ChainStep {
   readonly name: string;
@@ -23,7 +24,10 @@ export interface ChainStep {
 export interface ChainFailure {
   readonly event: ChangeEvent;
   readonly component: string;
+  /** Without the values of `sensitive`. */
   readonly error: CdcError;
+  /** Columns that this step or a later one hides. */
+  readonly sensitive: readonly string[];
 }
 
 export interface ChainResult {
@@ -58,6 +62,11 @@ export class TransformChain {
   }
   get stateful(): readonly StatefulTransformer[] {
     return this.#steps.map((s) => s.transformer).filter(isStateful);
+  }
+
+  /** Some step declares columns that must not be kept in clear before it. */
+  get hidesColumns(): boolean {
+    return this.#steps.some(({ transformer }) => transformer.sensitive !== undefined);
   }
 
   async run(input: ChangeEvent[]): Promise<ChainResult> {
@@ -121,7 +130,8 @@ export class TransformChain {
         if (timeouts >= MAX_TIMEOUTS_IN_A_ROW) throw error;
         event.restore(saved);
         if (state !== null && isStateful(step.transformer)) step.transformer.restore(state);
-        failures.push({ event, component: step.name, error });
+        const sensitive = sensitiveColumns(this.#steps.slice(index), event);
+        failures.push({ event, component: step.name, error: withoutValues(error, event, sensitive), sensitive });
       }
     }
     return out;

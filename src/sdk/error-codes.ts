@@ -66,6 +66,17 @@ export const ERROR_CODES = {
   PLUGIN_CONTRACT: 'A plugin or adapter broke its contract, for example by returning something that is not an event.',
   // -- delivery --
   DLQ_UNAVAILABLE: 'The dead letter queue cannot be written. The lane stops: an event that cannot be parked must not be dropped.',
+  DLQ_KEY_PARKED:
+    'An earlier event with the same key is in the dead letter queue. This one waits there behind it, so that both can be sent again in order.',
+  DLQ_NOT_READABLE:
+    'The dead letter queue is a destination: letters are sent there and cannot be read back by the commands. Look at them there.',
+  DLQ_LETTER_UNKNOWN: 'No letter of the pipeline has this id, or several begin with it.',
+  DLQ_KEY_MISSING: 'A letter holds columns encrypted, and the queue has no key to open them.',
+  DLQ_KEY_WRONG: 'The key of the dead letter queue does not open the encrypted columns of a letter.',
+  DLQ_COLUMNS_REMOVED:
+    'A letter was written without columns that a transformer hides, because the queue had no key. It cannot be replayed.',
+  DLQ_SUPERSEDED: 'A letter was not replayed: newer events of its key may have been delivered since, which it would undo.',
+  DLQ_NOT_REPLAYABLE: 'A letter cannot be replayed: what failed is not there any more, or its stage has no way back in.',
   AUDIT_CHAIN_BROKEN: 'The audit log was changed after it was written, or a part is missing.',
   // -- control --
   CONTROL_UNREACHABLE: 'No running pipeline answers on the control socket.',

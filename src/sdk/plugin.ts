@@ -12,6 +12,12 @@ import type { ResumePoint } from './position.ts';
  */
 export interface Transformer {
   transform(events: ChangeEvent[]): ChangeEvent[] | Promise<ChangeEvent[]>;
+  /**
+   * Top-level columns of this event that the step hides. Asked when an event goes to the dead letter queue at or before this
+   * step: there their values, in `before`, `after` and `key`, are encrypted or left out, and the broker record with them. Must
+   * not change the event. A transformer that hides nothing leaves the method out.
+   */
+  sensitive?(event: ChangeEvent): readonly string[];
   close?(): Promise<void>;
 }
 

@@ -20,6 +20,7 @@ export function destination(type: string, config: unknown = {}, more: Partial<De
     start: 'snapshot',
     envelope: { type: 'plain', options: {} },
     batch: { maxEvents: 1000, maxBytes: 8 * 1024 * 1024, timeoutMs: 0 },
+    deadLetterQueue: null,
     ...more,
   };
 }
@@ -46,7 +47,7 @@ export function pipeline(parts: Partial<PipelineConfig> & Pick<PipelineConfig, '
     state: { type: 'sqlite', path: ':memory:', leaseMs: 30_000, checkpoints: 20 },
     deduplication: null,
     retry: { maxAttempts: 4, initialDelayMs: 1, maxDelayMs: 8, backoff: 'exponential', jitter: 0 },
-    deadLetterQueue: { type: 'file', path: 'unused' },
+    deadLetterQueue: { type: 'file', path: 'unused', key: null },
     health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },
     unavailable: [],
     ...parts,
@@ -65,9 +66,9 @@ export class MemoryDeadLetters implements DeadLetterQueue {
 /** Engine dependencies in memory. `descriptors` are found by `kind/type`. */
 export function memoryDeps(
   descriptors: readonly Descriptor[],
-  more: Partial<EngineDeps> = {},
+  more: Partial<EngineDeps> & { readonly deadLetters?: MemoryDeadLetters } = {},
 ): EngineDeps & { deadLetters: MemoryDeadLetters } {
-  return {
+  const deps: Omit<EngineDeps, 'deadLettersOf'> & { readonly deadLetters: MemoryDeadLetters } = {
     clock: systemClock,
     random: () => 0.5,
     logger: silentLogger,
@@ -93,7 +94,8 @@ export function memoryDeps(
       };
     },
     ...more,
-  } as EngineDeps & { deadLetters: MemoryDeadLetters };
+  };
+  return { deadLettersOf: () => deps.deadLetters, ...deps };
 }
 
 export function runOptions(more: Partial<RunOptions> = {}): RunOptions {

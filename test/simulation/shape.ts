@@ -109,6 +109,7 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
         start: lane.start,
         envelope: { type: 'plain', options: {} },
         batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
+        deadLetterQueue: null,
       }),
     ),
     transformers: [
@@ -144,7 +145,7 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
     // Not drawn: schedules stay what they were.
     deduplication: shape.queue && shape.faults % 2 === 0 ? { windowMs: 1000, maxIds: 1000 } : null,
     retry: RETRY,
-    deadLetterQueue: { type: 'file', path: 'dead.ndjson' },
+    deadLetterQueue: { type: 'file', path: 'dead.ndjson', key: null },
     health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },
     unavailable: [],
   };

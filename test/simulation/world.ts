@@ -183,7 +183,8 @@ export class World {
 
   #deps(process: SimProcess): EngineDeps {
     const clock: Clock = process.clock,
-      random: Random = this.dice.next;
+      random: Random = this.dice.next,
+      deadLetters = steppingDeadLetters(this, process.step);
     return {
       clock,
       random,
@@ -192,7 +193,7 @@ export class World {
       version: '0.0.0',
       monitor: null,
       state: steppingState(this, process.step),
-      deadLetters: steppingDeadLetters(this, process.step),
+      deadLettersOf: () => deadLetters,
       resolve: async (kind, type) => this.#descriptor(process, kind, type),
       store: () => memoryStore(),
       logStore: this.shape.disk ? steppingLogStore(this, process) : null,

@@ -49,6 +49,15 @@ export class DataMasking implements Transformer {
     return events.map((event) => (this.#isAbout(event.table) ? this.#mask(event) : event));
   }
 
+  /** Whole columns, also where only a part of their JSON is masked; of a record that nobody decoded, whatever it may hold. */
+  sensitive(event: ChangeEvent): readonly string[] {
+    const { mask_fields: fields } = this.#config;
+    if (!this.#isAbout(event.table)) return [];
+    if (event.before === null && event.after === null && event.raw?.value) return fields;
+    const columns = [event.before, event.after, event.key].flatMap((row) => Object.keys(row ?? {}));
+    return [...new Set(columns)].filter((column) => touches(fields, column));
+  }
+
   /** A misspelt field masks nothing, and nobody would notice. What an earlier run has found is not missing in this one. */
   async close(): Promise<void> {
     if (!this.#sawRows) return;

@@ -1,5 +1,6 @@
 // `cdc-run plan [files…]`: what running these pipelines would mean. Reads files and capabilities only; nothing is contacted.
 
+import { placeOf } from '../../dead-letters/place.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
 import type { Descriptor } from '../../sdk/define.ts';
 import type { DestinationCapabilities } from '../../sdk/destination.ts';
@@ -77,7 +78,7 @@ export async function planOf(config: PipelineConfig, resolve: Resolve): Promise<
       ...sources.flatMap((s) => (s.capabilities?.creates ?? []).map((text) => `at source ${s.name}: ${text}`)),
       ...destinations.flatMap((d) => (d.capabilities?.creates ?? []).map((text) => `at destination ${d.name}: ${text}`)),
       ...(config.log.type === 'disk' ? [`here: the change log in ${config.log.path}, ${logBounds(config.log)}`] : []),
-      `here: state in ${config.state.path}; dead letters, if there are any, in ${config.deadLetterQueue.path}`,
+      `here: state in ${config.state.path}; dead letters, if there are any, in ${placeOf(config.deadLetterQueue)}`,
     ],
     risks: [
       ...logRisks(config),

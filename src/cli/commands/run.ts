@@ -126,7 +126,7 @@ function exitCodeOfFailure(status: PipelineStatus): number {
 
 /** `cdc-run valdate x.yaml` reaches us as a file that does not exist: say what was meant. */
 function assertNoCommand(inputs: readonly string[]): void {
-  const commands = ['run', 'start', 'validate', 'plan', 'status', 'generate-config', 'init', 'adapters', 'schema', 'audit', 'help'];
+  const commands = ['run', 'start', 'validate', 'plan', 'status', 'generate-config', 'init', 'adapters', 'schema', 'dlq', 'audit', 'help'];
   for (const input of inputs) {
     if (!/^[a-z][a-z-]*$/.test(input) || existsSync(input)) continue;
     if (commands.includes(input))

@@ -10,7 +10,7 @@ describe('the command line', () => {
     expect(code).toBe(0);
     for (const text of ['Usage: cdc-run <files...>', 'Examples:', '--until-caught-up', 'Exit codes:', 'generate-config, init'])
       expect(out).toContain(text);
-    for (const name of ['run', 'start', 'validate', 'plan', 'status', 'init', 'adapters', 'schema', 'audit']) {
+    for (const name of ['run', 'start', 'validate', 'plan', 'status', 'init', 'adapters', 'schema', 'dlq', 'audit']) {
       const page = (await cli([name, '--help'])).out;
       expect(page).toContain('Examples:\n  $ cdc-run ');
       expect(page).toContain('--set <path=value>');
@@ -46,6 +46,10 @@ describe('the command line', () => {
     [['--log-level', 'loud', 'x.yaml'], '--log-level "loud" is not known', 'debug, info'],
     [['--set', 'novalue', 'x.yaml'], '--set "novalue" is not path=value', '--set sync.mode=one_time'],
     [['adapters', 'extra'], 'Too many arguments', '--help'],
+    [['dlq', 'lst', 'orders'], 'Unknown action "lst" of dlq', 'cdc-run dlq list orders'],
+    [['dlq', 'show', 'orders'], 'No letter was named', 'dlq list orders --all'],
+    [['dlq', 'replay', 'orders', 'x'], 'dlq replay takes no "x"', '--id x'],
+    [['dlq', 'purge', 'orders', '--before', 'soon'], '--before "soon" is not a time', '--before 30d'],
     [['audit', 'verfy', 'x.log'], 'Unknown action "verfy" of audit', 'cdc-run audit verify x.log'],
     [['run'], 'No pipeline file was named', 'cdc-run init'],
   ])('refuses %j and says what was meant', async (argv, message, fix) => {

@@ -56,7 +56,7 @@ describe('normalize', () => {
       state: { type: 'sqlite', path: '.cdc/state.db', leaseMs: 30_000, checkpoints: 20 },
       deduplication: null,
       retry: { maxAttempts: 5, initialDelayMs: 1000, maxDelayMs: 8000, backoff: 'exponential', jitter: 0.2 },
-      deadLetterQueue: { type: 'file', path: '.cdc/dlq/orders.ndjson' },
+      deadLetterQueue: { type: 'file', path: '.cdc/dlq/orders.ndjson', key: null },
       health: { enabled: false, host: '127.0.0.1', port: 8080, endpoints: [], stallAfterMs: 300_000 },
       unavailable: [],
     });

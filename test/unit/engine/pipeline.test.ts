@@ -186,7 +186,10 @@ describe('events that cannot be delivered', () => {
       },
       close: async () => {},
     };
-    expect(await run({}, {}, { deadLetters: broken }).done).toMatchObject({ outcome: 'failed', error: { code: 'DLQ_UNAVAILABLE' } });
+    expect(await run({}, {}, { deadLettersOf: () => broken }).done).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'DLQ_UNAVAILABLE' },
+    });
     faults.holding.rejects = () => false;
     expect((await run().done).delivered['fake_holding']).toBe(1);
   });

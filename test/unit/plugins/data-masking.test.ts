@@ -251,6 +251,24 @@ describe('configuration', () => {
   });
 });
 
+describe('columns that are declared as hidden', () => {
+  const cases: [string, Partial<MaskingConfig>, ChangeEvent, string[]][] = [
+    ['those that are there', { mask_fields: ['ssn', 'card', 'none'] }, event({ id: 1, ssn: 'x', card: 1 }), ['ssn', 'card']],
+    ['the whole column of a part', { mask_fields: ['address.street'] }, event({ id: 1, address: { street: 'x', city: 'y' } }), ['address']],
+    ['of a delete those of its old row', {}, event(null, { op: 'd', before: { id: 1, ssn: 'x' } }), ['ssn']],
+    ['none in other tables', { tables: ['people'] }, event({ ssn: 'x' }), []],
+    [
+      'all of a record that nobody decoded',
+      { mask_fields: ['ssn', 'a.b'] },
+      event(null, { raw: { topic: 't', key: null, value: new Uint8Array([1]), timestampMs: 1 } }),
+      ['ssn', 'a.b'],
+    ],
+  ];
+  it.each(cases)('are %s', (_title, config, e, expected) => {
+    expect((masking(config) as Transformer).sensitive?.(e)).toEqual(expected);
+  });
+});
+
 function thrown(work: () => unknown): unknown {
   try {
     work();

@@ -1,0 +1,137 @@
+// `cdc-run dlq purge` and `dlq replay`: change the queue of a pipeline that does not run, under its lease.
+
+import { purgeDeadLetters } from '../../dead-letters/purge.ts';
+import { type ReplayReport, replayDeadLetters } from '../../dead-letters/replay.ts';
+import type { Outcome } from '../../dead-letters/replay-entries.ts';
+import type { DeadLetter } from '../../engine/api.ts';
+import type { PipelineConfig } from '../../engine/pipeline-config.ts';
+import { createLogger } from '../../observability/logging.ts';
+import { CdcError } from '../../sdk/errors.ts';
+import type { Logger } from '../../sdk/logger.ts';
+import { systemRandom } from '../../sdk/ports.ts';
+import { logLevelOf, usageError } from '../arguments.ts';
+import type { Cli } from '../cli.ts';
+import { outcomeLines } from '../dlq-text.ts';
+import { EXIT, exitCodeOf } from '../exit-code.ts';
+import { plural } from '../format.ts';
+import { assertAvailable } from '../load.ts';
+import { wantsColor } from '../output.ts';
+import type { DlqFlags } from '../program.ts';
+import { onStopSignal } from '../signals.ts';
+import { assertReadable, isCalled, lettersOf, summaryOf } from './dlq.ts';
+
+export async function purge(cli: Cli, config: PipelineConfig, flags: DlqFlags): Promise<number> {
+  const selects = selectorOf(flags, 'purge', config);
+  const { openTools } = await import('../../run.ts');
+  await using tools = await openTools(config, portsOf(cli));
+  const { deps, queues } = tools;
+  assertReadable(queues);
+  await assertKnown(flags, lettersOf(config, queues), config);
+  if (!flags.yes) {
+    let count = 0;
+    for await (const letter of lettersOf(config, queues)) if (selects(letter)) count += 1;
+    throw usageError(`${plural(count, 'letter')} would be removed for good`, 'Keep a copy with `cdc-run dlq export`, then add `--yes`.');
+  }
+  const removed = await purgeDeadLetters({ config, deps, queues, selects });
+  if (cli.output.json) cli.output.document({ ok: true, pipeline: config.name, removed });
+  else cli.output.print([`removed ${plural(removed, 'letter')} of ${config.name}`]);
+  return EXIT.ok;
+}
+
+export async function replay(cli: Cli, config: PipelineConfig, flags: DlqFlags): Promise<number> {
+  assertAvailable([config]);
+  const selects = selectorOf(flags, 'replay', config);
+  const { openTools } = await import('../../run.ts');
+  await using tools = await openTools(config, portsOf(cli));
+  const { deps, queues } = tools;
+  assertReadable(queues);
+  await assertKnown(flags, lettersOf(config, queues), config);
+  const stop = new AbortController();
+  const unlisten = onStopSignal(process, () => {
+    stop.abort();
+  });
+  try {
+    const { force, dryRun } = flags;
+    return conclude(cli, config, await replayDeadLetters({ config, deps, queues, selects, force, dryRun, signal: stop.signal }), dryRun);
+  } finally {
+    unlisten();
+  }
+}
+
+function conclude({ output }: Cli, config: PipelineConfig, { letters, untried, error }: ReplayReport, dryRun: boolean): number {
+  const byOutcome = new Map<Outcome, ReplayReport['letters'][number][]>();
+  for (const one of letters) byOutcome.set(one.outcome, [...(byOutcome.get(one.outcome) ?? []), one]);
+  const left = letters.filter(({ outcome }) => !['sent', 'filtered', 'planned'].includes(outcome)).length + untried;
+  if (output.json) {
+    output.document({
+      ok: error === null && left === 0,
+      pipeline: config.name,
+      dryRun,
+      counts: Object.fromEntries([...byOutcome].map(([outcome, list]) => [outcome, list.length])),
+      untried,
+      letters: letters.map(({ letter, outcome, error: why }) => ({ ...summaryOf(letter), outcome, reason: why?.toJSON() ?? null })),
+      ...(error === null ? {} : { error: error.toJSON() }),
+    });
+  } else {
+    const c = output.colors;
+    const lines = [...byOutcome].flatMap(([outcome, list]) =>
+      outcomeLines(
+        outcome,
+        list.map(({ letter }) => letter),
+        list[0]?.error ?? null,
+        c,
+      ),
+    );
+    if (untried > 0) lines.push(`${c.yellow('!')} ${plural(untried, 'letter')} not tried`);
+    output.print(lines.length === 0 ? [`No letters of ${config.name} to replay.`] : lines);
+    if (error !== null) output.error(error);
+  }
+  if (error !== null) return exitCodeOf(error.code);
+  return left > 0 ? EXIT.check : EXIT.ok;
+}
+
+/** Several of `--id` choose each of them; different options narrow each other down. */
+function selectorOf(flags: DlqFlags, action: 'purge' | 'replay', { name }: PipelineConfig): (letter: DeadLetter) => boolean {
+  const { id, code, before, all } = flags;
+  const some = id.length > 0 || code.length > 0 || before !== undefined;
+  if (some === all) {
+    throw usageError(
+      all ? '`--all` chooses every letter, and other options only some' : 'No letters were chosen',
+      `Choose them with --id, --code or --before, or all: \`cdc-run dlq ${action} ${name} --all\`.`,
+    );
+  }
+  return (letter) =>
+    (id.length === 0 || id.some((one) => isCalled(letter, one))) &&
+    (code.length === 0 || code.includes(letter.error.code)) &&
+    (before === undefined || letter.lastMs < before);
+}
+
+/** An id that fits no letter, or several, was not what was meant. */
+async function assertKnown({ id }: DlqFlags, letters: AsyncIterable<DeadLetter>, config: PipelineConfig): Promise<void> {
+  if (id.length === 0) return;
+  const counts = new Map(id.map((one) => [one, 0]));
+  for await (const letter of letters) for (const one of id) if (isCalled(letter, one)) counts.set(one, (counts.get(one) ?? 0) + 1);
+  for (const [one, count] of counts) {
+    if (count === 1) continue;
+    throw new CdcError(
+      'DLQ_LETTER_UNKNOWN',
+      `${count === 0 ? 'No letter' : 'More than one letter'} of ${config.name} is called ${JSON.stringify(one)}.`,
+      {
+        fix: `See the ids with \`cdc-run dlq list ${config.name} --all\`.`,
+      },
+    );
+  }
+}
+
+function portsOf({ world, options }: Cli) {
+  const logger: Logger = createLogger({
+    level: logLevelOf(options.logLevel, world.env['LOG_LEVEL'] ?? 'warn'),
+    format: world.stderr.isTTY === true ? 'pretty' : 'json',
+    clock: world.clock,
+    color: wantsColor(world.stderr, world.env),
+    write: (line) => {
+      world.stderr.write(line);
+    },
+  });
+  return { logger, clock: world.clock, random: systemRandom };
+}

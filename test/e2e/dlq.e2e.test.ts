@@ -1,0 +1,184 @@
+// Dead letters from a refusal to their replay: `cdc-run dlq` on what a run has left.
+
+import Database from 'better-sqlite3';
+import { describe, expect, it } from 'vitest';
+import { Workspace } from './process.ts';
+
+const PIPELINE = (more = '') => `name: orders
+source: {type: sqlite, path: shop.db, tables: [people], snapshot_mode: initial}
+destination: {name: replica, type: sqlite, path: replica.db}
+sync: {mode: one_time}
+${more}`;
+
+function shop(work: Workspace): void {
+  const db = new Database(work.path('shop.db'));
+  db.exec(
+    "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, card TEXT); INSERT INTO people VALUES (1, 'Ann', '4111-1111'), (2, 'Bobby', '4222-2222'), (3, 'Cy', NULL)",
+  );
+  db.close();
+}
+function replica(work: Workspace, sql: string): unknown[] {
+  const db = new Database(work.path('replica.db'));
+  try {
+    if (!/^select/i.test(sql)) db.exec(sql);
+    return /^select/i.test(sql) ? db.prepare(sql).all() : [];
+  } finally {
+    db.close();
+  }
+}
+const NARROW = 'CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT CHECK (length(name) < 4), card TEXT)';
+/** The refused row fits from here on; points and the rows that are there stay. */
+const WIDE =
+  'CREATE TABLE wide (id INTEGER PRIMARY KEY, name TEXT, card TEXT); INSERT INTO wide SELECT * FROM people; DROP TABLE people; ALTER TABLE wide RENAME TO people';
+
+describe.each(['file', 'sqlite'])('cdc-run dlq with a queue of type %s', (type) => {
+  it('lists, shows, refuses what may be superseded, replays what its destination takes by now, and has nothing left', async () => {
+    using work = new Workspace();
+    shop(work);
+    replica(work, NARROW);
+    work.write('orders.yaml', PIPELINE(`error_handling: {dead_letter_queue: {type: ${type}, path: dead.q}}\n`));
+    expect(await work.run(['orders.yaml'])).toMatchObject({ code: 0, out: expect.stringContaining('1 dead letter → dead.q') });
+
+    const list = await work.run(['dlq', 'list', 'orders.yaml']);
+    expect(list).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^DESTINATION_EVENT_REJECTED at destination "replica" {2}1 letter\n/),
+    });
+    const id = /e\.g\. ([0-9a-f]{8}): snapshot row of \S*people id=2/.exec(list.out)?.[1] ?? '';
+    expect((await work.run(['dlq', 'show', 'orders.yaml', id])).out).toMatch(/after +\{"id":\{"\$bigint":"2"\},"name":"Bobby"/);
+
+    // A row of a snapshot whose key nobody holds back: something newer may be there.
+    const dry = await work.run(['dlq', 'replay', 'orders.yaml', '--all', '--dry-run', '--json']);
+    expect([dry.code, JSON.parse(dry.out)]).toMatchObject([4, { ok: false, counts: { superseded: 1 } }]);
+    // Still refused there.
+    expect(await work.run(['dlq', 'replay', 'orders.yaml', '--id', id, '--force'])).toMatchObject({
+      code: 4,
+      out: expect.stringContaining('1 letter refused again'),
+    });
+    expect(JSON.parse((await work.run(['dlq', 'list', 'orders.yaml', '--all', '--json'])).out)).toMatchObject({
+      total: 1,
+      letters: [{ attempts: 2 }],
+    });
+
+    replica(work, WIDE);
+    const points = replica(work, "SELECT worker, json_extract(point, '$.sources') AS place FROM _cdc_run_points");
+    expect(await work.run(['dlq', 'replay', 'orders.yaml', '--id', id, '--force'])).toMatchObject({ code: 0, out: '✔ 1 letter sent\n' });
+    expect(replica(work, 'SELECT id, name FROM people ORDER BY id')).toEqual([
+      { id: 1, name: 'Ann' },
+      { id: 2, name: 'Bobby' },
+      { id: 3, name: 'Cy' },
+    ]);
+    expect(replica(work, "SELECT worker, json_extract(point, '$.sources') AS place FROM _cdc_run_points")).toEqual(points);
+    expect((await work.run(['dlq', 'list', 'orders.yaml'])).out).toBe('No dead letters of orders.\n');
+    // The pipeline goes on where it was.
+    expect(await work.run(['orders.yaml'])).toMatchObject({ code: 0, out: expect.stringContaining('replica  0 delivered') });
+  });
+
+  it('exports, and purges only with --yes', async () => {
+    using work = new Workspace();
+    shop(work);
+    replica(work, NARROW);
+    work.write('orders.yaml', PIPELINE(`error_handling: {dead_letter_queue: {type: ${type}, path: dead.q}}\n`));
+    await work.run(['orders.yaml']);
+    expect((await work.run(['dlq', 'export', 'orders', '-c', 'orders.yaml', '--out', 'copy.ndjson'])).out).toBe(
+      'wrote 1 letter to copy.ndjson\n',
+    );
+    expect(work.lines('copy.ndjson').map((line) => (JSON.parse(line) as { code: string }).code)).toEqual(['DESTINATION_EVENT_REJECTED']);
+    expect(await work.run(['dlq', 'purge', 'orders.yaml', '--all'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('1 letter would be removed'),
+    });
+    expect(await work.run(['dlq', 'purge', 'orders.yaml', '--code', 'DESTINATION_EVENT_REJECTED', '--yes'])).toMatchObject({
+      code: 0,
+      out: 'removed 1 letter of orders\n',
+    });
+    expect((await work.run(['dlq', 'list', 'orders.yaml'])).out).toBe('No dead letters of orders.\n');
+  });
+});
+
+describe('letters from before a transformer that hides columns', () => {
+  const masked = (queue: string) =>
+    PIPELINE(`plugins: {transformers: [{type: ./picky.ts}, {type: data_masking, params: {mask_fields: [card]}}]}
+error_handling: {dead_letter_queue: {type: file, path: dead.q${queue}}}
+`);
+  const picky = (refuse: string) => `import { defineTransformer, Type } from 'cdc-run/sdk';
+export const descriptor = defineTransformer({
+  type: 'picky', title: 'Refuses some', config: Type.Object({}),
+  create: () => ({ transform: (events) => { for (const e of events) if (e.after?.name === '${refuse}') throw new Error('no ' + e.after.card); return events; } }),
+});
+`;
+
+  it('hold them encrypted, and are masked when they are replayed', async () => {
+    using work = new Workspace();
+    shop(work);
+    work.write('picky.ts', picky('Ann'));
+    work.write('orders.yaml', masked(', key: a long enough passphrase'));
+    expect(await work.run(['orders.yaml'])).toMatchObject({ code: 0 });
+    expect(work.read('dead.q')).not.toContain('4111');
+    const { out } = await work.run(['dlq', 'list', 'orders.yaml']);
+    expect(out).toContain('PLUGIN_FAILED at transformer "picky"');
+    expect(out).toContain('no ***');
+    const [, id = ''] = /e\.g\. ([0-9a-f]{8})/.exec(out) ?? [];
+    expect((await work.run(['dlq', 'show', 'orders.yaml', id])).out).toContain('card: encrypted');
+    expect((await work.run(['dlq', 'show', 'orders.yaml', id, '--decrypt'])).out).toContain('4111-1111');
+
+    work.write('picky.ts', picky('nobody'));
+    expect(await work.run(['dlq', 'replay', 'orders.yaml', '--all', '--force'])).toMatchObject({ code: 0, out: '✔ 1 letter sent\n' });
+    expect(replica(work, 'SELECT card FROM people WHERE id = 1')).toEqual([{ card: '****' }]);
+  });
+
+  it('do not hold them without a key, and cannot be replayed', async () => {
+    using work = new Workspace();
+    shop(work);
+    work.write('picky.ts', picky('Ann'));
+    work.write('orders.yaml', masked(''));
+    await work.run(['orders.yaml']);
+    expect(work.read('dead.q')).not.toContain('4111');
+    expect(await work.run(['dlq', 'replay', 'orders.yaml', '--all'])).toMatchObject({
+      code: 4,
+      out: expect.stringMatching(/1 letter cannot be replayed.*\n.*without card/),
+    });
+  });
+});
+
+describe('a queue that is a destination', () => {
+  it('takes letters as rows, and says that they cannot be read back', async () => {
+    using work = new Workspace();
+    shop(work);
+    replica(work, NARROW);
+    work.write(
+      'orders.yaml',
+      PIPELINE('error_handling: {dead_letter_queue: {type: destination, destination: {type: sqlite, path: dead.db}}}\n'),
+    );
+    expect(await work.run(['orders.yaml'])).toMatchObject({ code: 0 });
+    const db = new Database(work.path('dead.db'));
+    expect(db.prepare('SELECT pipeline, lane, stage, code, attempts FROM cdc_dead_letters').all()).toEqual([
+      { pipeline: 'orders', lane: 'replica', stage: 'write', code: 'DESTINATION_EVENT_REJECTED', attempts: 1 },
+    ]);
+    db.close();
+    for (const action of ['list', 'replay'])
+      expect(await work.run(['dlq', action, 'orders.yaml', '--all'])).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('DLQ_NOT_READABLE'),
+      });
+  });
+});
+
+describe('a pipeline that runs', () => {
+  it('is not touched: stop it first', async () => {
+    using work = new Workspace();
+    shop(work);
+    replica(work, NARROW);
+    work.write('orders.yaml', PIPELINE('error_handling: {dead_letter_queue: {path: dead.q}}\n').replace('one_time', 'continuous'));
+    const running = work.start(['orders.yaml']);
+    await running.until(/dead letter queue/);
+    expect(await work.run(['dlq', 'list', 'orders.yaml'])).toMatchObject({ code: 0, out: expect.stringContaining('1 letter of orders') });
+    for (const args of [
+      ['replay', 'orders.yaml', '--all', '--force'],
+      ['purge', 'orders.yaml', '--all', '--yes'],
+    ])
+      expect(await work.run(['dlq', ...args])).toMatchObject({ code: 3, err: expect.stringContaining('Stop it first') });
+    running.child.kill('SIGTERM');
+    expect((await running.ended).code).toBe(0);
+  });
+});
