@@ -74,11 +74,16 @@ async function check(files: MemoryFiles, run: Run): Promise<void> {
   expect(found).toEqual(from < 0 ? [] : run.appended.slice(from, from + found.length));
   // What was served is synced: a power cut right now takes nothing of it.
   const { lastSeq } = log;
-  const again = await open(world(files.crash('power', seeded(lastSeq))));
+  const w2 = world(files.crash('power', seeded(lastSeq))),
+    again = await open(w2);
   expect(again.lastSeq).toBe(lastSeq);
   expect((await readAll(again)).map(content)).toEqual(found);
-  again.append(new Batches().make(2));
+  // And it goes on: what was cut does not come back behind what is appended now.
+  const more = content(again.append(new Batches().make(2)));
   await again.close();
+  const last = await open(w2);
+  expect((await readAll(last)).map(content)).toEqual([...found, more]);
+  await last.close();
 }
 
 describe('a crash', () => {
@@ -115,17 +120,17 @@ describe('a crash', () => {
   });
 
   it('after failed writes and syncs loses nothing', async () => {
-    for (let seed = 1; seed <= 30; seed++) {
+    for (let seed = 1; seed <= 60; seed++) {
       const w = world(),
         run = newRun(),
         random = seeded(seed);
       w.files.before = (operation, path) => {
-        if (run.log !== null && random() < 0.15 && operation !== 'read') throw failure('EIO', path);
+        if (run.log !== null && random() < 0.3 && operation !== 'read') throw failure('EIO', path);
       };
-      w.files.crashAt = 60 + seed * 6;
+      w.files.crashAt = 40 + seed * 3;
       void live(w, run).catch(() => undefined);
       await settle(w.files);
-      await check(w.files.crash('power', seeded(seed)), run);
+      await check(w.files.crash(seed % 2 === 0 ? 'power' : 'kill', seeded(seed)), run);
     }
   });
 });
@@ -149,8 +154,10 @@ describe('damage', () => {
 
   it.each([true, false])('in any byte is refused or changes nothing that is served (closed: %s)', async (closed) => {
     const { files, appended } = await written(closed);
-    const paths = files.paths.filter((path) => path.endsWith('.seg') || path.endsWith('.idx'));
-    expect(paths.length).toBeGreaterThan(3);
+    const all = files.paths.filter((path) => path.endsWith('.seg') || path.endsWith('.idx'));
+    expect(all.length).toBeGreaterThan(3);
+    // Closing changes nothing but the last segment.
+    const paths = closed ? all : all.slice(-1);
     const refusals: string[] = [];
     for (const path of paths) {
       const intact = files.content(path);
@@ -174,7 +181,7 @@ describe('damage', () => {
       }
       files.replace(path, intact);
     }
-    expect(refusals.filter((code) => code === 'LOG_CORRUPT').length).toBeGreaterThan(500);
+    expect(refusals.filter((code) => code === 'LOG_CORRUPT').length).toBeGreaterThan(100);
   });
 
   it('behind the last sync is cut, and said', async () => {
