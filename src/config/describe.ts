@@ -13,7 +13,12 @@ export async function describeConfig(config: PipelineConfig): Promise<Record<str
   return {
     ...(redact(rest, HEALTH_TOKEN) as Record<string, unknown>),
     sources: await all('source', sources),
-    destinations: await all('destination', destinations),
+    destinations: await Promise.all(
+      destinations.map(async (one) => ({
+        ...(await describeComponent('destination', one, config.baseDir)),
+        transformers: await all('transformer', one.transformers),
+      })),
+    ),
     transformers: await all('transformer', transformers),
     middleware: await all('middleware', middleware),
     hooks: await all('hook', hooks),

@@ -5,6 +5,7 @@ import { basename, extname } from 'node:path';
 import type { BatchConfig, DestinationConfig, HealthConfig, HookConfig, PipelineConfig, PluginConfig } from '../engine/pipeline-config.ts';
 import type { HookEvent } from '../sdk/index.ts';
 import { type Context, checkAll, type Found, foundAt } from './components.ts';
+import { deliveryConfig, laneTransformers, retryConfig } from './delivery.ts';
 import { isMapping } from './document.ts';
 import { checkEnvelope } from './envelopes.ts';
 import { warnOfNoEffect } from './no-effect.ts';
@@ -22,7 +23,7 @@ import {
   type SourceSection,
 } from './shell.ts';
 import { checkShell } from './shell-rules.ts';
-import { unavailableInConnector, unavailableInDestination, unavailableInShell } from './unavailable.ts';
+import { unavailableInConnector, unavailableInShell } from './unavailable.ts';
 import { validate } from './validate.ts';
 
 type Shell = PipelineSection & { readonly config?: Record<string, unknown>; readonly type?: string };
@@ -65,7 +66,7 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
     sync: syncConfig(shell.sync),
     log: { type: 'memory', maxEvents: shell.log.max_events, maxBytes: shell.log.max_bytes },
     state: { type: 'sqlite', path: shell.state.path, leaseMs: shell.state.lease },
-    retry: retryConfig(shell),
+    retry: retryConfig(shell.error_handling.retry),
     deadLetterQueue: { type: 'file', path: shell.error_handling.dead_letter_queue.path ?? `.cdc/dlq/${name}.ndjson` },
     health: healthConfig(shell.health_checks),
     unavailable: context.unavailable,
@@ -116,13 +117,16 @@ async function checkDestinations(shell: Shell, context: Context): Promise<Destin
     const one = checked[i];
     if (one === null || one === undefined) continue;
     warnOfNoEffect(one, context.document);
-    unavailableInDestination(one.common, at, context.unavailable);
+    // Reported before; there is nothing to build on.
+    if (!isMapping(shell.error_handling) || !isMapping(shell.sync)) continue;
     configs.push({
       ...one.component,
       required: one.common.required,
       start: one.common.start,
       envelope,
       batch: batchOf(one.common, shell.sync),
+      transformers: await laneTransformers(one.common, one.component.name, at, context),
+      delivery: deliveryConfig(one.common, shell.error_handling, shell.sync, at, context),
     });
   }
   return configs;
@@ -153,17 +157,7 @@ function syncConfig(sync: SyncSection): PipelineConfig['sync'] {
     timezone: sync.timezone,
     batch: batchOf({}, sync),
     checkpointIntervalMs: sync.checkpoint_interval,
-    shutdownTimeoutMs: sync.shutdown_timeout,
-  };
-}
-
-function retryConfig({ error_handling: { retry } }: Shell): PipelineConfig['retry'] {
-  return {
-    maxAttempts: retry.max_attempts,
-    initialDelayMs: retry.initial_delay,
-    maxDelayMs: retry.max_delay,
-    backoff: retry.backoff,
-    jitter: retry.jitter,
+    shutdownTimeoutMs: sync.grace_period ?? sync.shutdown_timeout,
   };
 }
 

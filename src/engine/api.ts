@@ -12,7 +12,7 @@ export interface DeadLetter {
   readonly pipeline: string;
   /** The lane that gave up, or `null` when the event failed before the log. */
   readonly lane: string | null;
-  readonly stage: 'decode' | 'transform' | 'write';
+  readonly stage: 'decode' | 'transform' | 'lane_transform' | 'write';
   /** Name of the plugin, source or destination that refused it. */
   readonly component: string;
   readonly error: CdcError;
@@ -79,6 +79,12 @@ export interface LaneStatus {
   readonly lagMs: number | null;
   readonly point: ResumePoint | null;
   readonly lastError: CdcError | null;
+  /** `open`: it has failed so often that nothing is sent for a while. */
+  readonly breaker: 'closed' | 'open' | 'half_open';
+  /** Events of one write at most; moves with adaptive batching. */
+  readonly batchSize: number;
+  /** Keys whose events wait in the dead letter queue. */
+  readonly parkedKeys: number;
 }
 
 export interface SourceStatus {

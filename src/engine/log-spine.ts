@@ -5,8 +5,9 @@ import { CdcError, type ChangeBatch, type ChangeEvent, type ResumePoint, type Sn
 import type { DeadLetter, EngineDeps } from './api.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { aroundNext } from './guard.ts';
-import { type NamedMiddleware, putDeadLetters } from './lane.ts';
+import type { NamedMiddleware } from './lane-options.ts';
 import type { LaneSet } from './lane-set.ts';
+import { putDeadLetters } from './parking.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { type Codecs, movePlace } from './places.ts';
 import type { Spine } from './source-reader.ts';

@@ -35,6 +35,46 @@ export interface DestinationConfig extends ComponentConfig {
   readonly start: 'snapshot' | 'log_start' | 'now';
   readonly envelope: EnvelopeConfig;
   readonly batch: BatchConfig;
+  /** Its own transformers, on copies of the events; a `filter` key is the first of them. */
+  readonly transformers: readonly PluginConfig[];
+  readonly delivery: DeliveryConfig;
+}
+
+/** What a lane does when its destination fails or is slow. */
+export interface DeliveryConfig {
+  readonly retry: RetryConfig;
+  /** `null`: none. */
+  readonly circuitBreaker: CircuitBreakerConfig | null;
+  readonly rateLimit: RateLimitConfig | null;
+  readonly adaptive: AdaptiveBatchConfig | null;
+  /** A write that has not answered by then is aborted; 0 = never. */
+  readonly writeTimeoutMs: number;
+  /** What happens to later events of a key that has one in the dead letter queue: `pass` lets whole rows through. */
+  readonly parkedKeys: 'wait' | 'pass';
+}
+
+export interface CircuitBreakerConfig {
+  /** Failures in a row that open it. */
+  readonly failureThreshold: number;
+  /** How long nothing is sent then. */
+  readonly resetTimeoutMs: number;
+  /** Writes that must succeed before it closes. */
+  readonly halfOpenProbes: number;
+}
+
+export interface RateLimitConfig {
+  /** `null`: no limit of this kind. */
+  readonly eventsPerSecond: number | null;
+  readonly bytesPerSecond: number | null;
+  /** Events that may go out at once after a pause. */
+  readonly burst: number;
+}
+
+export interface AdaptiveBatchConfig {
+  readonly minEvents: number;
+  readonly maxEvents: number;
+  /** How long a write shall take. */
+  readonly targetLatencyMs: number;
 }
 
 export interface PluginConfig extends ComponentConfig {
@@ -47,8 +87,10 @@ export interface HookConfig extends PluginConfig {
 }
 
 export interface RetryConfig {
-  /** Tries in all for one write; Infinity while a destination is unreachable. */
+  /** Tries in all where somebody waits for the outcome (`--fail-fast`, the last checkpoint); else it is tried until it works. */
   readonly maxAttempts: number;
+  /** A destination that has failed for this long without a break is given up; `null` = never. */
+  readonly maxElapsedMs: number | null;
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
   readonly backoff: 'exponential' | 'constant';

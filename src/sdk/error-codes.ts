@@ -55,6 +55,8 @@ export const ERROR_CODES = {
   DESTINATION_EVENT_REJECTED:
     'The destination refuses this event for good: a constraint, a type, a size. It goes to the dead letter queue.',
   DESTINATION_ROW_MISSING: 'An event with only some of the columns met no row to update. It goes to the dead letter queue.',
+  DESTINATION_HANGS:
+    'The destination neither answered a write in time nor ended it when it was told to. Sending more could overtake it, so the pipeline stops.',
   DESTINATION_FAILED: 'Writing to the destination failed.',
   // -- plugins --
   PLUGIN_LOAD_FAILED: 'A plugin module cannot be loaded, or does not export what it should.',
@@ -64,6 +66,10 @@ export const ERROR_CODES = {
   PLUGIN_CONTRACT: 'A plugin or adapter broke its contract, for example by returning something that is not an event.',
   // -- delivery --
   DLQ_UNAVAILABLE: 'The dead letter queue cannot be written. The lane stops: an event that cannot be parked must not be dropped.',
+  DLQ_KEY_PARKED:
+    'An earlier event with the same key is in the dead letter queue. This one waits there behind it, so that both can be sent again in order.',
+  DLQ_TOO_MANY_KEYS:
+    'More keys have events in the dead letter queue than can be kept in order. The lane stops rather than mix up their order.',
   AUDIT_CHAIN_BROKEN: 'The audit log was changed after it was written, or a part is missing.',
   // -- control --
   CONTROL_UNREACHABLE: 'No running pipeline answers on the control socket.',

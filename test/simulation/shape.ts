@@ -85,7 +85,7 @@ export function drawShape(dice: Dice): Shape {
 export const LEASE_MS = 400;
 const CHECKPOINT_MS = 40;
 export const SHUTDOWN_MS = 5000;
-const RETRY = { maxAttempts: 4, initialDelayMs: 5, maxDelayMs: 20, backoff: 'exponential', jitter: 0.5 } as const;
+const RETRY = { maxAttempts: 4, maxElapsedMs: null, initialDelayMs: 5, maxDelayMs: 20, backoff: 'exponential', jitter: 0.5 } as const;
 
 export function configOf(name: string, shape: Shape): PipelineConfig {
   const component = (n: string, type: string): ComponentConfig => ({ name: n, type, config: {}, where: n });
@@ -104,6 +104,8 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
         start: lane.start,
         envelope: { type: 'plain', options: {} },
         batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
+        transformers: [],
+        delivery: { retry: RETRY, circuitBreaker: null, rateLimit: null, adaptive: null, writeTimeoutMs: 0, parkedKeys: 'wait' },
       }),
     ),
     transformers: [

@@ -48,6 +48,9 @@ export function fakeLane(over: Partial<LaneStatus> = {}): LaneStatus {
     lagMs: 120,
     point: null,
     lastError: null,
+    breaker: 'closed',
+    batchSize: 1000,
+    parkedKeys: 0,
     ...over,
   };
 }
@@ -78,6 +81,14 @@ export function fakeHealth(over: Partial<HealthConfig> = {}): HealthConfig {
 
 export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
   const batch = { maxEvents: 1000, maxBytes: 1_000_000, timeoutMs: 200 };
+  const retry = {
+    maxAttempts: 4,
+    maxElapsedMs: null,
+    initialDelayMs: 1000,
+    maxDelayMs: 8000,
+    backoff: 'exponential',
+    jitter: 0.5,
+  } as const;
   return {
     name: 'orders',
     file: 'pipelines/orders.yaml',
@@ -93,6 +104,8 @@ export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
         start: 'snapshot',
         envelope: { type: 'debezium', options: {} },
         batch,
+        transformers: [],
+        delivery: { retry, circuitBreaker: null, rateLimit: null, adaptive: null, writeTimeoutMs: 300_000, parkedKeys: 'wait' },
       },
     ],
     transformers: [],
@@ -101,7 +114,7 @@ export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
     sync: { mode: 'continuous', schedule: null, timezone: 'UTC', batch, checkpointIntervalMs: 1000, shutdownTimeoutMs: 30_000 },
     log: { type: 'memory', maxEvents: 10_000, maxBytes: 1_000_000 },
     state: { type: 'sqlite', path: '.cdc/state.db', leaseMs: 10_000 },
-    retry: { maxAttempts: 4, initialDelayMs: 1000, maxDelayMs: 8000, backoff: 'exponential', jitter: 0.5 },
+    retry,
     deadLetterQueue: { type: 'file', path: 'dlq/orders.ndjson' },
     health: fakeHealth({ enabled: false }),
     unavailable: [],
