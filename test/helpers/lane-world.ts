@@ -84,9 +84,10 @@ export class LaneWorld {
     return this.clock.until(this.start(more, options).done);
   }
 
-  /** Rows `from` to `to` in one transaction. */
+  /** Rows `from` to `to` in transactions of at most 500. */
   fill(from: number, to: number): void {
-    this.log.commit(Array.from({ length: to - from + 1 }, (_, i) => insert(from + i, `n${from + i}`)));
+    for (let id = from; id <= to; id += 500)
+      this.log.commit(Array.from({ length: Math.min(500, to - id + 1) }, (_, i) => insert(id + i, `n${id + i}`)));
   }
 
   get ids(): unknown[] {
