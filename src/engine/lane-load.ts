@@ -19,7 +19,11 @@ export interface Load {
   readonly skip: Set<number>;
   /** Those of them that are in the dead letter queue. */
   readonly parked: Set<number>;
+  /** Ids of parked events that come after this part: nothing in it waits for them. */
+  readonly parkedLater: ReadonlySet<string>;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 export interface CutContext {
   readonly codecs: Codecs;
@@ -27,12 +31,12 @@ export interface CutContext {
 }
 
 export function loadOf(batch: Collected): Load {
-  return { ...batch, skip: new Set(), parked: new Set() };
+  return { ...batch, skip: new Set(), parked: new Set(), parkedLater: NONE };
 }
 
 /** Nothing but the point. */
 export function pointOnly(lastSeq: number, place: LogPlace): Load {
-  return { events: [], pieces: [], stretches: [], own: null, lastSeq, place, skip: new Set(), parked: new Set() };
+  return { events: [], pieces: [], stretches: [], own: null, lastSeq, place, skip: new Set(), parked: new Set(), parkedLater: NONE };
 }
 
 /** The estimate of the sources. */
@@ -143,6 +147,7 @@ function parts(
       place,
       skip: upTo(skip),
       parked: upTo(parked),
+      parkedLater: parked.size === 0 ? NONE : new Set([...parked].filter((i) => i >= count).map((i) => (events[i] as ChangeEvent).id)),
     },
     tail: {
       ...load,

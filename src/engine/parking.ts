@@ -85,7 +85,7 @@ export class Parking {
         this.#keys.release(event);
         continue;
       }
-      if (load.events.findIndex((e) => e.id === parked.id) > index) continue;
+      if (load.parkedLater.has(parked.id) || load.events.findIndex((e) => e.id === parked.id) > index) continue;
       // The parked event itself, again after a crash: its letter is there.
       if (parked.id === event.id) known.push({ index });
       else failed.push({ index, error: behind(parked.id, this.#o.lane) });
