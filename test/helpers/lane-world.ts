@@ -33,6 +33,10 @@ export type Around = (batch: LaneBatch, signal: AbortSignal, write: () => Promis
 
 export interface LaneWorldOptions {
   readonly kind?: 'holding' | 'rows';
+  /** The source begins with a snapshot. */
+  readonly snapshot?: boolean;
+  /** Of the destination that holds its point. */
+  readonly idempotent?: boolean;
   readonly delivery?: Partial<DeliveryConfig>;
   readonly destination?: Partial<DestinationConfig>;
   readonly pipeline?: Partial<PipelineConfig>;
@@ -58,9 +62,10 @@ export class LaneWorld {
 
   constructor(options: LaneWorldOptions = {}) {
     this.#options = options;
+    const holding = fakeDestination('holding', () => this.#watched(new FakeHoldingDestination(this.holding)));
     const descriptors = [
-      fakeLogSource(this.log),
-      fakeDestination('holding', () => this.#watched(new FakeHoldingDestination(this.holding))),
+      fakeLogSource(this.log, { snapshot: options.snapshot ?? false }),
+      { ...holding, capabilities: () => ({ ...holding.capabilities({} as never), idempotent: options.idempotent ?? true }) },
       fakeDestination('rows', () => this.#watched(new FakeRowsDestination(this.rows))),
       ...(options.descriptors ?? []),
     ] as Descriptor[];

@@ -69,6 +69,33 @@ describe.each(['holding', 'rows'] as const)('a destination (%s) that refuses a b
   });
 });
 
+describe('a snapshot chunk that is refused without naming rows', () => {
+  const chunkWorld = (idempotent: boolean): LaneWorld => {
+    const world: LaneWorld = new LaneWorld({
+      snapshot: true,
+      idempotent,
+      destination: { start: 'snapshot', batch: { maxEvents: 4, maxBytes: 1e6, timeoutMs: 0 } },
+    });
+    world.fill(1, 60);
+    poison(world, new Set([17, 18]));
+    return world;
+  };
+
+  it('is written in portions, its point with the last one', async () => {
+    const world = chunkWorld(true);
+    expect((await world.run()).outcome).toBe('done');
+    expect(world.ids).toEqual(range(1, 60).filter((i) => i !== 17 && i !== 18));
+    expect(parkedIds(world)).toEqual([17, 18]);
+    expect((await world.run()).eventsRead).toBe(0);
+  });
+
+  it('stops a destination that would get rows twice after a crash', async () => {
+    const world = chunkWorld(false);
+    expect((await world.run()).error?.code).toBe('DESTINATION_EVENT_REJECTED');
+    expect([world.ids.length, world.letters]).toEqual([0, []]);
+  });
+});
+
 describe('a permanent error that is not about the data', () => {
   it('ends the pipeline, and parks nothing', async () => {
     const world = new LaneWorld();
