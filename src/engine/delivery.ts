@@ -38,6 +38,8 @@ interface Portion {
   readonly batch: LaneBatch;
 }
 
+const hasChunk = ({ stretches }: Load): boolean => stretches.some(({ batch }) => batch.whole);
+
 export class Delivery {
   readonly #o: LaneOptions;
   readonly #record: LaneRecord;
@@ -48,6 +50,8 @@ export class Delivery {
   readonly #narrowing = new Narrowing();
   readonly #size: BatchSize;
   readonly parking: Parking;
+  /** What the destination holds in place of a point of an earlier run: the same place under our epoch. */
+  #rewritten: { readonly from: ResumePoint; readonly to: ResumePoint } | null = null;
   /** First try of what is being delivered. */
   #firstMs = 0;
   #tries = 0;
@@ -127,17 +131,17 @@ export class Delivery {
     const outcome = await this.#write(portion, signal);
     if (outcome instanceof CdcError) return signal.aborted ? 'stopped' : this.#failed(portion, outcome, signal);
     this.#answered();
-    return this.#result(portion, outcome, signal);
+    return this.#result(portion, previous, outcome, signal);
   }
 
   /**
    * A load that may not be cut (a snapshot chunk) is written in portions all the same while a refused event is looked for, with
    * everything else in `skip`. The point moves with the last one only, so that a crash repeats the others: not allowed where
-   * that would double something at a destination that promises it does not.
+   * that would double something at a destination that promises it does not; rows of a snapshot may come again.
    */
   #portion(load: Load, left: readonly number[], through: ResumePoint, previous: ResumePoint): Portion {
-    const { holdsPoint, idempotent } = this.#o;
-    const limit = holdsPoint && !idempotent ? Infinity : this.#narrowing.limit;
+    const { holdsPoint, idempotent, epoch } = this.#o;
+    const limit = holdsPoint && !(idempotent && hasChunk(load)) ? Infinity : this.#narrowing.limit;
     const indices = left.length > limit ? left.slice(0, limit) : left,
       isLast = indices.length === left.length;
     const skip = isLast ? load.skip : new Set([...load.skip, ...left.slice(indices.length)]);
@@ -145,8 +149,8 @@ export class Delivery {
     const batch: LaneBatch = {
       events: load.events,
       skip,
-      through: isLast || !holdsPoint ? through : previous,
-      previous,
+      through: isLast || !holdsPoint ? through : { ...previous, epoch },
+      previous: this.#rewritten?.from === previous ? this.#rewritten.to : previous,
       worker: 0,
       encoded: () => {
         if (encoder === null) throw this.#caller.contractError('asked for bytes, but declares that it reads rows');
@@ -198,18 +202,24 @@ export class Delivery {
       await this.#park(load, [{ index: only, error }], signal);
       return signal.aborted ? 'stopped' : 'again';
     }
-    // Smaller than this it cannot get: not cut, and not to be written in portions.
-    if (this.#narrowing.limit < indices.length) throw error;
-    this.#narrowing.refused(indices.length);
-    return 'again';
+    if (this.#narrowing.limit >= indices.length) {
+      this.#narrowing.refused(indices.length);
+      return 'again';
+    }
+    // Smaller than this it cannot get. Events of one position were one event at the source: they go together.
+    if (hasChunk(load)) throw error;
+    const group = indices.map((index) => ({ index, error }));
+    await this.#park(load, group, signal);
+    return signal.aborted ? 'stopped' : 'again';
   }
 
-  async #result(portion: Portion, outcome: WriteResult, signal: AbortSignal): Promise<Attempt> {
+  async #result(portion: Portion, previous: ResumePoint, outcome: WriteResult, signal: AbortSignal): Promise<Attempt> {
     const { load, indices, isLast } = portion;
     if (outcome.kind === 'stored') {
       this.#narrowing.stored(indices.length);
       if (!isLast) {
         for (const i of indices) load.skip.add(i);
+        this.#rewritten = { from: previous, to: portion.batch.through };
         return 'again';
       }
       this.#confirmed(load);

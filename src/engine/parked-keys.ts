@@ -9,7 +9,7 @@ import type { Codecs } from './places.ts';
 
 /** More keys than this are not an accident of some rows: the destination and the source do not fit together. */
 export const MAX_PARKED_KEYS = 10_000;
-const BUCKETS = 64;
+const BUCKETS = 256;
 
 /** The event that a key waits behind. */
 export interface ParkedEvent {

@@ -2,9 +2,10 @@
 
 import { describe, expect, it } from 'vitest';
 import { MAX_PARKED_KEYS } from '../../../src/engine/parked-keys.ts';
-import { CdcError, type LaneBatch } from '../../../src/sdk/index.ts';
-import { type Change, insert, remove, update } from '../../../src/sdk/testing/index.ts';
+import { CdcError, type Descriptor, type LaneBatch } from '../../../src/sdk/index.ts';
+import { type Change, fakeTransformer, insert, remove, update } from '../../../src/sdk/testing/index.ts';
 import { LaneWorld, poisoned } from '../../helpers/lane-world.ts';
+import { plugin } from '../../helpers/pipeline.ts';
 
 const TRUNCATE: Change = { op: 'truncate' };
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -44,12 +45,13 @@ describe.each(['holding', 'rows'] as const)('a destination (%s) that refuses a b
   });
 
   it('gets one event per write while everything fails: 10,000 in a row', async () => {
-    const world = new LaneWorld({ kind });
-    world.fill(1, 10_010);
-    poison(world, new Set(range(1, 10_000)));
+    const world = new LaneWorld({ kind }),
+      count = kind === 'holding' ? 10_000 : 1000;
+    world.fill(1, count + 10);
+    poison(world, new Set(range(1, count)));
     const { outcome, deadLetters } = await world.run();
-    expect([outcome, deadLetters, world.ids]).toEqual(['done', 10_000, range(10_001, 10_010)]);
-    expect(world.writes.length).toBeLessThan(10_050);
+    expect([outcome, deadLetters, world.ids]).toEqual(['done', count, range(count + 1, count + 10)]);
+    expect(world.writes.length).toBeLessThan(count + 50);
   });
 
   it('gets nothing twice when the run ends in the middle and begins again', async () => {
@@ -89,10 +91,35 @@ describe('a snapshot chunk that is refused without naming rows', () => {
     expect((await world.run()).eventsRead).toBe(0);
   });
 
+  it('is written in portions also when an earlier run has left its point', async () => {
+    const world = chunkWorld(true);
+    const inner = world.around;
+    world.around = () => Promise.reject(new CdcError('DESTINATION_FORBIDDEN', 'not yet'));
+    expect((await world.run()).outcome).toBe('failed');
+    world.around = inner;
+    expect((await world.run()).outcome).toBe('done');
+    expect(parkedIds(world)).toEqual([17, 18]);
+  });
+
   it('stops a destination that would get rows twice after a crash', async () => {
     const world = chunkWorld(false);
     expect((await world.run()).error?.code).toBe('DESTINATION_EVENT_REJECTED');
     expect([world.ids.length, world.letters]).toEqual([0, []]);
+  });
+});
+
+describe('events that a transformer made of one', () => {
+  it('are parked together where the point is held: no place lies between them', async () => {
+    const twice = fakeTransformer('twice', () => ({ transform: (events) => events.flatMap((e) => [e, e.copy()]) }));
+    const world = new LaneWorld({
+      descriptors: [twice as Descriptor],
+      pipeline: { transformers: [plugin('twice')] },
+    });
+    world.fill(1, 5);
+    poison(world, new Set([3]));
+    await world.run();
+    expect(world.ids).toEqual([1, 1, 2, 2, 4, 4, 5, 5]);
+    expect(parkedIds(world)).toEqual([3, 3]);
   });
 });
 
