@@ -66,16 +66,17 @@ export async function openRuntime(configs: readonly PipelineConfig[], options: R
 }
 
 /** The same as a run has, for a command that works on a pipeline while it does not run. */
-export interface Tools extends AsyncDisposable {
+export interface Tools {
   readonly deps: EngineDeps;
   readonly queues: OpenQueues;
+  close(): Promise<void>;
 }
 
 export async function openTools(config: PipelineConfig, options: RuntimeOptions = {}): Promise<Tools> {
   const shared = new Shared(options);
   try {
     const deps = await shared.depsOf(config);
-    return { deps, queues: shared.queuesOf(config.name), [Symbol.asyncDispose]: () => shared.close() };
+    return { deps, queues: shared.queuesOf(config.name), close: () => shared.close() };
   } catch (error) {
     await shared.close();
     throw error;

@@ -49,6 +49,8 @@ function laneText(l: LaneStatus): string {
     `${formatCount(l.delivered)} delivered`,
     ...(l.queued > 0 ? [`${formatCount(l.queued)} waiting`] : []),
     ...(l.deadLetters > 0 ? [plural(l.deadLetters, 'dead letter')] : []),
+    ...(l.parkedKeys > 0 ? [`${plural(l.parkedKeys, 'key')} parked`] : []),
+    ...(l.breaker === 'closed' ? [] : [`circuit breaker ${l.breaker.replace('_', ' ')}`]),
     ...(l.lagMs === null ? [] : [`lag ${formatDuration(l.lagMs)}`]),
     ...(l.lastError === null || l.state === 'running' ? [] : [`${l.lastError.code}: ${l.lastError.message}`]),
   ].join(', ');

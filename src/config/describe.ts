@@ -14,8 +14,9 @@ export async function describeConfig(config: PipelineConfig): Promise<Record<str
     ...(redact(rest, HEALTH_TOKEN) as Record<string, unknown>),
     sources: await all('source', sources),
     destinations: await Promise.all(
-      destinations.map(async ({ deadLetterQueue: own, ...component }) => ({
-        ...(await describeComponent('destination', component, config.baseDir)),
+      destinations.map(async ({ deadLetterQueue: own, ...one }) => ({
+        ...(await describeComponent('destination', one, config.baseDir)),
+        transformers: await all('transformer', one.transformers),
         deadLetterQueue: own && (await describeQueue(own, config.baseDir)),
       })),
     ),

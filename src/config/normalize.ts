@@ -14,6 +14,7 @@ import type {
 import type { HookEvent } from '../sdk/index.ts';
 import { type Context, checkAll, type Found, foundAt } from './components.ts';
 import { checkDeadLetterQueue } from './dead-letters.ts';
+import { deliveryConfig, laneTransformers, retryConfig } from './delivery.ts';
 import { isMapping } from './document.ts';
 import { checkEnvelope } from './envelopes.ts';
 import { warnOfNoEffect } from './no-effect.ts';
@@ -31,7 +32,7 @@ import {
   type SourceSection,
 } from './shell.ts';
 import { checkShell } from './shell-rules.ts';
-import { unavailableInDestination, unavailableInShell } from './unavailable.ts';
+import { unavailableInShell } from './unavailable.ts';
 import { validate } from './validate.ts';
 
 type Shell = PipelineSection & {
@@ -82,7 +83,7 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
     topicPrefix: shell.output?.topic_prefix ?? null,
     state: stateConfig(shell.state),
     deduplication: shell.deduplication === undefined ? null : { windowMs: shell.deduplication.window, maxIds: shell.deduplication.max_ids },
-    retry: retryConfig(shell),
+    retry: retryConfig(shell.error_handling.retry),
     deadLetterQueue,
     health: healthConfig(shell.health_checks),
     unavailable: context.unavailable,
@@ -133,7 +134,8 @@ async function checkDestinations(shell: Shell, pipeline: string, context: Contex
     const one = checked[i];
     if (one === null || one === undefined) continue;
     warnOfNoEffect(one, context.document);
-    unavailableInDestination(one.common, at, context.unavailable);
+    // Reported before; there is nothing to build on.
+    if (!isMapping(shell.error_handling) || !isMapping(shell.sync)) continue;
     const file = `${pipeline}.${one.component.name}`;
     const deadLetterQueue = await checkDeadLetterQueue(one.common.error_handling, [...at, 'error_handling'], file, context);
     configs.push({
@@ -143,6 +145,8 @@ async function checkDestinations(shell: Shell, pipeline: string, context: Contex
       envelope,
       batch: batchOf(one.common, shell.sync),
       deadLetterQueue,
+      transformers: await laneTransformers(one.common, one.component.name, at, context),
+      delivery: deliveryConfig(one.common, shell.error_handling, shell.sync, at, context),
     });
   }
   return configs;
@@ -173,7 +177,7 @@ function syncConfig(sync: SyncSection): PipelineConfig['sync'] {
     timezone: sync.timezone,
     batch: batchOf({}, sync),
     checkpointIntervalMs: sync.checkpoint_interval,
-    shutdownTimeoutMs: sync.shutdown_timeout,
+    shutdownTimeoutMs: sync.grace_period ?? sync.shutdown_timeout,
   };
 }
 
@@ -196,16 +200,6 @@ function logConfig(log: Shell['log'], pipeline: string): LogConfig {
 function stateConfig({ type, path, lease, checkpoints }: StateSection): PipelineConfig['state'] {
   const kind = type === 'file' ? 'file' : 'sqlite';
   return { type: kind, path: path ?? (kind === 'file' ? '.cdc/state' : '.cdc/state.db'), leaseMs: lease, checkpoints };
-}
-
-function retryConfig({ error_handling: { retry } }: Shell): PipelineConfig['retry'] {
-  return {
-    maxAttempts: retry.max_attempts,
-    initialDelayMs: retry.initial_delay,
-    maxDelayMs: retry.max_delay,
-    backoff: retry.backoff,
-    jitter: retry.jitter,
-  };
 }
 
 /** Without a `health_checks` section there is no server. */

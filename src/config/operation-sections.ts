@@ -5,33 +5,51 @@ import { type ConfigOf, Default, Duration, Keys, OneOf, Secret, Type } from '../
 
 const flag = (description: string): ReturnType<typeof Type.Boolean> => Type.Boolean({ description, examples: [true] });
 
+const RETRY_KEYS = {
+  max_attempts: Type.Integer({
+    minimum: 1,
+    description: 'Tries in all for one write with `--fail-fast`. Without it a destination is tried until it answers, or for `max_elapsed`.',
+    examples: [4],
+  }),
+  backoff: OneOf(['exponential', 'constant'], { description: 'exponential = each wait is twice the last.', examples: ['exponential'] }),
+  initial_delay: Duration({ unit: 's', description: 'The first wait.', examples: ['1s'] }),
+  max_delay: Duration({ unit: 's', description: 'The longest wait.', examples: ['8s'] }),
+  jitter: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    description: 'Part of each wait that is random, so that many pipelines do not retry at once.',
+    examples: [0.2],
+  }),
+  max_elapsed: Duration({
+    unit: 's',
+    description:
+      'How long a destination may fail without a break. Then a required one ends the pipeline, and one with `required: false` is detached. Without: for ever.',
+    examples: ['1h'],
+  }),
+};
+
 const Retry = Keys(
   {
-    max_attempts: Default(
-      Type.Integer({
-        minimum: 1,
-        description: 'Tries in all for one write. An unreachable destination is tried until it answers.',
-        examples: [4],
-      }),
-      5,
-    ),
-    backoff: Default(
-      OneOf(['exponential', 'constant'], { description: 'exponential = each wait is twice the last.', examples: ['exponential'] }),
-      'exponential',
-    ),
-    initial_delay: Default(Duration({ unit: 's', description: 'The first wait.', examples: ['1s'] }), '1s'),
-    max_delay: Default(Duration({ unit: 's', description: 'The longest wait.', examples: ['8s'] }), '8s'),
-    jitter: Default(
-      Type.Number({
-        minimum: 0,
-        maximum: 1,
-        description: 'Part of each wait that is random, so that many pipelines do not retry at once.',
-        examples: [0.2],
-      }),
-      0.2,
-    ),
+    max_attempts: Default(RETRY_KEYS.max_attempts, 5),
+    backoff: Default(RETRY_KEYS.backoff, 'exponential'),
+    initial_delay: Default(RETRY_KEYS.initial_delay, '1s'),
+    max_delay: Default(RETRY_KEYS.max_delay, '8s'),
+    jitter: Default(RETRY_KEYS.jitter, 0.2),
+    max_elapsed: Type.Optional(RETRY_KEYS.max_elapsed),
   },
   { description: 'What to do after an error that may pass.' },
+);
+
+const OwnRetry = Keys(
+  {
+    max_attempts: Type.Optional(RETRY_KEYS.max_attempts),
+    backoff: Type.Optional(RETRY_KEYS.backoff),
+    initial_delay: Type.Optional(RETRY_KEYS.initial_delay),
+    max_delay: Type.Optional(RETRY_KEYS.max_delay),
+    jitter: Type.Optional(RETRY_KEYS.jitter),
+    max_elapsed: Type.Optional(RETRY_KEYS.max_elapsed),
+  },
+  { description: "What to do after an error that may pass. A key that is left out is the pipeline's." },
 );
 
 const CircuitBreaker = Keys(
@@ -39,13 +57,22 @@ const CircuitBreaker = Keys(
     enabled: Default(flag('Use the breaker.'), true),
     failure_threshold: Default(Type.Integer({ minimum: 1, description: 'Failures in a row that open it.', examples: [5] }), 5),
     reset_timeout: Default(
-      Duration({ unit: 's', description: 'How long it stays open before one write is tried.', examples: ['30s'] }),
+      Duration({ unit: 's', description: 'How long it stays open before a small write is tried.', examples: ['30s'] }),
       '30s',
     ),
-    half_open_probes: Default(Type.Integer({ minimum: 1, description: 'Writes that must succeed before it closes.', examples: [1] }), 1),
+    half_open_probes: Default(
+      Type.Integer({ minimum: 1, description: 'Small writes that must succeed before it closes.', examples: [1] }),
+      1,
+    ),
   },
-  { description: 'Stops trying for a while after many failures. Not available yet.' },
+  { description: 'Sends nothing for a while after many failures in a row, then tries with a few events.' },
 );
+
+const PARKED_KEYS = OneOf(['wait', 'pass'], {
+  description:
+    'Later events of a key that has one in the dead letter queue: wait = they go there too, so that the order of the key is kept; pass = those that say all of the row are delivered.',
+  examples: ['pass'],
+});
 
 const DeadLetterQueue = Keys(
   {
@@ -84,22 +111,31 @@ const DeadLetterQueue = Keys(
   { description: 'Where events go after the last try.' },
 );
 
-/** Of one destination. */
-export const LaneErrorHandlingSchema = Keys(
-  { dead_letter_queue: Type.Optional(DeadLetterQueue) },
-  { description: 'What happens when a write to this destination fails. Without: as for the pipeline.' },
+/** `error_handling` of one destination. */
+export const DestinationErrorHandling = Keys(
+  {
+    retry: Type.Optional(OwnRetry),
+    circuit_breaker: Type.Optional(CircuitBreaker),
+    parked_keys: Type.Optional(PARKED_KEYS),
+    dead_letter_queue: Type.Optional(DeadLetterQueue),
+  },
+  { description: "What happens when a write to this destination fails. What is left out is as in the pipeline's `error_handling`." },
 );
 
 export const ErrorHandlingSchema = Keys(
   {
     retry: Default(Retry, {}),
     circuit_breaker: Type.Optional(CircuitBreaker),
+    parked_keys: Default(PARKED_KEYS, 'wait'),
     dead_letter_queue: Default(DeadLetterQueue, {}),
   },
   { description: 'What happens when a write fails.' },
 );
 
 const EVOLUTION = ['evolve', 'lenient', 'freeze', 'discard', 'dlq'] as const;
+
+export type ErrorHandlingSection = ConfigOf<typeof ErrorHandlingSchema>;
+export type DestinationErrorHandlingSection = ConfigOf<typeof DestinationErrorHandling>;
 
 export const SchemaEvolutionSchema = Keys(
   {

@@ -57,6 +57,24 @@ async function checkItems(list: List, items: unknown, at: Path, context: Context
   });
 }
 
+/** Transformers of one destination. Its `filter` is the expression of a plugin `filter` that comes first. */
+export async function checkLaneTransformers(
+  expression: string | undefined,
+  items: unknown,
+  at: Path,
+  context: Context,
+): Promise<FoundPlugin[]> {
+  const filter = expression === undefined ? [] : await checkFilter(expression, [...at, 'filter'], context);
+  return items === undefined ? filter : [...filter, ...(await checkItems('transformers', items, [...at, 'transformers'], context))];
+}
+
+async function checkFilter(expression: string, at: Path, context: Context): Promise<FoundPlugin[]> {
+  const found: Found = { kind: 'transformer', at, typeAt: at, keys: { expression }, keysAt: at, type: 'filter', name: undefined };
+  const { value: section } = await validate<PluginSection>(PLUGIN_LISTS.transformers, { type: 'filter' }, at, context.document);
+  const [checked] = await checkAll([found], NO_KEYS, context);
+  return checked === null || checked === undefined ? [] : [{ component: checked.component, section }];
+}
+
 /** `params` are judged by the plugin's own schema, which alone knows its secrets and units. */
 function withoutParams(item: unknown): unknown {
   if (!isMapping(item) || !isMapping(item['params'])) return item;

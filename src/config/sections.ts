@@ -30,14 +30,14 @@ const Parallelism = Keys(
   { description: 'Several workers per destination; the order per key is kept. Not available yet.' },
 );
 
-const BatchOptimization = Keys(
+export const BatchOptimization = Keys(
   {
     adaptive_batching: Default(flag('Grow and shrink batches by the latency seen.'), true),
     min_batch_size: Default(Type.Integer({ minimum: 1, description: 'Smallest batch in events.', examples: [100] }), 100),
     max_batch_size: Default(Type.Integer({ minimum: 1, description: 'Largest batch in events.', examples: [10_000] }), 10_000),
-    target_latency_ms: Default(Duration({ unit: 'ms', minimum: 1, description: 'Latency to aim at.', examples: [1000] }), 1000),
+    target_latency_ms: Default(Duration({ unit: 'ms', minimum: 1, description: 'How long one write shall take.', examples: [1000] }), 1000),
   },
-  { description: 'Batch sizes that follow the load. Not available yet.' },
+  { description: 'Batch sizes that follow how long the destination takes. `batch_size` is where it begins.' },
 );
 
 const Compression = Keys(
@@ -89,6 +89,7 @@ export const SyncSchema = Keys(
       }),
       '30s',
     ),
+    grace_period: Type.Optional(Duration({ unit: 's', description: 'Another name of `shutdown_timeout`.', examples: ['30s'] })),
   },
   { description: 'When and in which portions to run.' },
 );

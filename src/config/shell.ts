@@ -1,9 +1,9 @@
 // The shell of a pipeline file: everything but the keys that belong to an adapter or a plugin. Those are validated by
 // their own schemas; here a component is a mapping with a type.
 
-import { type ConfigOf, Default, Duration, HOOK_EVENTS, Keys, OneOf, type TObject, type TSchema, Type } from '../sdk/index.ts';
-import { ErrorHandlingSchema, HealthSchema, LaneErrorHandlingSchema, SchemaEvolutionSchema } from './operation-sections.ts';
-import { BATCH_KEYS, DeduplicationSchema, LogSchema, StateSchema, SyncSchema } from './sections.ts';
+import { type ConfigOf, Default, Duration, HOOK_EVENTS, Keys, OneOf, Size, type TObject, type TSchema, Type } from '../sdk/index.ts';
+import { DestinationErrorHandling, ErrorHandlingSchema, HealthSchema, SchemaEvolutionSchema } from './operation-sections.ts';
+import { BATCH_KEYS, BatchOptimization, DeduplicationSchema, LogSchema, StateSchema, SyncSchema } from './sections.ts';
 
 /** Names go into file names, tables and metrics. */
 const NAME_PATTERN = '^[\\p{L}\\p{N}][\\p{L}\\p{N}._-]{0,99}$';
@@ -34,6 +34,21 @@ const DestinationPool = Keys(
     batch_insert_size: Type.Optional(Type.Integer({ minimum: 1, description: 'Rows per statement.', examples: [1000] })),
   },
   { description: 'Connections to the server.' },
+);
+
+const RateLimit = Keys(
+  {
+    events_per_second: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'Events per second on average.', examples: [500] })),
+    bytes_per_second: Type.Optional(Size({ description: 'Bytes per second on average, as the source counts them.', examples: ['1MiB'] })),
+    burst: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'Events that may go out at once after a pause, and per write. Without: those of one second.',
+        examples: [1000],
+      }),
+    ),
+  },
+  { description: 'How fast this destination may be written to.' },
 );
 
 /** Keys of plugins beside `params`. */
@@ -72,8 +87,18 @@ export const DestinationKeys = Keys({
   batch_size: Type.Optional(BATCH_KEYS.batch_size),
   batch_bytes: Type.Optional(BATCH_KEYS.batch_bytes),
   batch_timeout: Type.Optional(BATCH_KEYS.batch_timeout),
+  batch_optimization: Type.Optional(BatchOptimization),
+  rate_limit: Type.Optional(RateLimit),
+  write_timeout: Default(
+    Duration({
+      unit: 's',
+      description: 'A write that has not answered by then is aborted and tried again. 0 waits for ever.',
+      examples: ['2m'],
+    }),
+    '5m',
+  ),
+  error_handling: Type.Optional(DestinationErrorHandling),
   connection_pool: Type.Optional(DestinationPool),
-  error_handling: Type.Optional(LaneErrorHandlingSchema),
   envelope: Default(
     Type.Union(
       [
@@ -90,11 +115,15 @@ export const DestinationKeys = Keys({
   filter: Type.Optional(
     Type.String({
       minLength: 1,
-      description: 'Only events for which this expression is true go to this destination. Not available yet.',
+      description: 'Only events for which this expression (CEL, as in the transformer `filter`) is true go to this destination.',
       examples: ['after.status == "active"'],
     }),
   ),
-  transformers: Type.Optional(Type.Array(PluginItem, { description: 'Transformers for this destination alone. Not available yet.' })),
+  transformers: Type.Optional(
+    Type.Unknown({
+      description: 'Transformers for this destination alone, behind its `filter`. They work on copies and may hold nothing back.',
+    }),
+  ),
 });
 
 /** Of a destination that takes dead letters: nothing about joining, batches or dead letters of its own. */

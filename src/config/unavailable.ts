@@ -3,7 +3,7 @@
 
 import type { Unavailable } from './components.ts';
 import { formatPath, type Path } from './issue.ts';
-import type { DestinationSection, PipelineSection } from './shell.ts';
+import type { PipelineSection } from './shell.ts';
 
 type Add = (path: Path, what: string) => void;
 
@@ -16,25 +16,16 @@ function adder(into: Unavailable[]): Add {
     });
 }
 
-type Shell = Pick<PipelineSection, 'sync' | 'state' | 'error_handling' | 'schema_evolution'> & { readonly merge_strategy?: string };
+type Shell = Pick<PipelineSection, 'sync' | 'state' | 'schema_evolution'> & { readonly merge_strategy?: string };
 
 /** What the pipeline as a whole asks for. */
 export function unavailableInShell(shell: Shell, into: Unavailable[]): void {
   const add = adder(into);
-  const { sync, state, error_handling, schema_evolution, merge_strategy } = shell;
+  const { sync, state, schema_evolution, merge_strategy } = shell;
   if (sync.parallelism?.enabled && sync.parallelism.worker_count > 1)
     add(['sync', 'parallelism'], `${sync.parallelism.worker_count} workers`);
-  if (sync.batch_optimization?.adaptive_batching) add(['sync', 'batch_optimization'], 'adaptive batching');
   if (sync.compression?.enabled) add(['sync', 'compression'], `${sync.compression.algorithm} compression`);
   if (state.type !== 'sqlite' && state.type !== 'file') add(['state', 'type'], `state in ${state.type}`);
-  if (error_handling.circuit_breaker?.enabled) add(['error_handling', 'circuit_breaker'], 'a circuit breaker');
   if (schema_evolution?.enabled) add(['schema_evolution'], 'schema evolution');
   if (merge_strategy !== undefined) add(['merge_strategy'], `merging by ${merge_strategy}`);
-}
-
-/** What one destination asks for. */
-export function unavailableInDestination(section: DestinationSection, at: Path, into: Unavailable[]): void {
-  const add = adder(into);
-  if (section.filter !== undefined) add([...at, 'filter'], 'a filter of its own');
-  if (section.transformers !== undefined) add([...at, 'transformers'], 'transformers of its own');
 }

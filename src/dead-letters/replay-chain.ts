@@ -26,8 +26,7 @@ export class ReplayChains {
 
   /** A destination's own, all of them: its letters hold events from before the first. */
   async lane(destination: DestinationConfig, event: ChangeEvent): Promise<ChainResult> {
-    const { transformers = [] } = destination as { readonly transformers?: readonly PluginConfig[] };
-    return this.#run(await this.#opened(`lane:${destination.name}`, transformers), event);
+    return this.#run(await this.#opened(`lane:${destination.name}`, destination.transformers), event);
   }
 
   async close(): Promise<void> {

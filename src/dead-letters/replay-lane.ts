@@ -6,7 +6,7 @@ import type { Encoders, OpenDestination } from '../engine/components.ts';
 import { pointHolder } from '../engine/components.ts';
 import type { SharedEncoder } from '../engine/encoding.ts';
 import { aroundNext } from '../engine/guard.ts';
-import type { NamedMiddleware } from '../engine/lane.ts';
+import type { NamedMiddleware } from '../engine/lane-options.ts';
 import type { RetryConfig } from '../engine/pipeline-config.ts';
 import { waitBeforeRetry } from '../engine/retry.ts';
 import { CdcError, type ChangeEvent, type LaneBatch, type LaneId, type ResumePoint, toCdcError, type WriteResult } from '../sdk/index.ts';

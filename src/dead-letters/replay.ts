@@ -4,7 +4,7 @@
 
 import type { DeadLetter, EngineDeps } from '../engine/api.ts';
 import { Encoders, type OpenSource, openDestination, openMiddleware, openSource } from '../engine/components.ts';
-import type { NamedMiddleware } from '../engine/lane.ts';
+import type { NamedMiddleware } from '../engine/lane-options.ts';
 import { LeaseKeeper } from '../engine/lease.ts';
 import type { DestinationConfig, PipelineConfig } from '../engine/pipeline-config.ts';
 import type { Codecs } from '../engine/places.ts';

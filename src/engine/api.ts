@@ -117,6 +117,12 @@ export interface LaneStatus {
   readonly lagMs: number | null;
   readonly point: ResumePoint | null;
   readonly lastError: CdcError | null;
+  /** `open`: it has failed so often that nothing is sent for a while. */
+  readonly breaker: 'closed' | 'open' | 'half_open';
+  /** Events of one write at most; moves with adaptive batching. */
+  readonly batchSize: number;
+  /** Keys whose events wait in the dead letter queue. */
+  readonly parkedKeys: number;
 }
 
 export interface SourceStatus {

@@ -8,6 +8,17 @@ import { LaneSnapshots } from './lane-snapshots.ts';
 import { type Codecs, coversSources, movePlace, newestSources } from './places.ts';
 import { BARRIER, type Slots } from './slots.ts';
 
+/** A stretch of a log batch in a lane batch, with what a lane must know to stop at its end or inside. */
+export interface Stretch extends Piece {
+  /** Of its events those that are for this lane. */
+  readonly kept: readonly ChangeEvent[];
+  /** The lane's snapshots before it. */
+  readonly snapshots: LogPlace['snapshots'];
+  /** The log's place at its end, with the lane's snapshots. */
+  readonly after: LogPlace;
+  readonly endSeq: number;
+}
+
 export interface Collected {
   readonly events: readonly ChangeEvent[];
   /** What the events are made of; `null` when some of it was dropped. */
@@ -15,6 +26,9 @@ export interface Collected {
   readonly lastSeq: number;
   /** Where the lane stands once this is done. */
   readonly place: LogPlace;
+  readonly stretches: readonly Stretch[];
+  /** The lane's own place, where the log had not caught up with it before this batch. */
+  readonly own: LogPlace['sources'] | null;
   /** All workers must have done what is before, and none begins what is behind until this is done. */
   readonly isBarrier: boolean;
 }
@@ -61,9 +75,11 @@ export class Batcher {
   }
 
   /** The next batch from `seq` on; `null` when nothing is there. It may have no events: progress only. */
-  async collect(seq: number): Promise<Collected | null> {
-    const end = this.#log.readableSeq;
+  async collect(seq: number, maxEvents = this.#maxEvents): Promise<Collected | null> {
+    const end = this.#log.readableSeq,
+      own = this.#own;
     if (seq > end) return null;
+    const stretches: Stretch[] = [];
     const pieces: Piece[] = [];
     let events: readonly ChangeEvent[] | ChangeEvent[] = [];
     let bytes = 0,
@@ -71,13 +87,13 @@ export class Batcher {
       isBarrier = false,
       place: LogPlace | null = null;
     const start = seq;
-    while (!isBarrier && seq <= end && events.length < this.#maxEvents && bytes < this.#maxBytes) {
+    while (!isBarrier && seq <= end && events.length < maxEvents && bytes < this.#maxBytes) {
       const found = this.#log.read(seq) as LogBatch | Promise<LogBatch>,
         batch = found instanceof Promise ? await found : found;
       const from = seq - batch.firstSeq,
         size = batch.events.length - from;
-      if (batch.whole && events.length > 0 && events.length + size > this.#maxEvents) break;
-      let to = batch.whole ? batch.events.length : cutAt(batch, from, this.#maxEvents - events.length);
+      if (batch.whole && events.length > 0 && events.length + size > maxEvents) break;
+      let to = batch.whole ? batch.events.length : cutAt(batch, from, maxEvents - events.length);
       const barrier = this.#slot === null ? null : barrierIn(this.#slot, batch, from, to);
       if (barrier !== null && (barrier.from > from || seq > start)) {
         if (barrier.from === from) break;
@@ -87,7 +103,8 @@ export class Batcher {
         isBarrier = true;
       }
       const taken = from === 0 && to === batch.events.length ? batch.events : batch.events.slice(from, to);
-      const kept = this.#mine(this.#wanted(batch, taken), isBarrier);
+      const kept = this.#mine(this.#wanted(batch, taken), isBarrier),
+        { progress } = this.#snapshots;
       dropped ||= kept.length !== taken.length;
       if (to > from) pieces.push({ batch, from, to });
       events = events.length === 0 ? kept : kept.length === 0 ? events : events.concat(kept);
@@ -96,9 +113,11 @@ export class Batcher {
       seq = complete ? batch.endSeq + 1 : batch.firstSeq + to;
       place = complete ? batch.after : placeInside(batch, to, this.#queues.has(batch.source));
       if (complete && batch.snapshots.length > 0) this.#snapshots.follow(batch.source, batch.snapshots, this.#isCovered(batch));
+      const after = { sources: place.sources, snapshots: this.#snapshots.progress };
+      stretches.push({ batch, from, to, kept, snapshots: progress, after, endSeq: seq - 1 });
     }
     if (place === null) return null;
-    return { events, pieces: dropped ? null : pieces, lastSeq: seq - 1, place: this.#further(place), isBarrier };
+    return { events, pieces: dropped ? null : pieces, lastSeq: seq - 1, place: this.#further(place), stretches, own, isBarrier };
   }
 
   /** A lane ahead of the log keeps its own place until the log has passed it (invariant 2). */
@@ -145,7 +164,7 @@ export class Batcher {
 }
 
 /** Receipts of a queue are no places. */
-function placeInside(batch: LogBatch, to: number, isQueue: boolean): LogPlace {
+export function placeInside(batch: LogBatch, to: number, isQueue: boolean): LogPlace {
   const last = batch.events[to - 1];
   return last === undefined || isQueue ? batch.before : movePlace(batch.before, batch.source, batch.partition, last.position);
 }

@@ -18,7 +18,8 @@ import {
 import type { EngineDeps } from './api.ts';
 import { SharedEncoder } from './encoding.ts';
 import { withTimeout } from './guard.ts';
-import type { NamedMiddleware } from './lane.ts';
+import type { NamedMiddleware } from './lane-options.ts';
+import { type LaneStep, LaneTransform } from './lane-transform.ts';
 import type { ComponentConfig, DestinationConfig, PipelineConfig, PluginConfig } from './pipeline-config.ts';
 import type { ChainStep } from './transform-chain.ts';
 
@@ -71,6 +72,18 @@ export async function openTransformer(config: PipelineConfig, plugin: PluginConf
     descriptor.create(plugin.config as never, pluginContextOf(config, plugin, deps)),
   );
   return { name: plugin.name, timeoutMs: plugin.timeoutMs, transformer };
+}
+
+/** The transformers of one destination; `null` when it has none. */
+export async function openLaneTransform(
+  config: PipelineConfig,
+  destination: DestinationConfig,
+  deps: EngineDeps,
+): Promise<LaneTransform | null> {
+  if (destination.transformers.length === 0) return null;
+  const steps: LaneStep[] = [];
+  for (const plugin of destination.transformers) steps.push({ ...(await openTransformer(config, plugin, deps)), type: plugin.type });
+  return new LaneTransform(steps, destination.where, deps.clock);
 }
 
 export async function openMiddleware(config: PipelineConfig, plugin: PluginConfig, deps: EngineDeps): Promise<NamedMiddleware> {

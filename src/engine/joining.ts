@@ -61,7 +61,7 @@ const laneOf = (o: JoiningOptions, open: OpenDestination): LaneId => ({ pipeline
 
 /** Required destinations are waited for; of an optional one the error is kept. */
 function ask<T>(o: JoiningOptions, { config }: OpenDestination, call: () => Promise<T>): Promise<T | CdcError> {
-  return config.required ? o.patience.need(`destination "${config.name}"`, call) : o.patience.try(call);
+  return config.required ? o.patience.need(`destination "${config.name}"`, call, config.delivery.retry) : o.patience.try(call);
 }
 
 /** Reads every destination's point, takes an epoch above all, and claims with it before anything is read or written. */

@@ -19,6 +19,18 @@ export interface LaneSetOptions {
   exclusive(change: () => Promise<void>): Promise<void>;
 }
 
+/** Of a destination that has no lane. */
+const AWAY = {
+  delivered: 0,
+  deadLetters: 0,
+  queued: 0,
+  lagMs: null,
+  lastError: null,
+  breaker: 'closed',
+  batchSize: 0,
+  parkedKeys: 0,
+} as const;
+
 export class LaneSet {
   readonly #o: LaneSetOptions;
   readonly #active = new Map<string, { lane: Lane; abort: AbortController }>();
@@ -62,6 +74,9 @@ export class LaneSet {
   }
   drain(): void {
     for (const { lane } of this.#active.values()) lane.drain();
+  }
+  stop(): void {
+    for (const { lane } of this.#active.values()) lane.stop();
   }
   requestProgress(): void {
     for (const { lane } of this.#active.values()) lane.requestProgress();
@@ -107,11 +122,8 @@ export class LaneSet {
       const lane = this.#active.get(name)?.lane,
         point = this.#states.get(name)?.detached?.from ?? null;
       if (lane !== undefined) return [lane.status()];
-      if (point === null)
-        return [
-          { name, type, required, state: 'starting', delivered: 0, deadLetters: 0, queued: 0, lagMs: null, point: null, lastError: null },
-        ];
-      return [{ name, type, required, state: 'detached', delivered: 0, deadLetters: 0, queued: 0, lagMs: null, point, lastError: null }];
+      const state = point === null ? 'starting' : 'detached';
+      return [{ ...AWAY, name, type, required, state, point }];
     });
   }
 }

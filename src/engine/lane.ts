@@ -1,89 +1,37 @@
-// A lane: a destination's own way through the change log. It collects a batch, writes it with retries, parks what can never
-// be stored, and remembers what is confirmed. Nothing here decides about the source.
+// A lane: a destination's own way through the change log. It collects a batch, has it delivered, and remembers what is
+// confirmed. Nothing here decides about the source; how a batch is delivered is in delivery.ts.
 
-import type { ChangeLog, LogReader } from '../log/change-log.ts';
-import {
-  CdcError,
-  type Clock,
-  type Destination,
-  formatPoint,
-  type LaneBatch,
-  type Logger,
-  type Middleware,
-  type Random,
-  type ResumePoint,
-  toCdcError,
-  type WriteFailure,
-  type WriteResult,
-} from '../sdk/index.ts';
+import type { LogReader } from '../log/change-log.ts';
+import { type CdcError, type ResumePoint, toCdcError } from '../sdk/index.ts';
 import { Notifier } from '../util/signal.ts';
-import type { DeadLetter, DeadLetterQueue, LaneStatus } from './api.ts';
+import type { LaneStatus } from './api.ts';
 import { Batcher, type Collected } from './batcher.ts';
-import type { SharedEncoder } from './encoding.ts';
-import { aroundNext } from './guard.ts';
-import type { DestinationConfig, RetryConfig } from './pipeline-config.ts';
-import type { Codecs } from './places.ts';
-import type { LogEntry } from './resume.ts';
-import { waitBeforeRetry } from './retry.ts';
-
-export interface NamedMiddleware {
-  readonly name: string;
-  readonly timeoutMs: number;
-  readonly middleware: Middleware;
-}
-
-export interface LaneOptions {
-  readonly pipeline: string;
-  readonly config: DestinationConfig;
-  readonly destination: Destination;
-  readonly holdsPoint: boolean;
-  readonly epoch: number;
-  readonly log: ChangeLog;
-  readonly codecs: Codecs;
-  readonly queues: ReadonlySet<string>;
-  /** The lane's point when it was opened: what its destination, or else state, holds. */
-  readonly point: ResumePoint;
-  /** Where it enters the log. */
-  readonly entry: LogEntry;
-  /** `null`: the destination reads the events themselves. */
-  readonly encoder: SharedEncoder | null;
-  readonly middleware: readonly NamedMiddleware[];
-  readonly retry: RetryConfig;
-  readonly failFast: boolean;
-  readonly deadLetters: DeadLetterQueue;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  /** Throws `STATE_FENCED` once this process may no longer write to destinations that cannot fence it. */
-  assertLease(): void;
-  /** Something was confirmed or released. */
-  onProgress(): void;
-  onError(error: CdcError): void;
-}
+import { Delivery } from './delivery.ts';
+import { cutLoad, type Load, loadOf, pointOnly, settle } from './lane-load.ts';
+import { type LaneOptions, LaneRecord } from './lane-options.ts';
 
 export class Lane {
   readonly name: string;
   readonly required: boolean;
   readonly #o: LaneOptions;
   readonly #batcher: Batcher;
+  readonly #delivery: Delivery;
   readonly #reader: LogReader;
+  readonly #record = new LaneRecord();
   readonly #wake = new Notifier();
   /** Stop once the log's end is reached. */
   #draining = false;
   /** Stop after what is under way. */
   #finishing = false;
+  /** Asked to stop while nothing can be delivered. */
+  #givenUp = false;
   #progressDue = false;
   #linger: AbortController | null = null;
   #nextSeq: number;
-  /** Processed up to here; what the destination holds may be less, by empty batches only. */
+  /** Processed up to here; what the destination holds may be less, by what has nothing to write only. */
   #done: { seq: number; point: ResumePoint };
   /** What would be found after a crash. */
   #durable: { seq: number; point: ResumePoint };
-  #state: LaneStatus['state'] = 'starting';
-  #delivered = 0;
-  #parked = 0;
-  #lagMs: number | null = null;
-  #lastError: CdcError | null = null;
 
   constructor(options: LaneOptions) {
     this.#o = options;
@@ -100,6 +48,7 @@ export class Lane {
       start: entry.place,
       slot: null,
     });
+    this.#delivery = new Delivery(options, this.#record);
     this.#reader = log.reader(entry.seq);
     this.#nextSeq = entry.seq + 1;
     this.#done = this.#durable = { seq: entry.seq, point };
@@ -116,30 +65,34 @@ export class Lane {
     return this.#reader.releasedSeq;
   }
   get delivered(): number {
-    return this.#delivered;
+    return this.#record.delivered;
   }
   get parked(): number {
-    return this.#parked;
+    return this.#record.parked;
   }
 
   status(): LaneStatus {
+    const { state, delivered, parked, lagMs, lastError } = this.#record;
     return {
       name: this.name,
       type: this.#o.config.type,
       required: this.required,
-      state: this.#state,
-      delivered: this.#delivered,
-      deadLetters: this.#parked,
+      state,
+      delivered,
+      deadLetters: parked,
       queued: this.#o.log.lastSeq - this.#done.seq,
-      lagMs: this.#lagMs,
+      lagMs,
       point: this.#durable.point,
-      lastError: this.#lastError,
+      lastError,
+      breaker: this.#delivery.breaker,
+      batchSize: this.#delivery.batchEvents,
+      parkedKeys: this.#delivery.parking.keys,
     };
   }
 
   /** There may be something to do. */
   wake(): void {
-    if (this.#linger !== null && this.#waiting() >= this.#o.config.batch.maxEvents) this.#linger.abort();
+    if (this.#linger !== null && this.#waiting() >= this.#delivery.batchEvents) this.#linger.abort();
     this.#wake.notify();
   }
 
@@ -150,16 +103,23 @@ export class Lane {
     this.#wake.notify();
   }
 
-  /** Deliver what is in the log, then end. */
+  /** End after what is under way. */
   finish(): void {
     this.#finishing = true;
     this.#linger?.abort();
     this.#wake.notify();
   }
+
+  /** Deliver what is in the log, then end. */
   drain(): void {
     this.#draining = true;
     this.#linger?.abort();
     this.#wake.notify();
+  }
+
+  /** The pipeline is to stop: nothing is waited for that is known to be away. */
+  stop(): void {
+    this.#delivery.stop();
   }
 
   /** The log may forget what only this lane still needed. */
@@ -169,12 +129,13 @@ export class Lane {
 
   /** Runs until drained or aborted. Throws what cannot be tried again. */
   async run(signal: AbortSignal): Promise<void> {
-    this.#state = 'running';
+    this.#record.state = 'running';
     signal.addEventListener('abort', () => this.#linger?.abort(), { once: true });
     try {
-      while (!signal.aborted && !this.#finishing) {
+      await this.#delivery.parking.load(signal);
+      while (!signal.aborted && !this.#givenUp && !this.#finishing) {
         await this.#gather();
-        const batch = await this.#batcher.collect(this.#nextSeq);
+        const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents);
         if (batch !== null) await this.#process(batch, signal);
         else if (this.#waiting() > 0)
           continue; // it came while the batch was looked for
@@ -182,13 +143,17 @@ export class Lane {
         else if (this.#draining) break;
         else await this.#wake.wait(signal);
       }
-      if (this.#finishing && !signal.aborted) await this.#writeProgress(signal);
-      this.#state = 'stopped';
+      if (this.#finishing && !signal.aborted && !this.#givenUp) await this.#writeProgress(signal);
+      this.#record.state = 'stopped';
     } catch (error) {
-      this.#state = 'failed';
-      this.#lastError = toCdcError(error);
+      this.#fail(toCdcError(error));
       throw error;
     }
+  }
+
+  #fail(error: CdcError): void {
+    this.#record.state = 'failed';
+    this.#record.lastError = error;
   }
 
   #waiting(): number {
@@ -197,24 +162,48 @@ export class Lane {
 
   /** With a batch timeout: wait for a full batch, but not longer than that after its first event. */
   async #gather(): Promise<void> {
-    const { timeoutMs, maxEvents } = this.#o.config.batch;
-    if (timeoutMs === 0 || this.#draining || this.#waiting() <= 0 || this.#waiting() >= maxEvents) return;
+    const { timeoutMs } = this.#o.config.batch,
+      full = this.#delivery.batchEvents;
+    if (timeoutMs === 0 || this.#draining || this.#waiting() <= 0 || this.#waiting() >= full) return;
     this.#linger = new AbortController();
     await this.#o.clock.sleep(timeoutMs, this.#linger.signal);
     this.#linger = null;
   }
 
   async #process(batch: Collected, signal: AbortSignal): Promise<void> {
-    const through = this.#pointAt(batch);
-    if (batch.events.length > 0) {
-      if (!(await this.#deliver(batch, through, signal))) return;
-      this.#durable = { seq: batch.lastSeq, point: through };
-    } else if (!this.#o.holdsPoint) {
-      this.#durable = { seq: batch.lastSeq, point: through };
+    const load = await this.#transformed(batch, signal);
+    if (signal.aborted) return;
+    if (load.events.length === 0) this.#advance(load, !this.#o.holdsPoint);
+    else await this.#deliver(load, signal);
+  }
+
+  /** Part by part, if it must be: a part of the load moves the point as a batch of its own would. */
+  async #deliver(load: Load, signal: AbortSignal): Promise<void> {
+    for (let rest: Load | null = load; rest !== null; ) {
+      if (!(await this.#isReady(signal))) return;
+      const { head, tail } = cutLoad(rest, this.#delivery.limit, this.#o);
+      const outcome = await this.#delivery.attempt(head, this.#pointAt(head), this.#durable.point, signal);
+      if (outcome === 'stopped') return;
+      if (outcome === 'again') {
+        settle(rest, head);
+        continue;
+      }
+      this.#advance(head, outcome === 'stored' || !this.#o.holdsPoint);
+      rest = tail;
     }
-    this.#done = { seq: batch.lastSeq, point: through };
-    this.#nextSeq = batch.lastSeq + 1;
-    this.#reader.release(batch.lastSeq);
+  }
+
+  async #isReady(signal: AbortSignal): Promise<boolean> {
+    if (await this.#delivery.ready(signal)) return true;
+    this.#givenUp = true;
+    return false;
+  }
+
+  #advance(load: Load, isDurable: boolean): void {
+    this.#done = { seq: load.lastSeq, point: this.#pointAt(load) };
+    if (isDurable) this.#durable = this.#done;
+    this.#nextSeq = load.lastSeq + 1;
+    this.#reader.release(load.lastSeq);
     this.#o.onProgress();
   }
 
@@ -223,207 +212,27 @@ export class Lane {
     this.#progressDue = false;
     const { seq, point } = this.#done;
     if (seq === this.#durable.seq) return;
-    if (!(await this.#deliver({ events: [], pieces: [], lastSeq: seq, place: point, isBarrier: false }, point, signal))) return;
-    this.#durable = { seq, point };
-    this.#o.onProgress();
-  }
-
-  #pointAt(batch: Collected): ResumePoint {
-    return { epoch: this.#o.epoch, log: { id: this.#o.log.id, seq: batch.lastSeq }, ...batch.place };
-  }
-
-  // ---- writing ---------------------------------------------------------------------------------------------------------
-
-  /** Writes until stored. `false`: asked to stop before it was. */
-  async #deliver(batch: Collected, through: ResumePoint, signal: AbortSignal): Promise<boolean> {
-    const skip = new Set<number>();
-    const { encoder } = this.#o;
-    const laneBatch: LaneBatch = {
-      events: batch.events,
-      skip,
-      through,
-      previous: this.#durable.point,
-      worker: 0,
-      encoded: () => {
-        if (encoder === null) throw this.#contractError('asked for bytes, but declares that it reads rows');
-        return encoder.encode(batch.events, batch.pieces);
-      },
-    };
-    let attempt = 0,
-      parked = 0;
-    const firstMs = this.#o.clock.now();
-    while (!signal.aborted) {
-      const outcome = await this.#try(laneBatch, signal);
-      if (outcome instanceof CdcError) {
-        if (signal.aborted) return false;
-        attempt++;
-        await this.#retryLater(outcome, attempt, signal);
-        continue;
-      }
-      if (outcome.kind === 'stored') {
-        this.#confirmed(batch, parked);
-        return true;
-      }
-      // Two steps: the dead letters are durable first, then the rest is stored with the point (invariant 3).
-      await this.#park(batch, outcome.failed, attempt + 1, firstMs, signal);
-      if (signal.aborted) return false;
-      for (const { index } of outcome.failed) skip.add(index);
-      parked += outcome.failed.length;
-      if (outcome.kind === 'partial') {
-        for (const index of outcome.written) skip.add(index);
-        if (skip.size >= batch.events.length && !this.#o.holdsPoint) {
-          this.#confirmed(batch, parked);
-          return true;
-        }
-      }
-      if (outcome.failed.length === 0 && outcome.kind === 'refused') throw this.#contractError('refused a batch without naming an event');
-    }
-    return false;
-  }
-
-  /** One try: the result, or the retriable error. Everything else is thrown. */
-  async #try(batch: LaneBatch, signal: AbortSignal): Promise<WriteResult | CdcError> {
-    try {
-      if (!this.#o.holdsPoint) this.#o.assertLease();
-      const result = await this.#write(batch, signal);
-      this.#state = this.#state === 'retrying' ? 'running' : this.#state;
-      return result;
-    } catch (cause) {
-      const error = toCdcError(cause, 'DESTINATION_FAILED', { where: `destination "${this.name}"` });
-      if (error.code === 'DESTINATION_OUTCOME_UNKNOWN') return this.#settle(batch, error, signal);
-      if (!error.retriable) throw error;
-      return error;
-    }
-  }
-
-  /** Wrapped in the middleware, the first one outermost. */
-  #write(batch: LaneBatch, signal: AbortSignal): Promise<WriteResult> {
-    let next = (): Promise<WriteResult> => this.#o.destination.write(batch, signal);
-    for (const { name, timeoutMs, middleware } of [...this.#o.middleware].reverse()) {
-      if (middleware.aroundWrite === undefined) continue;
-      const inner = next;
-      next = () =>
-        aroundNext(
-          this.#o.clock,
-          name,
-          timeoutMs,
-          (n) => (middleware.aroundWrite as NonNullable<Middleware['aroundWrite']>)(this.name, batch, n),
-          inner,
-        );
-    }
-    return next();
-  }
-
-  /** Whether a commit whose reply was lost took place is read back: writing again blindly could double it. */
-  async #settle(batch: LaneBatch, error: CdcError, signal: AbortSignal): Promise<WriteResult | CdcError> {
-    if (!this.#o.holdsPoint) return error;
-    const through = formatPoint(batch.through),
-      previous = formatPoint(batch.previous);
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      try {
-        const found = await this.#o.destination.committed({ pipeline: this.#o.pipeline, lane: this.name });
-        const point = found.kind === 'points' ? found.points[batch.worker] : undefined;
-        const text = point === undefined ? null : formatPoint(point);
-        if (found.kind === 'untracked' || found.epoch !== this.#o.epoch || (text !== through && text !== previous))
-          throw this.#fencedError();
-        return text === through ? { kind: 'stored' } : error;
-      } catch (cause) {
-        const failure = toCdcError(cause, 'DESTINATION_FAILED', { where: `destination "${this.name}"` });
-        if (!failure.retriable) throw failure;
-        await this.#retryLater(failure, attempt, signal);
-      }
-    }
-    return error;
-  }
-
-  async #retryLater(error: CdcError, attempt: number, signal: AbortSignal): Promise<void> {
-    this.#lastError = error;
-    this.#state = 'retrying';
-    this.#o.onError(error);
-    if (this.#o.failFast && attempt >= this.#o.retry.maxAttempts) throw error;
-    if (attempt === 1 || attempt % 10 === 0)
-      this.#o.logger.warn(`destination "${this.name}" failed, trying again`, { code: error.code, error: error.message, attempt });
-    await waitBeforeRetry(this.#o.retry, attempt, this.#o.random, this.#o.clock, signal);
-  }
-
-  #confirmed(batch: Collected, parked: number): void {
-    const last = batch.events.at(-1);
-    if (last === undefined) return;
-    if (this.#state === 'retrying') this.#state = 'running';
-    this.#delivered += batch.events.length - parked;
-    this.#lagMs = Math.max(0, this.#o.clock.now() - last.sourceTsMs);
-  }
-
-  async #park(batch: Collected, failed: readonly WriteFailure[], attempts: number, firstMs: number, signal: AbortSignal): Promise<void> {
-    if (failed.length === 0) return;
-    const lastMs = this.#o.clock.now();
-    const letters = failed.map(({ index, error }): DeadLetter => {
-      const event = batch.events[index];
-      if (event === undefined) throw this.#contractError(`named event ${index} of a batch of ${batch.events.length}`);
-      return {
-        id: `${this.#o.pipeline}/${this.name}/${event.id}`,
-        pipeline: this.#o.pipeline,
-        lane: this.name,
-        stage: 'write',
-        component: this.name,
-        error,
-        attempts,
-        firstMs,
-        lastMs,
-        event,
-        input: null,
-        at: this.#o.codecs[event.source]?.describe(event.position) ?? event.position,
-      };
-    });
-    await putDeadLetters(this.#o, letters, signal);
-    if (signal.aborted) return;
-    this.#parked += letters.length;
-    const first = letters[0] as DeadLetter;
-    this.#lastError = first.error;
-    this.#o.onError(first.error);
-    this.#o.logger.warn(`${letters.length} event(s) for "${this.name}" went to the dead letter queue`, {
-      code: first.error.code,
-      error: first.error.message,
-      first: first.at,
-    });
-  }
-
-  #fencedError(): CdcError {
-    return new CdcError('DESTINATION_FENCED', `destination "${this.name}" holds a point of another run`, {
-      where: `destination "${this.name}"`,
-      fix: 'Find the other process that runs this pipeline with the same destination, and stop one.',
-    });
-  }
-
-  #contractError(what: string): CdcError {
-    return new CdcError('PLUGIN_CONTRACT', `destination "${this.name}" ${what}`, {
-      where: `destination "${this.name}"`,
-      fix: "Report this to the adapter's author.",
-    });
-  }
-}
-
-/** Parks letters; tries again while that can help, since an event that cannot be parked must not be dropped (invariant 3). */
-export async function putDeadLetters(
-  o: {
-    readonly deadLetters: DeadLetterQueue;
-    readonly retry: RetryConfig;
-    readonly random: Random;
-    readonly clock: Clock;
-    readonly logger: Logger;
-  },
-  letters: readonly DeadLetter[],
-  signal: AbortSignal,
-): Promise<void> {
-  for (let attempt = 1; !signal.aborted; attempt++) {
-    try {
-      await o.deadLetters.put(letters);
+    const load = pointOnly(seq, point);
+    while (await this.#isReady(signal)) {
+      const outcome = await this.#delivery.attempt(load, point, this.#durable.point, signal);
+      if (outcome === 'stopped') return;
+      if (outcome === 'again') continue;
+      this.#durable = { seq, point };
+      this.#o.onProgress();
       return;
-    } catch (cause) {
-      const error = toCdcError(cause, 'DLQ_UNAVAILABLE');
-      if (!error.retriable) throw error;
-      o.logger.error('the dead letter queue cannot be written, trying again', { code: error.code, error: error.message });
-      await waitBeforeRetry(o.retry, attempt, o.random, o.clock, signal);
     }
+  }
+
+  async #transformed(batch: Collected, signal: AbortSignal): Promise<Load> {
+    const { transform } = this.#o;
+    if (transform === null || batch.events.length === 0) return loadOf(batch);
+    const { batch: changed, failures } = await transform.run(batch);
+    // Invariant 3: parked before anything of the batch moves the point.
+    for (const { component, refused } of failures) await this.#delivery.parking.park(refused, 'lane_transform', component, signal);
+    return loadOf(changed);
+  }
+
+  #pointAt({ lastSeq, place }: Load): ResumePoint {
+    return { epoch: this.#o.epoch, log: { id: this.#o.log.id, seq: lastSeq }, ...place };
   }
 }

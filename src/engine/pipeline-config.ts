@@ -46,6 +46,9 @@ export interface DestinationConfig extends ComponentConfig {
   readonly batch: BatchConfig;
   /** Its own; `null` = the pipeline's. */
   readonly deadLetterQueue: DeadLetterQueueConfig | null;
+  /** Its own transformers, on copies of the events; a `filter` key is the first of them. */
+  readonly transformers: readonly PluginConfig[];
+  readonly delivery: DeliveryConfig;
 }
 
 /** Several workers for one destination. */
@@ -60,6 +63,43 @@ export interface ParallelismConfig {
   readonly module: string | null;
 }
 
+/** What a lane does when its destination fails or is slow. */
+export interface DeliveryConfig {
+  readonly retry: RetryConfig;
+  /** `null`: none. */
+  readonly circuitBreaker: CircuitBreakerConfig | null;
+  readonly rateLimit: RateLimitConfig | null;
+  readonly adaptive: AdaptiveBatchConfig | null;
+  /** A write that has not answered by then is aborted; 0 = never. */
+  readonly writeTimeoutMs: number;
+  /** What happens to later events of a key that has one in the dead letter queue: `pass` lets whole rows through. */
+  readonly parkedKeys: 'wait' | 'pass';
+}
+
+export interface CircuitBreakerConfig {
+  /** Failures in a row that open it. */
+  readonly failureThreshold: number;
+  /** How long nothing is sent then. */
+  readonly resetTimeoutMs: number;
+  /** Writes that must succeed before it closes. */
+  readonly halfOpenProbes: number;
+}
+
+export interface RateLimitConfig {
+  /** `null`: no limit of this kind. */
+  readonly eventsPerSecond: number | null;
+  readonly bytesPerSecond: number | null;
+  /** Events that may go out at once after a pause. */
+  readonly burst: number;
+}
+
+export interface AdaptiveBatchConfig {
+  readonly minEvents: number;
+  readonly maxEvents: number;
+  /** How long a write shall take. */
+  readonly targetLatencyMs: number;
+}
+
 export interface PluginConfig extends ComponentConfig {
   /** How long an awaited call may take. */
   readonly timeoutMs: number;
@@ -70,8 +110,10 @@ export interface HookConfig extends PluginConfig {
 }
 
 export interface RetryConfig {
-  /** Tries in all for one write; Infinity while a destination is unreachable. */
+  /** Tries in all where somebody waits for the outcome (`--fail-fast`, the last checkpoint); else it is tried until it works. */
   readonly maxAttempts: number;
+  /** A destination that has failed for this long without a break is given up; `null` = never. */
+  readonly maxElapsedMs: number | null;
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
   readonly backoff: 'exponential' | 'constant';

@@ -13,18 +13,23 @@ import {
   type OpenDestination,
   type OpenSource,
   openDestination,
+  openLaneTransform,
   openMiddleware,
   openSource,
   openTransformer,
 } from './components.ts';
 import { Deduplicator } from './deduplication.ts';
 import type { SharedEncoder } from './encoding.ts';
+import { withTimeout } from './guard.ts';
 import { type Joined, joinDestinations } from './joining.ts';
-import { Lane, type NamedMiddleware } from './lane.ts';
+import { Lane } from './lane.ts';
+import type { NamedMiddleware } from './lane-options.ts';
 import { LaneSet } from './lane-set.ts';
+import type { LaneTransform } from './lane-transform.ts';
 import { LeaseKeeper } from './lease.ts';
 import { LogSpine } from './log-spine.ts';
 import { finishIntent } from './move-points.ts';
+import { laneStore } from './parked-keys.ts';
 import { Patience, StoppedEarly } from './patience.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { BEGINNING, type Codecs } from './places.ts';
@@ -38,6 +43,8 @@ import { TransformChain } from './transform-chain.ts';
 export function startPipeline(config: PipelineConfig, deps: EngineDeps, options: RunOptions): PipelineHandle {
   return new PipelineRun(config, deps, options);
 }
+
+const CLOSE_TIMEOUT_MS = 5000;
 
 /** What there is once the pipeline runs. */
 interface Flowing {
@@ -69,6 +76,7 @@ class PipelineRun implements PipelineHandle {
   #hooks: Hooks | null = null;
   #sources: OpenSource[] = [];
   #destinations: OpenDestination[] = [];
+  readonly #laneTransforms: LaneTransform[] = [];
   #codecs: Codecs = {};
   readonly #lanes: LaneSet;
   #readers: SourceReader[] = [];
@@ -115,6 +123,7 @@ class PipelineRun implements PipelineHandle {
     if (!this.#stopping) {
       this.#stopping = true;
       this.#reading.abort();
+      this.#lanes.stop();
       // Bounded: what is not drained by then is given up and repeated at the next start.
       void this.#deps.clock.sleep(this.config.sync.shutdownTimeoutMs, this.#hard.signal).then(() => this.#hard.abort());
     }
@@ -207,12 +216,22 @@ class PipelineRun implements PipelineHandle {
       found ?? (await open(plan.start)) ?? new MemoryLog({ id: `${MEMORY_LOG}${deps.owner}`, start: plan.start, maxEvents, maxBytes });
     this.#log = log;
     const encoders = new Encoders(config, this.#sources, deps);
-    for (const lane of joined.lanes) this.#lanes.add(this.#createLane(lane, plan, log, await encoders.for(lane.open)));
+    for (const lane of joined.lanes) {
+      const transform = await openLaneTransform(config, lane.open.config, deps);
+      if (transform !== null) this.#laneTransforms.push(transform);
+      this.#lanes.add(this.#createLane(lane, plan, log, await encoders.for(lane.open), transform));
+    }
     await this.#openSpine(state, plan, log);
     await this.#openReaders(plan);
   }
 
-  #createLane({ open, point }: Joined['lanes'][number], plan: ResumePlan, log: ChangeLog, encoder: SharedEncoder | null): Lane {
+  #createLane(
+    { open, point }: Joined['lanes'][number],
+    plan: ResumePlan,
+    log: ChangeLog,
+    encoder: SharedEncoder | null,
+    transform: LaneTransform | null,
+  ): Lane {
     const { clock, random, logger } = this.#deps,
       { name } = open.config;
     return new Lane({
@@ -220,6 +239,7 @@ class PipelineRun implements PipelineHandle {
       config: open.config,
       destination: open.destination,
       holdsPoint: open.capabilities.holdsPoint,
+      idempotent: open.capabilities.idempotent,
       epoch: this.#epoch,
       log,
       codecs: this.#codecs,
@@ -227,10 +247,11 @@ class PipelineRun implements PipelineHandle {
       point,
       entry: plan.entries.get(name) as LogEntry,
       encoder,
+      transform,
       middleware: this.#middleware,
-      retry: this.config.retry,
       failFast: this.#options.failFast,
       deadLetters: this.#deps.deadLettersOf(name),
+      store: this.#deps.store(laneStore(name)),
       clock,
       random,
       logger,
@@ -394,15 +415,16 @@ class PipelineRun implements PipelineHandle {
       ...this.#sources.map(
         ({ source }) =>
           () =>
-            source.close(),
+            this.#soon(source.close()),
       ),
       ...this.#destinations.map(
         ({ destination }) =>
           () =>
-            destination.close(),
+            this.#soon(destination.close()),
       ),
       () => this.#log?.close(),
       () => this.#chain.close(),
+      ...this.#laneTransforms.map((transform) => () => transform.close()),
       ...this.#middleware.map(
         ({ middleware }) =>
           () =>
@@ -423,6 +445,11 @@ class PipelineRun implements PipelineHandle {
     }
     this.#stage = this.#failure === null ? 'stopped' : 'failed';
     return this.#run;
+  }
+
+  /** A connection that hangs must not keep the process. */
+  #soon(closing: Promise<void>): Promise<void> {
+    return withTimeout(this.#deps.clock, this.name, CLOSE_TIMEOUT_MS, closing);
   }
 
   get #isFenced(): boolean {

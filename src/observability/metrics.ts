@@ -83,6 +83,7 @@ const SOURCE_STATES = [
   'stopped',
   'failed',
 ] as const satisfies readonly SourceStatus['state'][];
+const BREAKER_STATES = ['closed', 'open', 'half_open'] as const satisfies readonly LaneStatus['breaker'][];
 const LANE_STATES = ['starting', 'running', 'retrying', 'detached', 'stopped', 'failed'] as const satisfies readonly LaneStatus['state'][];
 
 /** A state as one sample per possible value, 1 for the present one: a dashboard can graph and alert on any of them. */
@@ -157,6 +158,16 @@ export const METRICS: readonly MetricDeclaration[] = [
     samples: ({ statuses }) =>
       statuses.flatMap((p) => p.lanes.flatMap((l) => stateSet({ pipeline: p.name, destination: l.name }, LANE_STATES, l.state))),
   },
+  {
+    name: 'cdc_destination_circuit_breaker',
+    help: 'State of the circuit breaker of the destination: 1 for the present one.',
+    type: 'gauge',
+    labels: ['pipeline', 'destination', 'state'],
+    samples: ({ statuses }) =>
+      statuses.flatMap((p) => p.lanes.flatMap((l) => stateSet({ pipeline: p.name, destination: l.name }, BREAKER_STATES, l.breaker))),
+  },
+  perLane('gauge', 'cdc_destination_batch_size', 'Events of one write to the destination at most, as things stand.', (l) => l.batchSize),
+  perLane('gauge', 'cdc_destination_parked_keys', 'Keys whose events wait in the dead letter queue.', (l) => l.parkedKeys),
   {
     name: 'cdc_snapshot_rows',
     help: 'Rows read so far by the snapshot of a table.',

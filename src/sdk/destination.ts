@@ -76,7 +76,9 @@ export interface Destination {
   committed(lane: LaneId): Promise<Committed>;
   /**
    * Writes a batch; resolves when it is durable. Rejects with a retriable `CdcError` (nothing stored, try again), with
-   * `DESTINATION_OUTCOME_UNKNOWN` (the engine reads the point back), with `DESTINATION_FENCED`, or with any other: the lane stops.
+   * `DESTINATION_OUTCOME_UNKNOWN` (the engine reads the point back), with `DESTINATION_FENCED`, or with any other: the lane stops. One that knows
+   * that the data is at fault but not which event throws `DESTINATION_EVENT_REJECTED`: the engine finds out with smaller parts.
+   * When `signal` aborts it ends what it does: a call that neither answers nor ends stops the pipeline.
    */
   write(batch: LaneBatch, signal: AbortSignal): Promise<WriteResult>;
   /** Waits for what is under way. Idempotent. */

@@ -57,6 +57,8 @@ export const ERROR_CODES = {
   DESTINATION_EVENT_REJECTED:
     'The destination refuses this event for good: a constraint, a type, a size. It goes to the dead letter queue.',
   DESTINATION_ROW_MISSING: 'An event with only some of the columns met no row to update. It goes to the dead letter queue.',
+  DESTINATION_HANGS:
+    'The destination neither answered a write in time nor ended it when it was told to. Sending more could overtake it, so the pipeline stops.',
   DESTINATION_FAILED: 'Writing to the destination failed.',
   // -- plugins --
   PLUGIN_LOAD_FAILED: 'A plugin module cannot be loaded, or does not export what it should.',
@@ -77,6 +79,8 @@ export const ERROR_CODES = {
     'A letter was written without columns that a transformer hides, because the queue had no key. It cannot be replayed.',
   DLQ_SUPERSEDED: 'A letter was not replayed: newer events of its key may have been delivered since, which it would undo.',
   DLQ_NOT_REPLAYABLE: 'A letter cannot be replayed: what failed is not there any more, or its stage has no way back in.',
+  DLQ_TOO_MANY_KEYS:
+    'More keys have events in the dead letter queue than can be kept in order. The lane stops rather than mix up their order.',
   AUDIT_CHAIN_BROKEN: 'The audit log was changed after it was written, or a part is missing.',
   // -- control --
   CONTROL_UNREACHABLE: 'No running pipeline answers on the control socket.',

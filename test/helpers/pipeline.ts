@@ -1,7 +1,7 @@
 // Pipelines for tests without YAML: a normalized configuration with defaults, and engine dependencies in memory.
 
 import { DEFAULT_RUN_OPTIONS, type DeadLetter, type DeadLetterQueue, type EngineDeps, type RunOptions } from '../../src/engine/api.ts';
-import type { ComponentConfig, DestinationConfig, PipelineConfig, PluginConfig } from '../../src/engine/pipeline-config.ts';
+import type { ComponentConfig, DeliveryConfig, DestinationConfig, PipelineConfig, PluginConfig } from '../../src/engine/pipeline-config.ts';
 import { CdcError, type Descriptor, silentLogger, systemClock } from '../../src/sdk/index.ts';
 import { MemoryStateStore } from '../../src/state/memory-store.ts';
 
@@ -21,9 +21,18 @@ export function destination(type: string, config: unknown = {}, more: Partial<De
     envelope: { type: 'plain', options: {} },
     batch: { maxEvents: 1000, maxBytes: 8 * 1024 * 1024, timeoutMs: 0 },
     deadLetterQueue: null,
+    transformers: [],
+    delivery: delivery(),
     ...more,
   };
 }
+
+/** Retries without delay, and nothing else switched on. */
+export function delivery(more: Partial<DeliveryConfig> = {}): DeliveryConfig {
+  return { retry: RETRY, circuitBreaker: null, rateLimit: null, adaptive: null, writeTimeoutMs: 0, parkedKeys: 'wait', ...more };
+}
+
+const RETRY = { maxAttempts: 4, maxElapsedMs: null, initialDelayMs: 1, maxDelayMs: 8, backoff: 'exponential', jitter: 0 } as const;
 
 /** A pipeline configuration with the defaults of the loader; `sources` and `destinations` are the caller's. */
 export function pipeline(parts: Partial<PipelineConfig> & Pick<PipelineConfig, 'sources' | 'destinations'>): PipelineConfig {
@@ -46,7 +55,7 @@ export function pipeline(parts: Partial<PipelineConfig> & Pick<PipelineConfig, '
     log: { type: 'memory', maxEvents: 100_000, maxBytes: 256 * 1024 * 1024 },
     state: { type: 'sqlite', path: ':memory:', leaseMs: 30_000, checkpoints: 20 },
     deduplication: null,
-    retry: { maxAttempts: 4, initialDelayMs: 1, maxDelayMs: 8, backoff: 'exponential', jitter: 0 },
+    retry: RETRY,
     deadLetterQueue: { type: 'file', path: 'unused', key: null },
     health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },
     unavailable: [],

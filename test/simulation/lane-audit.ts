@@ -3,6 +3,7 @@
 
 import { type ChangeEvent, formatPoint, formatTableId, type Position, type ResumePoint, type Row } from '../../src/sdk/index.ts';
 import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
+import { rowKey } from '../../src/sdk/testing/fakes/rows.ts';
 import { WINDOWS } from '../../src/sdk/testing/fakes/window.ts';
 import type { LaneState } from '../../src/state/store.ts';
 import type { Oracle } from './oracle.ts';
@@ -38,6 +39,9 @@ interface Gap {
   readonly isFilled?: true;
 }
 
+/** Those that the engine can know: without a before image no old key. */
+const keysOf = (e: ChangeEvent): string[] => [e.oldKey, e.key].flatMap((key) => (key === null ? [] : [rowKey(e.table.id.table, key)]));
+
 const isIn = ({ from, to }: Gap, { partition, position }: Audited): boolean =>
   position > (from[partition ?? ''] ?? '') && (to === null || position <= (to[partition ?? ''] ?? ''));
 
@@ -48,6 +52,8 @@ export class LaneAudit {
   /** Event id → the process that brought it last. */
   readonly appliedBy = new Map<string, number>();
   readonly parked = new Set<string>();
+  /** Key → place of the first event that this destination refused, until the table is emptied. */
+  readonly #parkedKeys = new Map<string, string>();
   readonly #oracle: Oracle;
   readonly #world: World;
   #gaps: Gap[] = [];
@@ -94,9 +100,33 @@ export class LaneAudit {
     const isQueue = kindOf(e.table.id.table) === 'q';
     if (this.#holds && !isQueue && n > 1)
       this.#oracle.fail('duplicate', `${id} (${e.op}) came to ${this.name} ${n} times, which is effectively-once`);
-    if (!isQueue) this.#checkOrder(e, n > 1);
+    if (!isQueue) {
+      this.#checkOrder(e, n > 1);
+      this.#checkParked(e);
+    }
     const progress = e.op === 'r' ? this.#point?.snapshots.find((s) => s.table === formatTableId(e.table.id)) : undefined;
     if (this.#holds && progress?.state === 'done') this.#oracle.fail('duplicate', `${id} came to ${this.name}, which has all rows`);
+  }
+
+  /** An event that went to the dead letter queue. */
+  park(e: ChangeEvent): void {
+    this.parked.add(this.#oracle.idOf(e));
+    const audited = this.#oracle.events.get(e.id);
+    if (audited === undefined || audited.partition === null) return;
+    for (const key of keysOf(e)) if (!this.#parkedKeys.has(key)) this.#parkedKeys.set(key, audited.place);
+  }
+
+  /** Nothing overtakes a parked event of its key, unless what is parked was forgotten. */
+  #checkParked(e: ChangeEvent): void {
+    const audited = this.#oracle.events.get(e.id);
+    if (this.#operated || this.#oracle.forgetful || audited === undefined) return;
+    if (e.op === 't') for (const key of this.#parkedKeys.keys()) if (key.startsWith(`${e.table.id.table}/`)) this.#parkedKeys.delete(key);
+    if (e.op === 'r' || e.op === 't') return;
+    for (const key of keysOf(e)) {
+      const place = this.#parkedKeys.get(key);
+      if (place !== undefined && place < audited.place)
+        this.#oracle.fail('overtaken', `${e.id} came to ${this.name} before ${place} of ${key}, which is parked`);
+    }
   }
 
   /** Where nothing can be undone a batch may be written twice: a repeat begins again at its place. */

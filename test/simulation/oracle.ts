@@ -30,6 +30,8 @@ export class Oracle {
   transformerAt: ResumePoint | null = null;
   #transformerWas: ResumePoint | null = null;
   #violation: string | null = null;
+  /** The state was lost: with it which keys are parked. */
+  forgetful = false;
   readonly #world: World;
 
   constructor(world: World) {
@@ -135,7 +137,7 @@ export class Oracle {
       return;
     }
     const id = this.idOf(letter.event);
-    if (letter.lane !== null) this.lane(letter.lane).parked.add(id);
+    if (letter.lane !== null) this.lane(letter.lane).park(letter.event);
     else for (const lane of this.#world.lanes) this.lane(lane.name).parked.add(id).add(`${id}.1`);
   }
 
@@ -160,6 +162,7 @@ export class Oracle {
   }
 
   stateLost(): void {
+    this.forgetful = true;
     this.#transformerWas = this.transformerAt;
     this.transformerAt = null;
     for (const lane of this.lanes.values()) lane.stateLost();

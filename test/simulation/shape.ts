@@ -39,9 +39,13 @@ export interface Shape {
   /** A dead process is known to be dead at once (same host), or its lease must run out. */
   readonly sameHost: boolean;
   readonly faults: number;
+  /** Destinations that hold a point refuse a batch as a whole. */
+  readonly nameless: boolean;
+  /** A circuit breaker that opens soon. */
+  readonly breaker: boolean;
 }
 
-export function drawShape(dice: Dice): Shape {
+export function drawShape(dice: Dice, seed: number): Shape {
   const snapshot = dice.chance(0.35),
     windows = dice.chance(0.2);
   const lane = (name: string, kind: FakeDestinationKind, required: boolean): LaneShape => ({
@@ -81,6 +85,8 @@ export function drawShape(dice: Dice): Shape {
     sourceBatch: 1 + dice.int(snapshot ? 2 : 4),
     sameHost: dice.chance(0.5),
     faults: dice.int(7),
+    nameless: seed % 3 === 0,
+    breaker: seed % 4 === 0,
   };
 }
 
@@ -90,7 +96,8 @@ const CHECKPOINT_MS = 40;
 /** A segment has an eighth of them. */
 export const DISK_EVENTS = 40;
 export const SHUTDOWN_MS = 5000;
-const RETRY = { maxAttempts: 4, initialDelayMs: 5, maxDelayMs: 20, backoff: 'exponential', jitter: 0.5 } as const;
+const BREAKER = { failureThreshold: 2, resetTimeoutMs: 60, halfOpenProbes: 2 } as const;
+const RETRY = { maxAttempts: 4, maxElapsedMs: null, initialDelayMs: 5, maxDelayMs: 20, backoff: 'exponential', jitter: 0.5 } as const;
 
 export function configOf(name: string, shape: Shape): PipelineConfig {
   const component = (n: string, type: string): ComponentConfig => ({ name: n, type, config: {}, where: n });
@@ -110,6 +117,15 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
         envelope: { type: 'plain', options: {} },
         batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
         deadLetterQueue: null,
+        transformers: [],
+        delivery: {
+          retry: RETRY,
+          circuitBreaker: shape.breaker ? BREAKER : null,
+          rateLimit: null,
+          adaptive: null,
+          writeTimeoutMs: 0,
+          parkedKeys: 'wait',
+        },
       }),
     ),
     transformers: [

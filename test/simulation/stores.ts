@@ -51,7 +51,11 @@ export function steppingState(world: World, step: Step): StateStore {
     recordError: async () => {}, // for people only: no step, so that schedules stay short
     errors: (pipeline) => world.state.errors(pipeline),
     getPluginValue: (pipeline, plugin, key) => world.state.getPluginValue(pipeline, plugin, key),
-    setPluginValue: (pipeline, owner, plugin, key, value) => world.state.setPluginValue(pipeline, owner, plugin, key, value),
+    async setPluginValue(pipeline, owner, plugin, key, value) {
+      await step('save a value');
+      assertUp();
+      await world.state.setPluginValue(pipeline, owner, plugin, key, value);
+    },
     pipelines: () => world.state.pipelines(),
     close: async () => {},
   };

@@ -15,14 +15,13 @@ import {
 } from '../../src/sdk/index.ts';
 import { fakeDestination, fakeLogSource, fakeQueueSource, fakeTransformer } from '../../src/sdk/testing/fakes/descriptors.ts';
 import { encodeFake } from '../../src/sdk/testing/fakes/envelope.ts';
-import { Faults } from '../../src/sdk/testing/fakes/faults.ts';
+import { Faults, rejected } from '../../src/sdk/testing/fakes/faults.ts';
 import { FakeHoldingDestination, HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
 import { FakeLog } from '../../src/sdk/testing/fakes/log.ts';
 import { FakeLogSource } from '../../src/sdk/testing/fakes/log-source.ts';
 import { FakeQueue, FakeQueueSource } from '../../src/sdk/testing/fakes/queue-source.ts';
 import { FakeRecordsDestination, FakeRowsDestination, UntrackedStore } from '../../src/sdk/testing/fakes/untracked-destination.ts';
 import { FakeWindow } from '../../src/sdk/testing/fakes/window.ts';
-import { memoryStore } from '../../src/sdk/testing/memory-store.ts';
 import { ITEMS, tableNamed } from '../../src/sdk/testing/sample-tables.ts';
 import { MemoryStateStore } from '../../src/state/memory-store.ts';
 import type { StateStore } from '../../src/state/store.ts';
@@ -84,7 +83,7 @@ export class World {
     this.#bugs = bugs;
     this.#print = print;
     this.dice = diceOf(seed);
-    this.shape = drawShape(this.dice);
+    this.shape = drawShape(this.dice, seed);
     this.oracle = new Oracle(this);
     const { partitions, preloaded } = this.shape;
     const tables = partitions.flatMap((_, i) => ['a', 'b', 'd'].map((kind) => tableNamed(`${kind}${i}`, ITEMS)));
@@ -184,6 +183,7 @@ export class World {
   #deps(process: SimProcess): EngineDeps {
     const clock: Clock = process.clock,
       random: Random = this.dice.next,
+      state = steppingState(this, process.step),
       deadLetters = steppingDeadLetters(this, process.step);
     return {
       clock,
@@ -192,10 +192,13 @@ export class World {
       owner: process.owner,
       version: '0.0.0',
       monitor: null,
-      state: steppingState(this, process.step),
+      state,
       deadLettersOf: () => deadLetters,
       resolve: async (kind, type) => this.#descriptor(process, kind, type),
-      store: () => memoryStore(),
+      store: (plugin) => ({
+        get: (key) => state.getPluginValue(PIPELINE, plugin, key),
+        set: (key, value) => state.setPluginValue(PIPELINE, process.owner, plugin, key, value),
+      }),
       logStore: this.shape.disk ? steppingLogStore(this, process) : null,
       isGone: (owner) => this.shape.sameHost && !this.processes.some((p) => p.owner === owner),
     };
@@ -235,11 +238,24 @@ export class World {
     const { store, kind } = this.lanes.find((l) => l.name === name) as SimLane,
       { step } = process;
     const named = (what: string): Promise<void> => step(`${name}: ${what}`);
-    if (store instanceof HoldingStore) return plantDestination(this, store, new FakeHoldingDestination(store, named));
+    if (store instanceof HoldingStore)
+      return plantDestination(this, store, this.#nameless(store, new FakeHoldingDestination(store, named)));
     const destination = kind === 'records' ? new FakeRecordsDestination(store, named, encodeFake) : new FakeRowsDestination(store, named);
     // A write in flight of a frozen process fails when it wakes: no client could promise more where nothing fences it.
     process.onFreeze.push(() => destination.cut());
     return plantDestination(this, store, destination);
+  }
+
+  /** Refuses the whole batch for one event of it, and does not say which. */
+  #nameless(store: HoldingStore, destination: FakeHoldingDestination): FakeHoldingDestination {
+    if (!this.shape.nameless) return destination;
+    const write = destination.write.bind(destination);
+    destination.write = async (batch, signal) => {
+      const bad = batch.events.find((e, i) => !batch.skip.has(i) && store.faults.rejects(e));
+      if (bad !== undefined) throw rejected(bad);
+      return write(batch, signal);
+    };
+    return destination;
   }
 
   /** About one in twelve, the same ones at every try. */

@@ -3,9 +3,12 @@
 import { purgeDeadLetters } from '../../dead-letters/purge.ts';
 import { type ReplayReport, replayDeadLetters } from '../../dead-letters/replay.ts';
 import type { Outcome } from '../../dead-letters/replay-entries.ts';
-import type { DeadLetter } from '../../engine/api.ts';
+import type { DeadLetter, EngineDeps } from '../../engine/api.ts';
+import { laneStore, ParkedKeys } from '../../engine/parked-keys.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
+import type { Codecs } from '../../engine/places.ts';
 import { createLogger } from '../../observability/logging.ts';
+import type { Tools } from '../../run.ts';
 import { CdcError } from '../../sdk/errors.ts';
 import type { Logger } from '../../sdk/logger.ts';
 import { systemRandom } from '../../sdk/ports.ts';
@@ -22,17 +25,16 @@ import { assertReadable, isCalled, lettersOf, summaryOf } from './dlq.ts';
 
 export async function purge(cli: Cli, config: PipelineConfig, flags: DlqFlags): Promise<number> {
   const selects = selectorOf(flags, 'purge', config);
-  const { openTools } = await import('../../run.ts');
-  await using tools = await openTools(config, portsOf(cli));
-  const { deps, queues } = tools;
-  assertReadable(queues);
-  await assertKnown(flags, lettersOf(config, queues), config);
-  if (!flags.yes) {
-    let count = 0;
-    for await (const letter of lettersOf(config, queues)) if (selects(letter)) count += 1;
-    throw usageError(`${plural(count, 'letter')} would be removed for good`, 'Keep a copy with `cdc-run dlq export`, then add `--yes`.');
-  }
-  const removed = await purgeDeadLetters({ config, deps, queues, selects });
+  const removed = await withTools(cli, config, async ({ deps, queues }) => {
+    assertReadable(queues);
+    await assertKnown(flags, lettersOf(config, queues), config);
+    if (!flags.yes) {
+      let count = 0;
+      for await (const letter of lettersOf(config, queues)) if (selects(letter)) count += 1;
+      throw usageError(`${plural(count, 'letter')} would be removed for good`, 'Keep a copy with `cdc-run dlq export`, then add `--yes`.');
+    }
+    return purgeDeadLetters({ config, deps, queues, selects, keysOf: (lane) => parkedKeys(deps, lane, {}) });
+  });
   if (cli.output.json) cli.output.document({ ok: true, pipeline: config.name, removed });
   else cli.output.print([`removed ${plural(removed, 'letter')} of ${config.name}`]);
   return EXIT.ok;
@@ -41,21 +43,39 @@ export async function purge(cli: Cli, config: PipelineConfig, flags: DlqFlags): 
 export async function replay(cli: Cli, config: PipelineConfig, flags: DlqFlags): Promise<number> {
   assertAvailable([config]);
   const selects = selectorOf(flags, 'replay', config);
-  const { openTools } = await import('../../run.ts');
-  await using tools = await openTools(config, portsOf(cli));
-  const { deps, queues } = tools;
-  assertReadable(queues);
-  await assertKnown(flags, lettersOf(config, queues), config);
   const stop = new AbortController();
   const unlisten = onStopSignal(process, () => {
     stop.abort();
   });
   try {
     const { force, dryRun } = flags;
-    return conclude(cli, config, await replayDeadLetters({ config, deps, queues, selects, force, dryRun, signal: stop.signal }), dryRun);
+    const report = await withTools(cli, config, async ({ deps, queues }) => {
+      assertReadable(queues);
+      await assertKnown(flags, lettersOf(config, queues), config);
+      const keysOf = (lane: string, codecs: Codecs): Promise<ParkedKeys> => parkedKeys(deps, lane, codecs);
+      return replayDeadLetters({ config, deps, queues, selects, force, dryRun, signal: stop.signal, keysOf });
+    });
+    return conclude(cli, config, report, dryRun);
   } finally {
     unlisten();
   }
+}
+
+async function withTools<T>(cli: Cli, config: PipelineConfig, work: (tools: Tools) => Promise<T>): Promise<T> {
+  const { openTools } = await import('../../run.ts');
+  const tools = await openTools(config, portsOf(cli));
+  try {
+    return await work(tools);
+  } finally {
+    await tools.close();
+  }
+}
+
+/** The keys that a destination holds back, as its lane keeps them. */
+async function parkedKeys(deps: EngineDeps, lane: string, codecs: Codecs): Promise<ParkedKeys> {
+  const keys = new ParkedKeys(deps.store(laneStore(lane)), codecs);
+  await keys.load();
+  return keys;
 }
 
 function conclude({ output }: Cli, config: PipelineConfig, { letters, untried, error }: ReplayReport, dryRun: boolean): number {

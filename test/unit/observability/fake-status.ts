@@ -48,6 +48,9 @@ export function fakeLane(over: Partial<LaneStatus> = {}): LaneStatus {
     lagMs: 120,
     point: null,
     lastError: null,
+    breaker: 'closed',
+    batchSize: 1000,
+    parkedKeys: 0,
     ...over,
   };
 }
@@ -78,6 +81,14 @@ export function fakeHealth(over: Partial<HealthConfig> = {}): HealthConfig {
 
 export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
   const batch = { maxEvents: 1000, maxBytes: 1_000_000, timeoutMs: 200 };
+  const retry = {
+    maxAttempts: 4,
+    maxElapsedMs: null,
+    initialDelayMs: 1000,
+    maxDelayMs: 8000,
+    backoff: 'exponential',
+    jitter: 0.5,
+  } as const;
   return {
     name: 'orders',
     file: 'pipelines/orders.yaml',
@@ -95,6 +106,8 @@ export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
         deadLetterQueue: null,
         envelope: { type: 'debezium', options: {} },
         batch,
+        transformers: [],
+        delivery: { retry, circuitBreaker: null, rateLimit: null, adaptive: null, writeTimeoutMs: 300_000, parkedKeys: 'wait' },
       },
     ],
     transformers: [],
@@ -104,7 +117,7 @@ export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
     log: { type: 'memory', maxEvents: 10_000, maxBytes: 1_000_000 },
     state: { type: 'sqlite', path: '.cdc/state.db', leaseMs: 10_000, checkpoints: 20 },
     deduplication: null,
-    retry: { maxAttempts: 4, initialDelayMs: 1000, maxDelayMs: 8000, backoff: 'exponential', jitter: 0.5 },
+    retry,
     deadLetterQueue: { type: 'file', path: 'dlq/orders.ndjson', key: null },
     health: fakeHealth({ enabled: false }),
     unavailable: [],

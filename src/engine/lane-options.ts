@@ -1,0 +1,58 @@
+// What a lane is made with, and what it shows of itself.
+
+import type { ChangeLog } from '../log/change-log.ts';
+import type { CdcError, Clock, Destination, Logger, Middleware, PluginStore, Random, ResumePoint } from '../sdk/index.ts';
+import type { DeadLetterQueue, LaneStatus } from './api.ts';
+import type { SharedEncoder } from './encoding.ts';
+import type { LaneTransform } from './lane-transform.ts';
+import type { DestinationConfig } from './pipeline-config.ts';
+import type { Codecs } from './places.ts';
+import type { LogEntry } from './resume.ts';
+
+export interface NamedMiddleware {
+  readonly name: string;
+  readonly timeoutMs: number;
+  readonly middleware: Middleware;
+}
+
+export interface LaneOptions {
+  readonly pipeline: string;
+  readonly config: DestinationConfig;
+  readonly destination: Destination;
+  readonly holdsPoint: boolean;
+  /** Writing the same again leaves the same state. */
+  readonly idempotent: boolean;
+  readonly epoch: number;
+  readonly log: ChangeLog;
+  readonly codecs: Codecs;
+  readonly queues: ReadonlySet<string>;
+  /** The lane's point when it was opened: what its destination, or else state, holds. */
+  readonly point: ResumePoint;
+  /** Where it enters the log. */
+  readonly entry: LogEntry;
+  /** `null`: the destination reads the events themselves. */
+  readonly encoder: SharedEncoder | null;
+  readonly transform: LaneTransform | null;
+  readonly middleware: readonly NamedMiddleware[];
+  readonly failFast: boolean;
+  readonly deadLetters: DeadLetterQueue;
+  /** Of this lane alone: which keys are parked. */
+  readonly store: PluginStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Throws `STATE_FENCED` once this process may no longer write to destinations that cannot fence it. */
+  assertLease(): void;
+  /** Something was confirmed or released. */
+  onProgress(): void;
+  onError(error: CdcError): void;
+}
+
+/** What changes while a lane works, for its status. */
+export class LaneRecord {
+  state: LaneStatus['state'] = 'starting';
+  delivered = 0;
+  parked = 0;
+  lagMs: number | null = null;
+  lastError: CdcError | null = null;
+}
