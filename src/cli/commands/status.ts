@@ -13,7 +13,8 @@ import { EXIT } from '../exit-code.ts';
 import { load, PIPELINES_FOLDER } from '../load.ts';
 import { runningLines, storedLines } from '../status-text.ts';
 
-const DEFAULT_STATE = '.cdc/state.db';
+/** Where state is without `state.path`, of both types. */
+const DEFAULT_STATES = ['.cdc/state.db', '.cdc/state'];
 /** A process that is busy answers in milliseconds; one that is stuck must not keep the others from being shown. */
 const ASK_TIMEOUT_MS = 3_000;
 
@@ -73,7 +74,7 @@ async function statePaths(cli: Cli, { config, state }: StatusOptions): Promise<r
   const inputs = config.length > 0 || state.length > 0 ? config : existsSync(PIPELINES_FOLDER) ? [PIPELINES_FOLDER] : [];
   // A pipeline file that is broken by now does not keep the others from being shown.
   const loaded = inputs.length === 0 ? [] : (await load(cli, inputs)).pipelines.map((p) => p.state.path);
-  const usual = config.length > 0 || state.length > 0 ? [] : [DEFAULT_STATE];
+  const usual = config.length > 0 || state.length > 0 ? [] : DEFAULT_STATES;
   return [...new Set([...state, ...loaded, ...usual])];
 }
 

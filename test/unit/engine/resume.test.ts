@@ -79,6 +79,35 @@ describe('where a lane resumes', () => {
       { start: '6', d: '6' },
     ],
     [
+      'at the beginning, when the state is lost, it cannot tell, and upstream still has everything',
+      { lanes: [lane(UNTRACKED)], state: { used: false } },
+      { start: 'beginning', d: 'beginning' },
+    ],
+    [
+      'each at its own place, when the state is lost: one by its destination, one by upstream',
+      { lanes: [lane(points('9'), { name: 'h' }), lane(UNTRACKED, { name: 'u' })], state: { used: false }, acknowledged: '6' },
+      { start: '6', h: '9', u: '6' },
+    ],
+    [
+      'nowhere, when the state is lost and it is optional and cannot tell',
+      {
+        lanes: [lane(points('7'), { name: 'r' }), lane(UNTRACKED, { required: false })],
+        state: { used: false },
+        acknowledged: '6',
+      },
+      { start: '7', r: '7', d: 'detached' },
+    ],
+    [
+      'nowhere, when the state is lost, it is optional and its destination is empty',
+      { lanes: [lane(points('7'), { name: 'r' }), lane(EMPTY, { required: false })], state: { used: false }, acknowledged: '6' },
+      { start: '7', r: '7', d: 'detached' },
+    ],
+    [
+      'anew, when the state is lost and the operator lets an empty destination join again',
+      { lanes: [lane(EMPTY)], state: { used: false }, acknowledged: '6', snapshots: true, rejoin: ['d'] },
+      { start: 'beginning', d: 'beginning' },
+    ],
+    [
       'with the next event, when it is new with `start: now`',
       { lanes: [lane(points('7'), { name: 'old' }), lane(EMPTY, { start: 'now' })], state: { lanes: { old: known('7') } } },
       { start: '7', old: '7', d: '7' },
@@ -154,6 +183,16 @@ describe('where a lane resumes', () => {
       'the state of its stateful transformers is lost',
       'STATE_LOST',
       { lanes: [lane(points('7'))], state: { used: false }, acknowledged: '4', stateful: true },
+    ],
+    [
+      'the state is lost and its destination is older than what upstream holds',
+      'SOURCE_POSITION_GONE',
+      { lanes: [lane(points('3'))], state: { used: false }, acknowledged: '4' },
+    ],
+    [
+      'the state of its stateful transformers is lost, and only a destination shows that there was one',
+      'STATE_LOST',
+      { lanes: [lane(points('7'))], state: { used: false }, stateful: true },
     ],
     ['it is new and the source can no longer serve the beginning', 'SOURCE_POSITION_GONE', { lanes: [lane(EMPTY)], acknowledged: '4' }],
     [

@@ -43,6 +43,8 @@ async function filled(path: string): Promise<void> {
     epoch: 3,
     lanes: { bus: laneAt(5) },
     transformer: { point: laneAt(5).joinedAt, state: new Uint8Array(9) },
+    checkpoint: { atMs: 1, keep: 2 },
+    delivered: [{ bucket: 1, lastMs: 1, ids: new Uint8Array(16) }],
   });
   await store.setPluginValue('orders', A, 'audit', 'k', new Uint8Array([1, 2, 3]));
   await store.beginRun('orders', A, 1);
@@ -130,6 +132,23 @@ describe('opening', () => {
   });
 });
 
+describe('a file of an older version', () => {
+  it('is brought to this one with all that is in it', async () => {
+    await using f = await folder();
+    await filled(f.path);
+    const old = new Database(f.path);
+    old.exec('drop table checkpoint; drop table delivered; pragma user_version = 1').close();
+    const store = await openSqliteStateStore(f.path);
+    expect(await store.load('orders')).toMatchObject({ used: true, epoch: 3, intent: null, lanes: { bus: laneAt(5) } });
+    await store.save('orders', A, 1000, {
+      checkpoint: { atMs: 1, keep: 2 },
+      delivered: [{ bucket: 1, lastMs: 1, ids: new Uint8Array(16) }],
+    });
+    expect([await store.checkpoints('orders'), await store.delivered('orders')].map((found) => found.length)).toEqual([1, 1]);
+    await store.close();
+  });
+});
+
 describe('damage', () => {
   const reads = async (path: string): Promise<void> => {
     const store = await openSqliteStateStore(path);
@@ -137,6 +156,8 @@ describe('damage', () => {
       await store.load('orders');
       await store.getPluginValue('orders', 'audit', 'k');
       await store.runs('orders', 10);
+      await store.checkpoints('orders');
+      await store.delivered('orders');
     } finally {
       await store.close();
     }
@@ -152,6 +173,8 @@ describe('damage', () => {
     ['a changed epoch', `update pipeline set head = replace(head, '3', '4')`, /head of pipeline "orders"/],
     ['a changed transformer state', `update transformer set state = x'000000000000000001'`, /transformer state/],
     ['a changed plugin value', `update plugin_value set value = x'010204'`, /stored value "k" of plugin "audit"/],
+    ['a changed checkpoint', `update checkpoint set lanes = replace(lanes, '0005', '0006')`, /checkpoint 1 of pipeline "orders"/],
+    ['changed ids of delivered messages', `update delivered set ids = x'00'`, /delivered ids 1 of pipeline "orders"/],
     ['an unreadable run', `update run set summary = '{'`, /a run of/],
     ['a missing table', 'drop table lane', /no such table/],
   ];

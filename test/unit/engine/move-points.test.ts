@@ -1,0 +1,226 @@
+// Moves of points: what is refused, and that a crash between any two effects is finished as if there had been none.
+
+import { describe, expect, it } from 'vitest';
+import type { OpenDestination } from '../../../src/engine/components.ts';
+import { finishIntent, type MoveFacts, planMoves } from '../../../src/engine/move-points.ts';
+import type { LogPlace } from '../../../src/log/change-log.ts';
+import { CdcError, type Committed, type Position, type ResumePoint, sortablePositions } from '../../../src/sdk/index.ts';
+import { FakeHoldingDestination, FakeRecordsDestination, Faults, HoldingStore, UntrackedStore } from '../../../src/sdk/testing/index.ts';
+import { MemoryStateStore } from '../../../src/state/memory-store.ts';
+import type { LaneState } from '../../../src/state/store.ts';
+import { destination } from '../../helpers/pipeline.ts';
+
+const at = (p: string | null, epoch = 1): ResumePoint => ({
+  epoch,
+  log: null,
+  sources: p === null ? {} : { s: { p: p as Position } },
+  snapshots: [],
+});
+const known = (p: string, more: Partial<LaneState> = {}): LaneState => ({
+  points: [at(p)],
+  joinedAt: at(null),
+  detached: null,
+  behindQueue: false,
+  ...more,
+});
+const points = (...ps: string[]): Committed => ({ kind: 'points', epoch: 1, points: ps.map((p) => at(p)) });
+
+interface Given {
+  readonly lanes: MoveFacts['lanes'];
+  readonly known: Record<string, LaneState>;
+  readonly acknowledged?: string;
+  readonly stateful?: boolean;
+  readonly to: Record<string, string | null>;
+}
+
+function plan({ lanes, known: states, acknowledged, stateful = false, to }: Given): Record<string, string[]> {
+  const facts: MoveFacts = {
+    pipeline: 'orders',
+    state: {
+      used: true,
+      epoch: 3,
+      lanes: states,
+      transformer: stateful ? { point: at('5'), state: new Uint8Array() } : null,
+      lastScheduledMs: null,
+      intent: null,
+    },
+    codecs: { s: sortablePositions('n') },
+    acknowledged: acknowledged === undefined ? {} : { s: { p: acknowledged as Position } },
+    lanes,
+  };
+  const moves = planMoves(facts, new Map(Object.entries(to).map(([lane, p]): [string, LogPlace] => [lane, at(p)])));
+  return Object.fromEntries(
+    moves.map(({ lane, partitions }) => [lane, partitions.map((m) => `${m.from ?? '-'} ${m.effect} ${m.to ?? '-'}`)]),
+  );
+}
+
+const required = (name: string, committed: Committed) => ({ name, required: true, committed });
+const optional = (name: string, committed: Committed) => ({ name, required: false, committed });
+
+describe('planMoves', () => {
+  it.each<[string, Given, Record<string, string[]>]>([
+    [
+      'starts from what the destination holds, not from the cursor',
+      { lanes: [required('a', points('7'))], known: { a: known('5') }, to: { a: '6' } },
+      { a: ['7 again 6'] },
+    ],
+    [
+      'starts from the cursor when the destination cannot tell',
+      { lanes: [required('a', { kind: 'untracked' })], known: { a: known('5') }, to: { a: '6' } },
+      { a: ['5 skips 6'] },
+    ],
+    [
+      'starts from the oldest worker',
+      { lanes: [required('a', points('7', '4'))], known: { a: known('4') }, to: { a: '5' } },
+      { a: ['4 skips 5'] },
+    ],
+    ['leaves out lanes that stand there', { lanes: [required('a', points('7'))], known: { a: known('7') }, to: { a: '7' } }, {}],
+    [
+      'goes back as far as upstream holds',
+      { lanes: [required('a', points('7'))], known: { a: known('7') }, acknowledged: '4', to: { a: '4' } },
+      { a: ['7 again 4'] },
+    ],
+    [
+      'goes back to the beginning while nothing was acknowledged',
+      { lanes: [required('a', points('7'))], known: { a: known('7') }, to: { a: null } },
+      { a: ['7 again -'] },
+    ],
+    [
+      'moves an optional lane back with the required ones',
+      {
+        lanes: [required('a', points('7')), optional('b', points('7'))],
+        known: { a: known('7'), b: known('7') },
+        to: { a: '3', b: '3' },
+      },
+      { a: ['7 again 3'], b: ['7 again 3'] },
+    ],
+  ])('%s', (_title, given, expected) => {
+    expect(plan(given)).toEqual(expected);
+  });
+
+  const one: Given = { lanes: [required('a', points('7'))], known: { a: known('7') }, to: { a: '3' } };
+  it.each<[string, string, RegExp, Given]>([
+    ['what upstream may have forgotten', 'SOURCE_POSITION_GONE', /may forget everything up to n 4/, { ...one, acknowledged: '4' }],
+    ['the beginning of a source that was acknowledged', 'SOURCE_POSITION_GONE', /n 4/, { ...one, acknowledged: '4', to: { a: null } }],
+    ['a pipeline with a stateful transformer', 'STATE_MOVE_REFUSED', /stateful transformer/, { ...one, stateful: true }],
+    [
+      'a detached lane',
+      'STATE_MOVE_REFUSED',
+      /detached/,
+      { ...one, known: { a: known('7', { detached: { from: at('2'), sinceMs: 0, reason: 'x' } }) } },
+    ],
+    ['a destination that is empty', 'STATE_MOVE_REFUSED', /no point yet/, { ...one, lanes: [required('a', { kind: 'empty', epoch: 1 })] }],
+    ['a lane that is not configured', 'STATE_MOVE_REFUSED', /no destination "z"/, { ...one, to: { z: '3' } }],
+    [
+      'an optional lane behind the required ones',
+      'STATE_MOVE_REFUSED',
+      /would be detached/,
+      { lanes: [required('a', points('7')), optional('b', points('7'))], known: { a: known('7'), b: known('7') }, to: { b: '3' } },
+    ],
+  ])('refuses %s', (_title, code, message, given) => {
+    expect(() => plan(given)).toThrow(
+      expect.objectContaining({
+        code,
+        message: expect.stringMatching(message) as string,
+        fix: expect.stringMatching(/\.$/) as string,
+      }) as Error,
+    );
+  });
+});
+
+describe('finishIntent', () => {
+  class Killed extends Error {}
+
+  /** State and destinations as they are when an intent was written, and a process that dies before its n-th effect. */
+  async function world() {
+    const state = new MemoryStateStore();
+    const stores = [new HoldingStore(new Faults()), new HoldingStore(new Faults())];
+    await state.acquire('orders', 'me', 0, 1000);
+    const lanes = { a: known('7'), b: known('7'), c: known('7') };
+    for (const [i, lane] of ['a', 'b'].entries()) {
+      const d = new FakeHoldingDestination(stores[i] as HoldingStore);
+      await d.claim({ pipeline: 'orders', lane }, 4);
+      await d.setPoints({ pipeline: 'orders', lane }, 4, [at('7', 4)]);
+    }
+    const intent = { atMs: 0, what: 'a test', lanes: { a: at('3'), b: at('3'), c: at('3') } };
+    await state.save('orders', 'me', 1000, { used: true, epoch: 4, lanes, intent });
+    const process = async (effects: number) => {
+      let left = effects;
+      const step = async (): Promise<void> => {
+        if (left-- <= 0) throw new Killed();
+      };
+      const opened = [
+        ...stores.map((store) => new FakeHoldingDestination(store, step)),
+        new FakeRecordsDestination(new UntrackedStore(new Faults()), step),
+      ].map((d, i): OpenDestination => {
+        const holdsPoint = i < 2;
+        return {
+          config: destination('fake', {}, { name: 'abc'[i] as string }),
+          destination: d,
+          capabilities: { holdsPoint, idempotent: true, input: 'rows', keyless: true, maxInFlight: 1, creates: [] },
+        };
+      });
+      return finishIntent({
+        pipeline: 'orders',
+        state: await state.load('orders'),
+        destinations: opened,
+        need: (_name, call) => call(),
+        save: async (change) => {
+          await step();
+          await state.save('orders', 'me', 1000, change);
+        },
+      });
+    };
+    const outcome = async () => {
+      const { lanes: stored, intent: left, epoch } = await state.load('orders');
+      return {
+        cursors: Object.values(stored).map((l) => [l.points[0]?.sources['s']?.['p'], l.joinedAt.sources['s']?.['p']]),
+        held: stores.map((s, i) => s.lane({ pipeline: 'orders', lane: 'ab'[i] as string }).points?.[0]?.sources['s']?.['p']),
+        epochs: new Set(stores.map((s, i) => s.lane({ pipeline: 'orders', lane: 'ab'[i] as string }).epoch - epoch)),
+        left,
+      };
+    };
+    return { process, outcome };
+  }
+  const DONE = {
+    cursors: [
+      ['3', '3'],
+      ['3', '3'],
+      ['3', '3'],
+    ],
+    held: ['3', '3'],
+    epochs: new Set([0]),
+    left: null,
+  };
+
+  it('moves cursors and held points under an epoch above all', async () => {
+    const { process, outcome } = await world();
+    expect(await process(99)).toMatchObject({ epoch: 5, intent: null });
+    expect(await outcome()).toEqual(DONE);
+  });
+
+  it('is finished by the next process wherever one was killed, also twice', async () => {
+    for (let first = 0; first < 8; first++) {
+      for (let second = 0; second < 8; second++) {
+        const { process, outcome } = await world();
+        const killed = await process(first).then(
+          () => false,
+          (error: unknown) => error instanceof Killed,
+        );
+        expect(killed, `${first} effects`).toBe(true);
+        expect((await outcome()).left).not.toBeNull();
+        await process(second).catch(() => {});
+        await process(99);
+        expect(await outcome(), `killed after ${first} and ${second}`).toEqual(DONE);
+      }
+    }
+  });
+
+  it('does nothing where nothing was asked for', async () => {
+    const state = await new MemoryStateStore().load('orders');
+    const fail = (): never => {
+      throw new CdcError('INTERNAL_UNEXPECTED', 'called');
+    };
+    expect(await finishIntent({ pipeline: 'orders', state, destinations: [], need: fail, save: fail })).toBe(state);
+  });
+});
