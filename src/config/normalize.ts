@@ -19,6 +19,7 @@ import { isMapping } from './document.ts';
 import { checkEnvelope } from './envelopes.ts';
 import { warnOfNoEffect } from './no-effect.ts';
 import type { HealthSection } from './operation-sections.ts';
+import { parallelismConfig } from './parallelism.ts';
 import { checkPlugins, type FoundPlugin } from './plugins.ts';
 import type { StateSection, SyncSection } from './sections.ts';
 import {
@@ -146,6 +147,10 @@ async function checkDestinations(shell: Shell, pipeline: string, context: Contex
       batch: batchOf(one.common, shell.sync),
       deadLetterQueue,
       transformers: await laneTransformers(one.common, one.component.name, at, context),
+      parallelism:
+        one.common.parallelism === undefined
+          ? parallelismConfig(shell.sync.parallelism, ['sync', 'parallelism'], context)
+          : parallelismConfig(one.common.parallelism, [...at, 'parallelism'], context),
       delivery: deliveryConfig(one.common, shell.error_handling, shell.sync, at, context),
     });
   }

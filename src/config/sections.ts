@@ -15,19 +15,42 @@ export const BATCH_KEYS = {
   }),
 };
 
-const Parallelism = Keys(
+export const Parallelism = Keys(
   {
     enabled: Default(flag('Use the workers.'), true),
     worker_count: Default(Type.Integer({ minimum: 1, maximum: 256, description: 'Workers per destination.', examples: [4] }), 1),
     partition_strategy: Default(
-      OneOf(['hash', 'range', 'custom'], { description: 'How events are spread over the workers.', examples: ['hash'] }),
+      OneOf(['hash', 'range', 'custom'], {
+        description:
+          'How events are spread over the workers: by a hash of the key or field, by ranges of the field, or by a function of your own.',
+        examples: ['hash'],
+      }),
       'hash',
     ),
     partition_field: Type.Optional(
-      Type.String({ minLength: 1, description: 'Column that decides the worker. Without: the key.', examples: ['user_id'] }),
+      Type.String({
+        minLength: 1,
+        description:
+          'Column that decides the worker. Without: the key. Another column needs whole rows before each change, else updates go one by one.',
+        examples: ['user_id'],
+      }),
+    ),
+    partition_ranges: Type.Optional(
+      Type.Array(Type.Number(), {
+        minItems: 1,
+        description: 'For `range`: where the next worker begins, ascending.',
+        examples: [[1000, 2000, 3000]],
+      }),
+    ),
+    partition_function: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'For `custom`: a module that exports `partition(event)`, which returns a number or a text.',
+        examples: ['./partition.ts'],
+      }),
     ),
   },
-  { description: 'Several workers per destination; the order per key is kept. Not available yet.' },
+  { description: 'Several workers per destination; the order per key is kept.' },
 );
 
 export const BatchOptimization = Keys(

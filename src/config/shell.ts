@@ -3,7 +3,7 @@
 
 import { type ConfigOf, Default, Duration, HOOK_EVENTS, Keys, OneOf, Size, type TObject, type TSchema, Type } from '../sdk/index.ts';
 import { DestinationErrorHandling, ErrorHandlingSchema, HealthSchema, SchemaEvolutionSchema } from './operation-sections.ts';
-import { BATCH_KEYS, BatchOptimization, DeduplicationSchema, LogSchema, StateSchema, SyncSchema } from './sections.ts';
+import { BATCH_KEYS, BatchOptimization, DeduplicationSchema, LogSchema, Parallelism, StateSchema, SyncSchema } from './sections.ts';
 
 /** Names go into file names, tables and metrics. */
 const NAME_PATTERN = '^[\\p{L}\\p{N}][\\p{L}\\p{N}._-]{0,99}$';
@@ -88,6 +88,7 @@ export const DestinationKeys = Keys({
   batch_bytes: Type.Optional(BATCH_KEYS.batch_bytes),
   batch_timeout: Type.Optional(BATCH_KEYS.batch_timeout),
   batch_optimization: Type.Optional(BatchOptimization),
+  parallelism: Type.Optional(Parallelism),
   rate_limit: Type.Optional(RateLimit),
   write_timeout: Default(
     Duration({

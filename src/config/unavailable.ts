@@ -22,8 +22,6 @@ type Shell = Pick<PipelineSection, 'sync' | 'state' | 'schema_evolution'> & { re
 export function unavailableInShell(shell: Shell, into: Unavailable[]): void {
   const add = adder(into);
   const { sync, state, schema_evolution, merge_strategy } = shell;
-  if (sync.parallelism?.enabled && sync.parallelism.worker_count > 1)
-    add(['sync', 'parallelism'], `${sync.parallelism.worker_count} workers`);
   if (sync.compression?.enabled) add(['sync', 'compression'], `${sync.compression.algorithm} compression`);
   if (state.type !== 'sqlite' && state.type !== 'file') add(['state', 'type'], `state in ${state.type}`);
   if (schema_evolution?.enabled) add(['schema_evolution'], 'schema evolution');

@@ -123,6 +123,8 @@ export interface LaneStatus {
   readonly batchSize: number;
   /** Keys whose events wait in the dead letter queue. */
   readonly parkedKeys: number;
+  /** How many share the work. */
+  readonly workers: number;
 }
 
 export interface SourceStatus {

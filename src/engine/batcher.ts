@@ -75,8 +75,8 @@ export class Batcher {
   }
 
   /** The next batch from `seq` on; `null` when nothing is there. It may have no events: progress only. */
-  async collect(seq: number, maxEvents = this.#maxEvents): Promise<Collected | null> {
-    const end = this.#log.readableSeq,
+  async collect(seq: number, maxEvents = this.#maxEvents, until: number | null = null): Promise<Collected | null> {
+    const end = Math.min(this.#log.readableSeq, until ?? Number.POSITIVE_INFINITY),
       own = this.#own;
     if (seq > end) return null;
     const stretches: Stretch[] = [];
@@ -94,6 +94,7 @@ export class Batcher {
         size = batch.events.length - from;
       if (batch.whole && events.length > 0 && events.length + size > maxEvents) break;
       let to = batch.whole ? batch.events.length : cutAt(batch, from, maxEvents - events.length);
+      if (end < batch.endSeq) to = Math.min(to, end + 1 - batch.firstSeq);
       const barrier = this.#slot === null ? null : barrierIn(this.#slot, batch, from, to);
       if (barrier !== null && (barrier.from > from || seq > start)) {
         if (barrier.from === from) break;

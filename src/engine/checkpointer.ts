@@ -6,7 +6,7 @@ import { type PartitionPositions, type Position, type ResumePoint, type Source, 
 import type { LaneState, StateChange, StatefulPoint } from '../state/store.ts';
 import type { EngineDeps } from './api.ts';
 import type { Deduplicator } from './deduplication.ts';
-import type { Lane } from './lane.ts';
+import type { RunningLane } from './lane-options.ts';
 import type { RetryConfig } from './pipeline-config.ts';
 import { type Codecs, oldestPlace } from './places.ts';
 import { retryDelayMs } from './retry.ts';
@@ -33,7 +33,7 @@ export interface CheckpointerOptions {
   readonly codecs: Codecs;
   readonly sources: ReadonlyMap<string, Source>;
   /** Lanes that are not detached. */
-  lanes(): readonly Lane[];
+  lanes(): readonly RunningLane[];
   laneState(lane: string): LaneState;
   save(change: StateChange): Promise<void>;
   onCheckpoint(point: ResumePoint): Promise<void>;
@@ -116,24 +116,24 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const points = this.#o.lanes().map((lane) => ({ lane, point: lane.durablePoint }));
+    const lanes = this.#o.lanes().map((lane) => ({ lane, points: lane.durablePoints }));
     const synced = this.#o.isDurable ? await this.#synced() : null;
     const state = this.#dueState(synced?.seq ?? this.#floor());
-    const changed = points.filter(({ lane, point }) => this.#o.laneState(lane.name).points[0] !== point);
+    const changed = lanes.filter(({ lane, points }) => !isSame(this.#o.laneState(lane.name).points, points));
     if (changed.length > 0 || state !== null) {
       await this.#o.save({
-        lanes: Object.fromEntries(changed.map(({ lane, point }) => [lane.name, { ...this.#o.laneState(lane.name), points: [point] }])),
+        lanes: Object.fromEntries(changed.map(({ lane, points }) => [lane.name, { ...this.#o.laneState(lane.name), points }])),
         ...(state === null ? {} : { transformer: state.saved }),
       });
       if (state !== null) this.#savedState = state.saved.point;
     }
     // Invariant 1: what is acknowledged was saved above.
-    const required = points.filter(({ lane }) => lane.required).map(({ point }) => point);
+    const required = lanes.flatMap(({ lane, points }) => (lane.required ? points : []));
     // Not beyond what was read in this run: a destination that joins now may still need it.
     await this.#acknowledge(synced === null ? [...required, this.#o.log.tail] : [synced.place]);
     await this.#acknowledgeReceipts();
-    const [first] = points;
-    if (first !== undefined && changed.length > 0) await this.#o.onCheckpoint(first.point);
+    const first = lanes[0]?.points[0];
+    if (first !== undefined && changed.length > 0) await this.#o.onCheckpoint(first);
   }
 
   /** The newest state whose output is durable at every required lane (design: later pairs only after their output). */
@@ -202,4 +202,9 @@ export class Checkpointer {
     await this.#o.save({ lanes: marks, ...(delivered === null ? {} : { delivered }) });
     this.#o.deduplicator?.saved();
   }
+}
+
+/** By identity: points are never changed after they were made. */
+function isSame(a: readonly ResumePoint[], b: readonly ResumePoint[]): boolean {
+  return a.length === b.length && a.every((point, i) => point === b[i]);
 }

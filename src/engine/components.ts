@@ -1,7 +1,9 @@
 // Makes the components of a pipeline from their descriptors. Whatever a descriptor throws here names the component.
 
+import { pathToFileURL } from 'node:url';
 import type { EnvelopeContext } from '../envelope/envelope.ts';
 import {
+  CdcError,
   type ChangeEvent,
   type Destination,
   type DestinationCapabilities,
@@ -20,7 +22,8 @@ import { SharedEncoder } from './encoding.ts';
 import { withTimeout } from './guard.ts';
 import type { NamedMiddleware } from './lane-options.ts';
 import { type LaneStep, LaneTransform } from './lane-transform.ts';
-import type { ComponentConfig, DestinationConfig, PipelineConfig, PluginConfig } from './pipeline-config.ts';
+import type { ComponentConfig, DestinationConfig, ParallelismConfig, PipelineConfig, PluginConfig } from './pipeline-config.ts';
+import { createSlots, type Slots } from './slots.ts';
 import type { ChainStep } from './transform-chain.ts';
 
 export interface OpenSource {
@@ -181,4 +184,21 @@ export class Encoders {
 /** The destination as one that keeps the lane's point, if it says so. */
 export function pointHolder({ destination, capabilities }: OpenDestination): PointHoldingDestination | null {
   return capabilities.holdsPoint ? (destination as PointHoldingDestination) : null;
+}
+
+/** How events are spread over the workers of a lane; the function for strategy `custom` comes from the user's module. */
+export async function openSlots(config: ParallelismConfig): Promise<Slots> {
+  if (config.module === null) return createSlots(config, null);
+  let loaded: { readonly partition?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(config.module).href)) as typeof loaded;
+  } catch (error) {
+    throw toCdcError(error, 'PLUGIN_LOAD_FAILED', { where: config.module, fix: 'Correct sync.parallelism.partition_function.' });
+  }
+  const { partition } = loaded;
+  if (typeof partition === 'function') return createSlots(config, partition as (event: ChangeEvent) => unknown);
+  throw new CdcError('PLUGIN_CONTRACT', `${config.module} exports no function \`partition\``, {
+    where: config.module,
+    fix: 'Export `partition(event)`, which returns a number or a text.',
+  });
 }

@@ -17,7 +17,7 @@ import { bytesOf, type Load, remaining } from './lane-load.ts';
 import type { LaneOptions, LaneRecord } from './lane-options.ts';
 import { Narrowing } from './narrowing.ts';
 import { Parking } from './parking.ts';
-import { RateLimiter } from './rate-limiter.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import { FailureStreak, waitBeforeRetry } from './retry.ts';
 
 /**
@@ -64,7 +64,7 @@ export class Delivery {
     this.#record = record;
     this.#caller = new DestinationCaller(options);
     this.#streak = new FailureStreak(delivery.retry);
-    this.#rate = new RateLimiter(delivery.rateLimit, clock);
+    this.#rate = options.rate;
     this.#size = new BatchSize(batch.maxEvents, delivery.adaptive);
     this.#breaker = new CircuitBreaker({
       config: delivery.circuitBreaker,
@@ -151,7 +151,7 @@ export class Delivery {
       skip,
       through: isLast || !holdsPoint ? through : { ...previous, epoch },
       previous: this.#rewritten?.from === previous ? this.#rewritten.to : previous,
-      worker: 0,
+      worker: this.#o.worker?.index ?? 0,
       encoded: () => {
         if (encoder === null) throw this.#caller.contractError('asked for bytes, but declares that it reads rows');
         return encoder.encode(load.events, load.pieces);

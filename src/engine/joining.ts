@@ -5,11 +5,13 @@ import type { DurableLog } from '../log/change-log.ts';
 import { CdcError, type Committed, type LaneId, type ResumePoint } from '../sdk/index.ts';
 import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
 import type { RunOptions } from './api.ts';
-import { type OpenDestination, type OpenSource, pointHolder } from './components.ts';
+import { type OpenDestination, type OpenSource, openSlots, pointHolder } from './components.ts';
 import type { Patience } from './patience.ts';
 import type { Codecs } from './places.ts';
 import { assertNoMessagesLost, type LaneDecision, planResume, type ResumePlan } from './resume.ts';
 import { planDurableResume } from './resume-durable.ts';
+import type { Slots } from './slots.ts';
+import { parallelismOf, planWorkers, type WorkerPlan } from './workers.ts';
 
 export interface JoiningOptions {
   readonly pipeline: string;
@@ -25,6 +27,8 @@ export interface JoiningOptions {
   readonly options: RunOptions;
   readonly patience: Patience;
   save(change: StateChange): Promise<void>;
+  /** The lane runs with the workers its points were made for, and not with those that are configured. */
+  onKept(name: string, count: number, wanted: number): void;
   /** Records the gap of a destination that gets nothing for now. */
   detach(name: string, from: ResumePoint, reason: string): Promise<void>;
 }
@@ -33,7 +37,13 @@ export interface Joined {
   readonly epoch: number;
   readonly plan: ResumePlan;
   /** Destinations that take part, with where they stand. */
-  readonly lanes: readonly { readonly open: OpenDestination; readonly point: ResumePoint; readonly state: LaneState }[];
+  readonly lanes: readonly {
+    readonly open: OpenDestination;
+    readonly slots: Slots;
+    /** One per worker. */
+    readonly points: readonly ResumePoint[];
+    readonly state: LaneState;
+  }[];
 }
 
 type Found = ReadonlyMap<string, Committed | CdcError>;
@@ -120,18 +130,40 @@ async function join(
     await o.detach(name, decision.from, decision.reason);
     return null;
   }
-  const { point, isNew } = decision;
+  const { point, isNew } = decision,
+    known = o.state.lanes[name];
   let failed = found.get(name);
+  const { slots, plan } = await workersOf(o, open, isNew ? [point] : rowsOf(failed, known, point), isNew ? undefined : known);
   // A lane's first point is saved before its first event: at the destination, then in state (model: "join not saved first").
-  if (isNew && !(failed instanceof CdcError)) {
-    const set = await ask(o, open, async () => pointHolder(open)?.setPoints(laneOf(o, open), epoch, [point]));
+  if ((isNew || plan.isNew) && !(failed instanceof CdcError)) {
+    const set = await ask(o, open, async () => pointHolder(open)?.setPoints(laneOf(o, open), epoch, plan.points));
     if (set instanceof CdcError) failed = set;
   }
   if (failed instanceof CdcError) {
     await o.detach(name, point, `it failed at the start: ${failed.message}`);
     return null;
   }
-  const known = o.state.lanes[name];
-  const joinedAt = isNew || known === undefined ? point : known.joinedAt;
-  return { open, point, state: { points: [point], joinedAt, detached: null, behindQueue: false } };
+  const joinedAt = isNew || known === undefined ? point : known.joinedAt,
+    points = plan.points;
+  const spread = slots.count === 1 ? {} : { slots: { count: slots.count, expression: slots.expression } };
+  return { open, points, slots, state: { points, joinedAt, detached: null, behindQueue: false, ...spread } };
+}
+
+function rowsOf(found: Committed | CdcError | undefined, known: LaneState | undefined, point: ResumePoint): readonly ResumePoint[] {
+  const rows = found === undefined || found instanceof CdcError ? [] : found.kind === 'points' ? found.points : (known?.points ?? []);
+  return rows.length === 0 ? [point] : rows;
+}
+
+/** As configured, or as they were until all of them stand at one place. */
+async function workersOf(
+  o: JoiningOptions,
+  { config }: OpenDestination,
+  rows: readonly ResumePoint[],
+  known: LaneState | undefined,
+): Promise<{ slots: Slots; plan: WorkerPlan }> {
+  const wanted = await openSlots(config.parallelism),
+    plan = planWorkers(config.name, wanted, rows, known?.slots);
+  if (plan.kept === null) return { slots: wanted, plan };
+  o.onKept(config.name, plan.kept.count, wanted.count);
+  return { slots: await openSlots(parallelismOf(plan.kept, config.parallelism)), plan };
 }

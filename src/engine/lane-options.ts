@@ -1,12 +1,16 @@
 // What a lane is made with, and what it shows of itself.
 
 import type { ChangeLog } from '../log/change-log.ts';
-import type { CdcError, Clock, Destination, Logger, Middleware, PluginStore, Random, ResumePoint } from '../sdk/index.ts';
+import type { CdcError, Clock, Destination, Logger, Middleware, Random, ResumePoint } from '../sdk/index.ts';
 import type { DeadLetterQueue, LaneStatus } from './api.ts';
+import type { Barriers } from './barriers.ts';
+import type { WorkerSlot } from './batcher.ts';
 import type { SharedEncoder } from './encoding.ts';
 import type { LaneTransform } from './lane-transform.ts';
+import type { ParkedKeys } from './parked-keys.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import type { LogEntry } from './resume.ts';
 
 export interface NamedMiddleware {
@@ -36,8 +40,11 @@ export interface LaneOptions {
   readonly middleware: readonly NamedMiddleware[];
   readonly failFast: boolean;
   readonly deadLetters: DeadLetterQueue;
-  /** Of this lane alone: which keys are parked. */
-  readonly store: PluginStore;
+  /** Which keys are parked; workers of a lane share it, and their rate limit. */
+  readonly keys: ParkedKeys;
+  readonly rate: RateLimiter;
+  /** `null`: the lane's only one. */
+  readonly worker: (WorkerSlot & { readonly barriers: Barriers }) | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -46,6 +53,34 @@ export interface LaneOptions {
   /** Something was confirmed or released. */
   onProgress(): void;
   onError(error: CdcError): void;
+}
+
+/** A lane as the pipeline sees it, with one worker or several. */
+export interface RunningLane {
+  readonly name: string;
+  readonly required: boolean;
+  /** Processed up to here. */
+  readonly doneSeq: number;
+  /** What is durable, per worker: at the destination if it holds points, else confirmed by it. */
+  readonly durablePoints: readonly ResumePoint[];
+  readonly releasedSeq: number;
+  readonly delivered: number;
+  readonly parked: number;
+  status(): LaneStatus;
+  /** There may be something to do. */
+  wake(): void;
+  /** Write a moved point soon, even if no event comes. */
+  requestProgress(): void;
+  /** Deliver what is in the log, then end. */
+  drain(): void;
+  /** End after what is under way. */
+  finish(): void;
+  /** The pipeline is to stop: nothing is waited for that is known to be away. */
+  stop(): void;
+  /** The log may forget what only this lane still needed. */
+  release(): void;
+  /** Runs until drained or aborted. Throws what cannot be tried again. */
+  run(signal: AbortSignal): Promise<void>;
 }
 
 /** What changes while a lane works, for its status. */

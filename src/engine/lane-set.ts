@@ -5,7 +5,7 @@ import type { Clock, Logger, ResumePoint } from '../sdk/index.ts';
 import type { LaneState, StateChange } from '../state/store.ts';
 import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
-import type { Lane } from './lane.ts';
+import type { RunningLane } from './lane-options.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
 
 export interface LaneSetOptions {
@@ -29,11 +29,12 @@ const AWAY = {
   breaker: 'closed',
   batchSize: 0,
   parkedKeys: 0,
+  workers: 0,
 } as const;
 
 export class LaneSet {
   readonly #o: LaneSetOptions;
-  readonly #active = new Map<string, { lane: Lane; abort: AbortController }>();
+  readonly #active = new Map<string, { lane: RunningLane; abort: AbortController }>();
   readonly #states = new Map<string, LaneState>();
   /** Notified when a lane has confirmed or released something. */
   readonly moved = new Notifier();
@@ -43,18 +44,18 @@ export class LaneSet {
   }
 
   /** Lanes that are not detached. */
-  get active(): Lane[] {
+  get active(): RunningLane[] {
     return [...this.#active.values()].map(({ lane }) => lane);
   }
-  get required(): Lane[] {
+  get required(): RunningLane[] {
     return this.active.filter((l) => l.required);
   }
 
-  add(lane: Lane): void {
+  add(lane: RunningLane): void {
     this.#active.set(lane.name, { lane, abort: new AbortController() });
   }
   /** Aborts when the lane is detached. */
-  signalOf(lane: Lane): AbortSignal {
+  signalOf(lane: RunningLane): AbortSignal {
     return (this.#active.get(lane.name) as { abort: AbortController }).abort.signal;
   }
 
@@ -83,11 +84,11 @@ export class LaneSet {
   }
 
   /** The gap is stored before the lane lets go of the log: nothing is skipped unnoticed (invariant 3). */
-  async detach(lane: Lane, reason: string): Promise<void> {
+  async detach(lane: RunningLane, reason: string): Promise<void> {
     const entry = this.#active.get(lane.name);
     if (entry === undefined) return;
     await this.#o.exclusive(async () => {
-      await this.recordDetached(lane.name, this.#states.get(lane.name), lane.durablePoint, reason);
+      await this.recordDetached(lane.name, this.#states.get(lane.name), oldestOf(lane.durablePoints), reason);
       this.#active.delete(lane.name);
     });
     entry.abort.abort();
@@ -111,7 +112,7 @@ export class LaneSet {
   }
 
   /** Optional lanes that alone keep the log full: those that hold more than twice what the required ones do. */
-  laggards(log: ChangeLog): Lane[] {
+  laggards(log: ChangeLog): RunningLane[] {
     if (!this.#o.mayDetach) return [];
     const required = Math.min(...this.required.map((l) => l.releasedSeq));
     return this.active.filter((l) => !l.required && log.lastSeq - required < (log.lastSeq - l.releasedSeq) / 2);
@@ -126,4 +127,9 @@ export class LaneSet {
       return [{ ...AWAY, name, type, required, state, point }];
     });
   }
+}
+
+/** Of one log: by its numbers. */
+function oldestOf(points: readonly ResumePoint[]): ResumePoint {
+  return [...points].sort((a, b) => (a.log?.seq ?? 0) - (b.log?.seq ?? 0))[0] as ResumePoint;
 }

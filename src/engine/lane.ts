@@ -8,9 +8,9 @@ import type { LaneStatus } from './api.ts';
 import { Batcher, type Collected } from './batcher.ts';
 import { Delivery } from './delivery.ts';
 import { cutLoad, type Load, loadOf, pointOnly, settle } from './lane-load.ts';
-import { type LaneOptions, LaneRecord } from './lane-options.ts';
+import { type LaneOptions, LaneRecord, type RunningLane } from './lane-options.ts';
 
-export class Lane {
+export class Lane implements RunningLane {
   readonly name: string;
   readonly required: boolean;
   readonly #o: LaneOptions;
@@ -21,8 +21,8 @@ export class Lane {
   readonly #wake = new Notifier();
   /** Stop once the log's end is reached. */
   #draining = false;
-  /** Stop after what is under way. */
-  #finishing = false;
+  /** Stop after what is under way, once everything up to here is done; `null`: go on. */
+  #until: number | null = null;
   /** Asked to stop while nothing can be delivered. */
   #givenUp = false;
   #progressDue = false;
@@ -46,7 +46,7 @@ export class Lane {
       maxBytes: config.batch.maxBytes,
       own: point,
       start: entry.place,
-      slot: null,
+      slot: options.worker,
     });
     this.#delivery = new Delivery(options, this.#record);
     this.#reader = log.reader(entry.seq);
@@ -57,9 +57,8 @@ export class Lane {
   get doneSeq(): number {
     return this.#done.seq;
   }
-  /** The point that is durable: at the destination if it holds points, else confirmed by it. */
-  get durablePoint(): ResumePoint {
-    return this.#durable.point;
+  get durablePoints(): readonly ResumePoint[] {
+    return [this.#durable.point];
   }
   get releasedSeq(): number {
     return this.#reader.releasedSeq;
@@ -87,55 +86,50 @@ export class Lane {
       breaker: this.#delivery.breaker,
       batchSize: this.#delivery.batchEvents,
       parkedKeys: this.#delivery.parking.keys,
+      workers: 1,
     };
   }
 
-  /** There may be something to do. */
   wake(): void {
     if (this.#linger !== null && this.#waiting() >= this.#delivery.batchEvents) this.#linger.abort();
     this.#wake.notify();
   }
 
-  /** Write a moved point soon, even if no event comes. */
   requestProgress(): void {
     if (this.#done.seq === this.#durable.seq) return;
     this.#progressDue = true;
     this.#wake.notify();
   }
 
-  /** End after what is under way. */
-  finish(): void {
-    this.#finishing = true;
+  /** `until`: what the furthest worker has done. */
+  finish(until = this.#done.seq): void {
+    this.#until = until;
     this.#linger?.abort();
     this.#wake.notify();
   }
 
-  /** Deliver what is in the log, then end. */
   drain(): void {
     this.#draining = true;
     this.#linger?.abort();
     this.#wake.notify();
   }
 
-  /** The pipeline is to stop: nothing is waited for that is known to be away. */
   stop(): void {
     this.#delivery.stop();
   }
 
-  /** The log may forget what only this lane still needed. */
   release(): void {
     this.#reader.close();
   }
 
-  /** Runs until drained or aborted. Throws what cannot be tried again. */
   async run(signal: AbortSignal): Promise<void> {
     this.#record.state = 'running';
     signal.addEventListener('abort', () => this.#linger?.abort(), { once: true });
     try {
       await this.#delivery.parking.load(signal);
-      while (!signal.aborted && !this.#givenUp && !this.#finishing) {
+      while (!signal.aborted && !this.#givenUp && (this.#until === null || this.#done.seq < this.#until)) {
         await this.#gather();
-        const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents);
+        const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents, this.#until);
         if (batch !== null) await this.#process(batch, signal);
         else if (this.#waiting() > 0)
           continue; // it came while the batch was looked for
@@ -143,7 +137,7 @@ export class Lane {
         else if (this.#draining) break;
         else await this.#wake.wait(signal);
       }
-      if (this.#finishing && !signal.aborted && !this.#givenUp) await this.#writeProgress(signal);
+      if (this.#until !== null && !signal.aborted && !this.#givenUp) await this.#writeProgress(signal);
       this.#record.state = 'stopped';
     } catch (error) {
       this.#fail(toCdcError(error));
@@ -164,17 +158,27 @@ export class Lane {
   async #gather(): Promise<void> {
     const { timeoutMs } = this.#o.config.batch,
       full = this.#delivery.batchEvents;
-    if (timeoutMs === 0 || this.#draining || this.#waiting() <= 0 || this.#waiting() >= full) return;
+    if (timeoutMs === 0 || this.#draining || this.#until !== null || this.#waiting() <= 0 || this.#waiting() >= full) return;
     this.#linger = new AbortController();
     await this.#o.clock.sleep(timeoutMs, this.#linger.signal);
     this.#linger = null;
   }
 
   async #process(batch: Collected, signal: AbortSignal): Promise<void> {
+    if (batch.isBarrier && !(await this.#reachBarrier(batch, signal))) return;
     const load = await this.#transformed(batch, signal);
     if (signal.aborted) return;
     if (load.events.length === 0) this.#advance(load, !this.#o.holdsPoint);
     else await this.#deliver(load, signal);
+  }
+
+  async #reachBarrier({ lastSeq }: Collected, signal: AbortSignal): Promise<boolean> {
+    const { worker } = this.#o;
+    if (worker === null) return true;
+    const { barriers, index } = worker;
+    const isReached = await (index === 0 ? barriers.othersReach(this.#nextSeq - 1, signal) : barriers.firstReaches(lastSeq, signal));
+    if (!isReached) this.#givenUp = true;
+    return isReached;
   }
 
   /** Part by part, if it must be: a part of the load moves the point as a batch of its own would. */

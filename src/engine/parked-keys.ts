@@ -29,6 +29,7 @@ export class ParkedKeys {
   readonly #store: PluginStore;
   readonly #codecs: Codecs;
   readonly #buckets = Array.from({ length: BUCKETS }, () => new Map<string, ParkedEvent>());
+  #loading: Promise<void> | null = null;
   #size = 0;
   /** How many parked keys each table has: most tables have none, and their events are not looked at. */
   readonly #tables = new Map<string, number>();
@@ -43,7 +44,18 @@ export class ParkedKeys {
     return this.#size;
   }
 
+  /** Once, however many workers share the keys. */
   async load(): Promise<void> {
+    this.#loading ??= this.#load();
+    try {
+      await this.#loading;
+    } catch (error) {
+      this.#loading = null;
+      throw error;
+    }
+  }
+
+  async #load(): Promise<void> {
     for (let n = 0; n < BUCKETS; n++) {
       const bytes = await this.#store.get(nameOf(n));
       if (bytes === null) continue;

@@ -1,10 +1,10 @@
 // Parking: what a lane can never deliver becomes a dead letter, durable before anything that follows it moves the point
 // (invariant 3), and what must wait behind it does, too.
 
-import { CdcError, type ChangeEvent, type Clock, type Logger, type PluginStore, type Random, toCdcError } from '../sdk/index.ts';
+import { CdcError, type ChangeEvent, type Clock, type Logger, type Random, toCdcError } from '../sdk/index.ts';
 import type { DeadLetter, DeadLetterQueue } from './api.ts';
 import type { Load } from './lane-load.ts';
-import { isWholeRow, ParkedKeys } from './parked-keys.ts';
+import { isWholeRow, type ParkedKeys } from './parked-keys.ts';
 import type { DeliveryConfig, RetryConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
 import { waitBeforeRetry } from './retry.ts';
@@ -22,7 +22,7 @@ export interface ParkingOptions {
   readonly lane: string;
   readonly parkedKeys: DeliveryConfig['parkedKeys'];
   readonly deadLetters: DeadLetterQueue;
-  readonly store: PluginStore;
+  readonly keys: ParkedKeys;
   readonly codecs: Codecs;
   readonly retry: RetryConfig;
   readonly clock: Clock;
@@ -37,7 +37,7 @@ export class Parking {
 
   constructor(options: ParkingOptions) {
     this.#o = options;
-    this.#keys = new ParkedKeys(options.store, options.codecs);
+    this.#keys = options.keys;
   }
 
   /** How many keys wait. */

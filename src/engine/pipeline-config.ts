@@ -49,6 +49,7 @@ export interface DestinationConfig extends ComponentConfig {
   /** Its own transformers, on copies of the events; a `filter` key is the first of them. */
   readonly transformers: readonly PluginConfig[];
   readonly delivery: DeliveryConfig;
+  readonly parallelism: ParallelismConfig;
 }
 
 /** Several workers for one destination. */

@@ -23,21 +23,23 @@ import type { SharedEncoder } from './encoding.ts';
 import { withTimeout } from './guard.ts';
 import { type Joined, joinDestinations } from './joining.ts';
 import { Lane } from './lane.ts';
-import type { NamedMiddleware } from './lane-options.ts';
+import type { NamedMiddleware, RunningLane } from './lane-options.ts';
 import { LaneSet } from './lane-set.ts';
 import type { LaneTransform } from './lane-transform.ts';
 import { LeaseKeeper } from './lease.ts';
 import { LogSpine } from './log-spine.ts';
 import { finishIntent } from './move-points.ts';
-import { laneStore } from './parked-keys.ts';
+import { laneStore, ParkedKeys } from './parked-keys.ts';
 import { Patience, StoppedEarly } from './patience.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { BEGINNING, type Codecs } from './places.ts';
-import { type LogEntry, MEMORY_LOG, type ResumePlan } from './resume.ts';
+import { RateLimiter } from './rate-limiter.ts';
+import { entryOfWorker, type LogEntry, MEMORY_LOG, type ResumePlan } from './resume.ts';
 import { newRunSummary } from './run-summary.ts';
 import { SourceReader } from './source-reader.ts';
 import { restoreChain, saveChain } from './stateful.ts';
 import { TransformChain } from './transform-chain.ts';
+import { WorkerGroup } from './worker-group.ts';
 
 /** Starts a pipeline for one run. What it needs from outside comes in `deps`; nothing is thrown, see `done`. */
 export function startPipeline(config: PipelineConfig, deps: EngineDeps, options: RunOptions): PipelineHandle {
@@ -207,6 +209,11 @@ class PipelineRun implements PipelineHandle {
       options: this.#options,
       patience: this.#patience,
       save: (change) => this.#save(change),
+      onKept: (name, count, wanted) =>
+        this.#deps.logger.warn(`destination "${name}" goes on with ${count} workers: they do not stand at one place`, {
+          wanted,
+          fix: 'Nothing, if the pipeline is stopped cleanly some time: the next start has the new number.',
+        }),
       detach: (name, from, reason) => this.#lanes.recordDetached(name, state.lanes[name], from, reason),
     });
     this.#epoch = joined.epoch;
@@ -226,15 +233,16 @@ class PipelineRun implements PipelineHandle {
   }
 
   #createLane(
-    { open, point }: Joined['lanes'][number],
+    { open, points, slots }: Joined['lanes'][number],
     plan: ResumePlan,
     log: ChangeLog,
     encoder: SharedEncoder | null,
     transform: LaneTransform | null,
-  ): Lane {
+  ): RunningLane {
     const { clock, random, logger } = this.#deps,
-      { name } = open.config;
-    return new Lane({
+      { name, delivery } = open.config,
+      entry = plan.entries.get(name) as LogEntry;
+    const options = {
       pipeline: this.name,
       config: open.config,
       destination: open.destination,
@@ -244,21 +252,24 @@ class PipelineRun implements PipelineHandle {
       log,
       codecs: this.#codecs,
       queues: new Set(this.#sources.filter((s) => s.source.ordering === 'queue').map((s) => s.config.name)),
-      point,
-      entry: plan.entries.get(name) as LogEntry,
       encoder,
       transform,
       middleware: this.#middleware,
       failFast: this.#options.failFast,
       deadLetters: this.#deps.deadLettersOf(name),
-      store: this.#deps.store(laneStore(name)),
+      keys: new ParkedKeys(this.#deps.store(laneStore(name)), this.#codecs),
+      rate: new RateLimiter(delivery.rateLimit, clock),
       clock,
       random,
       logger,
       assertLease: () => this.#lease.assertValid(),
       onProgress: () => this.#onLaneProgress(),
-      onError: (error) => this.#onError(name, error),
-    });
+      onError: (error: CdcError) => this.#onError(name, error),
+    };
+    const [point] = points as readonly [ResumePoint];
+    if (slots.count === 1) return new Lane({ ...options, point, entry, worker: null });
+    const workers = points.map((own) => ({ point: own, entry: entryOfWorker(own, log.id, entry) }));
+    return new WorkerGroup(options, slots, workers);
   }
 
   async #openSpine(state: PipelineState, plan: ResumePlan, log: ChangeLog): Promise<void> {
@@ -397,7 +408,7 @@ class PipelineRun implements PipelineHandle {
     if (!this.#isFenced) await checkpointer.last(retry);
   }
 
-  async #runLane(lane: Lane): Promise<void> {
+  async #runLane(lane: RunningLane): Promise<void> {
     try {
       await lane.run(AbortSignal.any([this.#lanes.signalOf(lane), this.#hard.signal]));
     } catch (cause) {

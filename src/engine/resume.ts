@@ -32,6 +32,11 @@ export interface LogEntry {
   readonly place: LogPlace;
 }
 
+/** Where one of several workers enters: at its own record, where its point is of this log. */
+export function entryOfWorker(point: ResumePoint, log: string, lane: LogEntry): LogEntry {
+  return point.log?.id === log && point.log.seq >= lane.seq ? { seq: point.log.seq, place: point } : lane;
+}
+
 export interface ResumePlan {
   readonly lanes: ReadonlyMap<string, LaneDecision>;
   readonly entries: ReadonlyMap<string, LogEntry>;
@@ -135,12 +140,20 @@ function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, acknowled
   return { kind: 'resume', point: joinPoint(facts, lane, upstream), isNew: true };
 }
 
-/** What the destination holds if it can tell, else the cursor in state. With several rows: the oldest place of them. */
+/** A lane's rows: what its destination holds if it can tell, else the cursors in state; one per worker. */
+export function storedPoints({ committed }: LaneFacts, known: LaneState | null): readonly ResumePoint[] {
+  return committed.kind === 'points' ? committed.points : committed.kind === 'untracked' ? (known?.points ?? []) : [];
+}
+
+/** The oldest place of them. */
 export function storedPoint(facts: Facts, lane: LaneFacts, known: LaneState | null): ResumePoint | null {
-  const rows = lane.committed.kind === 'points' ? lane.committed.points : lane.committed.kind === 'untracked' ? (known?.points ?? []) : [];
-  const [first, ...rest] = rows;
-  if (first === undefined) return null;
-  return rest.length === 0 ? first : { ...first, ...oldestPlace(facts.codecs, rows) };
+  const rows = storedPoints(lane, known),
+    [first, ...rest] = rows;
+  if (first === undefined || rest.length === 0) return first ?? null;
+  const logs = rows.map((row) => row.log),
+    isOneLog = logs.every((log) => log !== null && log.id === first.log?.id);
+  const log = isOneLog ? { id: first.log?.id as string, seq: Math.min(...logs.map((l) => l?.seq ?? 0)) } : null;
+  return { ...first, log, ...oldestPlace(facts.codecs, rows) };
 }
 
 function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point: ResumePoint, upstream: LogPlace): LaneDecision {
@@ -224,10 +237,11 @@ export function rejoinAt(facts: Facts, lane: LaneFacts, join: () => ResumePoint)
       fix: 'Empty it, its point table included, or set `start: now` to skip the gap.',
     });
   }
-  const point = join(),
-    stored = storedPoint(facts, lane, facts.state.lanes[lane.name] ?? null);
-  // Skipping a gap never moves a point back: what the destination has would come again.
-  return stored === null || lane.start === 'snapshot' ? point : { ...point, ...newestPlace(facts.codecs, point, stored) };
+  const point = join();
+  if (lane.start === 'snapshot') return point;
+  // Skipping a gap never moves a point back, of no worker: what the destination has would come again.
+  const rows = storedPoints(lane, facts.state.lanes[lane.name] ?? null);
+  return { ...point, ...rows.reduce<LogPlace>((place, row) => newestPlace(facts.codecs, place, row), point) };
 }
 
 /** The note that an optional lane missed messages of a queue is lost with the state; its destination shows only that it was used. */

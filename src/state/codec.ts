@@ -95,6 +95,7 @@ export function formatLane(lane: LaneState): string {
     joined_at: formatPoint(lane.joinedAt),
     detached: lane.detached && { from: formatPoint(lane.detached.from), since_ms: lane.detached.sinceMs, reason: lane.detached.reason },
     behind_queue: lane.behindQueue,
+    ...(lane.slots === undefined ? {} : { slots: lane.slots }),
   });
 }
 
@@ -106,7 +107,14 @@ export function parseLane(text: string): LaneState {
     joinedAt: parsePoint(asText(value.joined_at)),
     detached: value.detached === null ? null : parseDetached(value.detached),
     behindQueue: value.behind_queue,
+    ...(value.slots === undefined ? {} : { slots: parseSlots(value.slots) }),
   };
+}
+
+function parseSlots(value: unknown): NonNullable<LaneState['slots']> {
+  const { count, expression } = (value ?? {}) as Record<string, unknown>;
+  if (typeof count !== 'number' || typeof expression !== 'string') throw new TypeError('slots are not numbers and texts');
+  return { count, expression };
 }
 
 function parseDetached(value: unknown): NonNullable<LaneState['detached']> {

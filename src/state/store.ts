@@ -10,6 +10,8 @@ export const KEPT_RUNS = 1000;
 export interface LaneState {
   /** What its destination had confirmed when it was saved, one per worker slot. */
   readonly points: readonly ResumePoint[];
+  /** How events are spread where there are several points; absent with one worker. */
+  readonly slots?: { readonly count: number; readonly expression: string };
   /** Where it joined: a replay never starts before. */
   readonly joinedAt: ResumePoint;
   /** Set while the lane has a gap and waits for the operator. `from`: where the gap begins. */

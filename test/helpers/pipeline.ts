@@ -1,7 +1,14 @@
 // Pipelines for tests without YAML: a normalized configuration with defaults, and engine dependencies in memory.
 
 import { DEFAULT_RUN_OPTIONS, type DeadLetter, type DeadLetterQueue, type EngineDeps, type RunOptions } from '../../src/engine/api.ts';
-import type { ComponentConfig, DeliveryConfig, DestinationConfig, PipelineConfig, PluginConfig } from '../../src/engine/pipeline-config.ts';
+import type {
+  ComponentConfig,
+  DeliveryConfig,
+  DestinationConfig,
+  ParallelismConfig,
+  PipelineConfig,
+  PluginConfig,
+} from '../../src/engine/pipeline-config.ts';
 import { CdcError, type Descriptor, silentLogger, systemClock } from '../../src/sdk/index.ts';
 import { MemoryStateStore } from '../../src/state/memory-store.ts';
 
@@ -13,6 +20,8 @@ export function plugin(type: string, config: unknown = {}, name = type): PluginC
   return { ...component(type, config, name), timeoutMs: 30_000 };
 }
 
+export const ONE_WORKER: ParallelismConfig = { workers: 1, strategy: 'hash', field: null, ranges: [], module: null };
+
 export function destination(type: string, config: unknown = {}, more: Partial<DestinationConfig> = {}): DestinationConfig {
   return {
     ...component(type, config),
@@ -22,6 +31,7 @@ export function destination(type: string, config: unknown = {}, more: Partial<De
     batch: { maxEvents: 1000, maxBytes: 8 * 1024 * 1024, timeoutMs: 0 },
     deadLetterQueue: null,
     transformers: [],
+    parallelism: ONE_WORKER,
     delivery: delivery(),
     ...more,
   };

@@ -60,6 +60,8 @@ export class LaneAudit {
   /** Messages of the queue published before this were missed while the lane was detached or lost. */
   #queueUpTo = 0;
   #point: ResumePoint | null = null;
+  /** One per worker. */
+  #points: readonly ResumePoint[] = [];
   /** Wiped and not joined anew since. */
   #isEmpty = false;
   #joinedAt: string | null = null;
@@ -104,8 +106,10 @@ export class LaneAudit {
       this.#checkOrder(e, n > 1);
       this.#checkParked(e);
     }
-    const progress = e.op === 'r' ? this.#point?.snapshots.find((s) => s.table === formatTableId(e.table.id)) : undefined;
-    if (this.#holds && progress?.state === 'done') this.#oracle.fail('duplicate', `${id} came to ${this.name}, which has all rows`);
+    const hasAll = (point: ResumePoint): boolean =>
+      point.snapshots.some((s) => s.table === formatTableId(e.table.id) && s.state === 'done');
+    if (this.#holds && e.op === 'r' && this.#points.length > 0 && this.#points.every(hasAll))
+      this.#oracle.fail('duplicate', `${id} came to ${this.name}, which has all rows`);
   }
 
   /** An event that went to the dead letter queue. */
@@ -184,6 +188,7 @@ export class LaneAudit {
     else if (point !== undefined && this.#point !== null) this.pointMoved(this.#point, point);
     this.#joinedAt = joined;
     this.#point = point ?? null;
+    this.#points = state.points;
     if (state.detached !== null && !this.isDetached) {
       this.#oracle.note('detached');
       this.#operated = true;

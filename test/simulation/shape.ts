@@ -9,6 +9,8 @@ export interface LaneShape {
   readonly kind: FakeDestinationKind;
   readonly required: boolean;
   readonly batchEvents: number;
+  /** 1: always; else the number changes from start to start. */
+  readonly workers: number;
   readonly lingerMs: number;
   /** How it joins anew: with all rows, emptied before, or with what comes next. */
   readonly start: 'snapshot' | 'now';
@@ -53,6 +55,7 @@ export function drawShape(dice: Dice, seed: number): Shape {
     kind,
     required,
     batchEvents: 1 + dice.int(4),
+    workers: kind === 'holding' && dice.chance(0.3) ? 2 + dice.int(2) : 1,
     lingerMs: dice.chance(0.25) ? 15 : 0,
     // What a window has taken in cannot be read again.
     start: snapshot && !windows && kind === 'holding' && dice.chance(0.7) ? 'snapshot' : 'now',
@@ -99,7 +102,10 @@ export const SHUTDOWN_MS = 5000;
 const BREAKER = { failureThreshold: 2, resetTimeoutMs: 60, halfOpenProbes: 2 } as const;
 const RETRY = { maxAttempts: 4, maxElapsedMs: null, initialDelayMs: 5, maxDelayMs: 20, backoff: 'exponential', jitter: 0.5 } as const;
 
-export function configOf(name: string, shape: Shape): PipelineConfig {
+/** Operators change the number of workers from start to start. */
+const workersOf = ({ workers }: LaneShape, start: number): number => (workers === 1 ? 1 : 1 + ((start * workers) % 4));
+
+export function configOf(name: string, shape: Shape, start: number): PipelineConfig {
   const component = (n: string, type: string): ComponentConfig => ({ name: n, type, config: {}, where: n });
   const plugin = (type: string) => ({ ...component(type, type), timeoutMs: 10_000 });
   const maxBytes = 1 << 20;
@@ -118,6 +124,7 @@ export function configOf(name: string, shape: Shape): PipelineConfig {
         batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
         deadLetterQueue: null,
         transformers: [],
+        parallelism: { workers: workersOf(lane, start), strategy: 'hash', field: null, ranges: [], module: null },
         delivery: {
           retry: RETRY,
           circuitBreaker: shape.breaker ? BREAKER : null,

@@ -165,7 +165,7 @@ export class World {
     const process = new SimProcess(this.nextProcess++, () => this.nowMs, rejoin);
     this.processes.push(process);
     this.trace(`start ${process.owner}${rejoin.length === 0 ? '' : `, ${rejoin.join(', ')} to join anew`}`);
-    process.handle = startPipeline(configOf(PIPELINE, this.shape), this.#deps(process), { ...DEFAULT_RUN_OPTIONS, rejoin });
+    process.handle = startPipeline(configOf(PIPELINE, this.shape, process.id), this.#deps(process), { ...DEFAULT_RUN_OPTIONS, rejoin });
     void process.handle.done.then((run) => {
       if (!process.alive) return;
       process.ended = run;

@@ -51,6 +51,7 @@ export function fakeLane(over: Partial<LaneStatus> = {}): LaneStatus {
     breaker: 'closed',
     batchSize: 1000,
     parkedKeys: 0,
+    workers: 1,
     ...over,
   };
 }
@@ -107,6 +108,7 @@ export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
         envelope: { type: 'debezium', options: {} },
         batch,
         transformers: [],
+        parallelism: { workers: 1, strategy: 'hash', field: null, ranges: [], module: null },
         delivery: { retry, circuitBreaker: null, rateLimit: null, adaptive: null, writeTimeoutMs: 300_000, parkedKeys: 'wait' },
       },
     ],
