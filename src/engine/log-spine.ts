@@ -5,7 +5,6 @@ import {
   CdcError,
   type ChangeBatch,
   type ChangeEvent,
-  type PartitionPositions,
   type ResumePoint,
   type SnapshotProgress,
   toCdcError,
@@ -82,8 +81,8 @@ export class LogSpine implements Spine {
     return this.#parked;
   }
 
-  taken(source: string): PartitionPositions {
-    return this.#taken.sources[source] ?? {};
+  get taken(): LogPlace {
+    return this.#taken;
   }
 
   /** Before each checkpoint: what stateful transformers hold is to be saved with the next batch. */

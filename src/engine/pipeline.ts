@@ -268,7 +268,7 @@ class PipelineRun implements PipelineHandle {
     };
     const [point] = points as readonly [ResumePoint];
     if (slots.count === 1) return new Lane({ ...options, point, entry, worker: null });
-    const workers = points.map((own) => ({ point: own, entry: entryOfWorker(own, log.id, entry) }));
+    const workers = points.map((own) => ({ point: own, entry: this.config.log.type === 'disk' ? entryOfWorker(own, log.id, entry) : entry }));
     return new WorkerGroup(options, slots, workers);
   }
 

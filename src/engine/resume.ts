@@ -32,7 +32,7 @@ export interface LogEntry {
   readonly place: LogPlace;
 }
 
-/** Where one of several workers enters: at its own record, where its point is of this log. */
+/** Where one of several workers enters a durable log: at its own record, where its point is of this one. */
 export function entryOfWorker(point: ResumePoint, log: string, lane: LogEntry): LogEntry {
   return point.log?.id === log && point.log.seq >= lane.seq ? { seq: point.log.seq, place: point } : lane;
 }

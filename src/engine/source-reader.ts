@@ -7,7 +7,6 @@ import {
   type ChangeBatch,
   type Clock,
   type Logger,
-  type PartitionPositions,
   type Position,
   type PositionCodec,
   type Random,
@@ -24,8 +23,8 @@ import { waitBeforeRetry } from './retry.ts';
 export interface Spine {
   /** The place at the log's end. */
   readonly tail: LogPlace;
-  /** What the chain has taken in, per partition: reading goes on behind it. */
-  taken(source: string): PartitionPositions;
+  /** What the chain has taken in: reading goes on behind it. */
+  readonly taken: LogPlace;
   /** Transforms and appends; resolves once there is room for another batch. */
   ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void>;
   /** Resolves when everything appended so far is delivered and checkpointed, or on abort. */
@@ -144,7 +143,7 @@ export class SourceReader {
   /** After a reconnect whole transactions may come again. */
   #withoutRepeats(batch: ChangeBatch): ChangeBatch {
     if (!this.#checking.has(batch.partition) || batch.events.length === 0) return batch;
-    const end = this.#o.spine.taken(this.name)[batch.partition];
+    const end = this.#o.spine.taken.sources[this.name]?.[batch.partition];
     if (end === undefined) return batch;
     const fresh = batch.events.filter((e) => e.snapshot !== false || !this.#codec.covers(end, e.position));
     if (fresh.length > 0) this.#checking.delete(batch.partition);
@@ -169,13 +168,13 @@ export class SourceReader {
       maxBatchEvents,
       maxBatchBytes,
       until,
-      // After a reconnect the log's end says how far snapshots are; at the first read the slowest lane does.
-      snapshots: firstRead ? this.#o.snapshots : spine.tail.snapshots.filter((s) => s.source === this.name),
+      // After a reconnect what was taken in says how far snapshots are; at the first read the slowest lane does.
+      snapshots: firstRead ? this.#o.snapshots : spine.taken.snapshots.filter((s) => s.source === this.name),
       boundaries: this.#o.boundaries.filter(
-        (b) => !spine.tail.snapshots.some((s) => s.source === b.source && s.table === b.table && s.run === b.run && s.chunk >= b.chunk),
+        (b) => !spine.taken.snapshots.some((s) => s.source === b.source && s.table === b.table && s.run === b.run && s.chunk >= b.chunk),
       ),
       assign: async (partition): Promise<Position | null> => {
-        const at = isLog ? (spine.taken(this.name)[partition] ?? null) : null;
+        const at = isLog ? (spine.taken.sources[this.name]?.[partition] ?? null) : null;
         if (at !== null) this.#checking.add(partition);
         return at;
       },

@@ -38,6 +38,7 @@ describe('normalize', () => {
       envelope: { type: 'debezium', options: { compatible: false } },
       batch: { maxEvents: 1000, maxBytes: 8_388_608, timeoutMs: 0 },
       transformers: [],
+      parallelism: { workers: 1, strategy: 'hash', field: null, ranges: [], module: null },
       delivery: { retry, circuitBreaker: null, rateLimit: null, adaptive: null, writeTimeoutMs: 300_000, parkedKeys: 'wait' },
     });
     expect(rest).toEqual({
@@ -55,6 +56,7 @@ describe('normalize', () => {
         checkpointIntervalMs: 5000,
         shutdownTimeoutMs: 30_000,
       },
+      topicPrefix: null,
       log: { type: 'memory', maxEvents: 100_000, maxBytes: 268_435_456 },
       state: { type: 'sqlite', path: '.cdc/state.db', leaseMs: 30_000, checkpoints: 20 },
       deduplication: null,
@@ -126,7 +128,6 @@ describe('normalize', () => {
   });
 
   it.each([
-    ['sync: {parallelism: {worker_count: 4}}', 'sync.parallelism', '4 workers'],
     ['sync: {compression: {algorithm: zstd}}', 'sync.compression', 'zstd compression'],
     ['state: {type: redis, url: redis://localhost}', 'state.type', 'state in redis'],
     ['schema_evolution: {mode: freeze}', 'schema_evolution', 'schema evolution'],
@@ -145,6 +146,33 @@ describe('normalize', () => {
     'schema_evolution: {enabled: false}',
   ])('takes %s', async (section) => {
     expect((await pipelineOf(`${ENDS}${section}\n`)).unavailable).toEqual([]);
+  });
+
+  it.each([
+    ['{worker_count: 4, partition_field: id}', { workers: 4, strategy: 'hash', field: 'id', ranges: [], module: null }],
+    ['{worker_count: 4, enabled: false}', { workers: 1, strategy: 'hash', field: null, ranges: [], module: null }],
+    [
+      '{worker_count: 2, partition_strategy: range, partition_field: id, partition_ranges: [10]}',
+      { workers: 2, strategy: 'range', field: 'id', ranges: [10], module: null },
+    ],
+    [
+      '{worker_count: 2, partition_strategy: custom, partition_function: ./spread.ts}',
+      { workers: 2, strategy: 'custom', field: null, ranges: [], module: '/srv/pipelines/spread.ts' },
+    ],
+  ])('reads parallelism %s, for all destinations or one', async (text, expected) => {
+    expect((await pipelineOf(`${ENDS}sync: {parallelism: ${text}}\n`)).destinations[0]?.parallelism).toEqual(expected);
+    const own = await pipelineOf(`source: {type: generator}\ndestination: {type: "null", parallelism: ${text}}\n`);
+    expect(own.destinations[0]?.parallelism).toEqual(expected);
+  });
+
+  it.each([
+    ['{worker_count: 2, partition_strategy: range, partition_field: id}', 'missing key "partition_ranges"'],
+    ['{worker_count: 2, partition_strategy: range, partition_ranges: [1]}', 'missing key "partition_field"'],
+    ['{worker_count: 2, partition_strategy: custom}', 'missing key "partition_function"'],
+    ['{worker_count: 2, partition_strategy: range, partition_field: id, partition_ranges: [2, 1]}', 'must grow from number to number'],
+  ])('refuses parallelism %s', async (text, message) => {
+    const { problems } = await load(`${ENDS}sync: {parallelism: ${text}}\n`);
+    expect(problems.map((p) => p.message)).toEqual([expect.stringContaining(message)]);
   });
 
   it('allows a pipeline without destination when its log is on disk', async () => {

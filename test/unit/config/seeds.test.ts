@@ -40,7 +40,7 @@ const UNAVAILABLE: Readonly<Record<string, readonly string[]>> = {
   '12': ['plugins.middleware.middleware[0].type'],
   '13': ['plugins.middleware.middleware[0].type'],
   '14': ['source.type', 'plugins.transformers.transformers[0].type', 'plugins.transformers.transformers[1].type'],
-  '15': ['sync.parallelism'],
+  '15': [],
   '16': ['sync.compression'],
   '17': ['source.type'],
   '18': ['plugins.middleware.middleware[0].type'],

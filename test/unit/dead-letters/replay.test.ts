@@ -26,9 +26,10 @@ import {
   UntrackedStore,
   update,
 } from '../../../src/sdk/testing/index.ts';
-import { component, destination, memoryDeps, pipeline, plugin, runOptions } from '../../helpers/pipeline.ts';
+import { component, delivery, destination, memoryDeps, pipeline, plugin, runOptions } from '../../helpers/pipeline.ts';
 
-const HOLDING = destination('fake_holding');
+/** Later whole rows of a parked key are delivered: so letters may be superseded. */
+const HOLDING = destination('fake_holding', {}, { delivery: delivery({ parkedKeys: 'pass' }) });
 const RECORDS = destination('fake_records');
 const all = (): boolean => true;
 const named = (name: string) => (e: ChangeEvent) => e.after?.['name'] === name;
