@@ -37,6 +37,8 @@ export interface Spine {
  * health checks from their turn for as long as there is work.
  */
 const MAX_TURN_MS = 20;
+/** Nor may it run far ahead of the lanes: events that wait in the ring outlive the young generation, and collecting them costs more than all else. */
+const MAX_TURN_EVENTS = 4096;
 
 export interface SourceReaderOptions {
   readonly name: string;
@@ -118,14 +120,16 @@ export class SourceReader {
 
   async #readOnce(signal: AbortSignal): Promise<void> {
     if (this.#o.remaining() <= 0) return;
-    let turnMs = this.#o.clock.now();
+    let turnMs = this.#o.clock.now(),
+      turnEnd = this.#read + MAX_TURN_EVENTS;
     for await (const batch of this.#o.source.read(this.#context(signal), signal)) {
       if (signal.aborted) return;
       await this.#take(batch, signal);
       if (this.#o.remaining() <= 0) return;
-      if (this.#o.clock.now() - turnMs < MAX_TURN_MS) continue;
+      if (this.#read < turnEnd && this.#o.clock.now() - turnMs < MAX_TURN_MS) continue;
       await this.#o.clock.sleep(0);
       turnMs = this.#o.clock.now();
+      turnEnd = this.#read + MAX_TURN_EVENTS;
     }
   }
 
