@@ -61,8 +61,9 @@ function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts): Entering {
     return { decision: { kind: 'resume', point, isNew: true }, entry };
   };
   if (facts.rejoin.includes(lane.name)) return join(facts, log, lane, joins, stopped);
-  if (known?.detached) return { decision: { kind: 'detached', from: known.detached.from, reason: known.detached.reason }, entry: atEnd };
   const point = storedPoint(facts, lane, known);
+  if (known?.detached && !isHeld(log, point))
+    return { decision: { kind: 'detached', from: known.detached.from, reason: known.detached.reason }, entry: atEnd };
   if (point !== null) {
     const entry = entryAt(facts, log, point);
     return entry === null ? stopped(gap(lane, log, point), point) : { decision: { kind: 'resume', point, isNew: false }, entry };
@@ -76,10 +77,15 @@ function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts): Entering {
 
 const headOf = (log: LogFacts): LogEntry => ({ seq: log.firstSeq - 1, place: log.head });
 
+/** Is all that comes after this point in the log? Then a lane that was detached there has no gap: nobody has to decide about it. */
+function isHeld(log: LogFacts, point: ResumePoint | null): boolean {
+  return point?.log?.id === log.id && point.log.seq >= log.firstSeq - 1 && point.log.seq <= log.lastSeq;
+}
+
 /** Where in the log a lane with this point reads on; `null`: what comes next is no longer there. */
 function entryAt(facts: ResumeFacts, log: LogFacts, point: ResumePoint): LogEntry | null {
   const isOurs = point.log?.id === log.id;
-  if (isOurs && point.log.seq <= log.lastSeq) return point.log.seq >= log.firstSeq - 1 ? { seq: point.log.seq, place: point } : null;
+  if (isOurs && point.log.seq <= log.lastSeq) return isHeld(log, point) ? { seq: point.log.seq, place: point } : null;
   // Of another log, or beyond the end of this one: by position. What the point covers is dropped on the way.
   const canStandAtHead = coversSources(facts.codecs, point.sources, log.head.sources);
   if (!isOurs && facts.sources.some((s) => s.ordering === 'queue')) {

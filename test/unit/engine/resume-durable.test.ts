@@ -35,6 +35,8 @@ const known = (at: ResumePoint, more: Partial<LaneState> = {}): LaneState => ({
   ...more,
 });
 
+const gone = (at: ResumePoint): LaneState => known(at, { detached: { from: at, sinceMs: 0, reason: 'it was away' } });
+
 /** Records 11 to 50 are held; before them the source stood at 3, behind them it stands at 9. */
 const LOG: LogFacts = { id: 'L', firstSeq: 11, lastSeq: 50, head: place('3'), tail: place('9'), runBegan: () => 0 };
 
@@ -83,6 +85,24 @@ describe('a lane with a log on disk', () => {
     [
       'is detached when it is optional and the log has been cut behind it',
       plan(holds(point(5, '2')), { required: false }),
+      'detached',
+      null,
+    ],
+    [
+      'goes on by itself after it was detached, when the log still has all that it lacks',
+      plan(holds(point(20, '5')), { required: false }, withLane(gone(point(20, '5')))),
+      20,
+      '5',
+    ],
+    [
+      'stays detached when the log no longer has all that it lacks',
+      plan(holds(point(5, '2')), { required: false }, withLane(gone(point(5, '2')))),
+      'detached',
+      null,
+    ],
+    [
+      'stays detached when its point is of another log',
+      plan(holds(point(20, '5', [], 'M')), { required: false }, withLane(gone(point(20, '5', [], 'M')))),
       'detached',
       null,
     ],
