@@ -28,6 +28,8 @@ import { LaneSet } from './lane-set.ts';
 import type { LaneTransform } from './lane-transform.ts';
 import { LeaseKeeper } from './lease.ts';
 import { LogSpine } from './log-spine.ts';
+import { logStatus, slowest, usageOf } from './log-status.ts';
+import { LogWatch } from './log-watch.ts';
 import { finishIntent } from './move-points.ts';
 import { laneStore } from './parked-keys.ts';
 import { Patience, StoppedEarly } from './patience.ts';
@@ -79,6 +81,7 @@ class PipelineRun implements PipelineHandle {
   readonly #laneTransforms: LaneTransform[] = [];
   #codecs: Codecs = {};
   readonly #lanes: LaneSet;
+  readonly #logWatch: LogWatch;
   #readers: SourceReader[] = [];
   /** Once it is known where everything resumes. */
   #log: ChangeLog | null = null;
@@ -115,6 +118,7 @@ class PipelineRun implements PipelineHandle {
       save: (change) => this.#save(change),
       exclusive: (change) => this.#flowing?.checkpointer.exclusive(change) ?? change(),
     });
+    this.#logWatch = new LogWatch(logger);
     this.#run = newRunSummary(config.name, this.#startedMs);
     this.done = this.#main();
   }
@@ -379,6 +383,7 @@ class PipelineRun implements PipelineHandle {
       .keep(sync.checkpointIntervalMs, this.#checkpointing.signal, () => {
         spine.requestCapture();
         this.#lanes.requestProgress();
+        this.#watchLog(log);
       })
       .catch((error: unknown) => this.#fail(error));
     const stop = AbortSignal.any([this.#reading.signal, this.#hard.signal]);
@@ -395,6 +400,11 @@ class PipelineRun implements PipelineHandle {
     await checkpoints;
     // Also after a failure: what was confirmed need not be repeated. Not after being fenced: the points are another's now.
     if (!this.#isFenced) await checkpointer.last(retry);
+  }
+
+  #watchLog(log: ChangeLog): void {
+    const usage = usageOf(log);
+    if (usage !== null) this.#logWatch.check(usage, slowest(this.#lanes.blocking));
   }
 
   async #runLane(lane: Lane): Promise<void> {
@@ -515,7 +525,6 @@ class PipelineRun implements PipelineHandle {
   }
 
   status(): PipelineStatus {
-    const { maxEvents, maxBytes } = this.config.log;
     return {
       name: this.name,
       file: this.config.file,
@@ -526,7 +535,7 @@ class PipelineRun implements PipelineHandle {
       run: this.#run.endedAtMs === null ? this.#summary() : this.#run,
       sources: this.#readers.map((r) => r.status()),
       lanes: this.#lanes.statuses(),
-      log: { ...(this.#flowing?.log.held() ?? { events: 0, bytes: 0 }), maxEvents, maxBytes },
+      log: logStatus(this.config.log, this.#flowing?.log ?? null),
       lastCheckpointMs: this.#lastCheckpointMs,
       lastProgressMs: this.#lastProgressMs,
       nextRunMs: null,
