@@ -107,7 +107,8 @@ function hasMoved({ committed }: LaneFacts): boolean {
   );
 }
 
-function acknowledgedPlace({ sources }: Facts): LogPlace {
+/** What upstream has been told to forget. */
+export function acknowledgedPlace({ sources }: Facts): LogPlace {
   const held = sources.filter((s) => s.ordering === 'log' && s.acknowledged !== null && Object.keys(s.acknowledged).length > 0);
   return { sources: Object.fromEntries(held.map((s) => [s.name, s.acknowledged as PartitionPositions])), snapshots: [] };
 }
@@ -151,7 +152,7 @@ function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point:
 }
 
 /** A lane that was stopped while it joined by snapshot, before it got anything of a source, still gets all of it. */
-function mustHave(facts: Facts, lane: LaneFacts, point: ResumePoint, { sources, snapshots }: LogPlace): LogPlace {
+export function mustHave(facts: Facts, lane: LaneFacts, point: ResumePoint, { sources, snapshots }: LogPlace): LogPlace {
   const isUntouched = (name: string): boolean =>
     Object.keys(point.sources[name] ?? {}).length === 0 && !point.snapshots.some((s) => s.source === name);
   const joins = (name: string): boolean => lane.start === 'snapshot' && isUntouched(name) && canBegin(facts, name);
@@ -163,7 +164,7 @@ export function canBegin({ sources, stateful, state }: Facts, source: string): b
   return !(stateful && state.transformer !== null) && (sources.find((s) => s.name === source)?.snapshots ?? false);
 }
 
-function positionGone(lane: LaneFacts, facts: Facts, point: ResumePoint): CdcError {
+export function positionGone(lane: LaneFacts, facts: Facts, point: ResumePoint): CdcError {
   const at =
     Object.entries(point.sources)
       .flatMap(([s, ps]) => Object.values(ps).map((p) => `${s}: ${facts.codecs[s]?.describe(p) ?? p}`))

@@ -126,6 +126,22 @@ describe('a lane with a log on disk', () => {
   });
 });
 
+describe('a log that ends before what the source has forgotten', () => {
+  const older = { tail: place('7') };
+  it('is gone on with behind that, when every lane has it', () => {
+    expect(plan(holds(point(20, '9', [], 'M')), {}, {}, older)).toMatchObject({ start: '9', after: 50, at: '9' });
+    expect(plan(holds(point(60, '9')), {}, {}, older)).toMatchObject({ start: '9', after: 50, at: '9' });
+  });
+  it('has a lane join there', () => {
+    expect(plan(EMPTY, {}, {}, older)).toMatchObject({ start: '9', after: 50, at: '9' });
+    expect(plan(EMPTY, { start: 'now' }, {}, older)).toMatchObject({ start: '9', after: 50, at: '9' });
+  });
+  it('detaches an optional lane that lacks something of it, and stops for a required one', () => {
+    expect(plan(holds(point(20, '8')), { required: false }, {}, older)).toMatchObject({ start: '9', after: 'detached' });
+    expect(() => plan(holds(point(20, '8')), {}, {}, older)).toThrow(expect.objectContaining({ code: 'SOURCE_POSITION_GONE' }) as Error);
+  });
+});
+
 describe('the source behind a log on disk', () => {
   const tail = place('9', [progress('r', 4, 'done')]);
 

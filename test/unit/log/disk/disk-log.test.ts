@@ -284,6 +284,7 @@ describe('a disk that fails', () => {
     expect(appended).toBeLessThan(20);
     expect(log.readableSeq).toBe(0);
     expect(w.errors[0]).toMatchObject({ code: 'LOG_UNAVAILABLE', retriable: true, fix: 'Free space on the disk that holds the log.' });
+    expect(w.warnings).toContain('the change log cannot be written, trying again');
     w.files.before = null;
     await log.synced(never);
     expect([log.full, log.readableSeq]).toEqual([false, appended * 6]);
