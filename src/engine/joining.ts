@@ -120,10 +120,10 @@ async function join(
     await o.detach(name, decision.from, decision.reason);
     return null;
   }
-  const { point, isNew } = decision;
+  const { point, isNew, isMoved = false } = decision;
   let failed = found.get(name);
   // A lane's first point is saved before its first event: at the destination, then in state (model: "join not saved first").
-  if (isNew && !(failed instanceof CdcError)) {
+  if ((isNew || isMoved) && !(failed instanceof CdcError)) {
     const set = await ask(o, open, async () => pointHolder(open)?.setPoints(laneOf(o, open), epoch, [point]));
     if (set instanceof CdcError) failed = set;
   }

@@ -84,6 +84,9 @@ function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts, end: LogPlace
     // What lies between the end of the log and what the sources forgot is nowhere any more.
     if (end !== log.tail && !coversPlace(facts.codecs, point, mustHave(facts, lane, point, { ...end, snapshots: [] })))
       return stopped(positionGone(lane, facts, point), point);
+    // Numbers beyond the end of the log are given out again: the point must not be taken for one of those at the next start.
+    if (point.log?.id === log.id && point.log.seq > log.lastSeq)
+      return { decision: { kind: 'resume', point: { ...point, log: { id: log.id, seq: entry.seq } }, isNew: false, isMoved: true }, entry };
     return { decision: { kind: 'resume', point, isNew: false }, entry };
   }
   if (known !== null) return stopped(positionLost(lane));

@@ -23,7 +23,13 @@ export interface SourceFacts {
 }
 
 export type LaneDecision =
-  | { readonly kind: 'resume'; readonly point: ResumePoint; readonly isNew: boolean }
+  | {
+      readonly kind: 'resume';
+      /** Saved before the first event when it is not what is stored: of a lane that is new, or was moved in the log. */
+      readonly point: ResumePoint;
+      readonly isNew: boolean;
+      readonly isMoved?: boolean;
+    }
   | { readonly kind: 'detached'; readonly from: ResumePoint; readonly reason: string };
 
 /** Where a lane enters the log: it reads what comes after `seq`; `place` is what stands there. */

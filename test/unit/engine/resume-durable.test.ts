@@ -62,6 +62,7 @@ function plan(committed: Committed, more: Partial<LaneFacts> = {}, facts: Partia
     snapshots: result.start.snapshots.map((s) => `${s.run} ${s.chunk}`),
     after: decision?.kind === 'detached' ? 'detached' : result.entries.get('d')?.seq,
     at: decision?.kind === 'resume' ? (decision.point.sources['s']?.['p'] ?? 'beginning') : null,
+    saved: decision?.kind === 'resume' && (decision.isNew || decision.isMoved === true) ? decision.point.log?.seq : null,
   };
 }
 const withLane = (state: LaneState): Partial<ResumeFacts> => ({ state: { lanes: { d: state } } as unknown as PipelineState });
@@ -124,6 +125,12 @@ describe('a lane with a log on disk', () => {
   ])('stops the start when %s: %s', (_title, code, found) => {
     expect(found).toThrow(expect.objectContaining({ code, fix: expect.stringMatching(/./) as string }) as Error);
   });
+});
+
+it('saves the place of a lane that was further than the log is now: the numbers between are given out again', () => {
+  expect(plan(holds(point(60, '9')))).toMatchObject({ after: 50, at: '9', saved: 50 });
+  expect(plan(holds(point(60, '8')))).toMatchObject({ after: 10, at: '8', saved: 10 });
+  expect(plan(holds(point(50, '9'))).saved).toBeNull();
 });
 
 describe('a log that ends before what the source has forgotten', () => {
