@@ -1,9 +1,9 @@
 // How `cdc-run status` shows a pipeline to people. Pure.
 
-import type { LaneStatus, SourceStatus } from '../engine/api.ts';
+import type { LaneStatus, LogStatus, SourceStatus } from '../engine/api.ts';
 import type { ErrorRecord } from '../state/store.ts';
 import type { Running, StoredPipeline } from './commands/status.ts';
-import { formatCount, formatDuration, formatTime, plural, table } from './format.ts';
+import { formatBytes, formatCount, formatDuration, formatTime, plural, table } from './format.ts';
 import type { Colors } from './output.ts';
 import { positionsText } from './summary.ts';
 
@@ -15,6 +15,7 @@ const MAX_ERRORS = 3;
  * ● orders  running for 2 h 3 min · continuous · process 4711
  *   from  shop     streaming  1,240 events, at change 700
  *   to    replica  running    1,240 delivered, lag 120 ms
+ *   log   on disk             1.2 MiB, 1,240 events (at most 10 GiB)
  * ```
  */
 export function runningLines({ pid, status: p }: Running, nowMs: number, c: Colors): string[] {
@@ -26,8 +27,15 @@ export function runningLines({ pid, status: p }: Running, nowMs: number, c: Colo
     ...table([
       ...p.sources.map((s) => [c.dim('from'), s.name, stateText(s.state, c), sourceText(s)]),
       ...p.lanes.map((l) => [c.dim('to'), l.name, stateText(l.state, c), laneText(l)]),
+      ...(p.log.type === 'disk' ? [[c.dim('log'), 'on disk', '', logText(p.log)]] : []),
     ]),
   ];
+}
+
+function logText({ bytes, events, neededBytes, neededEvents, maxBytes, maxEvents }: LogStatus): string {
+  const bounds = [...(maxBytes === null ? [] : [formatBytes(maxBytes)]), ...(maxEvents === null ? [] : [plural(maxEvents, 'event')])];
+  const needed = neededEvents === 0 ? '' : `, ${formatBytes(neededBytes)} of it needed by destinations`;
+  return `${formatBytes(bytes)}, ${plural(events, 'event')}${bounds.length === 0 ? '' : ` (at most ${bounds.join(', ')})`}${needed}`;
 }
 
 function stateText(state: SourceStatus['state'] | LaneStatus['state'], c: Colors): string {

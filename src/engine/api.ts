@@ -138,6 +138,20 @@ export interface SourceStatus {
   readonly lastEventMs: number | null;
 }
 
+/** Of the change log. */
+export interface LogStatus {
+  readonly type: 'memory' | 'disk';
+  /** What it holds. */
+  readonly events: number;
+  readonly bytes: number;
+  /** What destinations still need of it, on disk as whole segments: the rest goes when its room is needed. */
+  readonly neededEvents: number;
+  readonly neededBytes: number;
+  /** `null`: no bound. */
+  readonly maxEvents: number | null;
+  readonly maxBytes: number | null;
+}
+
 export interface PipelineStatus {
   readonly name: string;
   readonly file: string;
@@ -149,7 +163,7 @@ export interface PipelineStatus {
   readonly run: RunSummary;
   readonly sources: readonly SourceStatus[];
   readonly lanes: readonly LaneStatus[];
-  readonly log: { readonly events: number; readonly bytes: number; readonly maxEvents: number; readonly maxBytes: number };
+  readonly log: LogStatus;
   readonly lastCheckpointMs: number | null;
   /** Last time anything moved: an event, a keepalive, a confirmed write. Liveness is judged by this. */
   readonly lastProgressMs: number;

@@ -4,6 +4,7 @@
 import { Cron } from 'croner';
 import { type CdcError, type RunSummary, toCdcError } from '../sdk/index.ts';
 import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './api.ts';
+import { logStatus } from './log-status.ts';
 import { startPipeline } from './pipeline.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { newRunSummary } from './run-summary.ts';
@@ -122,7 +123,6 @@ class CronRun implements PipelineHandle {
   status(): PipelineStatus {
     const base = this.#current?.status();
     if (base !== undefined) return { ...base, mode: 'cron', nextRunMs: this.#nextMs };
-    const { maxEvents, maxBytes } = this.config.log;
     const nowMs = this.#deps.clock.now();
     return {
       name: this.name,
@@ -134,7 +134,7 @@ class CronRun implements PipelineHandle {
       run: this.#last ?? newRunSummary(this.name, this.#startedMs),
       sources: [],
       lanes: [],
-      log: { events: 0, bytes: 0, maxEvents, maxBytes },
+      log: logStatus(this.config.log, null),
       lastCheckpointMs: null,
       // Waiting for the next time is what a cron pipeline does when all is well.
       lastProgressMs: nowMs,

@@ -130,12 +130,15 @@ async function join(
     await o.detach(name, decision.from, decision.reason);
     return null;
   }
-  const { point, isNew } = decision,
+  const { point, isNew, isMoved = false } = decision,
     known = o.state.lanes[name];
   let failed = found.get(name);
-  const { slots, plan } = await workersOf(o, open, isNew ? [point] : rowsOf(failed, known, point), isNew ? undefined : known);
+  const stored = isNew ? [point] : rowsOf(failed, known, point),
+    rows = stored.map((row) => withinLog(row, o.log)),
+    beyond = rows.some((row, i) => row !== stored[i]);
+  const { slots, plan } = await workersOf(o, open, rows, isNew ? undefined : known);
   // A lane's first point is saved before its first event: at the destination, then in state (model: "join not saved first").
-  if ((isNew || plan.isNew) && !(failed instanceof CdcError)) {
+  if ((isNew || isMoved || beyond || plan.isNew) && !(failed instanceof CdcError)) {
     const set = await ask(o, open, async () => pointHolder(open)?.setPoints(laneOf(o, open), epoch, plan.points));
     if (set instanceof CdcError) failed = set;
   }
@@ -152,6 +155,12 @@ async function join(
 function rowsOf(found: Committed | CdcError | undefined, known: LaneState | undefined, point: ResumePoint): readonly ResumePoint[] {
   const rows = found === undefined || found instanceof CdcError ? [] : found.kind === 'points' ? found.points : (known?.points ?? []);
   return rows.length === 0 ? [point] : rows;
+}
+
+/** Numbers beyond the end of the log are given out again: no point may be taken for one of those at the next start. */
+function withinLog(row: ResumePoint, log: DurableLog | null): ResumePoint {
+  const isBeyond = log !== null && row.log?.id === log.id && row.log.seq > log.lastSeq;
+  return isBeyond ? { ...row, log: { id: log.id, seq: log.lastSeq } } : row;
 }
 
 /** As configured, or as they were until all of them stand at one place. */

@@ -51,6 +51,11 @@ export class LaneSet {
     return this.active.filter((l) => l.required);
   }
 
+  /** Those for which the source waits when the log is full. */
+  get blocking(): RunningLane[] {
+    return this.#o.mayDetach ? this.required : this.active;
+  }
+
   add(lane: RunningLane): void {
     this.#active.set(lane.name, { lane, abort: new AbortController() });
   }
@@ -113,7 +118,7 @@ export class LaneSet {
 
   /** Optional lanes that alone keep the log full: those that hold more than twice what the required ones do. */
   laggards(log: ChangeLog): RunningLane[] {
-    if (!this.#o.mayDetach) return [];
+    if (!this.#o.mayDetach || !log.heldBack) return [];
     const required = Math.min(...this.required.map((l) => l.releasedSeq));
     return this.active.filter((l) => !l.required && log.lastSeq - required < (log.lastSeq - l.releasedSeq) / 2);
   }

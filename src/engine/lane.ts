@@ -135,7 +135,8 @@ export class Lane implements RunningLane {
           continue; // it came while the batch was looked for
         else if (this.#progressDue || (this.#draining && this.#done.seq !== this.#durable.seq)) await this.#writeProgress(signal);
         else if (this.#draining) break;
-        else await this.#wake.wait(signal);
+        // Asked to end while the batch was looked for: the notice was for nobody.
+        else if (this.#until === null) await this.#wake.wait(signal);
       }
       if (this.#until !== null && !signal.aborted && !this.#givenUp) await this.#writeProgress(signal);
       this.#record.state = 'stopped';

@@ -1,14 +1,7 @@
 // Source to log: chain, middleware, append, and the wait for room. One batch at a time passes the chain, in order of arrival.
 
 import type { ChangeLog, LogPlace } from '../log/change-log.ts';
-import {
-  CdcError,
-  type ChangeBatch,
-  type ChangeEvent,
-  type ResumePoint,
-  type SnapshotProgress,
-  toCdcError,
-} from '../sdk/index.ts';
+import { CdcError, type ChangeBatch, type ChangeEvent, type ResumePoint, type SnapshotProgress, toCdcError } from '../sdk/index.ts';
 import type { DeadLetter, EngineDeps } from './api.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import type { Deduplicator } from './deduplication.ts';

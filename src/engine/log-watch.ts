@@ -1,4 +1,5 @@
-// Says when the log on disk fills up: a destination that is down fills it long before anything stops.
+// Says when the log on disk fills up: a destination that is down fills it long before anything stops. What every lane has
+// released does not count: a log that is kept as a history is always full of that.
 
 import type { LogUsage } from '../log/change-log.ts';
 import type { Logger } from '../sdk/index.ts';
@@ -16,7 +17,7 @@ export class LogWatch {
     this.#logger = logger;
   }
 
-  check({ bytes, maxBytes, events, maxEvents }: LogUsage, laggard: string | null): void {
+  check({ neededBytes: bytes, maxBytes, neededEvents: events, maxEvents }: LogUsage, laggard: string | null): void {
     const percent = 100 * Math.max(bytes / maxBytes, events / maxEvents);
     const level = LEVELS.findLast((l) => percent >= l) ?? 0;
     if (level > this.#said) {

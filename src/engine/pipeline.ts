@@ -28,6 +28,8 @@ import { LaneSet } from './lane-set.ts';
 import type { LaneTransform } from './lane-transform.ts';
 import { LeaseKeeper } from './lease.ts';
 import { LogSpine } from './log-spine.ts';
+import { logStatus, slowest, usageOf } from './log-status.ts';
+import { LogWatch } from './log-watch.ts';
 import { finishIntent } from './move-points.ts';
 import { laneStore, ParkedKeys } from './parked-keys.ts';
 import { Patience, StoppedEarly } from './patience.ts';
@@ -81,6 +83,7 @@ class PipelineRun implements PipelineHandle {
   readonly #laneTransforms: LaneTransform[] = [];
   #codecs: Codecs = {};
   readonly #lanes: LaneSet;
+  readonly #logWatch: LogWatch;
   #readers: SourceReader[] = [];
   /** Once it is known where everything resumes. */
   #log: ChangeLog | null = null;
@@ -117,6 +120,7 @@ class PipelineRun implements PipelineHandle {
       save: (change) => this.#save(change),
       exclusive: (change) => this.#flowing?.checkpointer.exclusive(change) ?? change(),
     });
+    this.#logWatch = new LogWatch(logger);
     this.#run = newRunSummary(config.name, this.#startedMs);
     this.done = this.#main();
   }
@@ -268,7 +272,7 @@ class PipelineRun implements PipelineHandle {
     };
     const [point] = points as readonly [ResumePoint];
     if (slots.count === 1) return new Lane({ ...options, point, entry, worker: null });
-    const workers = points.map((own) => ({ point: own, entry: this.config.log.type === 'disk' ? entryOfWorker(own, log.id, entry) : entry }));
+    const workers = points.map((own) => ({ point: own, entry: this.config.log.type === 'disk' ? entryOfWorker(own, log, entry) : entry }));
     return new WorkerGroup(options, slots, workers);
   }
 
@@ -390,6 +394,7 @@ class PipelineRun implements PipelineHandle {
       .keep(sync.checkpointIntervalMs, this.#checkpointing.signal, () => {
         spine.requestCapture();
         this.#lanes.requestProgress();
+        this.#watchLog(log);
       })
       .catch((error: unknown) => this.#fail(error));
     const stop = AbortSignal.any([this.#reading.signal, this.#hard.signal]);
@@ -406,6 +411,11 @@ class PipelineRun implements PipelineHandle {
     await checkpoints;
     // Also after a failure: what was confirmed need not be repeated. Not after being fenced: the points are another's now.
     if (!this.#isFenced) await checkpointer.last(retry);
+  }
+
+  #watchLog(log: ChangeLog): void {
+    const usage = usageOf(log);
+    if (usage !== null) this.#logWatch.check(usage, slowest(this.#lanes.blocking));
   }
 
   async #runLane(lane: RunningLane): Promise<void> {
@@ -526,7 +536,6 @@ class PipelineRun implements PipelineHandle {
   }
 
   status(): PipelineStatus {
-    const { maxEvents, maxBytes } = this.config.log;
     return {
       name: this.name,
       file: this.config.file,
@@ -537,7 +546,7 @@ class PipelineRun implements PipelineHandle {
       run: this.#run.endedAtMs === null ? this.#summary() : this.#run,
       sources: this.#readers.map((r) => r.status()),
       lanes: this.#lanes.statuses(),
-      log: { ...(this.#flowing?.log.held() ?? { events: 0, bytes: 0 }), maxEvents, maxBytes },
+      log: logStatus(this.config.log, this.#flowing?.log ?? null),
       lastCheckpointMs: this.#lastCheckpointMs,
       lastProgressMs: this.#lastProgressMs,
       nextRunMs: null,

@@ -3,14 +3,17 @@
 
 import type { DurableLog, LogPlace } from '../log/change-log.ts';
 import { CdcError, type ResumePoint, type SnapshotProgress } from '../sdk/index.ts';
-import { BEGINNING, coversPlace, coversSources, snapshotBoundaries } from './places.ts';
+import { BEGINNING, coversPlace, coversSources, newestSources, snapshotBoundaries } from './places.ts';
 import {
+  acknowledgedPlace,
   canBegin,
   heldLost,
   type LaneDecision,
   type LaneFacts,
   type LogEntry,
   MEMORY_LOG,
+  mustHave,
+  positionGone,
   type ResumeFacts,
   type ResumePlan,
   rejoinAt,
@@ -28,13 +31,14 @@ interface Entering {
 /** Throws the error of a required lane that cannot be resumed. */
 export function planDurableResume(facts: ResumeFacts, log: LogFacts): ResumePlan {
   if (facts.stateful && !facts.state.used && log.lastSeq > 0) throw heldLost();
-  const entering = new Map(facts.lanes.map((lane) => [lane.name, enter(facts, log, lane)]));
+  const end = endOf(facts, log);
+  const entering = new Map(facts.lanes.map((lane) => [lane.name, enter(facts, log, lane, end)]));
   const saved = facts.stateful ? facts.state.transformer : null;
   const lacking = [...entering.values()].flatMap(({ decision, entry }) =>
     decision.kind === 'resume' ? [{ snapshots: decision.point.snapshots, after: entry.seq }] : [],
   );
   const isServed = (progress: SnapshotProgress): boolean => lacking.every((lane) => meets(log, lane, progress));
-  const { sources, snapshots } = saved?.point ?? log.tail;
+  const { sources, snapshots } = saved?.point ?? end;
   return {
     lanes: new Map([...entering].map(([name, { decision }]) => [name, decision])),
     entries: new Map([...entering].map(([name, { entry }]) => [name, entry])),
@@ -44,6 +48,16 @@ export function planDurableResume(facts: ResumeFacts, log: LogFacts): ResumePlan
   };
 }
 
+/**
+ * Where the sources go on: at the end of the log; or behind what they were told to forget, where that is more: then an older copy
+ * of the log was put back, or the pipeline has run without it for a while.
+ */
+function endOf(facts: ResumeFacts, log: LogFacts): LogPlace {
+  const forgotten = acknowledgedPlace(facts);
+  if (coversSources(facts.codecs, log.tail.sources, forgotten.sources)) return log.tail;
+  return { sources: newestSources(facts.codecs, log.tail.sources, forgotten.sources), snapshots: log.tail.snapshots };
+}
+
 /** Has the lane the rows of the table, or are they still before it in the log? */
 function meets(log: LogFacts, lane: { snapshots: readonly SnapshotProgress[]; after: number }, now: SnapshotProgress): boolean {
   const own = lane.snapshots.find((s) => s.source === now.source && s.table === now.table);
@@ -51,7 +65,7 @@ function meets(log: LogFacts, lane: { snapshots: readonly SnapshotProgress[]; af
   return log.runBegan(now.source, now.table) > lane.after;
 }
 
-function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts): Entering {
+function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts, end: LogPlace): Entering {
   const known = facts.state.lanes[lane.name] ?? null,
     atEnd: LogEntry = { seq: log.lastSeq, place: log.tail };
   const stopped = (error: CdcError, from: LogPlace = BEGINNING): Entering => ({ decision: stop(facts, lane, error, from), entry: atEnd });
@@ -60,15 +74,23 @@ function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts): Entering {
     const point = facts.rejoin.includes(lane.name) ? rejoinAt(facts, lane, () => first) : first;
     return { decision: { kind: 'resume', point, isNew: true }, entry };
   };
-  if (facts.rejoin.includes(lane.name)) return join(facts, log, lane, joins, stopped);
-  if (known?.detached) return { decision: { kind: 'detached', from: known.detached.from, reason: known.detached.reason }, entry: atEnd };
+  if (facts.rejoin.includes(lane.name)) return join(facts, log, lane, end, joins, stopped);
   const point = storedPoint(facts, lane, known);
+  if (known?.detached && !isHeld(log, point))
+    return { decision: { kind: 'detached', from: known.detached.from, reason: known.detached.reason }, entry: atEnd };
   if (point !== null) {
     const entry = entryAt(facts, log, point);
-    return entry === null ? stopped(gap(lane, log, point), point) : { decision: { kind: 'resume', point, isNew: false }, entry };
+    if (entry === null) return stopped(gap(lane, log, point), point);
+    // What lies between the end of the log and what the sources forgot is nowhere any more.
+    if (end !== log.tail && !coversPlace(facts.codecs, point, mustHave(facts, lane, point, { ...end, snapshots: [] })))
+      return stopped(positionGone(lane, facts, point), point);
+    // Numbers beyond the end of the log are given out again: the point must not be taken for one of those at the next start.
+    if (point.log?.id === log.id && point.log.seq > log.lastSeq)
+      return { decision: { kind: 'resume', point: { ...point, log: { id: log.id, seq: entry.seq } }, isNew: false, isMoved: true }, entry };
+    return { decision: { kind: 'resume', point, isNew: false }, entry };
   }
   if (known !== null) return stopped(positionLost(lane));
-  if (facts.state.used) return join(facts, log, lane, joins, stopped);
+  if (facts.state.used) return join(facts, log, lane, end, joins, stopped);
   // The state is lost: what an untracked destination lacks is at most the whole log.
   if (lane.required && lane.committed.kind === 'untracked') return joins(headOf(log), log.head);
   return stopped(stateLost(lane));
@@ -76,10 +98,15 @@ function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts): Entering {
 
 const headOf = (log: LogFacts): LogEntry => ({ seq: log.firstSeq - 1, place: log.head });
 
+/** Is all that comes after this point in the log? Then a lane that was detached there has no gap: nobody has to decide about it. */
+function isHeld(log: LogFacts, point: ResumePoint | null): boolean {
+  return point?.log?.id === log.id && point.log.seq >= log.firstSeq - 1 && point.log.seq <= log.lastSeq;
+}
+
 /** Where in the log a lane with this point reads on; `null`: what comes next is no longer there. */
 function entryAt(facts: ResumeFacts, log: LogFacts, point: ResumePoint): LogEntry | null {
   const isOurs = point.log?.id === log.id;
-  if (isOurs && point.log.seq <= log.lastSeq) return point.log.seq >= log.firstSeq - 1 ? { seq: point.log.seq, place: point } : null;
+  if (isOurs && point.log.seq <= log.lastSeq) return isHeld(log, point) ? { seq: point.log.seq, place: point } : null;
   // Of another log, or beyond the end of this one: by position. What the point covers is dropped on the way.
   const canStandAtHead = coversSources(facts.codecs, point.sources, log.head.sources);
   if (!isOurs && facts.sources.some((s) => s.ordering === 'queue')) {
@@ -96,14 +123,15 @@ function join(
   facts: ResumeFacts,
   log: LogFacts,
   lane: LaneFacts,
+  end: LogPlace,
   joins: (entry: LogEntry, place: LogPlace) => Entering,
   stopped: (error: CdcError) => Entering,
 ): Entering {
   const atEnd: LogEntry = { seq: log.lastSeq, place: log.tail },
     logs = facts.sources.filter((s) => s.ordering === 'log');
-  if (lane.start === 'now') return joins(atEnd, log.tail);
+  if (lane.start === 'now') return joins(atEnd, end);
   if (lane.start === 'log_start') return joins(headOf(log), log.head);
-  if (logs.every((s) => canBegin(facts, s.name))) return joins(atEnd, { sources: log.tail.sources, snapshots: [] });
+  if (logs.every((s) => canBegin(facts, s.name))) return joins(atEnd, { sources: end.sources, snapshots: [] });
   // A source that has no rows to read: all of it is in a log that was never cut.
   if (logs.every((s) => Object.keys(log.head.sources[s.name] ?? {}).length === 0)) return joins(headOf(log), log.head);
   return stopped(

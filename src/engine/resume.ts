@@ -1,7 +1,7 @@
 // Where everything resumes after a start: the table of docs/architecture.md ("Resuming") as pure decisions. Each rule closes
 // a way to lose or double events that the delivery model found; the simulator runs the real engine against all of them.
 
-import type { LogPlace } from '../log/change-log.ts';
+import type { ChangeLog, LogPlace } from '../log/change-log.ts';
 import { CdcError, type Committed, type PartitionPositions, type ResumePoint, type SnapshotProgress } from '../sdk/index.ts';
 import type { LaneState, PipelineState } from '../state/store.ts';
 import { BEGINNING, type Codecs, coversPlace, newestPlace, oldestPlace, snapshotBoundaries, withoutForkedRuns } from './places.ts';
@@ -23,7 +23,13 @@ export interface SourceFacts {
 }
 
 export type LaneDecision =
-  | { readonly kind: 'resume'; readonly point: ResumePoint; readonly isNew: boolean }
+  | {
+      readonly kind: 'resume';
+      /** Saved before the first event when it is not what is stored: of a lane that is new, or was moved in the log. */
+      readonly point: ResumePoint;
+      readonly isNew: boolean;
+      readonly isMoved?: boolean;
+    }
   | { readonly kind: 'detached'; readonly from: ResumePoint; readonly reason: string };
 
 /** Where a lane enters the log: it reads what comes after `seq`; `place` is what stands there. */
@@ -33,8 +39,10 @@ export interface LogEntry {
 }
 
 /** Where one of several workers enters a durable log: at its own record, where its point is of this one. */
-export function entryOfWorker(point: ResumePoint, log: string, lane: LogEntry): LogEntry {
-  return point.log?.id === log && point.log.seq >= lane.seq ? { seq: point.log.seq, place: point } : lane;
+export function entryOfWorker(point: ResumePoint, log: Pick<ChangeLog, 'id' | 'lastSeq' | 'tail'>, lane: LogEntry): LogEntry {
+  if (point.log?.id !== log.id || point.log.seq < lane.seq) return lane;
+  // Beyond the end there may be more that the point covers.
+  return { seq: point.log.seq, place: point.log.seq === log.lastSeq ? log.tail : point };
 }
 
 export interface ResumePlan {
@@ -112,7 +120,8 @@ function hasMoved({ committed }: LaneFacts): boolean {
   );
 }
 
-function acknowledgedPlace({ sources }: Facts): LogPlace {
+/** What upstream has been told to forget. */
+export function acknowledgedPlace({ sources }: Facts): LogPlace {
   const held = sources.filter((s) => s.ordering === 'log' && s.acknowledged !== null && Object.keys(s.acknowledged).length > 0);
   return { sources: Object.fromEntries(held.map((s) => [s.name, s.acknowledged as PartitionPositions])), snapshots: [] };
 }
@@ -164,7 +173,7 @@ function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point:
 }
 
 /** A lane that was stopped while it joined by snapshot, before it got anything of a source, still gets all of it. */
-function mustHave(facts: Facts, lane: LaneFacts, point: ResumePoint, { sources, snapshots }: LogPlace): LogPlace {
+export function mustHave(facts: Facts, lane: LaneFacts, point: ResumePoint, { sources, snapshots }: LogPlace): LogPlace {
   const isUntouched = (name: string): boolean =>
     Object.keys(point.sources[name] ?? {}).length === 0 && !point.snapshots.some((s) => s.source === name);
   const joins = (name: string): boolean => lane.start === 'snapshot' && isUntouched(name) && canBegin(facts, name);
@@ -176,7 +185,7 @@ export function canBegin({ sources, stateful, state }: Facts, source: string): b
   return !(stateful && state.transformer !== null) && (sources.find((s) => s.name === source)?.snapshots ?? false);
 }
 
-function positionGone(lane: LaneFacts, facts: Facts, point: ResumePoint): CdcError {
+export function positionGone(lane: LaneFacts, facts: Facts, point: ResumePoint): CdcError {
   const at =
     Object.entries(point.sources)
       .flatMap(([s, ps]) => Object.values(ps).map((p) => `${s}: ${facts.codecs[s]?.describe(p) ?? p}`))

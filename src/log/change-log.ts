@@ -56,6 +56,8 @@ export interface ChangeLog {
   readonly readableSeq: number;
   /** No further batch may be appended: the bound in events or bytes is reached. An empty log takes any batch (invariant 5). */
   readonly full: boolean;
+  /** It is full, and a lane that lets go makes room: not so while it only waits for the disk. */
+  readonly heldBack: boolean;
   append(batch: LogAppend): LogBatch;
   /**
    * The batch that holds `seq`, at once when it is in memory; `null` when it is beyond the readable end. Throws `STATE_LOG_GAP`
@@ -84,6 +86,9 @@ export interface LogUsage {
   readonly maxBytes: number;
   readonly events: number;
   readonly maxEvents: number;
+  /** Those that a lane still needs, as whole segments: the others go as soon as their room is needed. */
+  readonly neededBytes: number;
+  readonly neededEvents: number;
   /** When the oldest record was appended, milliseconds since the epoch; `null` when there is none. */
   readonly oldestMs: number | null;
 }

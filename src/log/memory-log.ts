@@ -54,6 +54,9 @@ export class MemoryLog implements ChangeLog {
   get full(): boolean {
     return this.#events >= this.#maxEvents || this.#bytes >= this.#maxBytes;
   }
+  get heldBack(): boolean {
+    return this.full;
+  }
   held(): { events: number; bytes: number } {
     return { events: this.#events, bytes: this.#bytes };
   }

@@ -66,8 +66,8 @@ function progressCheck(p: PipelineStatus, nowMs: number, stallAfterMs: number): 
 }
 
 function logCheck(p: PipelineStatus): Check {
-  const { events, bytes, maxEvents, maxBytes } = p.log;
-  const full = events >= maxEvents || bytes >= maxBytes;
+  const { events, neededEvents, neededBytes, maxEvents, maxBytes } = p.log;
+  const full = neededEvents >= (maxEvents ?? Number.POSITIVE_INFINITY) || neededBytes >= (maxBytes ?? Number.POSITIVE_INFINITY);
   return {
     name: 'log',
     status: full ? 'warn' : 'pass',

@@ -122,8 +122,20 @@ export const METRICS: readonly MetricDeclaration[] = [
   perLane('gauge', 'cdc_lag_ms', 'Milliseconds from commit at the source to delivery, of the last delivered event.', (l) => l.lagMs),
   perPipeline('gauge', 'cdc_queue_events', 'Events held in the change log.', (p) => p.log.events),
   perPipeline('gauge', 'cdc_queue_bytes', 'Bytes held in the change log.', (p) => p.log.bytes),
-  perPipeline('gauge', 'cdc_queue_max_events', 'Bound of the change log in events: at it, the source waits.', (p) => p.log.maxEvents),
-  perPipeline('gauge', 'cdc_queue_max_bytes', 'Bound of the change log in bytes: at it, the source waits.', (p) => p.log.maxBytes),
+  perPipeline('gauge', 'cdc_queue_needed_events', 'Events in the change log that a destination still needs.', (p) => p.log.neededEvents),
+  perPipeline('gauge', 'cdc_queue_needed_bytes', 'Bytes in the change log that a destination still needs.', (p) => p.log.neededBytes),
+  perPipeline(
+    'gauge',
+    'cdc_queue_max_events',
+    'Bound of the change log in events, if it has one: when so many are needed, the source waits.',
+    (p) => p.log.maxEvents,
+  ),
+  perPipeline(
+    'gauge',
+    'cdc_queue_max_bytes',
+    'Bound of the change log in bytes, if it has one: when so many are needed, the source waits.',
+    (p) => p.log.maxBytes,
+  ),
   perLane('gauge', 'cdc_destination_queue_events', 'Events in the change log that this destination has not confirmed.', (l) => l.queued),
   perPipeline('gauge', 'cdc_last_checkpoint_timestamp_seconds', 'When a resume point was last saved.', (p) => seconds(p.lastCheckpointMs)),
   perPipeline('gauge', 'cdc_last_progress_timestamp_seconds', 'When anything last moved: an event, a keepalive, a confirmed write.', (p) =>

@@ -146,7 +146,10 @@ export class DiskLog implements DurableLog {
    * nothing younger.
    */
   get full(): boolean {
-    if (this.#flusher.waitingBytes > this.#o.cacheBytes) return true;
+    return this.#flusher.waitingBytes > this.#o.cacheBytes || this.heldBack;
+  }
+
+  get heldBack(): boolean {
     return isExceeded(totals(this.#segments), this.#o) && this.#floor() < this.#lastSeq;
   }
 
@@ -159,7 +162,9 @@ export class DiskLog implements DurableLog {
     const { maxBytes, maxEvents } = this.#o,
       oldest = this.#segments[0] as Segment;
     const oldestMs = this.firstSeq > this.#lastSeq ? null : oldest.header.timeMs;
-    return { ...totals(this.#segments), maxBytes, maxEvents, oldestMs };
+    const floor = this.#floor(),
+      needed = totals(this.#segments.filter((s) => s.endSeq > floor));
+    return { ...totals(this.#segments), maxBytes, maxEvents, neededBytes: needed.bytes, neededEvents: needed.events, oldestMs };
   }
 
   /** The number of the batch with which the table's present snapshot run first appeared; 0: before the log, or none. */

@@ -85,7 +85,10 @@ export class Flusher {
         const left = SYNC_EVERY_MS - (clock.now() - began);
         if (left > 0) await clock.sleep(left, signal);
       } catch (cause) {
-        onError(cause instanceof CdcError ? cause : writeFailed(folder, cause));
+        const error = cause instanceof CdcError ? cause : writeFailed(folder, cause);
+        if (failures % 10 === 0)
+          logger.warn('the change log cannot be written, trying again', { code: error.code, error: error.message, fix: error.fix });
+        onError(error);
         const pause = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(failures++, 10), MAX_PAUSE_MS);
         await clock.sleep(pause * (1 - random() / 2), signal);
       }

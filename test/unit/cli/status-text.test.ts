@@ -34,6 +34,20 @@ describe('status of a running pipeline', () => {
   });
 });
 
+it.each([
+  [
+    'with what is needed of it',
+    { maxBytes: 4096, maxEvents: null, neededEvents: 3, neededBytes: 300 },
+    ' (at most 4 KiB), 300 B of it needed by destinations',
+  ],
+  ['with what nobody needs', { maxBytes: null, maxEvents: 90, neededEvents: 0, neededBytes: 99 }, ' (at most 90 events)'],
+  ['without a bound', { maxBytes: null, maxEvents: null, neededEvents: 0, neededBytes: 0 }, ''],
+])('status of a running pipeline shows its log on disk %s', (_title, more, text) => {
+  const status = fakeStatus({ log: { type: 'disk', events: 7, bytes: 700, ...more } });
+  expect(runningLines({ pid: 1, status }, NOW_MS, plain).at(-1)?.trim()).toMatch(/^log {2,}on disk {2,}700 B, 7 events/);
+  expect(runningLines({ pid: 1, status }, NOW_MS, plain).at(-1)).toContain(`7 events${text}`);
+});
+
 describe('status of a stopped pipeline', () => {
   const stored = {
     name: 'orders',

@@ -35,6 +35,8 @@ const known = (at: ResumePoint, more: Partial<LaneState> = {}): LaneState => ({
   ...more,
 });
 
+const gone = (at: ResumePoint): LaneState => known(at, { detached: { from: at, sinceMs: 0, reason: 'it was away' } });
+
 /** Records 11 to 50 are held; before them the source stood at 3, behind them it stands at 9. */
 const LOG: LogFacts = { id: 'L', firstSeq: 11, lastSeq: 50, head: place('3'), tail: place('9'), runBegan: () => 0 };
 
@@ -60,6 +62,7 @@ function plan(committed: Committed, more: Partial<LaneFacts> = {}, facts: Partia
     snapshots: result.start.snapshots.map((s) => `${s.run} ${s.chunk}`),
     after: decision?.kind === 'detached' ? 'detached' : result.entries.get('d')?.seq,
     at: decision?.kind === 'resume' ? (decision.point.sources['s']?.['p'] ?? 'beginning') : null,
+    saved: decision?.kind === 'resume' && (decision.isNew || decision.isMoved === true) ? decision.point.log?.seq : null,
   };
 }
 const withLane = (state: LaneState): Partial<ResumeFacts> => ({ state: { lanes: { d: state } } as unknown as PipelineState });
@@ -86,6 +89,24 @@ describe('a lane with a log on disk', () => {
       'detached',
       null,
     ],
+    [
+      'goes on by itself after it was detached, when the log still has all that it lacks',
+      plan(holds(point(20, '5')), { required: false }, withLane(gone(point(20, '5')))),
+      20,
+      '5',
+    ],
+    [
+      'stays detached when the log no longer has all that it lacks',
+      plan(holds(point(5, '2')), { required: false }, withLane(gone(point(5, '2')))),
+      'detached',
+      null,
+    ],
+    [
+      'stays detached when its point is of another log',
+      plan(holds(point(20, '5', [], 'M')), { required: false }, withLane(gone(point(20, '5', [], 'M')))),
+      'detached',
+      null,
+    ],
   ])('%s', (_title, found, after, at) => {
     expect([found.after, found.at]).toEqual([after, at]);
     expect(found.start).toBe('9');
@@ -103,6 +124,28 @@ describe('a lane with a log on disk', () => {
     ],
   ])('stops the start when %s: %s', (_title, code, found) => {
     expect(found).toThrow(expect.objectContaining({ code, fix: expect.stringMatching(/./) as string }) as Error);
+  });
+});
+
+it('saves the place of a lane that was further than the log is now: the numbers between are given out again', () => {
+  expect(plan(holds(point(60, '9')))).toMatchObject({ after: 50, at: '9', saved: 50 });
+  expect(plan(holds(point(60, '8')))).toMatchObject({ after: 10, at: '8', saved: 10 });
+  expect(plan(holds(point(50, '9'))).saved).toBeNull();
+});
+
+describe('a log that ends before what the source has forgotten', () => {
+  const older = { tail: place('7') };
+  it('is gone on with behind that, when every lane has it', () => {
+    expect(plan(holds(point(20, '9', [], 'M')), {}, {}, older)).toMatchObject({ start: '9', after: 50, at: '9' });
+    expect(plan(holds(point(60, '9')), {}, {}, older)).toMatchObject({ start: '9', after: 50, at: '9' });
+  });
+  it('has a lane join there', () => {
+    expect(plan(EMPTY, {}, {}, older)).toMatchObject({ start: '9', after: 50, at: '9' });
+    expect(plan(EMPTY, { start: 'now' }, {}, older)).toMatchObject({ start: '9', after: 50, at: '9' });
+  });
+  it('detaches an optional lane that lacks something of it, and stops for a required one', () => {
+    expect(plan(holds(point(20, '8')), { required: false }, {}, older)).toMatchObject({ start: '9', after: 'detached' });
+    expect(() => plan(holds(point(20, '8')), {}, {}, older)).toThrow(expect.objectContaining({ code: 'SOURCE_POSITION_GONE' }) as Error);
   });
 });
 

@@ -49,10 +49,13 @@ describe('isReady', () => {
   });
 });
 
+const LOG = { type: 'disk', events: 10, bytes: 1, neededEvents: 1, neededBytes: 1, maxEvents: 10, maxBytes: null } as const;
+
 describe('checksOf', () => {
   it.each([
     ['a healthy pipeline', fakeStatus(), 'pass'],
-    ['a full log', fakeStatus({ log: { events: 10, bytes: 0, maxEvents: 10, maxBytes: 1 } }), 'warn'],
+    ['a log full of what is needed', fakeStatus({ log: { ...LOG, neededEvents: 10 } }), 'warn'],
+    ['a log full of what nobody needs any more', fakeStatus({ log: LOG }), 'pass'],
     [
       'a retrying destination',
       fakeStatus({ lanes: [fakeLane({ state: 'retrying', lastError: new CdcError('DESTINATION_UNREACHABLE', 'no answer') })] }),

@@ -67,7 +67,7 @@ export function fakeStatus(over: Partial<PipelineStatus> = {}): PipelineStatus {
     run: fakeRun(),
     sources: [fakeSource()],
     lanes: [fakeLane()],
-    log: { events: 0, bytes: 0, maxEvents: 10_000, maxBytes: 1_000_000 },
+    log: { type: 'memory', events: 0, bytes: 0, neededEvents: 0, neededBytes: 0, maxEvents: 10_000, maxBytes: 1_000_000 },
     lastCheckpointMs: NOW_MS - 500,
     lastProgressMs: NOW_MS - 100,
     nextRunMs: null,

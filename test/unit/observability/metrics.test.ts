@@ -49,7 +49,7 @@ describe('the metrics page', () => {
       run: fakeRun({ eventsFiltered: 4, deadLetters: 3 }),
       sources: [fakeSource({ state: 'snapshot', snapshots: [{ table: 'orders', state: 'running', rows: 700 }] })],
       lanes: [fakeLane({ queued: 7, lagMs: 250, deadLetters: 2 }), fakeLane({ name: 'files', lagMs: null })],
-      log: { events: 7, bytes: 700, maxEvents: 10, maxBytes: 1000 },
+      log: { type: 'disk', events: 7, bytes: 700, neededEvents: 5, neededBytes: 500, maxEvents: null, maxBytes: 1000 },
     });
     const page = await scraped({
       statuses: [status],
@@ -61,6 +61,8 @@ describe('the metrics page', () => {
     expect(values('cdc_destination_dead_letters_total')).toEqual([2, 0]);
     expect(values('cdc_queue_events')).toEqual([7]);
     expect(values('cdc_queue_bytes')).toEqual([700]);
+    expect([values('cdc_queue_needed_events'), values('cdc_queue_needed_bytes')]).toEqual([[5], [500]]);
+    expect([values('cdc_queue_max_events'), values('cdc_queue_max_bytes')]).toEqual([[], [1000]]);
     expect(values('cdc_last_checkpoint_timestamp_seconds')).toEqual([(NOW_MS - 500) / 1000]);
     expect(page.get('cdc_lag_ms')).toEqual([{ name: 'cdc_lag_ms', labels: { pipeline: 'orders', destination: 'replica' }, value: 250 }]);
     expect(page.get('cdc_snapshot_rows')?.[0]).toMatchObject({ labels: { source: 'shop', table: 'orders' }, value: 700 });

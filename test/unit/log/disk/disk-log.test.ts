@@ -19,7 +19,7 @@ describe('appending', () => {
       if (operation === 'sync' && syncs === 1) expect(log.readableSeq).toBe(0);
     };
     for (let i = 0; i < 100; i++) log.append(batches.make(3));
-    expect(log.readableSeq).toBe(0);
+    expect([log.readableSeq, log.heldBack]).toEqual([0, false]);
     expect(log.read(1)).toBeNull();
     await log.synced(never);
     expect([log.readableSeq, w.woken, syncs]).toEqual([400, 1, 1]);
@@ -212,12 +212,13 @@ describe('retention', () => {
     const log = await open(world(), { maxEvents: 40 }),
       slow = log.reader(0);
     await fill(log, 20);
-    expect([log.firstSeq, log.full]).toEqual([1, true]);
+    expect([log.firstSeq, log.full, log.heldBack]).toEqual([1, true, true]);
+    expect(log.usage().neededEvents).toBe(log.held().events);
     slow.release(50);
     expect(log.firstSeq).toBeLessThanOrEqual(51);
     expect(log.firstSeq).toBeGreaterThan(1);
     slow.close();
-    expect(log.full).toBe(false);
+    expect([log.full, log.heldBack, log.usage().neededEvents]).toEqual([false, false, 0]);
     await log.close();
   });
 
@@ -283,6 +284,7 @@ describe('a disk that fails', () => {
     expect(appended).toBeLessThan(20);
     expect(log.readableSeq).toBe(0);
     expect(w.errors[0]).toMatchObject({ code: 'LOG_UNAVAILABLE', retriable: true, fix: 'Free space on the disk that holds the log.' });
+    expect(w.warnings).toContain('the change log cannot be written, trying again');
     w.files.before = null;
     await log.synced(never);
     expect([log.full, log.readableSeq]).toEqual([false, appended * 6]);
