@@ -5,6 +5,7 @@ import type { LogStore } from '../log/change-log.ts';
 import type { CdcError, ChangeEvent, Clock, Descriptor, Logger, PluginStore, Random, ResumePoint, RunSummary } from '../sdk/index.ts';
 import type { StateStore } from '../state/store.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
+import type { ReplayAsk, ReplayPlan } from './replay-plan.ts';
 
 /** An event that could not be delivered, as it was before the failing step. Kept until an operator decides. */
 export interface DeadLetter {
@@ -123,6 +124,8 @@ export interface LaneStatus {
   readonly batchSize: number;
   /** Keys whose events wait in the dead letter queue. */
   readonly parkedKeys: number;
+  /** Records of the log that are sent again before it goes on; `null`: none. */
+  readonly replay: { readonly done: number; readonly total: number } | null;
 }
 
 export interface SourceStatus {
@@ -165,4 +168,6 @@ export interface PipelineHandle {
   /** Drains, checkpoints and ends. Idempotent; resolves with `done`. */
   stop(): Promise<RunSummary>;
   status(): PipelineStatus;
+  /** Has a destination get a stretch of the log again. Resolves when that is stored. Throws `REPLAY_REFUSED`. */
+  replay(ask: ReplayAsk): Promise<ReplayPlan>;
 }

@@ -116,13 +116,18 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const points = this.#o.lanes().map((lane) => ({ lane, point: lane.durablePoint }));
+    const points = this.#o.lanes().map((lane) => ({ lane, point: lane.durablePoint, replay: lane.replay }));
     const synced = this.#o.isDurable ? await this.#synced() : null;
     const state = this.#dueState(synced?.seq ?? this.#floor());
-    const changed = points.filter(({ lane, point }) => this.#o.laneState(lane.name).points[0] !== point);
+    const changed = points.filter(({ lane, point, replay }) => {
+      const state = this.#o.laneState(lane.name);
+      return state.points[0] !== point || state.replay !== replay;
+    });
     if (changed.length > 0 || state !== null) {
       await this.#o.save({
-        lanes: Object.fromEntries(changed.map(({ lane, point }) => [lane.name, { ...this.#o.laneState(lane.name), points: [point] }])),
+        lanes: Object.fromEntries(
+          changed.map(({ lane, point, replay }) => [lane.name, { ...this.#o.laneState(lane.name), points: [point], replay }]),
+        ),
         ...(state === null ? {} : { transformer: state.saved }),
       });
       if (state !== null) this.#savedState = state.saved.point;

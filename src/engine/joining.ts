@@ -133,5 +133,7 @@ async function join(
   }
   const known = o.state.lanes[name];
   const joinedAt = isNew || known === undefined ? point : known.joinedAt;
-  return { open, point, state: { points: [point], joinedAt, detached: null, behindQueue: false } };
+  // What was asked for before it joined anew is about rows that it no longer has.
+  const replay = isNew ? null : (known?.replay ?? null);
+  return { open, point, state: { points: [point], joinedAt, detached: null, behindQueue: false, replay } };
 }

@@ -2,6 +2,7 @@
 
 import type { ChangeLog } from '../log/change-log.ts';
 import type { CdcError, Clock, Destination, Logger, Middleware, PluginStore, Random, ResumePoint } from '../sdk/index.ts';
+import type { ReplayRequest } from '../state/store.ts';
 import type { DeadLetterQueue, LaneStatus } from './api.ts';
 import type { SharedEncoder } from './encoding.ts';
 import type { LaneTransform } from './lane-transform.ts';
@@ -43,6 +44,10 @@ export interface LaneOptions {
   readonly logger: Logger;
   /** Throws `STATE_FENCED` once this process may no longer write to destinations that cannot fence it. */
   assertLease(): void;
+  /** What it was to send again when it was opened. */
+  readonly replay: ReplayRequest | null;
+  /** Resolves when state has it. */
+  saveReplay(replay: ReplayRequest | null): Promise<void>;
   /** Something was confirmed or released. */
   onProgress(): void;
   onError(error: CdcError): void;

@@ -3,12 +3,14 @@
 
 import type { LogReader } from '../log/change-log.ts';
 import { type CdcError, type ResumePoint, toCdcError } from '../sdk/index.ts';
+import type { ReplayRequest } from '../state/store.ts';
 import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
 import { Batcher, type Collected } from './batcher.ts';
 import { Delivery } from './delivery.ts';
 import { cutLoad, type Load, loadOf, pointOnly, settle } from './lane-load.ts';
 import { type LaneOptions, LaneRecord } from './lane-options.ts';
+import { LaneReplay } from './lane-replay.ts';
 
 export class Lane {
   readonly name: string;
@@ -17,6 +19,7 @@ export class Lane {
   readonly #batcher: Batcher;
   readonly #delivery: Delivery;
   readonly #reader: LogReader;
+  readonly #replay: LaneReplay;
   readonly #record = new LaneRecord();
   readonly #wake = new Notifier();
   /** Stop once the log's end is reached. */
@@ -52,6 +55,17 @@ export class Lane {
     this.#reader = log.reader(entry.seq);
     this.#nextSeq = entry.seq + 1;
     this.#done = this.#durable = { seq: entry.seq, point };
+    this.#replay = new LaneReplay({
+      options,
+      record: this.#record,
+      delivery: this.#delivery,
+      // A lane that entered the log by position has had what its point covers, which is read from here on only to be dropped.
+      place: () => (this.#batcher.isAhead ? log.readableSeq : this.#done.seq),
+      held: () => this.#durable.point,
+      rewritten: (held) => this.#rewritten(held),
+      transformed: (batch, signal) => this.#transformed(batch, signal),
+      isStopping: () => this.#finishing,
+    });
   }
 
   get doneSeq(): number {
@@ -63,6 +77,10 @@ export class Lane {
   }
   get releasedSeq(): number {
     return this.#reader.releasedSeq;
+  }
+  /** What state is to know of a replay. */
+  get replay(): ReplayRequest | null {
+    return this.#replay.request;
   }
   get delivered(): number {
     return this.#record.delivered;
@@ -87,6 +105,7 @@ export class Lane {
       breaker: this.#delivery.breaker,
       batchSize: this.#delivery.batchEvents,
       parkedKeys: this.#delivery.parking.keys,
+      replay: this.#replay.status(),
     };
   }
 
@@ -100,6 +119,13 @@ export class Lane {
   requestProgress(): void {
     if (this.#done.seq === this.#durable.seq) return;
     this.#progressDue = true;
+    this.#wake.notify();
+  }
+
+  /** Send a stretch of the log again before going on. State has it already. */
+  beginReplay(request: ReplayRequest): void {
+    this.#replay.begin(request);
+    this.#linger?.abort();
     this.#wake.notify();
   }
 
@@ -125,6 +151,7 @@ export class Lane {
   /** The log may forget what only this lane still needed. */
   release(): void {
     this.#reader.close();
+    this.#replay.close();
   }
 
   /** Runs until drained or aborted. Throws what cannot be tried again. */
@@ -134,6 +161,11 @@ export class Lane {
     try {
       await this.#delivery.parking.load(signal);
       while (!signal.aborted && !this.#givenUp && !this.#finishing) {
+        if (this.#replay.isDue) {
+          // Nothing newer is delivered until it is done.
+          this.#givenUp = (await this.#replay.run(signal)) === 'away';
+          continue;
+        }
         await this.#gather();
         const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents);
         if (batch !== null) await this.#process(batch, signal);
@@ -191,6 +223,12 @@ export class Lane {
       this.#advance(head, outcome === 'stored' || !this.#o.holdsPoint);
       rest = tail;
     }
+  }
+
+  #rewritten(point: ResumePoint): void {
+    const isDone = this.#done === this.#durable;
+    this.#durable = { seq: this.#durable.seq, point };
+    if (isDone) this.#done = this.#durable;
   }
 
   async #isReady(signal: AbortSignal): Promise<boolean> {

@@ -33,6 +33,7 @@ import { laneStore } from './parked-keys.ts';
 import { Patience, StoppedEarly } from './patience.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { BEGINNING, type Codecs } from './places.ts';
+import { type ReplayAsk, type ReplayPlan, refused } from './replay-plan.ts';
 import { type LogEntry, MEMORY_LOG, type ResumePlan } from './resume.ts';
 import { newRunSummary } from './run-summary.ts';
 import { SourceReader } from './source-reader.ts';
@@ -128,6 +129,15 @@ class PipelineRun implements PipelineHandle {
       void this.#deps.clock.sleep(this.config.sync.shutdownTimeoutMs, this.#hard.signal).then(() => this.#hard.abort());
     }
     return this.done;
+  }
+
+  /** Stored first: once it is accepted it is done, whatever happens to this process. */
+  async replay(ask: ReplayAsk): Promise<ReplayPlan> {
+    const flowing = this.#flowing;
+    if (this.config.log.type !== 'disk') throw refused({ pipeline: this.name }, 'its log is in memory', 'Set `log: {type: disk}`.');
+    if (flowing === null || this.#stopping || this.#hard.signal.aborted || this.#stage !== 'running')
+      throw refused({ pipeline: this.name }, `it is ${this.#stage} just now`, 'Ask again when it runs, or when it has stopped.');
+    return this.#lanes.replay(this.name, flowing.log, ask);
   }
 
   // ---- the whole run ---------------------------------------------------------------------------------------------------
@@ -226,7 +236,7 @@ class PipelineRun implements PipelineHandle {
   }
 
   #createLane(
-    { open, point }: Joined['lanes'][number],
+    { open, point, state: { replay } }: Joined['lanes'][number],
     plan: ResumePlan,
     log: ChangeLog,
     encoder: SharedEncoder | null,
@@ -256,6 +266,8 @@ class PipelineRun implements PipelineHandle {
       random,
       logger,
       assertLease: () => this.#lease.assertValid(),
+      replay,
+      saveReplay: (request) => this.#lanes.saveReplay(name, request),
       onProgress: () => this.#onLaneProgress(),
       onError: (error) => this.#onError(name, error),
     });

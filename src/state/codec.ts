@@ -2,7 +2,14 @@
 // the same door as what is read from disk.
 
 import { CdcError, type ErrorCode, formatPoint, parsePoint, type ResumePoint, type RunSummary } from '../sdk/index.ts';
-import { CHECKPOINT_SPACING_MS, type LaneState, type PipelineState, type PointIntent, type StateChange } from './store.ts';
+import {
+  CHECKPOINT_SPACING_MS,
+  type LaneState,
+  type PipelineState,
+  type PointIntent,
+  type ReplayRequest,
+  type StateChange,
+} from './store.ts';
 
 /** The part of `PipelineState` that belongs to the pipeline itself. */
 export type PipelineHead = Pick<PipelineState, 'used' | 'epoch' | 'lastScheduledMs' | 'intent'>;
@@ -95,6 +102,7 @@ export function formatLane(lane: LaneState): string {
     joined_at: formatPoint(lane.joinedAt),
     detached: lane.detached && { from: formatPoint(lane.detached.from), since_ms: lane.detached.sinceMs, reason: lane.detached.reason },
     behind_queue: lane.behindQueue,
+    ...(lane.replay === null ? {} : { replay: lane.replay }),
   });
 }
 
@@ -106,8 +114,18 @@ export function parseLane(text: string): LaneState {
     joinedAt: parsePoint(asText(value.joined_at)),
     detached: value.detached === null ? null : parseDetached(value.detached),
     behindQueue: value.behind_queue,
+    replay: value.replay === undefined ? null : parseReplay(value.replay),
   };
 }
+
+function parseReplay(value: unknown): ReplayRequest {
+  const { log, from, to, next, tables } = value as Record<string, unknown>;
+  if (!isRecordNumber(from) || !isRecordNumber(next) || !(to === null || isRecordNumber(to)) || !Array.isArray(tables))
+    throw new TypeError('not a replay');
+  return { log: asText(log), from, to, next, tables: tables.map(asText) };
+}
+
+const isRecordNumber = (value: unknown): value is number => Number.isSafeInteger(value);
 
 function parseDetached(value: unknown): NonNullable<LaneState['detached']> {
   if (typeof value !== 'object' || value === null) throw new TypeError('detached is not an object');

@@ -51,6 +51,7 @@ export function fakeLane(over: Partial<LaneStatus> = {}): LaneStatus {
     breaker: 'closed',
     batchSize: 1000,
     parkedKeys: 0,
+    replay: null,
     ...over,
   };
 }
@@ -139,6 +140,7 @@ export function fakeHandle(
       handle.stops += 1;
       return status.run;
     },
+    replay: () => Promise.reject(new Error('not asked for')),
   };
   return handle;
 }
