@@ -168,6 +168,6 @@ export interface PipelineHandle {
   /** Drains, checkpoints and ends. Idempotent; resolves with `done`. */
   stop(): Promise<RunSummary>;
   status(): PipelineStatus;
-  /** Has a destination get a stretch of the log again. Resolves when that is stored. Throws `REPLAY_REFUSED`. */
+  /** Has a destination get a stretch of the log again. Resolves when that is stored. Throws `LOG_REPLAY_REFUSED`. */
   replay(ask: ReplayAsk): Promise<ReplayPlan>;
 }

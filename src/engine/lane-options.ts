@@ -44,6 +44,8 @@ export interface LaneOptions {
   readonly logger: Logger;
   /** Throws `STATE_FENCED` once this process may no longer write to destinations that cannot fence it. */
   assertLease(): void;
+  /** Where it joined, or was placed by an operator: a replay never begins before. */
+  readonly joinedAt: ResumePoint;
   /** What it was to send again when it was opened. */
   readonly replay: ReplayRequest | null;
   /** Resolves when state has it. */

@@ -10,6 +10,7 @@ import { Batcher, type Collected, type ReadableLog, type Stretch } from './batch
 import type { Delivery } from './delivery.ts';
 import { cutLoad, type Load, settle } from './lane-load.ts';
 import type { LaneOptions, LaneRecord } from './lane-options.ts';
+import { lastCovered } from './replay-plan.ts';
 import { waitBeforeRetry } from './retry.ts';
 import { isTable } from './table-names.ts';
 
@@ -68,7 +69,7 @@ export class LaneReplay {
   async run(signal: AbortSignal): Promise<ReplayOutcome> {
     const { options, record } = this.#lane,
       { lagMs } = record;
-    const request = this.#usable();
+    const request = await this.#usable();
     if (request !== null) {
       const outcome = await this.#send(request, signal);
       // How late the last live event was: those of a replay are old, and nobody waits for them.
@@ -85,8 +86,8 @@ export class LaneReplay {
   }
 
   /** `null`: it was asked of a log that is gone. What the log has forgotten is left out: all that is behind it still comes. */
-  #usable(): ReplayRequest | null {
-    const { config, log, logger } = this.#lane.options,
+  async #usable(): Promise<ReplayRequest | null> {
+    const { codecs, config, joinedAt, log, logger } = this.#lane.options,
       request = this.#request;
     if (request === null) return null;
     const meant = { destination: config.name, from: request.from };
@@ -94,9 +95,16 @@ export class LaneReplay {
       logger.warn('the log that was to be replayed is gone: the replay is given up', meant);
       return null;
     }
-    if (request.next >= log.firstSeq) return request;
-    logger.warn('the log no longer holds the beginning of the replay', { ...meant, next: request.next, first: log.firstSeq });
-    return this.#moveTo(request, log.firstSeq);
+    if (request.next < log.firstSeq) {
+      logger.warn('the log no longer holds the beginning of the replay', { ...meant, next: request.next, first: log.firstSeq });
+      this.#moveTo(request, log.firstSeq);
+    }
+    // With a record of this log it was checked when it was asked for; a place that an operator chose has none.
+    const first = joinedAt.log?.id === log.id ? 0 : (await lastCovered(log, codecs, joinedAt.sources)) + 1;
+    const moved = this.#request ?? request;
+    if (moved.next >= first) return moved;
+    logger.warn('the replay begins where the destination joined or was placed, not before', { ...meant, next: moved.next, first });
+    return this.#moveTo(moved, first);
   }
 
   #end({ to }: ReplayRequest): number {

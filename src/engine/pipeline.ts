@@ -236,7 +236,7 @@ class PipelineRun implements PipelineHandle {
   }
 
   #createLane(
-    { open, point, state: { replay } }: Joined['lanes'][number],
+    { open, point, state: { joinedAt, replay } }: Joined['lanes'][number],
     plan: ResumePlan,
     log: ChangeLog,
     encoder: SharedEncoder | null,
@@ -266,6 +266,7 @@ class PipelineRun implements PipelineHandle {
       random,
       logger,
       assertLease: () => this.#lease.assertValid(),
+      joinedAt,
       replay,
       saveReplay: (request) => this.#lanes.saveReplay(name, request),
       onProgress: () => this.#onLaneProgress(),

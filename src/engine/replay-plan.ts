@@ -2,8 +2,10 @@
 // command line alike. Rows must not end older than they are, so a replay begins no earlier than what the destination has got
 // on its own, and ends where the lane stands.
 
+import type { ChangeLog, LogPlace } from '../log/change-log.ts';
 import { CdcError } from '../sdk/index.ts';
 import type { LaneState, ReplayRequest } from '../state/store.ts';
+import { type Codecs, coversSources } from './places.ts';
 
 /** What an operator asks for, in numbers of records. */
 export interface ReplayAsk {
@@ -33,7 +35,7 @@ export interface ReplayPlan {
   readonly notes: readonly string[];
 }
 
-/** Throws `REPLAY_REFUSED`. */
+/** Throws `LOG_REPLAY_REFUSED`. */
 export function planReplay(facts: ReplayFacts, ask: ReplayAsk): ReplayPlan {
   const { log, place, state } = facts,
     { destination, from, tables } = ask;
@@ -79,7 +81,7 @@ function boundOf(
 ): { first: { seq: number; what: string }; notes: readonly string[] } {
   const head = { seq: log.firstSeq, what: `record ${log.firstSeq}, the first one that the log still holds` };
   if (joinedAt.log?.id !== log.id) {
-    const note = `where "${destination}" joined is not known in this log: the bound is its first record, ${log.firstSeq}`;
+    const note = `where "${destination}" joined is not known in this log: the bound is its first record, ${log.firstSeq}, or that place, which is looked for at the start`;
     return { first: head, notes: [note] };
   }
   const joined = joinedAt.log.seq + 1;
@@ -97,6 +99,32 @@ function lastOf(facts: ReplayFacts, { destination, to, force }: ReplayAsk, place
   );
 }
 
+/** The last record of the log that a place covers; the one before the log when it covers none. */
+export async function lastCovered(
+  log: Pick<ChangeLog, 'firstSeq' | 'lastSeq' | 'read'>,
+  codecs: Codecs,
+  sources: LogPlace['sources'],
+): Promise<number> {
+  // The beginning: rows of a snapshot may stand in the log before anything has a position.
+  if (Object.values(sources).every((partitions) => Object.keys(partitions).length === 0)) return log.firstSeq - 1;
+  // Places only grow, so the first batch that is not covered is found by halves.
+  let low = log.firstSeq,
+    high = log.lastSeq + 1;
+  while (low < high) {
+    const batch = await log.read(Math.floor((low + high) / 2));
+    if (batch === null) break;
+    if (coversSources(codecs, sources, batch.after.sources)) low = batch.endSeq + 1;
+    else high = batch.firstSeq;
+  }
+  const batch = low > log.lastSeq ? null : await log.read(low);
+  if (batch === null || batch.whole) return low - 1;
+  const point = sources[batch.source]?.[batch.partition],
+    codec = codecs[batch.source];
+  if (point === undefined || codec === undefined) return low - 1;
+  const first = batch.events.findIndex((e) => !codec.covers(point, e.position));
+  return low - 1 + (first < 0 ? batch.events.length : first);
+}
+
 export function refused({ pipeline }: { readonly pipeline: string }, what: string, fix: string): CdcError {
-  return new CdcError('REPLAY_REFUSED', what, { where: `pipeline "${pipeline}"`, fix });
+  return new CdcError('LOG_REPLAY_REFUSED', what, { where: `pipeline "${pipeline}"`, fix });
 }

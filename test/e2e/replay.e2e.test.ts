@@ -88,7 +88,7 @@ describe('cdc-run replay', () => {
     using work = new Workspace();
     await filled(work);
     const refusals: [string[], number, string][] = [
-      [['--from', '0'], 4, 'REPLAY_REFUSED'],
+      [['--from', '0'], 4, 'LOG_REPLAY_REFUSED'],
       [['--from', '1', '--to', '2'], 4, 'record 2 is before record'],
       [['--from', '1', '--tables', 'peeple'], 4, 'hold no event of peeple'],
       [['--from', '1', '--destination', 'other'], 2, 'has no destination "other"'],

@@ -161,6 +161,20 @@ describe('a replay', () => {
     expect(world.take()).toEqual([1, 2, 3]);
   });
 
+  it('sends the rows that a snapshot had read, too', async () => {
+    const world = new ReplayWorld({ snapshot: true });
+    world.fill(1, 3);
+    await world.run();
+    expect(world.applied.map((e) => e.op)).toEqual(['r', 'r', 'r']);
+    world.take();
+    world.fill(4, 4);
+    await world.run();
+    world.take();
+    await world.request(1);
+    await world.run();
+    expect(world.take()).toEqual([1, 2, 3, 4]);
+  });
+
   it('ends at a record when that was asked for', async () => {
     const world = new ReplayWorld();
     world.fill(1, 9);
@@ -196,6 +210,31 @@ describe('a replay', () => {
   });
 });
 
+describe('the place that an operator chose', () => {
+  it.each([4, 8])('is what no replay begins before: behind row %i', async (row) => {
+    const world = new ReplayWorld();
+    world.fill(1, 4);
+    await world.run();
+    world.fill(5, 8);
+    world.fill(9, 10);
+    await world.run();
+    const at = world.applied.find((e) => e.after?.['id'] === row);
+    if (at === undefined) throw new Error('no such row');
+    const to = { ...world.point, log: null, sources: { [at.source]: { [at.partition]: at.position } } };
+    await world.state.acquire('test', 'cli', world.clock.now(), world.clock.now() + 1000);
+    await world.state.save('test', 'cli', world.clock.now() + 1000, { intent: { atMs: 0, what: 'test', lanes: { [world.lane]: to } } });
+    await world.state.release('test', 'cli');
+    await world.run();
+    world.take();
+    await world.request(1);
+    await world.run();
+    expect(world.take()).toEqual(range(row + 1, 10));
+    expect(world.logged.filter((l) => l.level === 'warn').map((l) => l.message)).toEqual([
+      'the replay begins where the destination joined or was placed, not before',
+    ]);
+  });
+});
+
 describe('asked for while the pipeline runs', () => {
   it('is stored, shown, done first, and live events wait behind it', async () => {
     const world = new ReplayWorld();
@@ -216,7 +255,7 @@ describe('asked for while the pipeline runs', () => {
     await world.clock.pass(6000);
     expect(handle.status().lanes[0]?.replay).toEqual({ done: 4, total: 13 });
     expect((await world.laneState())?.replay).toMatchObject({ next: 5 });
-    await expect(handle.replay(ask())).rejects.toMatchObject({ code: 'REPLAY_REFUSED' });
+    await expect(handle.replay(ask())).rejects.toMatchObject({ code: 'LOG_REPLAY_REFUSED' });
     isOpen = true;
     await world.clock.when(() => world.applied.length === 14);
     expect(world.take()).toEqual(range(1, 14));
@@ -260,7 +299,7 @@ describe('asked for while the pipeline runs', () => {
       () => null,
       (e: unknown) => e as CdcError,
     );
-    expect(error?.code).toBe('REPLAY_REFUSED');
+    expect(error?.code).toBe('LOG_REPLAY_REFUSED');
     expect(error?.message).toContain(message);
     await world.clock.until(handle.stop());
   });

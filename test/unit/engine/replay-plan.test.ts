@@ -27,7 +27,10 @@ describe('a replay', () => {
   it('says so when the join is of another log, and begins no earlier than this one', () => {
     for (const joinedAt of [at('older', 70), at(null)]) {
       const { request, notes } = planReplay(facts({ joinedAt }), ask({ from: 5 }));
-      expect([request.from, notes]).toEqual([5, ['where "d" joined is not known in this log: the bound is its first record, 5']]);
+      expect([request.from, notes]).toEqual([
+        5,
+        ['where "d" joined is not known in this log: the bound is its first record, 5, or that place, which is looked for at the start'],
+      ]);
     }
   });
 
@@ -52,7 +55,7 @@ describe('a replay', () => {
   ];
   it.each(refusals)('is refused: %s', (_title, from, more, message) => {
     expect(() => planReplay(from, ask(more))).toThrow(
-      expect.objectContaining({ code: 'REPLAY_REFUSED', message: expect.stringMatching(message) }),
+      expect.objectContaining({ code: 'LOG_REPLAY_REFUSED', message: expect.stringMatching(message) }),
     );
   });
 });
