@@ -40,6 +40,7 @@ export async function runPipeline(pipeline: string | PipelineConfig, options: Ru
     name: handle.name,
     config: handle.config,
     status: () => handle.status(),
+    replay: (ask) => handle.replay(ask),
     done: runtime.done.then(([summary]) => summary ?? handle.done),
     stop: async () => (await runtime.stop())[0] ?? handle.done,
   };

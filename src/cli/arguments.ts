@@ -68,6 +68,11 @@ export function parseOps(value: string): readonly Op[] {
   return value.split(',').map((text) => parseChoice('--op', OPS)(text.trim()));
 }
 
+/** `items,public.orders`; may be repeated. */
+export function parseNames(value: string, previous: readonly string[]): readonly string[] {
+  return [...previous, ...value.split(',').map((name) => name.trim())].filter((name) => name !== '');
+}
+
 /** `--log-level` before `LOG_LEVEL` before `info`. A wrong `LOG_LEVEL` is an error too: it was meant. */
 export function logLevelOf(option: LogLevel | null, env: string | undefined): LogLevel {
   if (option !== null) return option;

@@ -41,7 +41,7 @@ const ENVIRONMENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HEALTH_PORT_UNAVAILABLE',
 ]);
 
-const CHECK: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AUDIT_CHAIN_BROKEN', 'STATE_MOVE_REFUSED']);
+const CHECK: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AUDIT_CHAIN_BROKEN', 'STATE_MOVE_REFUSED', 'LOG_REPLAY_REFUSED']);
 
 export function exitCodeOf(code: ErrorCode): number {
   if (code.startsWith('CONFIG_') || CONFIGURATION.has(code)) return EXIT.configuration;

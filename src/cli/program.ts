@@ -5,9 +5,10 @@ import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../package-info.ts';
 import type { CdcError } from '../sdk/errors.ts';
 import { LOG_LEVELS } from '../sdk/logger.ts';
-import { collect, LOG_FORMATS, parseBefore, parseChoice, parseLimit, parseOps, parseSet, usageError } from './arguments.ts';
+import { collect, LOG_FORMATS, parseBefore, parseChoice, parseLimit, parseNames, parseOps, parseSet, usageError } from './arguments.ts';
 import { type Cli, createCli, type GlobalOptions, type World } from './cli.ts';
 import type { ConsumeFlags } from './commands/consume.ts';
+import type { ReplayFlags } from './commands/replay.ts';
 import { EXIT } from './exit-code.ts';
 import { commandHelp, programHelp } from './help.ts';
 
@@ -118,6 +119,13 @@ function createProgram(world: World, done: Done): Command {
     consumeOptions,
     async (cli, args, o) => (await import('./commands/consume.ts')).consume(cli, args[0] ?? '', o),
     ['consume orders', 'consume orders.items --from 90m --op u,d', 'consume orders --follow --where "row.total > 100"'],
+  );
+  command<ReplayFlags>(
+    'replay <pipeline>',
+    'send a stretch of the log on disk to a destination again',
+    replayOptions,
+    async (cli, args, o) => (await import('./commands/replay.ts')).replay(cli, args[0] ?? '', o),
+    ['replay orders --from 6h --dry-run', 'replay orders --destination replica --from 2026-01-02T03:04:05Z --tables orders,items'],
   );
   command<OffsetsFlags>(
     'offsets [action] [pipeline]',
@@ -293,6 +301,17 @@ function consumeOptions(command: Command): Command {
     .option('--where <expression>', 'only events for which this is true, as in the filter transformer')
     .option('--limit <n>', 'end after this many events', parseLimit, null)
     .option('--envelope <type>', `shape of the lines: ${ENVELOPES.join(', ')}`, parseChoice('--envelope', ENVELOPES), 'debezium');
+}
+
+function replayOptions(command: Command): Command {
+  return files(command)
+    .option('--destination <name>', 'who gets it again; may be left out when there is one')
+    .option('--from <time|record>', 'from a time (2026-01-02T03:04:05Z), an age (90m) or the number of a record')
+    .option('--to <time|record>', 'up to there, instead of up to where the destination stands; needs --force')
+    .option('--tables <tables>', 'only these: items,public.orders', parseNames, [])
+    .option('--dry-run', 'only show what would be sent', false)
+    .option('--force', 'also what may leave rows older than they are', false)
+    .option('--cancel', 'take a replay back that a stopped pipeline has not done', false);
 }
 
 export interface DlqFlags extends FileOptions {

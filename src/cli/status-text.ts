@@ -55,6 +55,7 @@ function sourceText(s: SourceStatus): string {
 function laneText(l: LaneStatus): string {
   return [
     `${formatCount(l.delivered)} delivered`,
+    ...(l.replay === null ? [] : [`replay: ${formatCount(l.replay.done)} of ${plural(l.replay.total, 'record')}`]),
     ...(l.queued > 0 ? [`${formatCount(l.queued)} waiting`] : []),
     ...(l.deadLetters > 0 ? [plural(l.deadLetters, 'dead letter')] : []),
     ...(l.parkedKeys > 0 ? [`${plural(l.parkedKeys, 'key')} parked`] : []),

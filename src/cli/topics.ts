@@ -1,7 +1,6 @@
 // What a topic of `consume` means: a pipeline's log, or one table in it. Pure.
 
 import type { LogConfig, PipelineConfig } from '../engine/pipeline-config.ts';
-import type { TableId } from '../sdk/table-schema.ts';
 import { usageError } from './arguments.ts';
 
 export interface Topic {
@@ -29,11 +28,6 @@ export function findTopic(topic: string, pipelines: readonly PipelineConfig[]): 
       ? 'Name the pipeline file with -c; its `log` must be of type disk.'
       : `Topics begin with one of: ${known.join(', ')}. Add a table: \`${known[0]}.orders\`.`,
   );
-}
-
-/** `orders` is the table of any schema, `public.orders` of that one. */
-export function isTable(id: TableId, name: string): boolean {
-  return id.table === name || `${id.schema ?? id.database ?? ''}.${id.table}` === name;
 }
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;

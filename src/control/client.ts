@@ -1,10 +1,12 @@
-// Asks running processes over their control sockets. Used by `cdc-run status`.
+// Asks running processes over their control sockets. Used by `cdc-run status` and `cdc-run replay`.
 
 import { connect } from 'node:net';
+import type { PipelineStatus } from '../engine/api.ts';
 import type { ErrorCode } from '../sdk/error-codes.ts';
 import { CdcError, toCdcError } from '../sdk/errors.ts';
 import type { Clock } from '../sdk/ports.ts';
 import { isTrusted, listSockets, placeOf } from './address.ts';
+import { isStatusAnswer } from './commands.ts';
 import { type ControlAnswer, type ControlRequest, formatLine, LineSplitter } from './protocol.ts';
 
 /** A status of hundreds of pipelines with thousands of tables stays below this. */
@@ -75,4 +77,23 @@ export async function askAll(statePath: string, request: Omit<ControlRequest, 'i
   if (!isTrusted(place)) return [];
   const answers = await Promise.allSettled(listSockets(place).map((path) => ask(path, request, options)));
   return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+}
+
+export interface Running {
+  readonly status: PipelineStatus;
+  ask(request: Omit<ControlRequest, 'id'>): Promise<unknown>;
+}
+
+/** The process that runs this pipeline, not one that stands by; `null` when none answers. */
+export async function askRunning(statePath: string, pipeline: string, options: AskOptions): Promise<Running | null> {
+  const place = placeOf(statePath);
+  if (!isTrusted(place)) return null;
+  const found = await Promise.allSettled(
+    listSockets(place).map(async (path): Promise<Running | null> => {
+      const answer = await ask(path, { cmd: 'status', pipelines: [pipeline] }, options);
+      const status = isStatusAnswer(answer) ? answer.pipelines.find((p) => p.name === pipeline && p.state !== 'standby') : undefined;
+      return status === undefined ? null : { status, ask: (request) => ask(path, request, options) };
+    }),
+  );
+  return found.flatMap((f) => (f.status === 'fulfilled' && f.value !== null ? [f.value] : []))[0] ?? null;
 }

@@ -2,7 +2,7 @@
 
 import type { PipelineHandle, PipelineStatus } from '../engine/api.ts';
 import { CdcError } from '../sdk/errors.ts';
-import type { ControlRequest } from './protocol.ts';
+import { badRequest, type ControlRequest } from './protocol.ts';
 import type { ControlCommands } from './server.ts';
 
 /** The answer to `status`. */
@@ -16,6 +16,13 @@ export function controlCommands(handles: () => readonly PipelineHandle[]): Contr
   return {
     ping: () => ({ pid: process.pid }),
     status: (request): StatusAnswer => ({ pid: process.pid, pipelines: chosen(handles(), request).map((h) => h.status()) }),
+    // Answers once it is stored: from there on it is done, whatever happens to this process.
+    replay: (request) => {
+      const [handle, second] = chosen(handles(), request);
+      if (request.replay === undefined || handle === undefined || second !== undefined)
+        throw badRequest('`replay` needs one pipeline, and what is to be sent again');
+      return handle.replay(request.replay);
+    },
     // Answers once the stop is under way: draining may take longer than a client waits.
     stop: (request) => {
       const stopping = chosen(handles(), request);

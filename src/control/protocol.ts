@@ -5,6 +5,7 @@
 //   ← {"id":1,"ok":true,"result":{"pid":4711,"pipelines":[…]}}
 //   ← {"id":1,"ok":false,"error":{"code":"CONTROL_BAD_REQUEST","message":"unknown command \"stat\"", …}}
 
+import type { ReplayAsk } from '../engine/replay-plan.ts';
 import { CdcError } from '../sdk/errors.ts';
 
 export interface ControlRequest {
@@ -12,6 +13,8 @@ export interface ControlRequest {
   readonly cmd: string;
   /** Names of pipelines; absent = all. */
   readonly pipelines?: readonly string[];
+  /** With `replay`: what is to be sent again. */
+  readonly replay?: ReplayAsk;
 }
 
 export type ControlAnswer =
@@ -63,14 +66,30 @@ export function parseRequest(line: string): ControlRequest {
     throw badRequest('the line is not JSON');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('the line is not a JSON object');
-  const { id = null, cmd, pipelines } = value as Record<string, unknown>;
+  const { id = null, cmd, pipelines, replay } = value as Record<string, unknown>;
   if (id !== null && typeof id !== 'string' && typeof id !== 'number') throw badRequest('`id` is neither text nor number');
   if (typeof cmd !== 'string') throw badRequest('`cmd` is missing');
-  if (pipelines === undefined) return { id, cmd };
-  if (!Array.isArray(pipelines) || !pipelines.every((name) => typeof name === 'string'))
-    throw badRequest('`pipelines` is not a list of names');
-  return { id, cmd, pipelines };
+  const rest = replay === undefined ? {} : { replay: parseReplay(replay) };
+  if (pipelines === undefined) return { id, cmd, ...rest };
+  if (!isNames(pipelines)) throw badRequest('`pipelines` is not a list of names');
+  return { id, cmd, pipelines, ...rest };
 }
+
+function parseReplay(value: unknown): ReplayAsk {
+  const { destination, from, to = null, tables = [], force = false } = (value ?? {}) as Record<string, unknown>;
+  if (
+    typeof destination !== 'string' ||
+    !isRecord(from) ||
+    !(to === null || isRecord(to)) ||
+    !isNames(tables) ||
+    typeof force !== 'boolean'
+  )
+    throw badRequest('`replay` is not {destination, from, to, tables, force}');
+  return { destination, from, to, tables, force };
+}
+
+const isRecord = (value: unknown): value is number => Number.isSafeInteger(value);
+const isNames = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every((name) => typeof name === 'string');
 
 export function formatLine(message: ControlRequest | ControlAnswer): string {
   return `${JSON.stringify(message)}\n`;

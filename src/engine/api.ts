@@ -5,6 +5,7 @@ import type { LogStore } from '../log/change-log.ts';
 import type { CdcError, ChangeEvent, Clock, Descriptor, Logger, PluginStore, Random, ResumePoint, RunSummary } from '../sdk/index.ts';
 import type { StateStore } from '../state/store.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
+import type { ReplayAsk, ReplayPlan } from './replay-plan.ts';
 
 /** An event that could not be delivered, as it was before the failing step. Kept until an operator decides. */
 export interface DeadLetter {
@@ -125,6 +126,8 @@ export interface LaneStatus {
   readonly parkedKeys: number;
   /** How many share the work. */
   readonly workers: number;
+  /** Records of the log that are sent again before it goes on; `null`: none. */
+  readonly replay: { readonly done: number; readonly total: number } | null;
 }
 
 export interface SourceStatus {
@@ -181,4 +184,6 @@ export interface PipelineHandle {
   /** Drains, checkpoints and ends. Idempotent; resolves with `done`. */
   stop(): Promise<RunSummary>;
   status(): PipelineStatus;
+  /** Has a destination get a stretch of the log again. Resolves when that is stored. Throws `LOG_REPLAY_REFUSED`. */
+  replay(ask: ReplayAsk): Promise<ReplayPlan>;
 }

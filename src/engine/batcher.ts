@@ -33,6 +33,9 @@ export interface Collected {
   readonly isBarrier: boolean;
 }
 
+/** The log as far as it may be read. */
+export type ReadableLog = Pick<ChangeLog, 'read' | 'readableSeq'>;
+
 /** Of the workers of a lane: this one, and how events are spread. Barriers are delivered by worker 0. */
 export interface WorkerSlot {
   readonly index: number;
@@ -40,7 +43,7 @@ export interface WorkerSlot {
 }
 
 export class Batcher {
-  readonly #log: ChangeLog;
+  readonly #log: ReadableLog;
   readonly #codecs: Codecs;
   /** Sources whose positions are receipts: nothing of theirs is ever dropped. */
   readonly #queues: ReadonlySet<string>;
@@ -55,7 +58,7 @@ export class Batcher {
   readonly #caught = new Set<string>();
 
   constructor(options: {
-    log: ChangeLog;
+    log: ReadableLog;
     codecs: Codecs;
     queues: ReadonlySet<string>;
     maxEvents: number;
@@ -72,6 +75,11 @@ export class Batcher {
     this.#slot = options.slot;
     this.#own = coversSources(options.codecs, options.start.sources, options.own.sources) ? null : options.own.sources;
     this.#snapshots = new LaneSnapshots(options.own.snapshots);
+  }
+
+  /** The lane's own place is further than the log, as far as that was read. */
+  get isAhead(): boolean {
+    return this.#own !== null;
   }
 
   /** The next batch from `seq` on; `null` when nothing is there. It may have no events: progress only. */

@@ -116,13 +116,18 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const lanes = this.#o.lanes().map((lane) => ({ lane, points: lane.durablePoints }));
+    const lanes = this.#o.lanes().map((lane) => ({ lane, points: lane.durablePoints, replay: lane.replay }));
     const synced = this.#o.isDurable ? await this.#synced() : null;
     const state = this.#dueState(synced?.seq ?? this.#floor());
-    const changed = lanes.filter(({ lane, points }) => !isSame(this.#o.laneState(lane.name).points, points));
+    const changed = lanes.filter(({ lane, points, replay }) => {
+      const known = this.#o.laneState(lane.name);
+      return !isSame(known.points, points) || known.replay !== replay;
+    });
     if (changed.length > 0 || state !== null) {
       await this.#o.save({
-        lanes: Object.fromEntries(changed.map(({ lane, points }) => [lane.name, { ...this.#o.laneState(lane.name), points }])),
+        lanes: Object.fromEntries(
+          changed.map(({ lane, points, replay }) => [lane.name, { ...this.#o.laneState(lane.name), points, replay }]),
+        ),
         ...(state === null ? {} : { transformer: state.saved }),
       });
       if (state !== null) this.#savedState = state.saved.point;

@@ -7,6 +7,7 @@ import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './a
 import { logStatus } from './log-status.ts';
 import { startPipeline } from './pipeline.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
+import { type ReplayAsk, type ReplayPlan, refused } from './replay-plan.ts';
 import { newRunSummary } from './run-summary.ts';
 
 /** Longest sleep at a time: the wall clock may be set, or the machine suspended. */
@@ -65,6 +66,11 @@ class CronRun implements PipelineHandle {
     this.#stopping.abort();
     await this.#current?.stop();
     return this.done;
+  }
+
+  async replay(ask: ReplayAsk): Promise<ReplayPlan> {
+    if (this.#current !== null) return this.#current.replay(ask);
+    throw refused({ pipeline: this.name }, 'it waits for its next run', 'Stop it and ask then: the next run begins with the replay.');
   }
 
   async #main(): Promise<RunSummary> {

@@ -149,7 +149,9 @@ async function join(
   const joinedAt = isNew || known === undefined ? point : known.joinedAt,
     points = plan.points;
   const spread = slots.count === 1 ? {} : { slots: { count: slots.count, expression: slots.expression } };
-  return { open, points, slots, state: { points, joinedAt, detached: null, behindQueue: false, ...spread } };
+  // What was asked for before it joined anew is about rows that it no longer has.
+  const replay = isNew ? null : (known?.replay ?? null);
+  return { open, points, slots, state: { points, joinedAt, detached: null, behindQueue: false, replay, ...spread } };
 }
 
 function rowsOf(found: Committed | CdcError | undefined, known: LaneState | undefined, point: ResumePoint): readonly ResumePoint[] {

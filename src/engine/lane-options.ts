@@ -2,6 +2,7 @@
 
 import type { ChangeLog } from '../log/change-log.ts';
 import type { CdcError, Clock, Destination, Logger, Middleware, Random, ResumePoint } from '../sdk/index.ts';
+import type { ReplayRequest } from '../state/store.ts';
 import type { DeadLetterQueue, LaneStatus } from './api.ts';
 import type { Barriers } from './barriers.ts';
 import type { WorkerSlot } from './batcher.ts';
@@ -50,6 +51,12 @@ export interface LaneOptions {
   readonly logger: Logger;
   /** Throws `STATE_FENCED` once this process may no longer write to destinations that cannot fence it. */
   assertLease(): void;
+  /** Where it joined, or was placed by an operator: a replay never begins before. */
+  readonly joinedAt: ResumePoint;
+  /** What it was to send again when it was opened. */
+  readonly replay: ReplayRequest | null;
+  /** Resolves when state has it. */
+  saveReplay(replay: ReplayRequest | null): Promise<void>;
   /** Something was confirmed or released. */
   onProgress(): void;
   onError(error: CdcError): void;
@@ -64,6 +71,8 @@ export interface RunningLane {
   /** What is durable, per worker: at the destination if it holds points, else confirmed by it. */
   readonly durablePoints: readonly ResumePoint[];
   readonly releasedSeq: number;
+  /** What is still to be sent again. */
+  readonly replay: ReplayRequest | null;
   readonly delivered: number;
   readonly parked: number;
   status(): LaneStatus;
@@ -71,6 +80,8 @@ export interface RunningLane {
   wake(): void;
   /** Write a moved point soon, even if no event comes. */
   requestProgress(): void;
+  /** Send a stretch of the log again before going on. State has it already. */
+  beginReplay(request: ReplayRequest): void;
   /** Deliver what is in the log, then end. */
   drain(): void;
   /** End after what is under way. */

@@ -2,11 +2,12 @@
 
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Clock, Logger, ResumePoint } from '../sdk/index.ts';
-import type { LaneState, StateChange } from '../state/store.ts';
+import type { LaneState, ReplayRequest, StateChange } from '../state/store.ts';
 import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
 import type { RunningLane } from './lane-options.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
+import { planReplay, type ReplayAsk, type ReplayPlan } from './replay-plan.ts';
 
 export interface LaneSetOptions {
   /** Optional lanes give way when they alone keep the log full. */
@@ -30,6 +31,7 @@ const AWAY = {
   batchSize: 0,
   parkedKeys: 0,
   workers: 0,
+  replay: null,
 } as const;
 
 export class LaneSet {
@@ -101,6 +103,25 @@ export class LaneSet {
     this.moved.notify();
   }
 
+  saveReplay(name: string, replay: ReplayRequest | null): Promise<void> {
+    return this.#o.exclusive(() => this.#o.save({ lanes: { [name]: { ...(this.#states.get(name) as LaneState), replay } } }));
+  }
+
+  /** Stores the request and wakes the lane, with no checkpoint in between that does not know of it. */
+  async replay(pipeline: string, log: ChangeLog, ask: ReplayAsk): Promise<ReplayPlan> {
+    let plan: ReplayPlan | null = null;
+    await this.#o.exclusive(async () => {
+      const lane = this.#active.get(ask.destination)?.lane,
+        state = this.#states.get(ask.destination);
+      // One that state does not show yet is being ended: what it was to send is sent.
+      const known = state === undefined ? undefined : { ...state, replay: lane?.replay ?? state.replay };
+      plan = planReplay({ pipeline, state: known, log, place: lane?.doneSeq ?? null }, ask);
+      await this.#o.save({ lanes: { [ask.destination]: { ...(state as LaneState), replay: plan.request } } });
+      lane?.beginReplay(plan.request);
+    });
+    return plan as unknown as ReplayPlan;
+  }
+
   async recordDetached(name: string, known: LaneState | undefined, from: ResumePoint, reason: string): Promise<void> {
     const detached = known?.detached ?? { from, sinceMs: this.#o.clock.now(), reason };
     const state: LaneState = {
@@ -108,6 +129,7 @@ export class LaneSet {
       joinedAt: known?.joinedAt ?? from,
       detached,
       behindQueue: known?.behindQueue ?? false,
+      replay: null,
     };
     await this.#o.save({ lanes: { [name]: state } });
     this.#o.logger.warn(`destination "${name}" is detached: it gets nothing until you decide about its gap`, {

@@ -3,12 +3,14 @@
 
 import type { LogReader } from '../log/change-log.ts';
 import { type CdcError, type ResumePoint, toCdcError } from '../sdk/index.ts';
+import type { ReplayRequest } from '../state/store.ts';
 import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
 import { Batcher, type Collected } from './batcher.ts';
 import { Delivery } from './delivery.ts';
 import { cutLoad, type Load, loadOf, pointOnly, settle } from './lane-load.ts';
 import { type LaneOptions, LaneRecord, type RunningLane } from './lane-options.ts';
+import { LaneReplay } from './lane-replay.ts';
 
 export class Lane implements RunningLane {
   readonly name: string;
@@ -17,6 +19,7 @@ export class Lane implements RunningLane {
   readonly #batcher: Batcher;
   readonly #delivery: Delivery;
   readonly #reader: LogReader;
+  readonly #replay: LaneReplay;
   readonly #record = new LaneRecord();
   readonly #wake = new Notifier();
   /** Stop once the log's end is reached. */
@@ -52,6 +55,17 @@ export class Lane implements RunningLane {
     this.#reader = log.reader(entry.seq);
     this.#nextSeq = entry.seq + 1;
     this.#done = this.#durable = { seq: entry.seq, point };
+    this.#replay = new LaneReplay({
+      options,
+      record: this.#record,
+      delivery: this.#delivery,
+      // A lane that entered the log by position has had what its point covers, which is read from here on only to be dropped.
+      place: () => (this.#batcher.isAhead ? log.readableSeq : this.#done.seq),
+      held: () => this.#durable.point,
+      rewritten: (held) => this.#rewritten(held),
+      transformed: (batch, signal) => this.#transformed(batch, signal),
+      isStopping: () => this.#until !== null,
+    });
   }
 
   get doneSeq(): number {
@@ -62,6 +76,10 @@ export class Lane implements RunningLane {
   }
   get releasedSeq(): number {
     return this.#reader.releasedSeq;
+  }
+  /** What state is to know of a replay. */
+  get replay(): ReplayRequest | null {
+    return this.#replay.request;
   }
   get delivered(): number {
     return this.#record.delivered;
@@ -87,6 +105,7 @@ export class Lane implements RunningLane {
       batchSize: this.#delivery.batchEvents,
       parkedKeys: this.#delivery.parking.keys,
       workers: 1,
+      replay: this.#replay.status(),
     };
   }
 
@@ -98,6 +117,12 @@ export class Lane implements RunningLane {
   requestProgress(): void {
     if (this.#done.seq === this.#durable.seq) return;
     this.#progressDue = true;
+    this.#wake.notify();
+  }
+
+  beginReplay(request: ReplayRequest): void {
+    this.#replay.begin(request);
+    this.#linger?.abort();
     this.#wake.notify();
   }
 
@@ -120,6 +145,7 @@ export class Lane implements RunningLane {
 
   release(): void {
     this.#reader.close();
+    this.#replay.close();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -128,6 +154,11 @@ export class Lane implements RunningLane {
     try {
       await this.#delivery.parking.load(signal);
       while (!signal.aborted && !this.#givenUp && (this.#until === null || this.#done.seq < this.#until)) {
+        if (this.#replay.isDue) {
+          // Nothing newer is delivered until it is done.
+          this.#givenUp = (await this.#replay.run(signal)) === 'away';
+          continue;
+        }
         await this.#gather();
         const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents, this.#until);
         if (batch !== null) await this.#process(batch, signal);
@@ -196,6 +227,12 @@ export class Lane implements RunningLane {
       this.#advance(head, outcome === 'stored' || !this.#o.holdsPoint);
       rest = tail;
     }
+  }
+
+  #rewritten(point: ResumePoint): void {
+    const isDone = this.#done === this.#durable;
+    this.#durable = { seq: this.#durable.seq, point };
+    if (isDone) this.#done = this.#durable;
   }
 
   async #isReady(signal: AbortSignal): Promise<boolean> {

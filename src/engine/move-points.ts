@@ -184,7 +184,7 @@ export async function finishIntent(o: FinishOptions): Promise<PipelineState> {
   for (const [name, point] of Object.entries(intent.lanes)) {
     const behindQueue = state.lanes[name]?.behindQueue ?? false;
     // A replay never starts before a place that an operator chose.
-    lanes[name] = { points: [at(point)], joinedAt: at(point), detached: null, behindQueue };
+    lanes[name] = { points: [at(point)], joinedAt: at(point), detached: null, behindQueue, replay: null };
   }
   // Last, and in one step with the cursors: until here everything is done again.
   await o.save({ lanes, intent: null });

@@ -4,7 +4,7 @@
 import type { ChangeLog, DurableLog, LogListener, LogPlace } from '../log/change-log.ts';
 import { MemoryLog } from '../log/memory-log.ts';
 import { CdcError, type ReadContext, type ResumePoint, type RunSummary, toCdcError } from '../sdk/index.ts';
-import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
+import type { LaneState, PipelineState, ReplayRequest, StateChange } from '../state/store.ts';
 import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './api.ts';
 import { Checkpointer } from './checkpointer.ts';
 import {
@@ -36,6 +36,7 @@ import { Patience, StoppedEarly } from './patience.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { BEGINNING, type Codecs } from './places.ts';
 import { RateLimiter } from './rate-limiter.ts';
+import { type ReplayAsk, type ReplayPlan, refused } from './replay-plan.ts';
 import { entryOfWorker, type LogEntry, MEMORY_LOG, type ResumePlan } from './resume.ts';
 import { newRunSummary } from './run-summary.ts';
 import { SourceReader } from './source-reader.ts';
@@ -134,6 +135,15 @@ class PipelineRun implements PipelineHandle {
       void this.#deps.clock.sleep(this.config.sync.shutdownTimeoutMs, this.#hard.signal).then(() => this.#hard.abort());
     }
     return this.done;
+  }
+
+  /** Stored first: once it is accepted it is done, whatever happens to this process. */
+  async replay(ask: ReplayAsk): Promise<ReplayPlan> {
+    const flowing = this.#flowing;
+    if (this.config.log.type !== 'disk') throw refused({ pipeline: this.name }, 'its log is in memory', 'Set `log: {type: disk}`.');
+    if (flowing === null || this.#stopping || this.#hard.signal.aborted || this.#stage !== 'running')
+      throw refused({ pipeline: this.name }, `it is ${this.#stage} just now`, 'Ask again when it runs, or when it has stopped.');
+    return this.#lanes.replay(this.name, flowing.log, ask);
   }
 
   // ---- the whole run ---------------------------------------------------------------------------------------------------
@@ -237,7 +247,7 @@ class PipelineRun implements PipelineHandle {
   }
 
   #createLane(
-    { open, points, slots }: Joined['lanes'][number],
+    { open, points, slots, state: { joinedAt, replay } }: Joined['lanes'][number],
     plan: ResumePlan,
     log: ChangeLog,
     encoder: SharedEncoder | null,
@@ -267,6 +277,9 @@ class PipelineRun implements PipelineHandle {
       random,
       logger,
       assertLease: () => this.#lease.assertValid(),
+      joinedAt,
+      replay,
+      saveReplay: (request: ReplayRequest | null) => this.#lanes.saveReplay(name, request),
       onProgress: () => this.#onLaneProgress(),
       onError: (error: CdcError) => this.#onError(name, error),
     };

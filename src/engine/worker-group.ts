@@ -2,6 +2,7 @@
 // Seen from outside it is one lane, as far as its slowest worker.
 
 import { CdcError, type ResumePoint } from '../sdk/index.ts';
+import type { ReplayRequest } from '../state/store.ts';
 import type { LaneStatus } from './api.ts';
 import { Barriers } from './barriers.ts';
 import { Lane } from './lane.ts';
@@ -19,16 +20,20 @@ export class WorkerGroup implements RunningLane {
   readonly required: boolean;
   readonly #lanes: readonly Lane[];
   readonly #barriers = new Barriers();
+  /** Waits until the lane has one worker: a replay is in order. */
+  readonly replay: ReplayRequest | null;
 
   constructor(options: Omit<LaneOptions, 'point' | 'entry' | 'worker'>, slots: Slots, points: readonly WorkerPoint[]) {
     this.name = options.config.name;
     this.required = options.config.required;
+    this.replay = options.replay;
     const onProgress = (): void => {
       this.#barriers.moved();
       options.onProgress();
     };
     this.#lanes = points.map(
-      ({ point, entry }, index) => new Lane({ ...options, point, entry, onProgress, worker: { index, slots, barriers: this.#barriers } }),
+      ({ point, entry }, index) =>
+        new Lane({ ...options, replay: null, point, entry, onProgress, worker: { index, slots, barriers: this.#barriers } }),
     );
     for (const lane of this.#lanes) this.#barriers.join(lane);
   }
@@ -72,6 +77,9 @@ export class WorkerGroup implements RunningLane {
   }
   requestProgress(): void {
     for (const lane of this.#lanes) lane.requestProgress();
+  }
+  beginReplay(): void {
+    throw new CdcError('INTERNAL_UNEXPECTED', `destination "${this.name}" has several workers`);
   }
   drain(): void {
     for (const lane of this.#lanes) lane.drain();

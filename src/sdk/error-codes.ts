@@ -38,6 +38,8 @@ export const ERROR_CODES = {
     'Points cannot be moved, or state cannot be forgotten, as asked: what would follow is not what was meant. Nothing was changed.',
   LOG_UNAVAILABLE: 'The change log on disk cannot be read or written.',
   LOG_CORRUPT: 'A record of the change log on disk is damaged.',
+  LOG_REPLAY_REFUSED:
+    'A replay cannot be done as asked: rows would end older than they are, or the events are not there. Nothing was sent.',
   STATE_LOG_GAP: 'A lane needs events which the change log no longer holds.',
   // -- source --
   SOURCE_UNREACHABLE: 'The source cannot be reached.',

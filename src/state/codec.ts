@@ -2,7 +2,14 @@
 // the same door as what is read from disk.
 
 import { CdcError, type ErrorCode, formatPoint, parsePoint, type ResumePoint, type RunSummary } from '../sdk/index.ts';
-import { CHECKPOINT_SPACING_MS, type LaneState, type PipelineState, type PointIntent, type StateChange } from './store.ts';
+import {
+  CHECKPOINT_SPACING_MS,
+  type LaneState,
+  type PipelineState,
+  type PointIntent,
+  type ReplayRequest,
+  type StateChange,
+} from './store.ts';
 
 /** The part of `PipelineState` that belongs to the pipeline itself. */
 export type PipelineHead = Pick<PipelineState, 'used' | 'epoch' | 'lastScheduledMs' | 'intent'>;
@@ -96,6 +103,7 @@ export function formatLane(lane: LaneState): string {
     detached: lane.detached && { from: formatPoint(lane.detached.from), since_ms: lane.detached.sinceMs, reason: lane.detached.reason },
     behind_queue: lane.behindQueue,
     ...(lane.slots === undefined ? {} : { slots: lane.slots }),
+    ...(lane.replay === null ? {} : { replay: lane.replay }),
   });
 }
 
@@ -108,6 +116,7 @@ export function parseLane(text: string): LaneState {
     detached: value.detached === null ? null : parseDetached(value.detached),
     behindQueue: value.behind_queue,
     ...(value.slots === undefined ? {} : { slots: parseSlots(value.slots) }),
+    replay: value.replay === undefined ? null : parseReplay(value.replay),
   };
 }
 
@@ -116,6 +125,15 @@ function parseSlots(value: unknown): NonNullable<LaneState['slots']> {
   if (typeof count !== 'number' || typeof expression !== 'string') throw new TypeError('slots are not numbers and texts');
   return { count, expression };
 }
+
+function parseReplay(value: unknown): ReplayRequest {
+  const { log, from, to, next, tables } = value as Record<string, unknown>;
+  if (!isRecordNumber(from) || !isRecordNumber(next) || !(to === null || isRecordNumber(to)) || !Array.isArray(tables))
+    throw new TypeError('not a replay');
+  return { log: asText(log), from, to, next, tables: tables.map(asText) };
+}
+
+const isRecordNumber = (value: unknown): value is number => Number.isSafeInteger(value);
 
 function parseDetached(value: unknown): NonNullable<LaneState['detached']> {
   if (typeof value !== 'object' || value === null) throw new TypeError('detached is not an object');

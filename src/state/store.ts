@@ -18,6 +18,20 @@ export interface LaneState {
   readonly detached: { readonly from: ResumePoint; readonly sinceMs: number; readonly reason: string } | null;
   /** An optional lane under a queue source that missed messages already acknowledged. */
   readonly behindQueue: boolean;
+  /** A stretch of the log that is to be sent again before the lane goes on, and how far that is. */
+  readonly replay: ReplayRequest | null;
+}
+
+/** Numbers are those of records in the log `log`. */
+export interface ReplayRequest {
+  readonly log: string;
+  readonly from: number;
+  /** The last one; `null`: up to where the lane stands when it begins, so that nothing newer is undone. */
+  readonly to: number | null;
+  /** What is before has been sent. */
+  readonly next: number;
+  /** `orders` or `public.orders`; empty = all. */
+  readonly tables: readonly string[];
 }
 
 /** The last error of one component, and how often it came. */

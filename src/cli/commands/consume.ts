@@ -1,6 +1,7 @@
 // `cdc-run consume <topic>`: prints what is in a pipeline's log on disk, as JSON lines; also while the pipeline runs.
 
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
+import { isTable } from '../../engine/table-names.ts';
 import type { ENVELOPE_TYPES } from '../../envelope/create.ts';
 import type { Envelope } from '../../envelope/envelope.ts';
 import type { DiskLogReader } from '../../log/disk/log-reader.ts';
@@ -14,7 +15,7 @@ import type { Cli } from '../cli.ts';
 import { EXIT } from '../exit-code.ts';
 import { inputsOrDefault, loadOrReport } from '../load.ts';
 import { onStopSignal } from '../signals.ts';
-import { findTopic, isTable, parseFrom } from '../topics.ts';
+import { findTopic, parseFrom } from '../topics.ts';
 
 export interface ConsumeFlags {
   readonly config: readonly string[];

@@ -21,6 +21,7 @@ describe('status of a running pipeline', () => {
           lagMs: null,
           breaker: 'half_open',
           parkedKeys: 2,
+          replay: { done: 1200, total: 3400 },
           lastError: new CdcError('DESTINATION_FULL', 'no space'),
         }),
       ],
@@ -29,7 +30,7 @@ describe('status of a running pipeline', () => {
       '● orders  running for 1 min · continuous · process 4711',
       '  from  shop     snapshot  12 events, at change 712, snapshot of orders: 700 rows',
       '  to    replica  running   12 delivered, lag 0.1 s',
-      '  to    files    retrying  5 delivered, 7 waiting, 1 dead letter, 2 keys parked, circuit breaker half open, DESTINATION_FULL: no space',
+      '  to    files    retrying  5 delivered, replay: 1,200 of 3,400 records, 7 waiting, 1 dead letter, 2 keys parked, circuit breaker half open, DESTINATION_FULL: no space',
     ]);
   });
 });

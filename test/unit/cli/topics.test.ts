@@ -1,8 +1,9 @@
 // Topics and moments as they are written on the command line.
 
 import { describe, expect, it } from 'vitest';
-import { findTopic, isTable, parseFrom } from '../../../src/cli/topics.ts';
+import { findTopic, parseFrom } from '../../../src/cli/topics.ts';
 import type { LogConfig, PipelineConfig } from '../../../src/engine/pipeline-config.ts';
+import { isTable } from '../../../src/engine/table-names.ts';
 import { fakeConfig } from '../observability/fake-status.ts';
 
 const disk: LogConfig = {

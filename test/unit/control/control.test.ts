@@ -8,6 +8,7 @@ import { ask, askAll } from '../../../src/control/client.ts';
 import { controlCommands, isStatusAnswer } from '../../../src/control/commands.ts';
 import { LineSplitter, MAX_REQUEST_BYTES, parseRequest } from '../../../src/control/protocol.ts';
 import { type ControlCommands, openControlServer } from '../../../src/control/server.ts';
+import type { ReplayAsk } from '../../../src/engine/replay-plan.ts';
 import { CdcError, type Clock, silentLogger } from '../../../src/sdk/index.ts';
 import { fakeHandle, fakeStatus, stoppedClock } from '../observability/fake-status.ts';
 
@@ -64,6 +65,28 @@ describe('the control socket', () => {
     expect(await ask(server.path, { cmd: 'stop' }, patient)).toEqual({ pid: process.pid, stopping: ['orders'] });
     await expect(ask(server.path, { cmd: 'stop', pipelines: ['crm'] }, patient)).rejects.toMatchObject({ code: 'CONTROL_BAD_REQUEST' });
     expect(handle.stops).toBe(1);
+    await server.close();
+  });
+
+  it('hands a replay to its pipeline, and refuses what is none', async () => {
+    const asked: unknown[] = [];
+    const handle = {
+      ...fakeHandle(fakeStatus()),
+      replay: async (ask: ReplayAsk) => {
+        asked.push(ask);
+        return { request: { log: 'l', from: 3, to: null, next: 3, tables: [] }, end: 9, notes: [] };
+      },
+    };
+    const server = await open(controlCommands(() => [handle]));
+    const replay = { destination: 'replica', from: 3, to: null, tables: ['orders'], force: false };
+    expect(await ask(server.path, { cmd: 'replay', pipelines: ['orders'], replay }, patient)).toMatchObject({ end: 9 });
+    expect(asked).toEqual([replay]);
+    for (const wrong of [{ ...replay, from: '3' }, { ...replay, tables: [1] }, { from: 3 }, null])
+      await expect(ask(server.path, { cmd: 'replay', pipelines: ['orders'], replay: wrong as never }, patient)).rejects.toMatchObject({
+        code: 'CONTROL_BAD_REQUEST',
+      });
+    await expect(ask(server.path, { cmd: 'replay' }, patient)).rejects.toMatchObject({ code: 'CONTROL_BAD_REQUEST' });
+    expect(asked).toHaveLength(1);
     await server.close();
   });
 

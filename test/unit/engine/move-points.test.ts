@@ -21,6 +21,7 @@ const known = (p: string, more: Partial<LaneState> = {}): LaneState => ({
   joinedAt: at(null),
   detached: null,
   behindQueue: false,
+  replay: null,
   ...more,
 });
 const points = (...ps: string[]): Committed => ({ kind: 'points', epoch: 1, points: ps.map((p) => at(p)) });

@@ -32,6 +32,7 @@ const known = (at: ResumePoint, more: Partial<LaneState> = {}): LaneState => ({
   joinedAt: at,
   detached: null,
   behindQueue: false,
+  replay: null,
   ...more,
 });
 

@@ -16,6 +16,7 @@ const known = (p: string | null, more: Partial<LaneState> = {}): LaneState => ({
   joinedAt: at(null),
   detached: null,
   behindQueue: false,
+  replay: null,
   ...more,
 });
 const points = (p: string | null): Committed => ({ kind: 'points', epoch: 1, points: [at(p)] });

@@ -52,6 +52,7 @@ export function fakeLane(over: Partial<LaneStatus> = {}): LaneStatus {
     batchSize: 1000,
     parkedKeys: 0,
     workers: 1,
+    replay: null,
     ...over,
   };
 }
@@ -141,6 +142,7 @@ export function fakeHandle(
       handle.stops += 1;
       return status.run;
     },
+    replay: () => Promise.reject(new Error('not asked for')),
   };
   return handle;
 }

@@ -18,7 +18,7 @@ export function pointAt(n: number): ResumePoint {
 }
 
 export function laneAt(n: number): LaneState {
-  return { points: [pointAt(n)], joinedAt: pointAt(0), detached: null, behindQueue: false };
+  return { points: [pointAt(n)], joinedAt: pointAt(0), detached: null, behindQueue: false, replay: null };
 }
 
 /** A store, and the same data opened anew. */
@@ -134,6 +134,7 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
           points: [pointAt(3), pointAt(4)],
           joinedAt: pointAt(1),
           behindQueue: true,
+          replay: { log: 'l', from: 3, to: null, next: 7, tables: ['a'] },
           detached: { from: pointAt(2), sinceMs: 1_700_000_000_123, reason: 'the log was full' },
         };
         const transformer = { point: pointAt(6), state: new Uint8Array([0, 255, 10]) };
