@@ -57,9 +57,17 @@ export class OwnPostgres implements AsyncDisposable {
     for (const began = performance.now(); ; await sleep(20)) {
       if (this.#process === null || !isAlive(this.#process))
         this.#process = startDetached(file, args, join(folder, 'log'), { account, cwd: folder, env: plainEnvironment() });
-      if (await this.#answers()) return;
+      if (await this.#answers()) break;
       if (performance.now() - began > START_TIMEOUT_MS) throw new Error(`the server does not start: see ${folder}/log`);
     }
+    await this.query('ALTER SYSTEM RESET synchronous_standby_names');
+    await this.query('SELECT pg_reload_conf()');
+  }
+
+  /** Until the next start: what commits is durable here and waits for a standby that never comes, so that its answer is lost by a kill. */
+  async holdAnswers(): Promise<void> {
+    await this.query(`ALTER SYSTEM SET synchronous_standby_names = 'nobody'`);
+    await this.query('SELECT pg_reload_conf()');
   }
 
   /** SIGKILL of the postmaster: its backends see it and end, in the midst of whatever they do. */

@@ -12,7 +12,7 @@ import { expectShopDelivered } from './shop-evidence.ts';
 import { chaosFolder, killsOf, SEED, TIMEOUT_MS, Victim, Writer } from './victim.ts';
 
 const programs = await findPostgres();
-const KILLS_PER_RUN = 4;
+const KILLS_PER_RUN = 3;
 
 describe('sqlite → postgresql that is killed', () => {
   it.skipIf(programs === null)('loses nothing and repeats nothing', { timeout: TIMEOUT_MS }, async () => {
@@ -36,7 +36,7 @@ error_handling: {dead_letter_queue: {type: file, path: dead.ndjson}}
     );
     const victim = new Victim(work, ['chaos.yaml'], 'out/changes.ndjson', 7, replica.env);
     using writer = await Writer.start('writer', work.path('shop.db'));
-    const killed = { postmaster: 0, backend: 0, pipeline: 0 };
+    const killed = { postmaster: 0, backend: 0, pipeline: 0, afterCommit: 0 };
 
     const moreIn = async (run: Started): Promise<void> => {
       const before = (await replica.effects()).length;
@@ -50,6 +50,11 @@ error_handling: {dead_letter_queue: {type: file, path: dead.ndjson}}
       const whileAway = dice.chance(1 / 2);
       for (let kill = 1; kill <= KILLS_PER_RUN; kill++) {
         await sleep(dice.next() * 250);
+        if (dice.chance(1 / 2)) {
+          await server.holdAnswers();
+          await sleep(dice.next() * 50);
+          killed.afterCommit++;
+        }
         if (dice.chance(1 / 3) && (await server.killBackend())) killed.backend++;
         else {
           server.killAll();
@@ -63,7 +68,8 @@ error_handling: {dead_letter_queue: {type: file, path: dead.ndjson}}
         await moreIn(run);
         run.child.kill('SIGKILL');
       }
-      expect((await run.ended).signal, `seed ${SEED}: it outlives its destination`).toBe('SIGKILL');
+      const { signal, err } = await run.ended;
+      expect(signal, `seed ${SEED}: it outlives its destination: ${err}`).toBe('SIGKILL');
       killed.pipeline++;
     };
     await round(victim);
