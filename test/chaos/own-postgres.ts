@@ -77,7 +77,7 @@ export class OwnPostgres implements AsyncDisposable {
 
   /** SIGKILL of one backend of the pipeline: the postmaster ends all others and recovers. `false`: there was none. */
   async killBackend(): Promise<boolean> {
-    const [found] = await this.query<{ pid: number }>(
+    const [found] = await this.#once<{ pid: number }>(
       `SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1`,
     ).catch(() => []);
     if (found === undefined) return false;
@@ -85,8 +85,20 @@ export class OwnPostgres implements AsyncDisposable {
     return true;
   }
 
-  /** On a connection of its own, since none outlives a kill. */
+  /** Again where the server has not come back yet, as after the end of a backend: for reading, and what may be done twice. */
   async query<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    for (const began = performance.now(); ; await sleep(20)) {
+      try {
+        return await this.#once<Row>(text, values);
+      } catch (error) {
+        const isAway = /^(57P0|ECONN|EPIPE)/.test(String((error as { code?: unknown }).code)) || /terminated/.test(String(error));
+        if (!isAway || performance.now() - began > START_TIMEOUT_MS) throw error;
+      }
+    }
+  }
+
+  /** On a connection of its own, since none outlives a kill. */
+  async #once<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
     const client = new pg.Client({ connectionString: this.url });
     client.on('error', () => {});
     await client.connect();
@@ -99,7 +111,7 @@ export class OwnPostgres implements AsyncDisposable {
 
   async #answers(): Promise<boolean> {
     try {
-      await this.query('SELECT 1');
+      await this.#once('SELECT 1');
       return true;
     } catch {
       return false;
