@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-const SCENARIOS = ['engine', 'sqlite', 'idle', 'start', 'envelope', 'disk-log', 'workers', 'replay'];
+const SCENARIOS = ['engine', 'sqlite', 'idle', 'start', 'envelope', 'disk-log', 'workers', 'replay', 'fan-out', 'stalled'];
 
 const asked = process.argv.slice(2);
 let failed = false;

@@ -1,15 +1,13 @@
 // Engine overhead: generator → memory log → three null destinations, no plugins. CPU of the whole process per event; the
-// generator read alone is measured in the same run and shown beside it. Memory is looked at by one of the destinations, right
-// after a collection: what is garbage already says nothing about growth. See README.md.
+// generator read alone is measured in the same run and shown beside it. Memory is looked at by one of the destinations. See README.md.
 
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { descriptor as nullDestination } from '../../src/destinations/null/index.ts';
 import { startPipeline } from '../../src/engine/pipeline.ts';
 import { type Destination, type LaneBatch, silentLogger, systemClock } from '../../src/sdk/index.ts';
 import { descriptor as generator } from '../../src/sources/generator/index.ts';
 import { component, destination, memoryDeps, pipeline, runOptions } from '../../test/helpers/pipeline.ts';
-import { cpuMicros, median, round } from '../lib/cpu.ts';
+import { cpuMicros, round } from '../lib/cpu.ts';
+import { type MemorySample, quarters, sampleMemory } from '../lib/memory.ts';
 
 const count = Number(process.argv[2] ?? 50_000_000);
 const config = {
@@ -29,16 +27,8 @@ const SAMPLES = 40;
 /** Growth below this is noise: the heap is never exactly the same, and the allocator keeps pages. */
 const NOISE_MB = 5;
 
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
-
-interface Sample {
-  readonly rss: number;
-  readonly heap: number;
-}
-
 /** A null destination that looks at the memory of the process every now and then. */
-function sampling(samples: Sample[]): typeof nullDestination {
+function sampling(samples: MemorySample[]): typeof nullDestination {
   const every = Math.max(1, Math.floor(count / SAMPLES));
   return {
     ...nullDestination,
@@ -50,9 +40,7 @@ function sampling(samples: Sample[]): typeof nullDestination {
       inner.write = (batch: LaneBatch, signal: AbortSignal) => {
         seen += batch.events.length;
         if (seen >= every) {
-          collect();
-          const { rss, heapUsed } = process.memoryUsage();
-          samples.push({ rss: rss / 1048576, heap: heapUsed / 1048576 });
+          samples.push(sampleMemory());
           seen = 0;
         }
         return write(batch, signal);
@@ -88,8 +76,8 @@ async function readAlone(): Promise<number> {
   return (cpuMicros() - start) / n;
 }
 
-async function wholePipeline(): Promise<{ perEvent: number; samples: Sample[] }> {
-  const samples: Sample[] = [];
+async function wholePipeline(): Promise<{ perEvent: number; samples: MemorySample[] }> {
+  const samples: MemorySample[] = [];
   const handle = startPipeline(
     pipeline({
       sources: [component('generator', config)],
@@ -109,9 +97,6 @@ async function wholePipeline(): Promise<{ perEvent: number; samples: Sample[] }>
 const alone = await readAlone();
 const whole = await wholePipeline();
 const engine = whole.perEvent - alone;
-/** Medians of the quarters of the run: the first is warm-up, then nothing may grow. */
-const quarters = (values: readonly number[]): number[] =>
-  [0, 1, 2, 3].map((n) => round(median(values.slice((values.length * n) / 4, (values.length * (n + 1)) / 4)), 1));
 const rss = quarters(whole.samples.map((s) => s.rss));
 const heap = quarters(whole.samples.map((s) => s.heap));
 const growth = Math.max(...[rss, heap].map((q) => (q[3] as number) - (q[1] as number)));

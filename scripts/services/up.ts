@@ -146,7 +146,7 @@ async function waitUntilReady(service: ServiceDefinition, url: string, server: P
 }
 
 /** Root runs a server that refuses root as somebody else. */
-async function accountFor(service: ServiceDefinition): Promise<Account | null> {
+export async function accountFor(service: ServiceDefinition): Promise<Account | null> {
   if (process.getuid?.() !== 0 || service.accounts.length === 0) return null;
   for (const name of service.accounts) {
     const ids = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]).catch(() => null);

@@ -20,6 +20,8 @@ export interface AuditedTable {
   readonly rev: string;
 }
 
+type Queried = Pick<TestDatabase, 'query'>;
+
 export function auditSqlite(db: Database.Database, tables: readonly AuditedTable[]): void {
   db.exec('CREATE TABLE audit (n INTEGER PRIMARY KEY, op TEXT, tbl TEXT, id INTEGER, rev INTEGER)');
   for (const { name, columns, rev } of tables) {
@@ -33,7 +35,7 @@ export function auditSqlite(db: Database.Database, tables: readonly AuditedTable
   }
 }
 
-export async function auditPostgres(db: TestDatabase, tables: readonly AuditedTable[]): Promise<void> {
+export async function auditPostgres(db: Queried, tables: readonly AuditedTable[]): Promise<void> {
   await db.query('CREATE TABLE audit (n bigserial PRIMARY KEY, op text, tbl text, id bigint, rev bigint)');
   for (const { name, columns, rev } of tables) {
     await db.query(`CREATE TABLE ${name} (${columns})`);
@@ -51,7 +53,7 @@ export function sqliteEffects(db: Database.Database): Effect[] {
   return db.prepare('SELECT op, tbl AS "table", id, rev FROM audit ORDER BY n').all() as Effect[];
 }
 
-export async function postgresEffects(db: TestDatabase): Promise<Effect[]> {
+export async function postgresEffects(db: Queried): Promise<Effect[]> {
   return db.query<Effect & { [column: string]: unknown }>(
     'SELECT op, tbl AS "table", id::float8 AS id, rev::float8 AS rev FROM audit ORDER BY n',
   );

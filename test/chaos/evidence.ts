@@ -5,9 +5,9 @@ import { expect } from 'vitest';
 import type { Workspace } from '../e2e/process.ts';
 import type { Effect } from './audit.ts';
 import { type Change, TABLES } from './shop.ts';
-import { rotatedLines } from './victim.ts';
+import { rotatedLines, type Victim } from './victim.ts';
 
-type Row = Record<string, unknown>;
+export type Row = Record<string, unknown>;
 
 /** A record of the `plain` envelope. */
 export interface Line {
@@ -47,10 +47,22 @@ export function linesOf(work: Workspace, folder = 'out', name = 'changes'): Line
   });
 }
 
+/** What `cdc-run consume` prints of the log on disk. */
+export async function consumed(victim: Victim, topic: string): Promise<Line[]> {
+  const { out } = await victim.command('consume', topic, '-c', `${topic}.yaml`, '--from-beginning', '--envelope', 'plain');
+  return out
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line);
+}
+
 /** No row that exists now has a greater key. */
 export function newestId(db: Database.Database): number {
   return Number(
-    db.prepare('SELECT max((SELECT max(id) FROM customers), (SELECT max(id) FROM orders), (SELECT max(id) FROM history))').pluck().get(),
+    db
+      .prepare('SELECT max(id) FROM (SELECT id FROM customers UNION ALL SELECT id FROM orders UNION ALL SELECT id FROM history)')
+      .pluck()
+      .get(),
   );
 }
 

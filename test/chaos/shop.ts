@@ -3,9 +3,17 @@
 
 import type Database from 'better-sqlite3';
 import type { Dice } from '../simulation/random.ts';
+import type { AuditedTable } from './audit.ts';
 
 export const TABLES = ['customers', 'orders'] as const;
 export type Table = (typeof TABLES)[number];
+
+/** As replicas keep them. */
+export const SHOP: readonly AuditedTable[] = TABLES.map((name) => ({
+  name,
+  columns: 'id bigint PRIMARY KEY, name text, credit double precision, rev bigint',
+  rev: 'rev',
+}));
 
 /** `rev`: the number of the change that left the row like this; of a delete that of the row before it. */
 export interface Change {

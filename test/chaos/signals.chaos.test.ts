@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { changeOf, expectEachOnce, linesOf, openDatabase, replayed } from './evidence.ts';
 import { createShop, historyOf, TABLES } from './shop.ts';
-import { chaosFolder, killsOf, rotatedLines, SEED, ShopWriter, TIMEOUT_MS, Victim } from './victim.ts';
+import { chaosFolder, killsOf, rotatedLines, SEED, TIMEOUT_MS, Victim, Writer } from './victim.ts';
 
 describe('one signal', () => {
   it('drains, says how much was delivered, and ends with 0; the next run repeats nothing', { timeout: TIMEOUT_MS }, async () => {
@@ -23,10 +23,10 @@ sync: {mode: continuous, batch_size: 40}
     using shop = openDatabase(work.path('shop.db'));
     createShop(shop.db, 500);
     const victim = new Victim(work, ['chaos.yaml', '--json'], 'out/changes.ndjson', 3);
-    using writer = await ShopWriter.start(work.path('shop.db'), SEED);
+    using writer = await Writer.start('writer', work.path('shop.db'));
     writer.hurry();
 
-    for (let n = killsOf(6); n > 0; n--) {
+    for (let n = killsOf(3); n > 0; n--) {
       const before = linesOf(work).length;
       const run = victim.start();
       await victim.moment(run, n % 3 === 0 ? 'start' : 'flow', 300);
@@ -77,7 +77,7 @@ sync: {mode: continuous, batch_size: 10}
 `,
     );
     const victim = new Victim(work, ['chaos.yaml'], 'out/changes.ndjson', 4);
-    for (let n = killsOf(4); n > 0; n--) {
+    for (let n = killsOf(2); n > 0; n--) {
       const run = victim.start();
       await victim.moment(run, 'flow', 200);
       run.child.kill('SIGINT');

@@ -16,13 +16,16 @@ export const SEED = Number(process.env['CDC_CHAOS_SEED'] ?? Math.floor(Math.rand
 const READY_TIMEOUT_MS = 60_000;
 const LOOK_MS = 2;
 
-/** How many kills: `normally`, or in proportion where `CDC_CHAOS_KILLS` asks for more than the 25 of the large test. */
+/** Of the largest test, where nothing else is asked for. */
+const KILLS = 12;
+
+/** How many kills: `normally`, or in proportion where `CDC_CHAOS_KILLS` asks for more than the 12 of the largest test. */
 export function killsOf(normally: number): number {
-  return Math.max(1, Math.round((normally * Number(process.env['CDC_CHAOS_KILLS'] ?? 25)) / 25));
+  return Math.max(1, Math.round((normally * Number(process.env['CDC_CHAOS_KILLS'] ?? KILLS)) / KILLS));
 }
 
 /** Each kill may take this long on a busy machine. */
-export const TIMEOUT_MS = 60_000 + 20_000 * killsOf(25);
+export const TIMEOUT_MS = 60_000 + 20_000 * killsOf(KILLS);
 
 /** Before the first write of a run, or after it. */
 export type Phase = 'start' | 'flow';
@@ -57,6 +60,13 @@ export class Victim {
     const ended = await this.start(...more).ended;
     this.#note(ended);
     if (ended.code !== 0) throw new Error(`ended with ${ended.code ?? ended.signal}: ${ended.out}${ended.err}`);
+    return ended;
+  }
+
+  /** Another command on the same pipeline, which must end well. */
+  async command(...args: readonly string[]): Promise<Ended> {
+    const ended = await this.work.run(args, this.#env);
+    if (ended.code !== 0) throw new Error(`${args[0]} ended with ${ended.code ?? ended.signal}: ${ended.err}`);
     return ended;
   }
 
@@ -116,8 +126,8 @@ export class Victim {
   }
 }
 
-/** The program that writes to the shop meanwhile: see writer.ts. A process of its own, so that its waits do not choose our moments. */
-export class ShopWriter implements Disposable {
+/** The program that writes meanwhile: see writer.ts, appender.ts. A process of its own, so that its waits do not choose our moments. */
+export class Writer implements Disposable {
   readonly #child: ChildProcess;
   #said = '';
 
@@ -129,16 +139,17 @@ export class ShopWriter implements Disposable {
   }
 
   /** Resolves once it writes. Ends with this process at the latest, since its stdin ends then. */
-  static async start(path: string, seed: number): Promise<ShopWriter> {
+  static async start(program: 'writer' | 'appender', path: string): Promise<Writer> {
     const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-    const child = spawn(process.execPath, ['--import', loader, resolve('test/chaos/writer.ts'), path, String(seed)], {
+    const child = spawn(process.execPath, ['--import', loader, resolve(`test/chaos/${program}.ts`), path, String(SEED)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
-    const writer = new ShopWriter(child);
+    const writer = new Writer(child);
     await once(child.stdout as NonNullable<ChildProcess['stdout']>, 'data');
     return writer;
   }
 
+  /** From now on without pauses to speak of. */
   hurry(): void {
     this.#child.stdin?.write('hurry\n');
   }
@@ -168,7 +179,7 @@ export function chaosFolder(): Workspace {
 }
 
 /** The lines of a rotated file, oldest first. */
-export function rotatedLines(work: Workspace, folder: string, name: string): string[] {
+export function rotatedLines(work: Workspace, folder = 'out', name = 'changes'): string[] {
   if (!existsSync(work.path(folder))) return [];
   const rotated = readdirSync(work.path(folder))
     .map((file) => new RegExp(`^${name}\\.(\\d+)\\.ndjson$`).exec(file)?.[1])

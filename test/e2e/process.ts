@@ -1,7 +1,7 @@
 // The command line as a child process, from the sources. Each test has a working directory of its own.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -36,6 +36,9 @@ export class Workspace implements Disposable {
     writeFileSync(this.path(name), text);
     return name;
   }
+  makeFolder(name: string): void {
+    mkdirSync(this.path(name), { recursive: true });
+  }
   read(name: string): string {
     return readFileSync(this.path(name), 'utf8');
   }
@@ -56,12 +59,12 @@ export class Workspace implements Disposable {
     let out = '';
     let err = '';
     const listeners = new Set<() => void>();
-    child.stdout?.on('data', (chunk: Buffer) => {
-      out += chunk.toString();
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      out += chunk;
       for (const look of listeners) look();
     });
-    child.stderr?.on('data', (chunk: Buffer) => {
-      err += chunk.toString();
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      err += chunk;
       for (const look of listeners) look();
     });
     const ended = new Promise<Ended>((done) => {

@@ -1,0 +1,128 @@
+// A PostgreSQL server of the test's own, in a temporary folder, that may be killed: the one for tests serves others, too.
+
+import { randomBytes } from 'node:crypto';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import type { Installation, LocalServer } from '../../scripts/services/definition.ts';
+import { reachableFolder } from '../../scripts/services/home.ts';
+import { freePort } from '../../scripts/services/ports.ts';
+import { postgres } from '../../scripts/services/postgres.ts';
+import { isAlive, type ProcessId, plainEnvironment, startDetached } from '../../scripts/services/processes.ts';
+import { accountFor } from '../../scripts/services/up.ts';
+
+const FIRST_PORT = 25_432;
+const START_TIMEOUT_MS = 60_000;
+
+/** PostgreSQL's programs; `null` where there are none, with the reason printed once. Where `CI` is set that is an error. */
+export async function findPostgres(): Promise<Installation | null> {
+  const place = reachableFolder((await accountFor(postgres)) !== null);
+  for (const install of postgres.installs) {
+    const found = await install.find(place, () => undefined).catch(() => null);
+    if (found !== null) return found;
+  }
+  const reason = 'no programs of PostgreSQL to start a server with that may be killed';
+  if (process.env['CI']) throw new Error(reason);
+  console.warn(`SKIPPED: ${reason}`);
+  return null;
+}
+
+export class OwnPostgres implements AsyncDisposable {
+  readonly url: string;
+  readonly #server: LocalServer;
+  #process: ProcessId | null = null;
+
+  private constructor(server: LocalServer) {
+    this.#server = server;
+    this.url = postgres.url(server.port, server.password);
+  }
+
+  static async start({ bin, version }: Installation): Promise<OwnPostgres> {
+    const folder = mkdtempSync(join(tmpdir(), 'cdc-chaos-postgres-')),
+      account = await accountFor(postgres);
+    if (account !== null) chownSync(folder, account.uid, account.gid);
+    const server = { bin, folder, port: await freePort(FIRST_PORT), password: randomBytes(12).toString('hex'), account };
+    await postgres.prepare(server, version);
+    const own = new OwnPostgres(server);
+    await own.start();
+    return own;
+  }
+
+  /** Resolves once it answers. What a killed server left behind holds its memory for a moment: then it is tried again. */
+  async start(): Promise<void> {
+    const { file, args } = postgres.command(this.#server),
+      { folder, account } = this.#server;
+    for (const began = performance.now(); ; await sleep(20)) {
+      if (this.#process === null || !isAlive(this.#process))
+        this.#process = startDetached(file, args, join(folder, 'log'), { account, cwd: folder, env: plainEnvironment() });
+      if (await this.#answers()) break;
+      if (performance.now() - began > START_TIMEOUT_MS) throw new Error(`the server does not start: see ${folder}/log`);
+    }
+    await this.query('ALTER SYSTEM RESET synchronous_standby_names');
+    await this.query('SELECT pg_reload_conf()');
+  }
+
+  /** Until the next start: what commits is durable here and waits for a standby that never comes, so that its answer is lost by a kill. */
+  async holdAnswers(): Promise<void> {
+    await this.query(`ALTER SYSTEM SET synchronous_standby_names = 'nobody'`);
+    await this.query('SELECT pg_reload_conf()');
+  }
+
+  /** SIGKILL of the postmaster: its backends see it and end, in the midst of whatever they do. */
+  killAll(): void {
+    if (this.#process !== null && isAlive(this.#process)) process.kill(this.#process.pid, 'SIGKILL');
+  }
+
+  /** SIGKILL of one backend of the pipeline: the postmaster ends all others and recovers. `false`: there was none. */
+  async killBackend(): Promise<boolean> {
+    const [found] = await this.#once<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1`,
+    ).catch(() => []);
+    if (found === undefined) return false;
+    process.kill(found.pid, 'SIGKILL');
+    return true;
+  }
+
+  /** Again where the server has not come back yet, as after the end of a backend: for reading, and what may be done twice. */
+  async query<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    for (const began = performance.now(); ; await sleep(20)) {
+      try {
+        return await this.#once<Row>(text, values);
+      } catch (error) {
+        const isAway = /^(57P0|ECONN|EPIPE)/.test(String((error as { code?: unknown }).code)) || /terminated/.test(String(error));
+        if (!isAway || performance.now() - began > START_TIMEOUT_MS) throw error;
+      }
+    }
+  }
+
+  /** On a connection of its own, since none outlives a kill. */
+  async #once<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: this.url });
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      return (await client.query<Row>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      await this.#once('SELECT 1');
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.killAll();
+    // Its children end by themselves once they see that it is gone, and would write to the folder until then.
+    for (let waited = 0; waited < 5000 && (await this.#answers()); waited += 50) await sleep(50);
+    await sleep(200);
+    rmSync(this.#server.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  }
+}
