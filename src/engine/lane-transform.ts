@@ -43,13 +43,14 @@ export class LaneTransform {
 
   async run(batch: Collected): Promise<{ batch: Collected; failures: readonly LaneFailures[] }> {
     const stretches: Stretch[] = [],
-      failures: LaneFailures[] = [];
+      byStep = new Map<string, Refused[]>();
     let isChanged = !this.#changes.isEmpty;
     for (const stretch of batch.stretches) {
-      const kept = stretch.kept.length === 0 ? stretch.kept : await this.#stretch(stretch.kept, failures);
+      const kept = stretch.kept.length === 0 ? stretch.kept : await this.#stretch(stretch.kept, byStep);
       isChanged ||= kept.length !== stretch.kept.length;
       stretches.push({ ...stretch, kept });
     }
+    const failures = [...byStep].map(([component, refused]) => ({ component, refused }));
     if (!isChanged) return { batch, failures };
     return { batch: { ...batch, events: stretches.flatMap((s) => s.kept), pieces: null, stretches }, failures };
   }
@@ -60,14 +61,16 @@ export class LaneTransform {
   }
 
   /** The letter has the event from before all steps, so what any of them hides must not be in clear there. */
-  #failure(component: string, event: ChangeEvent, error: CdcError): LaneFailures {
-    const sensitive = sensitiveColumns(this.#steps, event);
-    return { component, refused: [{ event, error: withoutValues(error, event, sensitive), sensitive }] };
+  #fail(failures: Map<string, Refused[]>, component: string, event: ChangeEvent, error: CdcError): void {
+    const sensitive = sensitiveColumns(this.#steps, event),
+      refused = failures.get(component) ?? [];
+    refused.push({ event, error: withoutValues(error, event, sensitive), sensitive });
+    failures.set(component, refused);
   }
 
-  async #stretch(events: readonly ChangeEvent[], failures: LaneFailures[]): Promise<readonly ChangeEvent[]> {
+  async #stretch(events: readonly ChangeEvent[], failures: Map<string, Refused[]>): Promise<readonly ChangeEvent[]> {
     const filtered = await this.#filters.run([...events]);
-    for (const { event, error, component } of filtered.failures) failures.push(this.#failure(component, event, error));
+    for (const { event, error, component } of filtered.failures) this.#fail(failures, component, event, error);
     if (this.#changes.isEmpty) return filtered.events;
     const copies = filtered.events.map((e) => e.copy());
     const changed = await this.#changes.run(copies);
@@ -75,7 +78,7 @@ export class LaneTransform {
       // As it was before the lane touched it: sent again, it goes through all of the lane's transformers.
       const at = copies.indexOf(event),
         original = filtered.events[at] ?? event;
-      failures.push(this.#failure(component, original, error));
+      this.#fail(failures, component, original, error);
     }
     return changed.events;
   }
