@@ -80,8 +80,10 @@ function steppingFiles(world: World, process: SimProcess): LogFiles {
       return disk().syncFolder(folder);
     },
     async lock(path) {
-      const lock = await disk().lock(path);
-      if (lock !== null) process.onDeath.push(() => lock.release());
+      const lock = process.alive ? await disk().lock(path) : null;
+      // The operating system takes it from a process that has died meanwhile.
+      if (process.alive) process.onDeath.push(() => lock?.release());
+      else lock?.release();
       return lock;
     },
   };
