@@ -4,7 +4,7 @@
 import type { DeadLetter, DeadLetterQueue } from '../../src/engine/api.ts';
 import { CdcError } from '../../src/sdk/index.ts';
 import type { Step } from '../../src/sdk/testing/fakes/step.ts';
-import type { StateStore } from '../../src/state/store.ts';
+import type { StateChange, StateStore } from '../../src/state/store.ts';
 import type { World } from './world.ts';
 
 const LOST_REPLY = 0.3;
@@ -34,7 +34,7 @@ export function steppingState(world: World, step: Step): StateStore {
       await step('save the state');
       assertUp();
       if (world.has('state-save-dropped') && change.used === undefined && world.dice.chance(0.3)) return;
-      await world.state.save(pipeline, owner, untilMs, change);
+      await world.state.save(pipeline, owner, untilMs, world.has('gap-not-recorded') ? withoutGaps(change) : change);
       world.oracle.saved(change);
       world.leased(owner, untilMs);
       if (world.dice.chance(LOST_REPLY)) await step('hear that the state is saved');
@@ -73,4 +73,9 @@ export function steppingDeadLetters(world: World, step: Step): DeadLetterQueue {
     },
     close: async () => {},
   };
+}
+
+function withoutGaps(change: StateChange): StateChange {
+  const lanes = Object.entries(change.lanes ?? {}).map(([name, lane]) => [name, lane && { ...lane, detached: null }]);
+  return lanes.length === 0 ? change : { ...change, lanes: Object.fromEntries(lanes) };
 }
