@@ -92,7 +92,13 @@ export function planResume(facts: Facts): ResumePlan {
         );
   for (const lane of facts.lanes) detachIfBehind(facts, lane, decisions, start);
 
-  const places = [...decisions.values()].flatMap((d) => (d.kind === 'resume' ? [d.point] : []));
+  // Of each worker: what one of them has of a snapshot must not be cut otherwise.
+  const places = facts.lanes.flatMap((lane): readonly LogPlace[] => {
+    const d = decisions.get(lane.name),
+      rows = storedPoints(lane, facts.state.lanes[lane.name] ?? null);
+    if (d?.kind !== 'resume') return [];
+    return d.isNew || rows.length === 0 ? [d.point] : rows;
+  });
   return {
     lanes: decisions,
     entries: new Map([...decisions.keys()].map((name) => [name, { seq: 0, place: start }])),
