@@ -2,9 +2,17 @@
 
 import { describe, expect, it } from 'vitest';
 import { startPipeline } from '../../../src/engine/pipeline.ts';
+import { planResume } from '../../../src/engine/resume.ts';
 import { createSlots } from '../../../src/engine/slots.ts';
 import { planWorkers } from '../../../src/engine/workers.ts';
-import type { ChangeEvent, Descriptor, LaneBatch, Position, ResumePoint } from '../../../src/sdk/index.ts';
+import {
+  type ChangeEvent,
+  type Descriptor,
+  type LaneBatch,
+  type Position,
+  type ResumePoint,
+  sortablePositions,
+} from '../../../src/sdk/index.ts';
 import {
   FakeHoldingDestination,
   FakeLog,
@@ -46,6 +54,30 @@ describe('planWorkers', () => {
   it('stops when points of another number are at several places and nothing says what they were made with', () => {
     expect(() => planWorkers('d', FOUR, [at(5), at(6)], undefined)).toThrow(expect.objectContaining({ code: 'STATE_LOST' }) as Error);
   });
+});
+
+it('what each worker has of a snapshot bounds the next chunks', () => {
+  const progress = (chunk: number) => ({
+    source: 's',
+    run: 'r',
+    table: 't',
+    chunk,
+    lastKey: String(chunk * 10),
+    state: 'running' as const,
+    rows: chunk,
+  });
+  const rows = [1, 3, 2].map((chunk) => ({ ...at(5), snapshots: [progress(chunk)] }));
+  const plan = planResume({
+    state: { used: true, epoch: 1, lanes: {}, transformer: null, lastScheduledMs: null, intent: null },
+    epoch: 2,
+    codecs: { s: sortablePositions('n') },
+    sources: [{ name: 's', ordering: 'log', snapshots: true, acknowledged: null }],
+    lanes: [{ name: 'd', required: true, start: 'snapshot', committed: { kind: 'points', epoch: 1, points: rows } }],
+    stateful: false,
+    rejoin: [],
+  });
+  expect(plan.start.snapshots).toEqual([progress(1)]);
+  expect(plan.boundaries).toEqual([progress(1), progress(2), progress(3)]);
 });
 
 function world() {
