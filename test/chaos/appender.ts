@@ -9,9 +9,12 @@ const dice = diceOf(Number(seed));
 
 let pauseMs = 30;
 let open = true;
+/** Not before the reader has a place: a file that was rotated away before anybody looked is nobody's to find. */
+let rotates = false;
 process.stdin
   .on('data', () => {
     pauseMs = 4;
+    rotates = true;
   })
   .on('end', () => {
     open = false;
@@ -35,7 +38,7 @@ await append();
 process.stdout.write('writing\n');
 while (open) {
   await append();
-  if (dice.chance(1 / 40)) renameSync(path, path.replace('.ndjson', `.${++rotated}.ndjson`));
+  if (rotates && dice.chance(1 / 40)) renameSync(path, path.replace('.ndjson', `.${++rotated}.ndjson`));
   await pause();
 }
 await append(); // so that there is a file at the end
