@@ -60,9 +60,12 @@ export class LeaseKeeper {
       await this.#o.clock.sleep(this.#o.leaseMs / 3, signal);
       if (signal.aborted) return;
       this.assertValid();
+      const before = this.#untilMs;
       try {
         const other = await this.acquire();
         if (other !== null) throw fenced(`another process (${other}) has taken over`);
+        // Granted too late it says nothing: somebody may have had it in between, and given it back.
+        if (this.#o.clock.now() >= before) throw fenced('its lease ran out before it was renewed');
       } catch (error) {
         if (!(error instanceof CdcError) || !error.retriable) throw error;
         this.#o.logger.warn('the lease could not be renewed, trying again', { code: error.code, error: error.message });
