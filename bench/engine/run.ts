@@ -3,7 +3,7 @@
 
 import { descriptor as nullDestination } from '../../src/destinations/null/index.ts';
 import { startPipeline } from '../../src/engine/pipeline.ts';
-import { type Destination, type LaneBatch, silentLogger, systemClock } from '../../src/sdk/index.ts';
+import { type Destination, forgetfulStore, type LaneBatch, silentLogger, systemClock } from '../../src/sdk/index.ts';
 import { descriptor as generator } from '../../src/sources/generator/index.ts';
 import { component, destination, memoryDeps, pipeline, runOptions } from '../../test/helpers/pipeline.ts';
 import { cpuMicros, round } from '../lib/cpu.ts';
@@ -55,6 +55,7 @@ async function readAlone(): Promise<number> {
     pipeline: 'bench',
     name: 'generator',
     logger: silentLogger,
+    store: forgetfulStore,
     clock: systemClock,
     random: Math.random,
   });

@@ -4,7 +4,7 @@ import type { ComponentConfig, PipelineConfig } from '../engine/pipeline-config.
 import type { Descriptor } from '../sdk/define.ts';
 import { CdcError, type Finding } from '../sdk/errors.ts';
 import { silentLogger } from '../sdk/logger.ts';
-import { type Clock, systemRandom } from '../sdk/ports.ts';
+import { type Clock, forgetfulStore, systemRandom } from '../sdk/ports.ts';
 
 export interface ComponentFindings {
   readonly pipeline: string;
@@ -49,6 +49,7 @@ async function check(
       logger: silentLogger,
       clock,
       random: systemRandom,
+      store: forgetfulStore,
     });
     try {
       for await (const finding of instance.check()) findings.push(finding);

@@ -7,6 +7,7 @@ import {
   type ChangeEvent,
   type Destination,
   type DestinationCapabilities,
+  forgetfulStore,
   type Hook,
   type HookEvent,
   type HookPayload,
@@ -37,8 +38,8 @@ export interface OpenDestination {
   readonly capabilities: DestinationCapabilities;
 }
 
-/** What opening an adapter needs: commands that look at one have no more. */
-export type OpeningDeps = Pick<EngineDeps, 'clock' | 'random' | 'logger' | 'resolve'>;
+/** What opening an adapter needs: commands that look at one have no more, and nothing that outlives them. */
+export type OpeningDeps = Pick<EngineDeps, 'clock' | 'random' | 'logger' | 'resolve'> & Partial<Pick<EngineDeps, 'store'>>;
 
 function contextOf(config: PipelineConfig, component: ComponentConfig, deps: OpeningDeps) {
   return {
@@ -57,7 +58,8 @@ function pluginContextOf(config: PipelineConfig, plugin: ComponentConfig, deps: 
 export async function openSource(config: PipelineConfig, component: ComponentConfig, deps: OpeningDeps): Promise<OpenSource> {
   const descriptor = await deps.resolve('source', component.type);
   if (descriptor.kind !== 'source') throw new TypeError(`${component.type} is a ${descriptor.kind}`);
-  const source = await descriptor.create(component.config as never, contextOf(config, component, deps));
+  const store = deps.store?.(`source/${component.name}`) ?? forgetfulStore;
+  const source = await descriptor.create(component.config as never, { ...contextOf(config, component, deps), store });
   return { config: component, source, capabilities: descriptor.capabilities(component.config as never) };
 }
 

@@ -17,6 +17,12 @@ export interface ComponentContext {
   readonly random: Random;
 }
 
+/** Sources also get a store of their own: what they must remember beside positions (the history of schemas). */
+export interface SourceContext extends ComponentContext {
+  /** Each `set` is durable once it resolves. A command that only looks at a source gives an empty one and keeps nothing. */
+  readonly store: PluginStore;
+}
+
 /** Plugins also get a store of their own, and the folder of the pipeline file for paths of code. */
 export interface PluginContext extends ComponentContext {
   readonly store: PluginStore;
@@ -37,7 +43,7 @@ interface DescriptorBase<S extends TSchema> {
 export interface SourceDescriptor<S extends TSchema = TSchema> extends DescriptorBase<S> {
   readonly kind: 'source';
   capabilities(config: Static<S>): SourceCapabilities;
-  create(config: Static<S>, ctx: ComponentContext): Promise<Source>;
+  create(config: Static<S>, ctx: SourceContext): Promise<Source>;
 }
 export interface DestinationDescriptor<S extends TSchema = TSchema> extends DescriptorBase<S> {
   readonly kind: 'destination';

@@ -21,6 +21,9 @@ export interface PluginStore {
   set(key: string, value: Uint8Array): Promise<void>;
 }
 
+/** Keeps nothing: for commands that only look at a component. */
+export const forgetfulStore: PluginStore = { get: () => Promise.resolve(null), set: () => Promise.resolve() };
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (ms, signal) =>

@@ -57,6 +57,8 @@ export interface SnapshotProgress {
   readonly state: 'running' | 'done' | 'failed' | 'skipped';
   /** Rows emitted so far in this run. */
   readonly rows: number;
+  /** What else the source must know to go on (keys to be read once more), as its own text; stored with the rest. */
+  readonly notes?: string;
   /**
    * At chunk 0: the run is for destinations that lack the table; who has its rows takes nothing of it. Else every
    * destination takes the new run (its rows replace what is there). Not stored.
@@ -103,7 +105,7 @@ export function formatPoint(point: ResumePoint): string {
   for (const name of Object.keys(sources)) sources[name] = sorted(sources[name] as { [p: string]: Position });
   const snapshots = [...point.snapshots]
     .sort((a, b) => (`${a.source}/${a.table}` < `${b.source}/${b.table}` ? -1 : 1))
-    .map(({ source, run, table, chunk, lastKey, state, rows }) => ({ source, run, table, chunk, lastKey, state, rows }));
+    .map(({ source, run, table, chunk, lastKey, state, rows, notes }) => ({ source, run, table, chunk, lastKey, state, rows, notes }));
   return JSON.stringify({ epoch: point.epoch, log: point.log && { id: point.log.id, seq: point.log.seq }, sources, snapshots });
 }
 

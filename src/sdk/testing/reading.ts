@@ -4,22 +4,24 @@
 import {
   type ChangeBatch,
   type ChangeEvent,
-  type ComponentContext,
   type PartitionPositions,
+  type PluginStore,
   type Position,
   type ReadContext,
   type SnapshotProgress,
   type Source,
+  type SourceContext,
   silentLogger,
   systemClock,
   systemRandom,
 } from '../index.ts';
+import { memoryStore } from './memory-store.ts';
 
 /** How long a suite waits for what must come. Generous: a loaded machine is not a failure. */
 export const PATIENCE_MS = 10_000;
 
-export function testContext(name: string): ComponentContext {
-  return { pipeline: 'contract', name, logger: silentLogger, clock: systemClock, random: systemRandom };
+export function testContext(name: string, store: PluginStore = memoryStore()): SourceContext {
+  return { pipeline: 'contract', name, logger: silentLogger, clock: systemClock, random: systemRandom, store };
 }
 
 /** Where to begin and how much at once. */

@@ -2,6 +2,7 @@
 // switches on cases; a case that cannot run says why.
 
 import { CdcError, type ChangeEvent, type Row, type Source, type SourceCapabilities, type SourceDescriptor } from '../index.ts';
+import { memoryStore } from './memory-store.ts';
 import { positionsAfter, progressAfter, Reader, type ReadFrom, type Reading, testContext, within } from './reading.ts';
 import { type Change, insert } from './sample-tables.ts';
 
@@ -52,6 +53,8 @@ export class SourceTest {
   readonly harness: SourceHarness;
   readonly capabilities: SourceCapabilities;
   readonly #descriptor: SourceDescriptor;
+  /** What one source remembers from session to session. */
+  readonly #store = memoryStore();
   #open: Source | null = null;
   #reader: Reader | null = null;
 
@@ -64,7 +67,7 @@ export class SourceTest {
   /** A new session; the one before is closed first, since a source may be exclusive. */
   async open(config: unknown = this.harness.config): Promise<Source> {
     await this.closeSource();
-    this.#open = await this.#descriptor.create(config as never, testContext(this.#descriptor.type));
+    this.#open = await this.#descriptor.create(config as never, testContext(this.#descriptor.type, this.#store));
     return this.#open;
   }
 

@@ -11,7 +11,6 @@ import {
   type TSchema,
 } from '../index.ts';
 import { Events, item } from './batches.ts';
-import { memoryStore } from './memory-store.ts';
 import { testContext } from './reading.ts';
 import { LINES } from './sample-tables.ts';
 
@@ -66,7 +65,7 @@ class TransformerTest {
   }
 
   async create(): Promise<Transformer> {
-    const ctx: PluginContext = { ...testContext(this.#descriptor.type), store: memoryStore(), baseDir: this.harness.baseDir ?? '.' };
+    const ctx: PluginContext = { ...testContext(this.#descriptor.type), baseDir: this.harness.baseDir ?? '.' };
     return this.#descriptor.create(this.harness.config as never, ctx);
   }
   events(): ChangeEvent[] {

@@ -7,6 +7,7 @@ import {
   type ChangeBatch,
   type ChangeEvent,
   type Clock,
+  forgetfulStore,
   type Logger,
   type Position,
   type ReadContext,
@@ -112,7 +113,7 @@ export class Engine {
         this.warnings.push(message);
       },
     };
-    return descriptor.create(this.#config, { pipeline: 'p', name: 'files', logger, clock, random: () => 0 });
+    return descriptor.create(this.#config, { pipeline: 'p', name: 'files', logger, clock, random: () => 0, store: forgetfulStore });
   }
 
   async #run(source: Source, context: ReadContext, abort: AbortController, limit: number): Promise<void> {

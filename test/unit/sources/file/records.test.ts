@@ -3,7 +3,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Position, silentLogger } from '../../../../src/sdk/index.ts';
+import { forgetfulStore, type Position, silentLogger } from '../../../../src/sdk/index.ts';
 import { type FileSourceConfig, validate } from '../../../../src/sources/file/config.ts';
 import { descriptor } from '../../../../src/sources/file/index.ts';
 import { parsePlace } from '../../../../src/sources/file/position.ts';
@@ -381,7 +381,14 @@ describe('a one_time run', () => {
     await writeFile(folder.at('a.ndjson'), '{"id":1}\n\n\n');
     const source = await descriptor.create(
       { ...defaults, path: folder.at('*.ndjson') },
-      { pipeline: 'p', name: 'files', logger: silentLogger, clock: { now: () => 0, sleep: async () => {} }, random: () => 0 },
+      {
+        pipeline: 'p',
+        name: 'files',
+        logger: silentLogger,
+        clock: { now: () => 0, sleep: async () => {} },
+        random: () => 0,
+        store: forgetfulStore,
+      },
     );
     const end = await source.end();
     const engine = new Engine({ path: folder.at('*.ndjson') });

@@ -6,6 +6,7 @@ import {
   type ChangeBatch,
   type ChangeEvent,
   type Clock,
+  forgetfulStore,
   formatTableId,
   type PartitionPositions,
   type Position,
@@ -43,7 +44,10 @@ function testClock(): Clock & { ms: number } {
 }
 
 async function generator(config: Partial<GeneratorConfig>, clock: Clock = testClock()): Promise<Source> {
-  return descriptor.create({ ...defaults, ...config }, { pipeline: 'p', name: 'gen', logger: silentLogger, clock, random: () => 0 });
+  return descriptor.create(
+    { ...defaults, ...config },
+    { pipeline: 'p', name: 'gen', logger: silentLogger, clock, random: () => 0, store: forgetfulStore },
+  );
 }
 
 function context(from: PartitionPositions, until: PartitionPositions | null, maxBatchEvents = 1000): ReadContext {

@@ -9,6 +9,7 @@ import {
   type ChangeBatch,
   type ChangeEvent,
   type Clock,
+  forgetfulStore,
   type PartitionPositions,
   type ReadContext,
   type Row,
@@ -82,7 +83,7 @@ export class World {
     };
     return descriptor.create(
       { ...DEFAULTS, path: this.path, ...config },
-      { pipeline: 'p', name, logger: silentLogger, clock: this.clock, random },
+      { pipeline: 'p', name, logger: silentLogger, clock: this.clock, random, store: forgetfulStore },
     );
   }
 
