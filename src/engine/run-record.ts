@@ -1,13 +1,12 @@
 // What changes while a pipeline runs, and what is shown of it.
 
 import type { CdcError, Clock, RunSummary } from '../sdk/index.ts';
-
+import { newRun } from '../state/codec.ts';
 import type { PipelineStatus } from './api.ts';
 import type { LaneSet } from './lane-set.ts';
 import { logStatus } from './log-status.ts';
 import type { Parts } from './parts.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
-import { newRunSummary } from './run-summary.ts';
 
 export interface RunRecordOptions {
   readonly config: PipelineConfig;
@@ -31,7 +30,7 @@ export class RunRecord {
   constructor(options: RunRecordOptions) {
     this.#o = options;
     this.startedMs = this.#lastProgressMs = options.clock.now();
-    this.run = newRunSummary(options.config.name, this.startedMs);
+    this.run = newRun(options.config.name, 0, this.startedMs);
   }
 
   /** This process is no longer the one that runs the pipeline. */
