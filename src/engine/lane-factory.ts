@@ -10,7 +10,8 @@ import type { RunningLane } from './lane-options.ts';
 import type { LaneTransform } from './lane-transform.ts';
 import { laneStore, ParkedKeys } from './parked-keys.ts';
 import { RateLimiter } from './rate-limiter.ts';
-import { entryOfWorker, type LogEntry } from './resume.ts';
+import { entryOfWorker } from './resume-durable.ts';
+import type { LogEntry } from './resume-rules.ts';
 import type { RunContext } from './run-context.ts';
 import { WorkerGroup } from './worker-group.ts';
 

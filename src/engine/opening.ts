@@ -14,7 +14,7 @@ import { LogSpine } from './log-spine.ts';
 import { finishIntent } from './move-points.ts';
 import type { Flowing } from './parts.ts';
 import { BEGINNING } from './places.ts';
-import { type LogEntry, MEMORY_LOG, type ResumePlan } from './resume.ts';
+import { type LogEntry, MEMORY_LOG, type ResumePlan } from './resume-rules.ts';
 import type { RunContext } from './run-context.ts';
 import { SourceReader } from './source-reader.ts';
 import { restoreChain, saveChain } from './stateful.ts';
