@@ -3,12 +3,12 @@
 
 import { Cron } from 'croner';
 import { type CdcError, type RunSummary, toCdcError } from '../sdk/index.ts';
+import { newRun } from '../state/codec.ts';
 import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './api.ts';
 import { logStatus } from './log-status.ts';
 import { startPipeline } from './pipeline.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { type ReplayAsk, type ReplayPlan, refused } from './replay-plan.ts';
-import { newRunSummary } from './run-summary.ts';
 
 /** Longest sleep at a time: the wall clock may be set, or the machine suspended. */
 const MAX_SLEEP_MS = 30_000;
@@ -81,7 +81,7 @@ class CronRun implements PipelineHandle {
     }
     const nowMs = this.#deps.clock.now();
     return {
-      ...(this.#last ?? newRunSummary(this.name, this.#startedMs)),
+      ...(this.#last ?? newRun(this.name, 0, this.#startedMs)),
       endedAtMs: nowMs,
       outcome: this.#error === null ? 'stopped' : 'failed',
       error: this.#error,
@@ -137,7 +137,7 @@ class CronRun implements PipelineHandle {
       state: this.#error === null ? (this.#stopping.signal.aborted ? 'stopped' : 'waiting') : 'failed',
       epoch: 0,
       startedMs: this.#startedMs,
-      run: this.#last ?? newRunSummary(this.name, this.#startedMs),
+      run: this.#last ?? newRun(this.name, 0, this.#startedMs),
       sources: [],
       lanes: [],
       log: logStatus(this.config.log, null),

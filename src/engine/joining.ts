@@ -8,8 +8,9 @@ import type { RunOptions } from './api.ts';
 import { type OpenDestination, type OpenSource, openSlots, pointHolder } from './components.ts';
 import type { Patience } from './patience.ts';
 import type { Codecs } from './places.ts';
-import { assertNoMessagesLost, type LaneDecision, planResume, type ResumePlan } from './resume.ts';
+import { assertNoMessagesLost, planResume } from './resume.ts';
 import { planDurableResume } from './resume-durable.ts';
+import type { LaneDecision, ResumePlan } from './resume-rules.ts';
 import type { Slots } from './slots.ts';
 import { parallelismOf, planWorkers, type WorkerPlan } from './workers.ts';
 

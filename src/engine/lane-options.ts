@@ -12,7 +12,7 @@ import type { ParkedKeys } from './parked-keys.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
 import type { RateLimiter } from './rate-limiter.ts';
-import type { LogEntry } from './resume.ts';
+import type { LogEntry } from './resume-rules.ts';
 
 export interface NamedMiddleware {
   readonly name: string;

@@ -1,7 +1,7 @@
 // Where everything resumes when there is a durable log: the source behind its last record, each lane at its own place in it.
 // Pure, as resume.ts, which decides for a log that begins now.
 
-import type { DurableLog, LogPlace } from '../log/change-log.ts';
+import type { ChangeLog, DurableLog, LogPlace } from '../log/change-log.ts';
 import { CdcError, type ResumePoint, type SnapshotProgress } from '../sdk/index.ts';
 import { BEGINNING, coversPlace, coversSources, newestSources, snapshotBoundaries } from './places.ts';
 import {
@@ -19,7 +19,7 @@ import {
   rejoinAt,
   stop,
   storedPoint,
-} from './resume.ts';
+} from './resume-rules.ts';
 
 export type LogFacts = Pick<DurableLog, 'id' | 'firstSeq' | 'lastSeq' | 'head' | 'tail' | 'runBegan'>;
 
@@ -116,6 +116,13 @@ function entryAt(facts: ResumeFacts, log: LogFacts, point: ResumePoint): LogEntr
   }
   if (coversPlace(facts.codecs, point, log.tail)) return { seq: log.lastSeq, place: log.tail };
   return canStandAtHead ? headOf(log) : null;
+}
+
+/** Where one of several workers enters a durable log: at its own record, where its point is of this one. */
+export function entryOfWorker(point: ResumePoint, log: Pick<ChangeLog, 'id' | 'lastSeq' | 'tail'>, lane: LogEntry): LogEntry {
+  if (point.log?.id !== log.id || point.log.seq < lane.seq) return lane;
+  // Beyond the end there may be more that the point covers.
+  return { seq: point.log.seq, place: point.log.seq === log.lastSeq ? log.tail : point };
 }
 
 /** By its `start`. With `snapshot` the source reads the rows for it, and they come behind the end of the log. */

@@ -7,7 +7,7 @@ import type { LaneStatus } from './api.ts';
 import { Barriers } from './barriers.ts';
 import { Lane } from './lane.ts';
 import type { LaneOptions, RunningLane } from './lane-options.ts';
-import type { LogEntry } from './resume.ts';
+import type { LogEntry } from './resume-rules.ts';
 import type { Slots } from './slots.ts';
 
 export interface WorkerPoint {

@@ -169,7 +169,7 @@ function reviveError(stored: StoredError): CdcError {
   });
 }
 
-/** What a run looks like that has just begun. */
+/** What a run looks like that has just begun; `runId` 0: state does not know of it yet. */
 export function newRun(pipeline: string, runId: number, startedAtMs: number): RunSummary {
   return {
     pipeline,

@@ -1,8 +1,8 @@
 // Where everything resumes when a log on disk is there: the rows of the resume table that name it.
 
 import { describe, expect, it } from 'vitest';
-import type { LaneFacts, ResumeFacts } from '../../../src/engine/resume.ts';
 import { type LogFacts, planDurableResume } from '../../../src/engine/resume-durable.ts';
+import type { LaneFacts, ResumeFacts } from '../../../src/engine/resume-rules.ts';
 import { type Committed, type Position, type ResumePoint, type SnapshotProgress, sortablePositions } from '../../../src/sdk/index.ts';
 import type { LaneState, PipelineState } from '../../../src/state/store.ts';
 

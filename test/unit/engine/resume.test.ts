@@ -1,7 +1,8 @@
 // The resume table of docs/architecture.md, row by row.
 
 import { describe, expect, it } from 'vitest';
-import { type LaneFacts, planResume, type ResumeFacts } from '../../../src/engine/resume.ts';
+import { planResume } from '../../../src/engine/resume.ts';
+import type { LaneFacts, ResumeFacts } from '../../../src/engine/resume-rules.ts';
 import { type Committed, type Position, type ResumePoint, sortablePositions } from '../../../src/sdk/index.ts';
 import type { LaneState, PipelineState } from '../../../src/state/store.ts';
 
