@@ -9,7 +9,8 @@ import { readDeadLetters } from '../../../src/dead-letters/reader.ts';
 import { RecentIds } from '../../../src/dead-letters/recent-ids.ts';
 import type { DeadLetter } from '../../../src/engine/api.ts';
 import { CdcError } from '../../../src/sdk/index.ts';
-import { contentOf, event, letter } from './samples.ts';
+import { contentOf } from '../../helpers/event-content.ts';
+import { event, letter } from './samples.ts';
 
 async function folder(): Promise<{ path: string; dir: string } & AsyncDisposable> {
   const dir = await mkdtemp(join(tmpdir(), 'cdc-dlq-'));
