@@ -7,6 +7,7 @@ import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises
 import { dirname, resolve } from 'node:path';
 import type { DeadLetter, ReplayMark } from '../engine/api.ts';
 import { CdcError } from '../sdk/index.ts';
+import { syncFolder } from '../util/sync-folder.ts';
 import { formatAgain, formatLetter, formatMark, idOfLine } from './letter-codec.ts';
 import { linesOf, readDeadLetters } from './reader.ts';
 import { RecentIds } from './recent-ids.ts';
@@ -218,17 +219,6 @@ async function readIds(handle: FileHandle, ids: RecentIds): Promise<number> {
     }
     if (head.length < LINE_HEAD_BYTES) head = Buffer.concat([head, chunk.subarray(start, Math.min(bytesRead, start + LINE_HEAD_BYTES))]);
     offset += bytesRead;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  // Windows cannot open folders, and needs no sync of them.
-  if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

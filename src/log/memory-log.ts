@@ -3,6 +3,8 @@
 
 import { CdcError } from '../sdk/index.ts';
 import type { ChangeLog, LogAppend, LogBatch, LogPlace, LogReader } from './change-log.ts';
+import { entryOf } from './entry.ts';
+import { Readers } from './readers.ts';
 
 export interface MemoryLogOptions {
   readonly id: string;
@@ -11,9 +13,6 @@ export interface MemoryLogOptions {
   /** The place the log begins at. */
   readonly start: LogPlace;
 }
-
-/** What an empty batch (progress only) counts against the bound, so that a stream of them is bounded too. */
-const EMPTY_BATCH_BYTES = 256;
 
 export class MemoryLog implements ChangeLog {
   readonly id: string;
@@ -26,7 +25,7 @@ export class MemoryLog implements ChangeLog {
   #bytes = 0;
   #tail: LogPlace;
   #lastSeq = 0;
-  readonly #readers = new Set<MemoryReader>();
+  readonly #readers = new Readers(() => this.#trim());
 
   constructor(options: MemoryLogOptions) {
     this.id = options.id;
@@ -62,16 +61,12 @@ export class MemoryLog implements ChangeLog {
   }
 
   append(batch: LogAppend): LogBatch {
-    const firstSeq = this.#lastSeq + 1,
-      endSeq = firstSeq + batch.events.length;
-    const { source, partition, events, snapshots, after, whole } = batch;
-    const bytes = batch.bytes + EMPTY_BATCH_BYTES;
-    const entry: LogBatch = { source, partition, events, bytes, snapshots, after, whole, firstSeq, endSeq, before: this.#tail };
-    this.#lastSeq = endSeq;
-    this.#tail = after;
+    const entry = entryOf(batch, this.#lastSeq, this.#tail);
+    this.#lastSeq = entry.endSeq;
+    this.#tail = entry.after;
     this.#batches.push(entry);
-    this.#events += events.length;
-    this.#bytes += bytes;
+    this.#events += entry.events.length;
+    this.#bytes += entry.bytes;
     return entry;
   }
 
@@ -93,24 +88,14 @@ export class MemoryLog implements ChangeLog {
   async synced(): Promise<void> {}
 
   reader(from: number): LogReader {
-    const reader = new MemoryReader(
-      from,
-      () => this.#trim(),
-      (self) => {
-        this.#readers.delete(self);
-        this.#trim();
-      },
-    );
-    this.#readers.add(reader);
-    return reader;
+    return this.#readers.add(from);
   }
 
   async close(): Promise<void> {}
 
   #trim(): void {
-    let floor = this.#lastSeq;
-    for (const reader of this.#readers) floor = Math.min(floor, reader.releasedSeq);
-    const batches = this.#batches;
+    const floor = this.#readers.floor(this.#lastSeq),
+      batches = this.#batches;
     let head = this.#head;
     for (; head < batches.length; head++) {
       const batch = batches[head] as LogBatch;
@@ -125,29 +110,5 @@ export class MemoryLog implements ChangeLog {
       batches.fill(undefined as unknown as LogBatch, this.#head, head);
       this.#head = head;
     } // let go of the events at once
-  }
-}
-
-class MemoryReader implements LogReader {
-  #releasedSeq: number;
-  readonly #trim: () => void;
-  readonly #close: (self: MemoryReader) => void;
-
-  constructor(from: number, trim: () => void, close: (self: MemoryReader) => void) {
-    this.#releasedSeq = from;
-    this.#trim = trim;
-    this.#close = close;
-  }
-
-  get releasedSeq(): number {
-    return this.#releasedSeq;
-  }
-  release(upTo: number): void {
-    if (upTo <= this.#releasedSeq) return;
-    this.#releasedSeq = upTo;
-    this.#trim();
-  }
-  close(): void {
-    this.#close(this);
   }
 }

@@ -31,6 +31,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { CdcError } from '../sdk/index.ts';
+import { syncFolderSync } from '../util/sync-folder.ts';
 import { type DocumentText, formatDocument, type IdsFile, parseDocument, sha256 } from './document-text.ts';
 import { corrupt, unavailable } from './errors.ts';
 
@@ -159,7 +160,7 @@ export class Generations {
     }
     // See the head of this file: gone means that the number had been used up and removed.
     if (before !== null && this.#identity(before.number) !== before.file) throw new TakenError();
-    syncFolder(this.#folder);
+    syncFolderSync(this.#folder);
     this.#tidy(number, [...content.ids, ...(before?.content.ids ?? [])]);
     return { number, file, content };
   }
@@ -195,7 +196,7 @@ export class Generations {
     const tmp = this.#path(`name.tmp-${randomBytes(4).toString('hex')}`);
     writeDurably(tmp, this.#pipeline);
     renameSync(tmp, this.#path('name'));
-    syncFolder(this.#folder);
+    syncFolderSync(this.#folder);
   }
 
   #list(): Listing {
@@ -251,17 +252,6 @@ function writeDurably(path: string, data: string | Uint8Array): string {
     for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done);
     fsyncSync(handle);
     return identityOf(fstatSync(handle, { bigint: true }));
-  } finally {
-    closeSync(handle);
-  }
-}
-
-function syncFolder(folder: string): void {
-  // Windows cannot open folders, and needs no sync of them.
-  if (process.platform === 'win32') return;
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
   } finally {
     closeSync(handle);
   }

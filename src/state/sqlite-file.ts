@@ -1,23 +1,12 @@
 // Opens the state file: makes it whole or not at all, tells damage from other people's files, and asks SQLite for
 // durability at each commit. Nothing is ever reset here.
 
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, constants, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Database } from 'better-sqlite3';
 import { CdcError } from '../sdk/index.ts';
+import { syncFolderSync } from '../util/sync-folder.ts';
 import { classifyStateError, corrupt, unavailable } from './errors.ts';
 import { assertOurs, migrate } from './migrations.ts';
 
@@ -116,7 +105,7 @@ function create(driver: Driver, path: string): void {
     db.pragma('journal_mode = wal');
     db.close();
     publish(fresh, path);
-    syncFolder(folder);
+    syncFolderSync(folder);
   } finally {
     rmSync(workshop, { recursive: true, force: true });
   }
@@ -132,17 +121,6 @@ function publish(fresh: string, path: string): void {
     // Some file systems have no links. The copy is not atomic, but it is the best they offer.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS') throw error;
     copyFileSync(fresh, path, constants.COPYFILE_EXCL);
-  }
-}
-
-function syncFolder(folder: string): void {
-  // Windows cannot open folders, and needs no sync of them.
-  if (process.platform === 'win32') return;
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }
 

@@ -4,6 +4,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncFolder } from '../../util/sync-folder.ts';
 
 export interface Files {
   /** Bytes of the file; `null` when there is none. */
@@ -108,7 +109,7 @@ export class NodeFiles implements Files {
   }
 
   async syncFolder(folder: string): Promise<void> {
-    if (this.#durable && process.platform !== 'win32') await this.#with(folder, 'r', (handle) => handle.sync()); // Windows cannot
+    if (this.#durable) await syncFolder(folder);
   }
 
   async #stat(path: string) {

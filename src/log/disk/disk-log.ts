@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { CdcError, type Clock, type Logger, type Random } from '../../sdk/index.ts';
 import { Notifier } from '../../util/signal.ts';
 import type { DurableLog, LogAppend, LogBatch, LogPlace, LogReader, LogUsage } from '../change-log.ts';
+import { entryOf } from '../entry.ts';
+import { Readers } from '../readers.ts';
 import { assertAvailable, type Compression } from './compression.ts';
 import { readFailed, unavailable } from './errors.ts';
 import type { LogFiles, LogLock } from './files.ts';
@@ -41,8 +43,6 @@ export interface DiskLogOptions extends Bounds {
   onError(error: CdcError): void;
 }
 
-/** What a batch without events counts, as in the memory log. */
-const EMPTY_BATCH_BYTES = 256;
 /** Closed segments whose index stays in memory. */
 const LOADED_SEGMENTS = 4;
 const MAX_READ_BYTES = 16 * 1024 * 1024;
@@ -70,7 +70,7 @@ export class DiskLog implements DurableLog {
   readonly #read: ReadBatches;
   readonly #loading = new Map<number, Promise<LogBatch>>();
   readonly #loaded: Segment[] = [];
-  readonly #readers = new Set<DiskReader>();
+  readonly #readers = new Readers(() => this.#trim());
   readonly #runs: RunsBegan;
   readonly #synced = new Notifier();
   readonly #stop = new AbortController();
@@ -176,18 +176,15 @@ export class DiskLog implements DurableLog {
     this.#mayForget = true;
     const timeMs = Math.max(this.#o.clock.now(), this.#active.lastTimeMs);
     if (isDue(this.#active, this.#o, timeMs)) this.#roll(timeMs);
-    const firstSeq = this.#lastSeq + 1,
-      endSeq = firstSeq + batch.events.length;
-    const { source, partition, events, snapshots, after, whole } = batch;
-    const bytes = batch.bytes + EMPTY_BATCH_BYTES;
-    const entry: LogBatch = { source, partition, events, bytes, snapshots, after, whole, firstSeq, endSeq, before: this.#tail };
+    const entry = entryOf(batch, this.#lastSeq, this.#tail),
+      { snapshots, firstSeq, endSeq, bytes } = entry;
     const segment = this.#active;
     this.#encoder.encode(entry, timeMs, (record) => {
       const end = segment.endSeq;
       this.#flusher.push(segment, record, end, record.length + (end === endSeq ? bytes : 0));
     });
     this.#lastSeq = endSeq;
-    this.#tail = after;
+    this.#tail = entry.after;
     this.#runs.follow(snapshots, firstSeq);
     this.#recent.add(entry, bytes);
     return entry;
@@ -272,24 +269,13 @@ export class DiskLog implements DurableLog {
   /** All lanes register before the first append: what nobody has registered for may go. */
   reader(from: number): LogReader {
     if (from < this.firstSeq - 1) throw gap(from + 1, this.firstSeq);
-    const reader = new DiskReader(
-      from,
-      () => this.#trim(),
-      (self) => {
-        this.#readers.delete(self);
-        this.#trim();
-      },
-    );
-    this.#readers.add(reader);
-    return reader;
+    return this.#readers.add(from);
   }
 
   // ---- forgetting ------------------------------------------------------------------------------------------------------
 
   #floor(): number {
-    let floor = this.#lastSeq;
-    for (const { releasedSeq } of this.#readers) floor = Math.min(floor, releasedSeq);
-    return floor;
+    return this.#readers.floor(this.#lastSeq);
   }
 
   #trim(): void {
@@ -351,28 +337,4 @@ export class DiskLog implements DurableLog {
 
 function gap(seq: number, firstSeq: number): CdcError {
   return new CdcError('STATE_LOG_GAP', `record ${seq} is no longer in the change log, which begins at ${firstSeq}`, { where: 'log' });
-}
-
-class DiskReader implements LogReader {
-  #releasedSeq: number;
-  readonly #trim: () => void;
-  readonly #close: (self: DiskReader) => void;
-
-  constructor(from: number, trim: () => void, close: (self: DiskReader) => void) {
-    this.#releasedSeq = from;
-    this.#trim = trim;
-    this.#close = close;
-  }
-
-  get releasedSeq(): number {
-    return this.#releasedSeq;
-  }
-  release(upTo: number): void {
-    if (upTo <= this.#releasedSeq) return;
-    this.#releasedSeq = upTo;
-    this.#trim();
-  }
-  close(): void {
-    this.#close(this);
-  }
 }

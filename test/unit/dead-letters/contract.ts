@@ -9,7 +9,8 @@ import { describe, expect, it } from 'vitest';
 import type { DeadLetterStore } from '../../../src/dead-letters/store.ts';
 import type { DeadLetter } from '../../../src/engine/api.ts';
 import { CdcError } from '../../../src/sdk/index.ts';
-import { contentOf, event, letter } from './samples.ts';
+import { contentOf } from '../../helpers/event-content.ts';
+import { event, letter } from './samples.ts';
 
 export async function collect(store: DeadLetterStore): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { decodeEvent, encodeEvent } from '../../../src/dead-letters/event-codec.ts';
 import { decodeValue, encodeValue, type Json } from '../../../src/dead-letters/value-codec.ts';
 import { ChangeEvent, type ChangeEventInit, RowImage } from '../../../src/sdk/index.ts';
-import { anyRow, anyValue, contentOf, event, ORDERS } from './samples.ts';
+import { contentOf } from '../../helpers/event-content.ts';
+import { anyRow, anyValue, event, ORDERS } from './samples.ts';
 
 const throughText = (json: Json): Json => JSON.parse(JSON.stringify(json)) as Json;
 

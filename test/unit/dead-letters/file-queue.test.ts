@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +8,9 @@ import { readDeadLetters } from '../../../src/dead-letters/reader.ts';
 import { RecentIds } from '../../../src/dead-letters/recent-ids.ts';
 import type { DeadLetter } from '../../../src/engine/api.ts';
 import { CdcError } from '../../../src/sdk/index.ts';
-import { contentOf, event, letter } from './samples.ts';
+import { linesUntilKilled } from '../../helpers/child.ts';
+import { contentOf } from '../../helpers/event-content.ts';
+import { event, letter } from './samples.ts';
 
 async function folder(): Promise<{ path: string; dir: string } & AsyncDisposable> {
   const dir = await mkdtemp(join(tmpdir(), 'cdc-dlq-'));
@@ -262,24 +263,10 @@ describe('kill -9 in the middle of puts', () => {
 });
 
 /** Runs `kill-child.ts` and kills it after so many confirmed puts. Returns the last number that it confirmed. */
-function killedAfter(path: string, puts: number): Promise<number> {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', join(import.meta.dirname, 'kill-child.ts'), path]);
-  let out = '',
-    errors = '';
-  child.stderr.on('data', (chunk) => {
-    errors += String(chunk);
-  });
-  child.stdout.on('data', (chunk) => {
-    out += String(chunk);
-    if (out.split('\n').length > puts) child.kill('SIGKILL');
-  });
-  return new Promise((resolve, reject) => {
-    child.on('close', () => {
-      const last = out.split('\n').slice(0, -1).at(-1);
-      if (last === undefined || !existsSync(path)) reject(new Error(`the child wrote nothing: ${errors}`));
-      else resolve(Number(last));
-    });
-  });
+async function killedAfter(path: string, puts: number): Promise<number> {
+  const { lines, err } = await linesUntilKilled(join(import.meta.dirname, 'kill-child.ts'), [path], puts);
+  if (lines.length === 0 || !existsSync(path)) throw new Error(`the child wrote nothing: ${err}`);
+  return Number(lines.at(-1));
 }
 
 type Method = 'appendFile' | 'datasync' | 'sync';

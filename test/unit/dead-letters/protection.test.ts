@@ -6,7 +6,8 @@ import { createCipher } from '../../../src/dead-letters/cipher.ts';
 import { formatLetter, parseLetter } from '../../../src/dead-letters/letter-codec.ts';
 import { protect, unprotect } from '../../../src/dead-letters/protection.ts';
 import type { DeadLetter } from '../../../src/engine/api.ts';
-import { anyRow, contentOf, event, letter } from './samples.ts';
+import { contentOf } from '../../helpers/event-content.ts';
+import { anyRow, event, letter } from './samples.ts';
 
 const HEX = 'ab'.repeat(32);
 const CARD = '4111111111111111';

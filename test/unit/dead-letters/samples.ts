@@ -56,50 +56,6 @@ export function letter(n: number, changes: Partial<DeadLetter> = {}): DeadLetter
   };
 }
 
-/** Everything of an event that can be looked at. */
-export function contentOf(e: ChangeEvent | null): unknown {
-  if (e === null) return null;
-  const {
-    op,
-    table,
-    source,
-    partition,
-    position,
-    sourceTsMs,
-    transaction,
-    snapshot,
-    incomplete,
-    message,
-    schemaChange,
-    raw,
-    derived,
-    headers,
-    key,
-    before,
-    after,
-  } = e;
-  return {
-    id: e.id,
-    op,
-    table,
-    source,
-    partition,
-    position,
-    sourceTsMs,
-    transaction,
-    snapshot,
-    incomplete,
-    message,
-    schemaChange,
-    raw,
-    derived,
-    headers,
-    key,
-    before,
-    after,
-  };
-}
-
 const bytes = fc.uint8Array({ maxLength: 20 }).map((b) => new Uint8Array(b));
 const names = fc.oneof(fc.string(), fc.constantFrom('__proto__', 'constructor', '$bigint', '$bytes', '$object', '$number', '$x', ''));
 const scalars = fc.oneof(

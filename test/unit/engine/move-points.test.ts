@@ -4,26 +4,13 @@ import { describe, expect, it } from 'vitest';
 import type { OpenDestination } from '../../../src/engine/components.ts';
 import { finishIntent, type MoveFacts, planMoves } from '../../../src/engine/move-points.ts';
 import type { LogPlace } from '../../../src/log/change-log.ts';
-import { CdcError, type Committed, type Position, type ResumePoint, sortablePositions } from '../../../src/sdk/index.ts';
+import { CdcError, type Committed, type Position, sortablePositions } from '../../../src/sdk/index.ts';
 import { FakeHoldingDestination, FakeRecordsDestination, Faults, HoldingStore, UntrackedStore } from '../../../src/sdk/testing/index.ts';
 import { MemoryStateStore } from '../../../src/state/memory-store.ts';
 import type { LaneState } from '../../../src/state/store.ts';
+import { at, known } from '../../helpers/lane-state.ts';
 import { destination } from '../../helpers/pipeline.ts';
 
-const at = (p: string | null, epoch = 1): ResumePoint => ({
-  epoch,
-  log: null,
-  sources: p === null ? {} : { s: { p: p as Position } },
-  snapshots: [],
-});
-const known = (p: string, more: Partial<LaneState> = {}): LaneState => ({
-  points: [at(p)],
-  joinedAt: at(null),
-  detached: null,
-  behindQueue: false,
-  replay: null,
-  ...more,
-});
 const points = (...ps: string[]): Committed => ({ kind: 'points', epoch: 1, points: ps.map((p) => at(p)) });
 
 interface Given {

@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { planReplay, type ReplayAsk, type ReplayFacts } from '../../../src/engine/replay-plan.ts';
 import type { ResumePoint } from '../../../src/sdk/index.ts';
 import type { LaneState } from '../../../src/state/store.ts';
+import { laneOf } from '../../helpers/lane-state.ts';
 
 const at = (id: string | null, seq = 0): ResumePoint => ({ epoch: 1, log: id === null ? null : { id, seq }, sources: {}, snapshots: [] });
 
 function facts(lane: Partial<LaneState> = {}, more: Partial<ReplayFacts> = {}): ReplayFacts {
-  const state: LaneState = { points: [at('log', 90)], joinedAt: at('log', 20), detached: null, behindQueue: false, replay: null, ...lane };
+  const state = laneOf(at('log', 90), { joinedAt: at('log', 20), ...lane });
   return { pipeline: 'orders', state, log: { id: 'log', firstSeq: 5 }, place: 90, ...more };
 }
 const ask = (more: Partial<ReplayAsk> = {}): ReplayAsk => ({ destination: 'd', from: 30, to: null, tables: [], force: false, ...more });

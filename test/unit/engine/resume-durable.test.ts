@@ -5,6 +5,7 @@ import { type LogFacts, planDurableResume } from '../../../src/engine/resume-dur
 import type { LaneFacts, ResumeFacts } from '../../../src/engine/resume-rules.ts';
 import { type Committed, type Position, type ResumePoint, type SnapshotProgress, sortablePositions } from '../../../src/sdk/index.ts';
 import type { LaneState, PipelineState } from '../../../src/state/store.ts';
+import { laneOf } from '../../helpers/lane-state.ts';
 
 const place = (p: string | null, snapshots: SnapshotProgress[] = []) => ({
   sources: p === null ? {} : { s: { p: p as Position } },
@@ -27,16 +28,7 @@ const progress = (run: string, chunk: number, state: SnapshotProgress['state'] =
 const holds = (...points: ResumePoint[]): Committed => ({ kind: 'points', epoch: 1, points });
 const EMPTY: Committed = { kind: 'empty', epoch: 0 },
   UNTRACKED: Committed = { kind: 'untracked' };
-const known = (at: ResumePoint, more: Partial<LaneState> = {}): LaneState => ({
-  points: [at],
-  joinedAt: at,
-  detached: null,
-  behindQueue: false,
-  replay: null,
-  ...more,
-});
-
-const gone = (at: ResumePoint): LaneState => known(at, { detached: { from: at, sinceMs: 0, reason: 'it was away' } });
+const gone = (at: ResumePoint): LaneState => laneOf(at, { detached: { from: at, sinceMs: 0, reason: 'it was away' } });
 
 /** Records 11 to 50 are held; before them the source stood at 3, behind them it stands at 9. */
 const LOG: LogFacts = { id: 'L', firstSeq: 11, lastSeq: 50, head: place('3'), tail: place('9'), runBegan: () => 0 };
@@ -71,7 +63,12 @@ const withLane = (state: LaneState): Partial<ResumeFacts> => ({ state: { lanes: 
 describe('a lane with a log on disk', () => {
   it.each<[string, ReturnType<typeof plan>, number | 'detached', string | null]>([
     ['reads on behind its own record', plan(holds(point(20, '5'))), 20, '5'],
-    ['reads on behind the cursor in state when its destination cannot tell', plan(UNTRACKED, {}, withLane(known(point(20, '5')))), 20, '5'],
+    [
+      'reads on behind the cursor in state when its destination cannot tell',
+      plan(UNTRACKED, {}, withLane(laneOf(point(20, '5')))),
+      20,
+      '5',
+    ],
     ['reads the whole log when its point is of another one and not covered by the end', plan(holds(point(70, '4', [], 'M'))), 10, '4'],
     ['stands at the end when its point is of another log and has everything', plan(holds(point(70, '9', [], 'M'))), 50, '9'],
     ['stands at the end when it is further than what the log had written', plan(holds(point(60, '9'))), 50, '9'],
@@ -116,7 +113,7 @@ describe('a lane with a log on disk', () => {
   it.each<[string, string, () => unknown]>([
     ['the log has been cut behind it', 'STATE_LOG_GAP', () => plan(holds(point(5, '2')))],
     ['its point is of another log and older than this one', 'STATE_LOG_GAP', () => plan(holds(point(70, '2', [], 'M')))],
-    ['its destination held a point and is empty now', 'DESTINATION_POSITION_LOST', () => plan(EMPTY, {}, withLane(known(point(20, '5'))))],
+    ['its destination held a point and is empty now', 'DESTINATION_POSITION_LOST', () => plan(EMPTY, {}, withLane(laneOf(point(20, '5'))))],
     ['the state is lost and its destination is empty', 'STATE_LOST', () => plan(EMPTY, {}, { state: { used: false } as PipelineState })],
     [
       'it is new, the source has no rows to read and the log was cut',

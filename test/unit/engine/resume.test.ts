@@ -3,23 +3,10 @@
 import { describe, expect, it } from 'vitest';
 import { planResume } from '../../../src/engine/resume.ts';
 import type { LaneFacts, ResumeFacts } from '../../../src/engine/resume-rules.ts';
-import { type Committed, type Position, type ResumePoint, sortablePositions } from '../../../src/sdk/index.ts';
-import type { LaneState, PipelineState } from '../../../src/state/store.ts';
+import { type Committed, type Position, sortablePositions } from '../../../src/sdk/index.ts';
+import type { PipelineState } from '../../../src/state/store.ts';
+import { at, known } from '../../helpers/lane-state.ts';
 
-const at = (p: string | null, epoch = 1): ResumePoint => ({
-  epoch,
-  log: null,
-  sources: p === null ? {} : { s: { p: p as Position } },
-  snapshots: [],
-});
-const known = (p: string | null, more: Partial<LaneState> = {}): LaneState => ({
-  points: [at(p)],
-  joinedAt: at(null),
-  detached: null,
-  behindQueue: false,
-  replay: null,
-  ...more,
-});
 const points = (p: string | null): Committed => ({ kind: 'points', epoch: 1, points: [at(p)] });
 const EMPTY: Committed = { kind: 'empty', epoch: 0 },
   UNTRACKED: Committed = { kind: 'untracked' };

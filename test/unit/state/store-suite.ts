@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { CdcError, type Position, type ResumePoint, type RunSummary } from '../../../src/sdk/index.ts';
 import { KEPT_RUNS, type LaneState, type PointIntent, type StateStore } from '../../../src/state/store.ts';
+import { laneOf } from '../../helpers/lane-state.ts';
 
 export const A = 'host-a/1/x';
 export const B = 'host-b/2/y';
@@ -18,7 +19,7 @@ export function pointAt(n: number): ResumePoint {
 }
 
 export function laneAt(n: number): LaneState {
-  return { points: [pointAt(n)], joinedAt: pointAt(0), detached: null, behindQueue: false, replay: null };
+  return laneOf(pointAt(n), { joinedAt: pointAt(0) });
 }
 
 /** A store, and the same data opened anew. */

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { KEPT_RUNS_IN_FILE } from '../../../src/state/file-store.ts';
 import { MemoryStateStore } from '../../../src/state/memory-store.ts';
 import { openStateStore } from '../../../src/state/open.ts';
 import { KEPT_RUNS } from '../../../src/state/store.ts';
+import { linesUntilKilled, runChild } from '../../helpers/child.ts';
 import { describeStateStore, laneAt, type StoreUnderTest } from './store-suite.ts';
 
 describeStateStore('the memory store', async () => {
@@ -64,8 +64,8 @@ for (const [type, keptRuns] of [
       await using f = await folder();
       let confirmed = 0;
       for (const saves of [1, 7, 23]) {
-        const { out } = await run('kill-child.ts', [type, f.path], (text) => text.split('\n').length > saves);
-        confirmed = Number(out.split('\n').slice(0, -1).at(-1));
+        const { lines } = await linesUntilKilled(join(import.meta.dirname, 'kill-child.ts'), [type, f.path], saves);
+        confirmed = Number(lines.at(-1));
         const store = await openStateStore({ type, path: f.path });
         const { epoch, lanes, transformer } = await store.load('orders');
         // The save under way at the kill may have been stored; nothing older, nothing in part.
@@ -85,38 +85,15 @@ for (const [type, keptRuns] of [
       await using f = await folder();
       const rounds = 25;
       const ended = await Promise.all(
-        ['a/1/x', 'b/2/y'].map((owner) => run('lease-child.ts', [type, f.path, owner, String(rounds)], () => false)),
+        ['a/1/x', 'b/2/y'].map((owner) => runChild(join(import.meta.dirname, 'lease-child.ts'), [type, f.path, owner, String(rounds)])),
       );
-      expect(ended.map(({ code, errors }) => [code, errors])).toEqual([
+      expect(ended.map(({ code, err }) => [code, err])).toEqual([
         [0, ''],
         [0, ''],
       ]);
       const store = await openStateStore({ type, path: f.path });
       expect((await store.load('orders')).epoch).toBe(2 * rounds);
       await store.close();
-    });
-  });
-}
-
-/** Runs a child process; kills it once `isDone` says so of its output. */
-function run(
-  script: string,
-  args: readonly string[],
-  isDone: (out: string) => boolean,
-): Promise<{ code: number | null; out: string; errors: string }> {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', join(import.meta.dirname, script), ...args]);
-  let out = '',
-    errors = '';
-  child.stderr.on('data', (chunk) => {
-    errors += String(chunk);
-  });
-  child.stdout.on('data', (chunk) => {
-    out += String(chunk);
-    if (isDone(out)) child.kill('SIGKILL');
-  });
-  return new Promise((resolve) => {
-    child.on('close', (code) => {
-      resolve({ code, out, errors });
     });
   });
 }

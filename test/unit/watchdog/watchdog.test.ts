@@ -1,38 +1,17 @@
-import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { type EndedChild, FROM_SOURCES, runChild } from '../../helpers/child.ts';
 
 const FOLDER = join(import.meta.dirname, '../../../src/watchdog');
 const SOURCE = join(FOLDER, 'watchdog.ts');
-const FROM_SOURCES = ['--conditions=source', '--import', 'tsx'];
 
-function run(
-  way: string,
-  limitMs: number,
-  options: { module?: string; format?: string; args?: string[] } = {},
-): Promise<{ code: number | null; signal: string | null; out: string; err: string }> {
-  const { module = SOURCE, format = 'pretty', args = FROM_SOURCES } = options;
-  const child = spawn(process.execPath, [...args, join(import.meta.dirname, 'stuck-child.ts'), module, way, String(limitMs), format], {
-    timeout: 15_000,
-    killSignal: 'SIGKILL',
-  });
-  let out = '',
-    err = '';
-  child.stdout.on('data', (chunk) => {
-    out += String(chunk);
-  });
-  child.stderr.on('data', (chunk) => {
-    err += String(chunk);
-  });
-  return new Promise((resolve) => {
-    child.on('close', (code, signal) => {
-      resolve({ code, signal, out, err });
-    });
-  });
+function run(way: string, limitMs: number, options: { module?: string; format?: string; flags?: string[] } = {}): Promise<EndedChild> {
+  const { module = SOURCE, format = 'pretty', flags = FROM_SOURCES } = options;
+  return runChild(join(import.meta.dirname, 'stuck-child.ts'), [module, way, String(limitMs), format], { timeoutMs: 15_000, flags });
 }
 
 describe.concurrent('a plugin that never returns', () => {
@@ -81,7 +60,7 @@ describe.concurrent('a process', () => {
   });
 
   it('that is debugged is left alone', async () => {
-    const { err } = await run('long work outside of plugins', 1, { args: ['--inspect=0', ...FROM_SOURCES] });
+    const { err } = await run('long work outside of plugins', 1, { flags: ['--inspect=0', ...FROM_SOURCES] });
     expect(err).not.toContain('PLUGIN_STUCK');
   });
 });

@@ -1,6 +1,7 @@
 // The upstream of the fake log source: partitions of committed transactions, and what it has been told to forget. It
 // outlives every reader, as a database does.
 
+import { Notifier } from '../../../util/signal.ts';
 import {
   CdcError,
   formatTableId,
@@ -84,7 +85,7 @@ export class FakeLog {
   readonly #forgotten = new Map<string, Position>();
   readonly #observer: LogObserver;
   readonly #now: (() => number) | null;
-  #waiters: (() => void)[] = [];
+  readonly #changed = new Notifier();
   #runs = 0;
   #commits = 0;
 
@@ -132,21 +133,21 @@ export class FakeLog {
 
   openPartition(name: string): void {
     this.partitions.set(name, { name, transactions: [], closed: false, assignment: 'held' });
-    this.#wake();
+    this.#changed.notify();
   }
   closePartition(name: string): void {
     this.#partition(name).closed = true;
-    this.#wake();
+    this.#changed.notify();
   }
   /** Asks the reader to give the partition to another process. */
   revokePartition(name: string): void {
     const partition = this.#partition(name);
     if (partition.assignment === 'held') partition.assignment = 'asked';
-    this.#wake();
+    this.#changed.notify();
   }
   returnPartition(name: string): void {
     this.#partition(name).assignment = 'held';
-    this.#wake();
+    this.#changed.notify();
   }
 
   /** History is lost up to the end of the log: a purge, a dropped slot. */
@@ -157,7 +158,7 @@ export class FakeLog {
   /** Breaks the reader's connection. */
   cut(): void {
     this.session = null;
-    this.#wake();
+    this.#changed.notify();
   }
 
   // -- what readers see --
@@ -165,7 +166,7 @@ export class FakeLog {
   open(session: object): void {
     this.session = session;
     this.used = true;
-    this.#wake();
+    this.#changed.notify();
   }
 
   /** The end of what is committed, per partition that has any. */
@@ -232,22 +233,7 @@ export class FakeLog {
 
   /** Resolves when something has happened, or on abort. */
   changed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted) {
-        resolve();
-        return;
-      }
-      const wake = (): void => {
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      signal.addEventListener('abort', wake, { once: true });
-      this.#waiters.push(wake);
-    });
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiters.splice(0)) wake();
+    return this.#changed.wait(signal);
   }
 
   #partition(name: string): LogPartition {
@@ -271,7 +257,7 @@ export class FakeLog {
     }
     partition.transactions.push({ end: positionOfNumber(tx * POSITIONS_PER_TRANSACTION + POSITIONS_PER_TRANSACTION - 1), records });
     for (const record of records) this.#observer.committed?.(partitionName, record);
-    this.#wake();
+    this.#changed.notify();
   }
 
   #apply(change: LogChange, table: TableSchema): Pick<LogRecord, 'op' | 'before' | 'after' | 'incomplete'> {

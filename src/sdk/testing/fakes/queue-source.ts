@@ -1,6 +1,7 @@
 // A queue and the source that reads it: a receipt belongs to one session, and what a session did not acknowledge comes back
 // when it ends. The shortest complete example of `ordering: 'queue'`.
 
+import { Notifier } from '../../../util/signal.ts';
 import {
   CdcError,
   type ChangeBatch,
@@ -38,7 +39,7 @@ export class FakeQueue {
   down = false;
   readonly #pending = new Map<object, Map<Position, QueueMessage>>();
   readonly #observer: QueueObserver;
-  #waiters: (() => void)[] = [];
+  readonly #changed = new Notifier();
   #sessions = 0;
 
   constructor(observer: QueueObserver = {}) {
@@ -52,7 +53,7 @@ export class FakeQueue {
 
   publish(message: QueueMessage): void {
     this.ready.push(message);
-    this.#wake();
+    this.#changed.notify();
   }
   openSession(session: object): number {
     this.#pending.set(session, new Map());
@@ -66,7 +67,7 @@ export class FakeQueue {
   closeSession(session: object): void {
     this.ready.push(...(this.#pending.get(session)?.values() ?? []));
     this.#pending.delete(session);
-    this.#wake();
+    this.#changed.notify();
   }
 
   /** The server ends all sessions: a restart, a lost network. */
@@ -91,22 +92,7 @@ export class FakeQueue {
   }
 
   changed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted) {
-        resolve();
-        return;
-      }
-      const wake = (): void => {
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      signal.addEventListener('abort', wake, { once: true });
-      this.#waiters.push(wake);
-    });
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiters.splice(0)) wake();
+    return this.#changed.wait(signal);
   }
 }
 

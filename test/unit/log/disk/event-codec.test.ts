@@ -7,7 +7,8 @@ import { decodeEvents, EventEncoder } from '../../../../src/log/disk/event-codec
 import { FrameWriter } from '../../../../src/log/disk/frame.ts';
 import { decodeFrame, encodeFrame } from '../../../../src/log/disk/record.ts';
 import { ChangeEvent, type Position, type TableSchema, type Value } from '../../../../src/sdk/index.ts';
-import { event, plain, value } from './arbitraries.ts';
+import { contentOf } from '../../../helpers/event-content.ts';
+import { event, value } from './arbitraries.ts';
 
 const ORIGIN = { source: 's', partition: 'p' };
 const TABLE: TableSchema = { id: { database: null, schema: null, table: 't' }, columns: [], key: ['id'], version: 1 };
@@ -47,7 +48,7 @@ describe('events of a record', () => {
       fc.property(fc.array(event, { maxLength: 6 }), fc.boolean(), (events, backwards) => {
         const back = roundTrip(events, encoder);
         if (backwards) for (const e of [...back].reverse()) void [e.after, e.before];
-        return isDeepStrictEqual(back.map(plain), events.map(plain));
+        return isDeepStrictEqual(back.map(contentOf), events.map(contentOf));
       }),
     );
   });

@@ -1,8 +1,9 @@
-// A disk log on files in memory, with a clock that goes as fast as it is asked to.
+// Disk logs: on files in memory, with a clock that goes as fast as it is asked to, and on real ones.
 
 import { setMaxListeners } from 'node:events';
 import type { LogAppend, LogBatch, LogPlace } from '../../../../src/log/change-log.ts';
 import { type DiskLog, type DiskLogOptions, openDiskLog } from '../../../../src/log/disk/disk-log.ts';
+import { nodeLogFiles } from '../../../../src/log/disk/files.ts';
 import { MemoryFiles } from '../../../../src/log/disk/memory-files.ts';
 import {
   type CdcError,
@@ -13,6 +14,8 @@ import {
   type Random,
   type SnapshotProgress,
   silentLogger,
+  systemClock,
+  systemRandom,
   type TableSchema,
 } from '../../../../src/sdk/index.ts';
 
@@ -64,24 +67,44 @@ export interface World {
 
 export const world = (files = new MemoryFiles()): World => ({ files, clock: new QuickClock(), errors: [], warnings: [], woken: 0 });
 
+const SETTINGS = {
+  pipeline: 'orders',
+  start: START,
+  maxEvents: Number.POSITIVE_INFINITY,
+  maxBytes: Number.POSITIVE_INFINITY,
+  maxAgeMs: null,
+  durability: 'fsync',
+  compression: 'none',
+  cacheBytes: 1_000_000,
+} as const;
+
 export function open(w: World, options: Partial<DiskLogOptions> = {}): Promise<DiskLog> {
   const logger = { ...silentLogger, warn: (message: string) => w.warnings.push(message) };
   return openDiskLog({
+    ...SETTINGS,
     folder: FOLDER,
-    pipeline: 'orders',
-    start: START,
     clock: w.clock,
     random: seeded(7),
     logger: logger as never,
     files: w.files,
-    maxEvents: Number.POSITIVE_INFINITY,
-    maxBytes: Number.POSITIVE_INFINITY,
-    maxAgeMs: null,
-    durability: 'fsync',
-    compression: 'none',
-    cacheBytes: 1_000_000,
     onSynced: () => w.woken++,
     onError: (error) => w.errors.push(error),
+    ...options,
+  });
+}
+
+/** A log of at most 4,000 events on real files, in real time. */
+export function openReal(folder: string, options: Partial<DiskLogOptions> = {}): Promise<DiskLog> {
+  return openDiskLog({
+    ...SETTINGS,
+    folder,
+    maxEvents: 4000,
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    files: nodeLogFiles,
+    onSynced: () => undefined,
+    onError: () => undefined,
     ...options,
   });
 }

@@ -6,11 +6,11 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type DiskLog, openDiskLog } from '../../../../src/log/disk/disk-log.ts';
+import type { DiskLog } from '../../../../src/log/disk/disk-log.ts';
 import { nodeLogFiles } from '../../../../src/log/disk/files.ts';
 import { openDiskLogReader } from '../../../../src/log/disk/log-reader.ts';
-import { silentLogger, systemClock, systemRandom } from '../../../../src/sdk/index.ts';
-import { Batches, never, readAll, START } from './harness.ts';
+import { FROM_SOURCES } from '../../../helpers/child.ts';
+import { Batches, never, openReal, readAll } from './harness.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -18,29 +18,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(join(folder, '..', '..'), { recursive: true, force: true }));
 
-const openReal = (): Promise<DiskLog> =>
-  openDiskLog({
-    folder,
-    pipeline: 'orders',
-    start: START,
-    clock: systemClock,
-    random: systemRandom,
-    logger: silentLogger,
-    files: nodeLogFiles,
-    maxEvents: 4000,
-    maxBytes: Number.POSITIVE_INFINITY,
-    maxAgeMs: null,
-    durability: 'fsync',
-    compression: 'gzip',
-    cacheBytes: 100_000,
-    onSynced: () => undefined,
-    onError: () => undefined,
-  });
+const openIt = (): Promise<DiskLog> => openReal(folder, { compression: 'gzip', cacheBytes: 100_000 });
 
 /** Runs the writer until it has confirmed `lines` times, and kills it. Returns the last number that it confirmed. */
 async function killWriter(lines: number, meanwhile: () => Promise<void> = async () => {}): Promise<number> {
   const script = join(import.meta.dirname, 'kill-child.ts');
-  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=source', script, folder], {
+  const child = spawn(process.execPath, [...FROM_SOURCES, script, folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let out = '';
@@ -61,7 +44,7 @@ describe('a process with a disk log', () => {
   it('loses nothing that was confirmed when it is killed, again and again', async () => {
     for (let round = 1; round <= 3; round++) {
       const confirmed = await killWriter(4 + round * 7);
-      const log = await openReal();
+      const log = await openIt();
       expect(log.lastSeq).toBeGreaterThanOrEqual(confirmed);
       let seq = log.firstSeq;
       for (const batch of await readAll(log)) {
@@ -76,7 +59,7 @@ describe('a process with a disk log', () => {
 
   it('lets others read while it writes, and nobody else write', async () => {
     const confirmed = await killWriter(5, async () => {
-      await expect(openReal()).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE', message: expect.stringContaining(folder) as string });
+      await expect(openIt()).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE', message: expect.stringContaining(folder) as string });
       const reader = await openDiskLogReader(folder);
       const first = reader.lastSeq;
       let next = reader.firstSeq;
@@ -93,7 +76,7 @@ describe('a process with a disk log', () => {
   });
 
   it('keeps its files to this user', async () => {
-    const log = await openReal();
+    const log = await openIt();
     log.append(new Batches().make(1));
     await log.synced(never);
     await log.close();

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import {
   appendFileSync,
@@ -20,6 +19,7 @@ import { canonical } from '../../../../plugins/middleware/audit-trail/canonical.
 import { type AuditConfig, configSchema } from '../../../../plugins/middleware/audit-trail/config.ts';
 import { descriptor } from '../../../../plugins/middleware/audit-trail/index.ts';
 import { verifyAuditLog } from '../../../../plugins/middleware/audit-trail/verify.ts';
+import { linesUntilKilled } from '../../../helpers/child.ts';
 import { withDefaults } from '../events.ts';
 import { batchOf, change, folder, STORED, trailAt, writeSome } from './helpers.ts';
 
@@ -438,27 +438,11 @@ describe('kill -9 in the middle of writes', () => {
 });
 
 /** Runs `kill-child.ts` and kills it after so many writes. Returns the ids of the events whose write was begun. */
-function killedAfter(path: string, writes: number): Promise<string[]> {
-  const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', join(import.meta.dirname, 'kill-child.ts'), path, KEY], {
-    timeout: 15_000,
-    killSignal: 'SIGKILL',
-  });
-  let out = '',
-    errors = '';
-  child.stderr.on('data', (chunk) => {
-    errors += String(chunk);
-  });
-  child.stdout.on('data', (chunk) => {
-    out += String(chunk);
-    if (out.split('\n').length > writes) child.kill('SIGKILL');
-  });
-  return new Promise((resolve, reject) => {
-    child.on('close', () => {
-      const ids = out.split('\n').slice(0, -1);
-      if (ids.length < writes) reject(new Error(`the child wrote ${ids.length} lines: ${errors}`));
-      else resolve(ids);
-    });
-  });
+async function killedAfter(path: string, writes: number): Promise<readonly string[]> {
+  const script = join(import.meta.dirname, 'kill-child.ts');
+  const { lines, err } = await linesUntilKilled(script, [path, KEY], writes, { timeoutMs: 15_000 });
+  if (lines.length < writes) throw new Error(`the child wrote ${lines.length} lines: ${err}`);
+  return lines;
 }
 
 async function failing(method: 'appendFile' | 'datasync', code: string) {
