@@ -18,6 +18,7 @@ import {
   openSource,
   openTransformer,
 } from './components.ts';
+import { checkDeadLetters } from './dead-letter-check.ts';
 import { Deduplicator } from './deduplication.ts';
 import type { SharedEncoder } from './encoding.ts';
 import { withTimeout } from './guard.ts';
@@ -192,6 +193,7 @@ class PipelineRun implements PipelineHandle {
     this.#chain = new TransformChain(steps, deps.clock, deps.monitor);
     for (const plugin of config.middleware) this.#middleware.push(await openMiddleware(config, plugin, deps));
     await this.#hooks.tell({ event: 'before_run', run: this.#run });
+    await checkDeadLetters(config, deps);
 
     for (const destination of config.destinations) this.#destinations.push(await openDestination(config, destination, deps));
     for (const source of config.sources) this.#sources.push(await openSource(config, source, deps));
