@@ -272,6 +272,7 @@ class PipelineRun implements PipelineHandle {
       transform,
       middleware: this.#middleware,
       failFast: this.#options.failFast,
+      isWaitedFor: () => this.#lanes.waitsFor(name),
       deadLetters: this.#deps.deadLettersOf(name),
       keys: new ParkedKeys(this.#deps.store(laneStore(name)), this.#codecs),
       rate: new RateLimiter(delivery.rateLimit, clock),
@@ -539,7 +540,7 @@ class PipelineRun implements PipelineHandle {
   }
 
   #summary(): RunSummary {
-    const lanes = this.#lanes.active,
+    const { counts: lanes, detached } = this.#lanes,
       spine = this.#flowing?.spine;
     return {
       ...this.#run,
@@ -547,6 +548,7 @@ class PipelineRun implements PipelineHandle {
       eventsFiltered: spine?.filtered ?? 0,
       deadLetters: (spine?.parked ?? 0) + lanes.reduce((n, l) => n + l.parked, 0),
       delivered: Object.fromEntries(lanes.map((l) => [l.name, l.delivered])),
+      ...(detached === undefined ? {} : { detached }),
     };
   }
 
