@@ -28,7 +28,7 @@ export function summaryLines(p: PipelineStatus, config: PipelineConfig, nowMs: n
   const rows = [
     ...p.sources.map((s) => [c.dim('from'), s.name, sourceText(s, tookMs, !continued.has(s.name))]),
     ...(run.eventsFiltered > 0 ? [[c.dim('left'), 'filters', `${formatCount(run.eventsFiltered)} filtered out`]] : []),
-    ...p.lanes.map((l) => [c.dim('to'), l.name, laneText(l, placeOfLane(config, l.name), c)]),
+    ...p.lanes.map((l) => [c.dim('to'), l.name, laneText(l, run.detached?.[l.name] ?? null, placeOfLane(config, l.name), c)]),
   ];
   const unassigned = run.deadLetters - p.lanes.reduce((sum, l) => sum + l.deadLetters, 0);
   if (unassigned > 0)
@@ -82,10 +82,10 @@ function unpadded(position: string): string {
   return position.replace(/\b\d{16}\b/g, (digits) => BigInt(digits).toString());
 }
 
-function laneText(l: LaneStatus, deadLetterPath: string, c: Colors): string {
+function laneText(l: LaneStatus, gap: string | null, deadLetterPath: string, c: Colors): string {
   const dead = l.deadLetters > 0 ? `, ${c.yellow(`${plural(l.deadLetters, 'dead letter')} → ${deadLetterPath}`)}` : '';
   const missing = l.queued > 0 ? `, ${plural(l.queued, 'event')} not delivered` : '';
-  const state = l.state === 'failed' || l.state === 'detached' ? `, ${c.red(l.state)}` : '';
+  const state = l.state === 'failed' || l.state === 'detached' ? `, ${c.red(l.state)}${gap === null ? '' : `: ${gap}`}` : '';
   return `${formatCount(l.delivered)} delivered${dead}${missing}${state}`;
 }
 

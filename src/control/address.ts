@@ -8,9 +8,10 @@
 // | any, on Windows | 4711 | `\\.\pipe\cdc-run-<hash>.4711` |
 
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { makeFolderSync } from '../util/make-folder.ts';
 
 /** `sun_path` of unix(7) has 108 bytes with its final zero; macOS has 104. */
 const MAX_SOCKET_PATH_BYTES = process.platform === 'darwin' ? 103 : 107;
@@ -69,7 +70,7 @@ function isSocketName({ prefix, suffix }: SocketPlace, name: string): boolean {
  */
 export function preparePlace(place: SocketPlace): void {
   if (place.folder === PIPE_FOLDER) return;
-  mkdirSync(place.folder, { recursive: true, mode: 0o700 });
+  makeFolderSync(place.folder, { mode: 0o700 });
   if (!place.shared) return;
   const found = lstatSync(place.folder);
   if (!found.isDirectory() || found.uid !== userInfo().uid || (found.mode & 0o077) !== 0) {

@@ -3,15 +3,17 @@
 // different paths, and hold the pipeline's lease for `remove` and `mark`.
 
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { DeadLetter, ReplayMark } from '../engine/api.ts';
 import { CdcError } from '../sdk/index.ts';
+import { makeFolder } from '../util/make-folder.ts';
 import { syncFolder } from '../util/sync-folder.ts';
 import { formatAgain, formatLetter, formatMark, idOfLine } from './letter-codec.ts';
 import { linesOf, readDeadLetters } from './reader.ts';
 import { RecentIds } from './recent-ids.ts';
 import type { DeadLetterStore } from './store.ts';
+import { assertWritable } from './writable.ts';
 
 /** About 10 MB when full, which takes a queue of 100,000 letters. */
 const REMEMBERED_IDS = 100_000;
@@ -41,6 +43,12 @@ class FileDeadLetterQueue implements DeadLetterStore {
 
   put(letters: readonly DeadLetter[]): Promise<void> {
     return this.#change((file) => this.#append(file, letters));
+  }
+
+  async check(): Promise<void> {
+    await assertWritable(this.#path).catch((error: unknown) => {
+      throw unavailable(this.#path, error);
+    });
   }
 
   async *letters(): AsyncIterable<DeadLetter> {
@@ -147,7 +155,7 @@ class FileDeadLetterQueue implements DeadLetterStore {
       await this.#file.handle.close();
       this.#file = null;
     }
-    await mkdir(dirname(this.#path), { recursive: true });
+    await makeFolder(dirname(this.#path));
     const handle = await open(this.#path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT, 0o600);
     try {
       this.#file = await this.#repaired(handle);

@@ -11,6 +11,7 @@ import { decodeRow, decodeValue, encodeRow, encodeValue, isObject, type Json } f
 export function protecting(queue: DeadLetterQueue, cipher: Cipher | null): DeadLetterQueue {
   return {
     put: (letters) => queue.put(letters.map((letter) => protect(letter, cipher))),
+    ...(queue.check === undefined ? {} : { check: queue.check.bind(queue) }),
     close: () => queue.close(),
   };
 }

@@ -1,10 +1,10 @@
 // The dead letter queue as a table in a SQLite file: its own, or the pipeline's state file. Other processes may read and remove
 // letters while a pipeline writes. The driver is loaded with the first call.
 
-import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { DeadLetter, ReplayMark } from '../engine/api.ts';
 import { CdcError, type Clock } from '../sdk/index.ts';
+import { makeFolderSync } from '../util/make-folder.ts';
 import {
   fileIdentity,
   inTransaction,
@@ -18,6 +18,7 @@ import {
 } from '../util/sqlite.ts';
 import { formatLetter, parseLetter } from './letter-codec.ts';
 import type { DeadLetterStore } from './store.ts';
+import { assertWritable } from './writable.ts';
 
 /** How long another writer may take before the put is tried again later. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -72,6 +73,12 @@ class SqliteDeadLetterQueue implements DeadLetterStore {
           put.run(l.id, l.pipeline, l.lane, l.stage, l.component, l.error.code, l.attempts, l.firstMs, l.lastMs, formatLetter(l));
       }),
     );
+  }
+
+  async check(): Promise<void> {
+    await assertWritable(this.#path).catch((error: unknown) => {
+      throw classify(this.#path, error);
+    });
   }
 
   async *letters(): AsyncIterable<DeadLetter> {
@@ -155,7 +162,7 @@ class SqliteDeadLetterQueue implements DeadLetterStore {
   async #connect(): Promise<{ db: SqliteDatabase; identity: string | null }> {
     const driver = await loadSqlite();
     if (driver === null) throw missingDriver();
-    mkdirSync(dirname(this.#path), { recursive: true });
+    makeFolderSync(dirname(this.#path));
     const db = openSqlite(driver, this.#path, { mustExist: false });
     try {
       await whileBusy(this.#clock, BUSY_TIMEOUT_MS, () => {

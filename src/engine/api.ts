@@ -65,6 +65,8 @@ export interface DeadLetterQueue {
    * attempts are added, its error and last time replaced.
    */
   put(letters: readonly DeadLetter[]): Promise<void>;
+  /** At the start: throws `DLQ_UNAVAILABLE` when letters can surely not be written. Leaves nothing behind. */
+  check?(): Promise<void>;
   close(): Promise<void>;
 }
 

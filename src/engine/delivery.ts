@@ -254,7 +254,7 @@ export class Delivery {
   }
 
   async #retryLater(error: CdcError, signal: AbortSignal): Promise<void> {
-    const { config, clock, random, logger, failFast, onError } = this.#o,
+    const { config, clock, random, logger, failFast, isWaitedFor, onError } = this.#o,
       { retry } = config.delivery;
     this.#record.lastError = error;
     this.#record.state = 'retrying';
@@ -262,9 +262,20 @@ export class Delivery {
     this.#streak.failed(error, clock.now());
     const { attempts } = this.#streak;
     if (failFast && attempts >= retry.maxAttempts) throw error;
+    // What may be left out must not keep a run open for ever; with `max_elapsed` it was said how long it may.
+    if (retry.maxElapsedMs === null && attempts >= retry.maxAttempts && isWaitedFor()) throw leftOut(error, attempts);
     if (this.#breaker.state === 'open') return; // its own wait comes next
     if (attempts === 1 || attempts % 10 === 0)
       logger.warn(`destination "${config.name}" failed, trying again`, { code: error.code, error: error.message, attempt: attempts });
     await waitBeforeRetry(retry, attempts, random, clock, signal);
   }
+}
+
+function leftOut(error: CdcError, attempts: number): CdcError {
+  const message = `${error.message}; given up after ${attempts} tries, as all others are done`;
+  return new CdcError(error.code, message, {
+    ...(error.where === null ? {} : { where: error.where }),
+    fix: error.fix ?? 'Mend the destination.',
+    cause: error,
+  });
 }

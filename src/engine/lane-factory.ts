@@ -45,6 +45,7 @@ export function createLane(
     transform,
     middleware: parts.middleware,
     failFast: run.options.failFast,
+    isWaitedFor: () => lanes.waitsFor(name),
     deadLetters: deps.deadLettersOf(name),
     keys: new ParkedKeys(deps.store(laneStore(name)), parts.codecs),
     rate: new RateLimiter(delivery.rateLimit, clock),

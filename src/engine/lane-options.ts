@@ -40,6 +40,8 @@ export interface LaneOptions {
   readonly transform: LaneTransform | null;
   readonly middleware: readonly NamedMiddleware[];
   readonly failFast: boolean;
+  /** The run would be over but for this lane, whose destination is optional. */
+  isWaitedFor(): boolean;
   readonly deadLetters: DeadLetterQueue;
   /** Which keys are parked; workers of a lane share it, and their rate limit. */
   readonly keys: ParkedKeys;

@@ -20,6 +20,8 @@ export interface LaneSetOptions {
   exclusive(change: () => Promise<void>): Promise<void>;
 }
 
+export type LaneCounts = Pick<RunningLane, 'name' | 'delivered' | 'parked'>;
+
 /** Of a destination that has no lane. */
 const AWAY = {
   delivered: 0,
@@ -38,6 +40,9 @@ export class LaneSet {
   readonly #o: LaneSetOptions;
   readonly #active = new Map<string, { lane: RunningLane; abort: AbortController }>();
   readonly #states = new Map<string, LaneState>();
+  /** What lanes had done before they were detached in this run. */
+  readonly #gone = new Map<string, LaneCounts>();
+  #ending: 'drain' | 'stop' | null = null;
   /** Notified when a lane has confirmed or released something. */
   readonly moved = new Notifier();
 
@@ -56,6 +61,26 @@ export class LaneSet {
   /** Those for which the source waits when the log is full. */
   get blocking(): RunningLane[] {
     return this.#o.mayDetach ? this.required : this.active;
+  }
+
+  /** Of all lanes that ran in this run. */
+  get counts(): LaneCounts[] {
+    return [...this.active, ...this.#gone.values()];
+  }
+
+  /** Why destinations get nothing, by name; `undefined` when all of them do. */
+  get detached(): { readonly [lane: string]: string } | undefined {
+    const reasons = this.#o.destinations.flatMap(({ name }) => {
+      const reason = this.#states.get(name)?.detached?.reason;
+      return reason === undefined || this.#active.has(name) ? [] : [[name, reason] as const];
+    });
+    return reasons.length === 0 ? undefined : Object.fromEntries(reasons);
+  }
+
+  /** Is the run to end by itself, and only optional destinations are left? */
+  waitsFor(name: string): boolean {
+    const lane = this.#active.get(name)?.lane;
+    return this.#ending === 'drain' && lane?.required === false && this.required.every((l) => l.status().state === 'stopped');
   }
 
   add(lane: RunningLane): void {
@@ -81,9 +106,11 @@ export class LaneSet {
     for (const { lane } of this.#active.values()) lane.finish();
   }
   drain(): void {
+    this.#ending ??= 'drain';
     for (const { lane } of this.#active.values()) lane.drain();
   }
   stop(): void {
+    this.#ending = 'stop';
     for (const { lane } of this.#active.values()) lane.stop();
   }
   requestProgress(): void {
@@ -97,6 +124,7 @@ export class LaneSet {
     await this.#o.exclusive(async () => {
       await this.recordDetached(lane.name, this.#states.get(lane.name), oldestOf(lane.durablePoints), reason);
       this.#active.delete(lane.name);
+      this.#gone.set(lane.name, { name: lane.name, delivered: lane.delivered, parked: lane.parked });
     });
     entry.abort.abort();
     lane.release();
@@ -150,8 +178,9 @@ export class LaneSet {
       const lane = this.#active.get(name)?.lane,
         point = this.#states.get(name)?.detached?.from ?? null;
       if (lane !== undefined) return [lane.status()];
-      const state = point === null ? 'starting' : 'detached';
-      return [{ ...AWAY, name, type, required, state, point }];
+      const state = point === null ? 'starting' : 'detached',
+        { delivered = 0, parked: deadLetters = 0 } = this.#gone.get(name) ?? {};
+      return [{ ...AWAY, delivered, deadLetters, name, type, required, state, point }];
     });
   }
 }

@@ -5,6 +5,7 @@ import type { ChangeLog } from '../log/change-log.ts';
 import { CdcError, type ResumePoint, type RunSummary, toCdcError } from '../sdk/index.ts';
 import type { StateChange } from '../state/store.ts';
 import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './api.ts';
+import { checkDeadLetters } from './dead-letter-check.ts';
 import type { RunningLane } from './lane-options.ts';
 import { LaneSet } from './lane-set.ts';
 import { LeaseKeeper } from './lease.ts';
@@ -143,6 +144,7 @@ class PipelineRun implements PipelineHandle {
     record.run = { ...record.run, runId };
     const hooks = await parts.openPlugins();
     await hooks.tell({ event: 'before_run', run: record.run });
+    await checkDeadLetters(this.config, this.#deps);
     await parts.openAdapters();
     await openFlow(this.#context, stored);
   }

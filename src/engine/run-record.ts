@@ -47,7 +47,7 @@ export class RunRecord {
 
   summary(): RunSummary {
     const { parts } = this.#o,
-      lanes = this.#o.lanes.active,
+      { counts: lanes, detached } = this.#o.lanes,
       spine = parts.flowing?.spine;
     return {
       ...this.run,
@@ -55,6 +55,7 @@ export class RunRecord {
       eventsFiltered: spine?.filtered ?? 0,
       deadLetters: (spine?.parked ?? 0) + lanes.reduce((n, l) => n + l.parked, 0),
       delivered: Object.fromEntries(lanes.map((l) => [l.name, l.delivered])),
+      ...(detached === undefined ? {} : { detached }),
     };
   }
 

@@ -56,6 +56,8 @@ export interface RunSummary {
   readonly eventsFiltered: number;
   readonly deadLetters: number;
   readonly delivered: { readonly [lane: string]: number };
+  /** Destinations that have a gap and get nothing, with the reason; absent when there is none. */
+  readonly detached?: { readonly [lane: string]: string };
   /** Where each source stood at the start; empty at the first run. */
   readonly resumedFrom: { readonly [source: string]: { readonly [partition: string]: string } };
   readonly error: CdcError | null;

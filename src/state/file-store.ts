@@ -2,8 +2,9 @@
 // loaded, and for state that can be read with an editor. Each write is a new generation (see generations.ts), made from the
 // newest one and taken by nobody else, so a process that lost its lease changes nothing any more (invariant 2).
 
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import type { CdcError, RunSummary } from '../sdk/index.ts';
+import { makeFolderSync } from '../util/make-folder.ts';
 import { PipelineDocument } from './document.ts';
 import type { IdsFile } from './document-text.ts';
 import { classifyStateError, unavailable } from './errors.ts';
@@ -19,7 +20,7 @@ const MAX_TRIES = 50;
 export async function openFileStateStore(path: string): Promise<StateStore> {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
-    if (found === undefined) mkdirSync(path, { recursive: true, mode: 0o700 });
+    if (found === undefined) makeFolderSync(path, { mode: 0o700 });
     else if (!found.isDirectory())
       throw unavailable(path, 'is not a folder.', { fix: 'Set state.path to a folder, or state.type to sqlite.' });
     return new FileStateStore(path);

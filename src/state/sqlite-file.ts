@@ -1,11 +1,12 @@
 // Opens the state file: makes it whole or not at all, tells damage from other people's files, and asks SQLite for
 // durability at each commit. Nothing is ever reset here.
 
-import { closeSync, constants, copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import { closeSync, constants, copyFileSync, existsSync, linkSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type BetterSqlite3 from 'better-sqlite3';
 import type { Database } from 'better-sqlite3';
 import { CdcError } from '../sdk/index.ts';
+import { makeFolderSync } from '../util/make-folder.ts';
 import { syncFolderSync } from '../util/sync-folder.ts';
 import { classifyStateError, corrupt, unavailable } from './errors.ts';
 import { assertOurs, migrate } from './migrations.ts';
@@ -92,7 +93,7 @@ function assertSound(db: Database, path: string): void {
  */
 function create(driver: Driver, path: string): void {
   const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolderSync(folder, { mode: 0o700 });
   const workshop = mkdtempSync(`${path}.new-`);
   try {
     const fresh = join(workshop, 'state.db');

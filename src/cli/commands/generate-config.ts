@@ -1,7 +1,7 @@
 // `cdc-run generate-config` (`init`): writes a commented pipeline file, from flags or by asking on a terminal. Nothing that exists is
 // replaced without --force.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { suggest } from '../../config/suggest.ts';
@@ -9,6 +9,7 @@ import { packageRoot } from '../../package-info.ts';
 import type { TSchema } from '../../sdk/config-schema.ts';
 import type { Descriptor } from '../../sdk/define.ts';
 import { CdcError } from '../../sdk/errors.ts';
+import { makeFolderSync } from '../../util/make-folder.ts';
 import { usageError } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { EXIT } from '../exit-code.ts';
@@ -188,7 +189,7 @@ function exists(file: string): CdcError {
 
 function write(file: string, text: string, force: boolean): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolderSync(dirname(file));
     writeFileSync(file, text, { flag: force ? 'w' : 'wx' });
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;

@@ -2,8 +2,9 @@
 // was not synced may be lost by a power failure.
 
 import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { makeFolder } from '../../util/make-folder.ts';
 import { syncFolder } from '../../util/sync-folder.ts';
 
 export interface Files {
@@ -103,9 +104,9 @@ export class NodeFiles implements Files {
   }
 
   async createFolder(folder: string): Promise<void> {
-    const first = await mkdir(folder, { recursive: true });
+    const first = await makeFolder(folder);
     if (first === undefined) return;
-    for (let made = folder; made.length >= first.length; made = dirname(made)) await this.syncFolder(dirname(made));
+    for (let made = resolve(folder); made.length >= first.length; made = dirname(made)) await this.syncFolder(dirname(made));
   }
 
   async syncFolder(folder: string): Promise<void> {

@@ -1,8 +1,8 @@
 // The open file: settings that make a commit durable, and what to make of a folder that cannot be had.
 
-import { mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { CdcError } from '../../sdk/index.ts';
+import { makeFolderSync } from '../../util/make-folder.ts';
 import { loadSqlite, openSqlite, type SqliteDatabase } from '../../util/sqlite.ts';
 import type { SqliteConfig } from './config.ts';
 import { classify, driverMissing } from './errors.ts';
@@ -12,7 +12,7 @@ export async function openDatabase(config: SqliteConfig): Promise<SqliteDatabase
   if (driver === null) throw driverMissing();
   const path = resolve(config.path);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolderSync(dirname(path));
     const db = openSqlite(driver, path, { mustExist: false });
     db.pragma(`journal_mode = ${config.journal_mode}`);
     db.pragma(`synchronous = ${config.synchronous}`);

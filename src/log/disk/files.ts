@@ -1,8 +1,9 @@
 // The file system as the disk log uses it: few calls, so that tests and the simulator can take its place (memory-files.ts).
 
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { makeFolder } from '../../util/make-folder.ts';
 import { syncFolder } from '../../util/sync-folder.ts';
 import { lockFile } from './lock.ts';
 
@@ -47,7 +48,7 @@ const FLAGS = {
 
 export const nodeLogFiles: LogFiles = {
   async mkdir(folder) {
-    const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+    const first = await makeFolder(folder, { mode: 0o700 });
     if (first === undefined) return;
     const top = dirname(resolve(first));
     for (let at = resolve(folder); at !== top && at !== dirname(at); at = dirname(at)) await syncFolder(dirname(at));

@@ -53,6 +53,22 @@ export function describeStoreContract(kind: string, open: (path: string) => Dead
       });
     });
 
+    it('says at the start where it cannot be written, and leaves nothing behind where it can', async () => {
+      await using f = await folder();
+      await withStore(f.path, (store) => store.check?.() as Promise<void>);
+      expect(readdirSync(f.dir)).toEqual([]);
+      const refused = {
+        code: 'DLQ_UNAVAILABLE',
+        retriable: false,
+        where: expect.stringMatching(/./) as string,
+        fix: expect.stringMatching(/./) as string,
+      };
+      // In /proc nothing can be made, and it says so in a way for which Node's own recursive mkdir has no end.
+      await withStore('/proc/nothing/dlq/q', (store) => expect(store.check?.()).rejects.toMatchObject(refused));
+      await withStore('/proc/nothing/dlq/q', (store) => expect(store.put([letter(1)])).rejects.toMatchObject(refused));
+      await withStore(f.dir, (store) => expect(store.check?.()).rejects.toMatchObject(refused));
+    });
+
     it('creates nothing before the first letter, and reads as empty until then', async () => {
       await using f = await folder();
       await withStore(f.path, async (store) => {

@@ -84,6 +84,53 @@ describe('retries', () => {
     expect(state.lanes['fake_rows']?.detached?.reason).toMatch(/given up after 4 tries/);
   });
 
+  it('do not keep a run open for an optional destination: it is detached after max_attempts, and the run says so', async () => {
+    const world = new LaneWorld();
+    const destinations = [destination('fake_holding'), destination('fake_rows', {}, { required: false, delivery: delivery({ retry }) })];
+    const run = (options = {}) => world.run({ pipeline: { destinations } }, options);
+    await run();
+    world.fill(1, 3);
+    // It goes away once the run has begun: at the start it would be detached at once.
+    world.around = async (_batch, _signal, write) => {
+      world.rows.faults.down = true;
+      return write();
+    };
+    const startMs = world.clock.now(),
+      first = await run();
+    expect(first).toMatchObject({ outcome: 'done', error: null, delivered: { fake_holding: 3, fake_rows: 0 } });
+    expect(first.detached?.['fake_rows']).toMatch(/given up after 4 tries, as all others are done/);
+    expect(world.clock.now() - startMs).toBe(7000);
+    expect((await world.deps.state.load('test')).lanes['fake_rows']?.detached?.from.sources).toEqual({});
+    expect((await world.deps.state.runs('test', 1))[0]?.detached).toEqual(first.detached);
+    world.around = (_batch, _signal, write) => write();
+    world.rows.faults.down = false;
+    expect((await run({ rejoin: ['fake_rows'] })).detached).toBeUndefined();
+  });
+
+  it('wait for an optional destination for as long as max_elapsed says, and while others are at work', async () => {
+    const patient = destination('fake_rows', {}, { required: false, delivery: delivery({ retry: { ...retry, maxElapsedMs: 60_000 } }) }),
+      other = destination('fake_rows', {}, { required: false, delivery: delivery({ retry }) });
+    for (const [optional, slowMs] of [
+      [patient, 0],
+      [other, 120_000],
+    ] as const) {
+      const world = new LaneWorld();
+      world.fill(1, 3);
+      world.around = async (_batch, _signal, write) => {
+        if (world.writes.length > 1) return write();
+        world.rows.faults.down = true;
+        void world.clock.sleep(40_000).then(() => {
+          world.rows.faults.down = false;
+        });
+        await world.clock.sleep(slowMs);
+        return write();
+      };
+      const { outcome, detached } = await world.run({ pipeline: { destinations: [destination('fake_holding'), optional] } });
+      expect([outcome, detached, world.rows.rows.size]).toEqual(['done', undefined, 3]);
+      expect(world.writes.length).toBeGreaterThan(6);
+    }
+  });
+
   it('end at once with --fail-fast after max_attempts', async () => {
     const world = new LaneWorld({ delivery: { retry } });
     world.fill(1, 3);

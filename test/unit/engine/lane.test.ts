@@ -37,6 +37,7 @@ it('ends when it is asked to while it looks for a batch', async () => {
     transform: null,
     middleware: [],
     failFast: false,
+    isWaitedFor: () => false,
     deadLetters: new MemoryDeadLetters(),
     keys: new ParkedKeys(memoryStore(), {}),
     rate: new RateLimiter(null, systemClock),
