@@ -7,20 +7,11 @@ import { type Destination, forgetfulStore, type LaneBatch, silentLogger, systemC
 import { descriptor as generator } from '../../src/sources/generator/index.ts';
 import { component, destination, memoryDeps, pipeline, runOptions } from '../../test/helpers/pipeline.ts';
 import { cpuMicros, round } from '../lib/cpu.ts';
+import { generatorConfig } from '../lib/generator.ts';
 import { type MemorySample, quarters, sampleMemory } from '../lib/memory.ts';
 
 const count = Number(process.argv[2] ?? 50_000_000);
-const config = {
-  seed: 1,
-  count,
-  rate: null,
-  row_bytes: 200,
-  keys: 1000,
-  mix: { create: 10, update: 80, delete: 10 },
-  tables: ['events'],
-  partitions: 1,
-  event_time: 'clock',
-};
+const config = generatorConfig(count);
 
 /** Each is a collection, 10 ms: together they add less than 0.01 µs to an event. */
 const SAMPLES = 40;
@@ -51,7 +42,7 @@ function sampling(samples: MemorySample[]): typeof nullDestination {
 }
 
 async function readAlone(): Promise<number> {
-  const source = await generator.create(config as never, {
+  const source = await generator.create(config, {
     pipeline: 'bench',
     name: 'generator',
     logger: silentLogger,

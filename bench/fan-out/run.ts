@@ -8,6 +8,7 @@ import type { Destination, LaneBatch } from '../../src/sdk/index.ts';
 import { descriptor as generator } from '../../src/sources/generator/index.ts';
 import { component, destination, memoryDeps, pipeline, runOptions } from '../../test/helpers/pipeline.ts';
 import { cpuMicros, median, round } from '../lib/cpu.ts';
+import { generatorConfig } from '../lib/generator.ts';
 
 const EVENTS = Number(process.argv[2] ?? 400_000);
 const COUNTED = 50_000;
@@ -33,10 +34,9 @@ function counting(seen: Set<Uint8Array>): typeof nullDestination {
 
 /** CPU per event. */
 async function run(lanes: number, count: number, envelope: EnvelopeName, sink = nullDestination): Promise<number> {
-  const config = { seed: 1, count, rate: null, row_bytes: 200, keys: 1000, tables: ['events'], partitions: 1, event_time: 'clock' };
   const handle = startPipeline(
     pipeline({
-      sources: [component('generator', { ...config, mix: { create: 20, update: 80, delete: 0 } })],
+      sources: [component('generator', generatorConfig(count, { mix: { create: 20, update: 80, delete: 0 } }))],
       destinations: Array.from({ length: lanes }, (_, i) =>
         destination('null', { encode: true }, { name: `d${i}`, envelope: { type: envelope, options: {} } }),
       ),

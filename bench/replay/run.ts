@@ -11,29 +11,18 @@ import { silentLogger, systemClock, systemRandom } from '../../src/sdk/index.ts'
 import { descriptor as generator } from '../../src/sources/generator/index.ts';
 import { component, destination, memoryDeps, pipeline, runOptions } from '../../test/helpers/pipeline.ts';
 import { cpuMicros, median, round } from '../lib/cpu.ts';
+import { generatorConfig } from '../lib/generator.ts';
 
 const EVENTS = Number(process.argv[2] ?? 500_000);
 const REPEATS = 5;
 /** µs of CPU per event. */
 const BUDGET = 2;
 
-const source = {
-  seed: 1,
-  count: EVENTS,
-  rate: null,
-  row_bytes: 200,
-  keys: 1000,
-  mix: { create: 10, update: 80, delete: 10 },
-  tables: ['events'],
-  partitions: 1,
-  event_time: 'clock',
-};
-
 const folder = mkdtempSync(join(tmpdir(), 'cdc-bench-replay-'));
 const bounds = { maxEvents: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY, maxAgeMs: null };
 const disk = { path: folder, ...bounds, durability: 'os', compression: 'none' } as const;
 const config = pipeline({
-  sources: [component('generator', source)],
+  sources: [component('generator', generatorConfig(EVENTS))],
   destinations: [destination('null', {})],
   log: { type: 'disk', ...disk, whenFull: 'block' },
 });

@@ -12,6 +12,7 @@ import { type Destination, silentLogger, systemClock, systemRandom, type WriteRe
 import { descriptor as generator } from '../../src/sources/generator/index.ts';
 import { component, destination, memoryDeps, pipeline, runOptions } from '../../test/helpers/pipeline.ts';
 import { round } from '../lib/cpu.ts';
+import { generatorConfig } from '../lib/generator.ts';
 import { type MemorySample, quarters, sampleMemory } from '../lib/memory.ts';
 
 const SECONDS = Number(process.argv[2] ?? 60);
@@ -43,12 +44,7 @@ async function measure(folder: string): Promise<{ samples: MemorySample[]; read:
   const world = { clock: systemClock, random: systemRandom, logger: silentLogger };
   const handle = startPipeline(
     pipeline({
-      sources: [
-        component('generator', {
-          ...{ seed: 1, count: null, rate: EVENTS_PER_SECOND, row_bytes: 300, keys: 1000 },
-          ...{ mix: { create: 10, update: 80, delete: 10 }, tables: ['events'], partitions: 1, event_time: 'clock' },
-        }),
-      ],
+      sources: [component('generator', generatorConfig(null, { rate: EVENTS_PER_SECOND, row_bytes: 300 }))],
       destinations: [destination('null', { encode: true }), destination('stalled', { encode: true })],
       log: { type: 'disk', path: folder, whenFull: 'block', durability: 'fsync', compression: 'none', ...bounds },
       sync: { ...pipeline({ sources: [], destinations: [] }).sync, mode: 'continuous', shutdownTimeoutMs: 100 },

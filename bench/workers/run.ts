@@ -7,6 +7,7 @@ import type { Descriptor, Destination, LaneBatch } from '../../src/sdk/index.ts'
 import { descriptor as generator } from '../../src/sources/generator/index.ts';
 import { component, destination, memoryDeps, ONE_WORKER, pipeline, runOptions } from '../../test/helpers/pipeline.ts';
 import { median, round } from '../lib/cpu.ts';
+import { generatorConfig } from '../lib/generator.ts';
 
 const EVENTS = 40_000,
   BATCH = 100,
@@ -28,17 +29,7 @@ const slow = {
 } as unknown as Descriptor;
 
 async function timeOf(workers: number): Promise<number> {
-  const source = component('generator', {
-    seed: 1,
-    count: EVENTS,
-    rate: null,
-    row_bytes: 200,
-    keys: 10_000,
-    mix: { create: 10, update: 80, delete: 10 },
-    tables: ['events'],
-    partitions: 1,
-    event_time: 'clock',
-  });
+  const source = component('generator', generatorConfig(EVENTS, { keys: 10_000 }));
   const lane = destination(
     'slow',
     { encode: false },

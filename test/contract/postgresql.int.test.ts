@@ -1,23 +1,15 @@
-// The contract suite against a real PostgreSQL, behind a proxy that can go away and lose replies.
+// The contract suite against a real PostgreSQL, behind a proxy that can go away and lose replies: into tables that it makes
+// and tables that are there, and with each way to refuse an event.
 
+import { randomBytes } from 'node:crypto';
 import { describe } from 'vitest';
+import type { PostgresqlConfig } from '../../src/destinations/postgresql/config.ts';
 import { descriptor } from '../../src/destinations/postgresql/index.ts';
 import type { Column, Row, TableSchema, Value } from '../../src/sdk/index.ts';
-import { type DestinationHarness, describeDestination, type Events, item } from '../../src/sdk/testing/index.ts';
+import { type DestinationHarness, describeDestination, item } from '../../src/sdk/testing/index.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { PostgresProxy } from '../helpers/postgres-proxy.ts';
-
-const DEFAULTS = {
-  schema: 'public',
-  table: '{table}',
-  create_tables: true,
-  conflict_resolution: 'upsert',
-  deletes: 'apply',
-  transactions: 'split',
-  statement_timeout: 0,
-  application_name: 'contract',
-  connection_pool: { min_connections: 0, max_connections: 2, connection_timeout: 2000, idle_timeout: 60_000, batch_insert_size: 5000 },
-} as const;
+import { postgresqlConfig } from '../helpers/postgresql-destination.ts';
 
 /** What the server writes as text, as the column's type wants it. */
 function valueIn(column: Column, text: string | null): Value {
@@ -40,7 +32,7 @@ function valueIn(column: Column, text: string | null): Value {
     case 'timestamp':
       return text.replace(' ', 'T');
     case 'timestamptz':
-      return text.replace(' ', 'T').replace('+00', 'Z');
+      return text.replace(' ', 'T').replace(/\+00$/, 'Z');
     default:
       return text;
   }
@@ -50,27 +42,40 @@ async function read(db: TestDatabase, table: TableSchema): Promise<Row[]> {
   const found = await db.query('SELECT 1 FROM pg_class WHERE relname = $1', [table.id.table]);
   if (found.length === 0) return [];
   const columns = table.columns.map((c) => `"${c.name}"::text AS "${c.name}"`).join(', ');
-  await db.query("SET TimeZone = 'UTC'");
-  const rows = await db.query<Record<string, string | null>>(`SELECT ${columns} FROM "${table.id.table}"`);
+  const rows = await db.query<Record<string, string | null>>(`SELECT ${columns} FROM public."${table.id.table}"`);
   return rows.map((row) => Object.fromEntries(table.columns.map((c) => [c.name, valueIn(c, row[c.name] ?? null)])));
 }
 
-async function start(): Promise<DestinationHarness> {
+interface Start {
+  readonly changes?: Partial<PostgresqlConfig>;
+  /** Statements before the destination is there. */
+  readonly setUp?: string;
+  readonly poison: NonNullable<DestinationHarness['poison']>;
+  /** Who may not come in. */
+  readonly stranger?: Partial<Pick<URL, 'username' | 'password'>>;
+}
+
+const changed = (url: string, parts: Partial<Pick<URL, 'username' | 'password' | 'pathname' | 'port'>>): string =>
+  Object.assign(new URL(url), parts).href;
+
+async function start({ changes, setUp, poison, stranger = { password: 'wrong' } }: Start): Promise<DestinationHarness> {
   const db = await createDatabase(),
     proxy = await PostgresProxy.start(db.url),
     url = proxy.through(db.url);
-  const stranger = new URL(db.url),
-    nobody = new URL(url);
-  stranger.username = 'no_such_role';
-  nobody.port = '1';
+  await db.query("SET TimeZone = 'UTC'");
+  if (setUp !== undefined) await db.query(setUp);
+  // Too large for an index, where there is one on `name`; the server keeps it otherwise.
+  const oversize: Pick<DestinationHarness, 'oversize'> =
+    setUp === undefined ? {} : { oversize: (e) => e.create(item(2, randomBytes(10_000).toString('hex'))) };
   return {
-    config: { ...DEFAULTS, url },
-    unreachable: { ...DEFAULTS, url: nobody.href },
-    forbidden: { ...DEFAULTS, url: stranger.href },
+    ...oversize,
+    config: postgresqlConfig(url, changes),
+    unreachable: postgresqlConfig(changed(url, { port: '1' })),
+    forbidden: postgresqlConfig(changed(db.url, stranger)),
+    misconfigured: postgresqlConfig(changed(db.url, { pathname: '/cdc_test_there_is_none' })),
     ops: ['insert', 'update', 'delete', 'truncate', 'partial', 'move'],
     rows: (table) => read(db, table),
-    // PostgreSQL texts cannot hold a zero character.
-    poison: (events: Events) => events.create(item(3, 'poi\u0000son')),
+    poison,
     outage: async () => {
       await proxy.close();
       return () => proxy.open();
@@ -86,5 +91,36 @@ async function start(): Promise<DestinationHarness> {
 }
 
 describe.skipIf((await skipReason()) !== null)('with a server', () => {
-  describeDestination(descriptor, start);
+  // Few connections, and little patience.
+  const pool = { min_connections: 0, max_connections: 2, connection_timeout: 2000, idle_timeout: 60_000, batch_insert_size: 5000 };
+  describeDestination(
+    descriptor,
+    () =>
+      start({
+        changes: { connection_pool: pool },
+        // PostgreSQL texts cannot hold a zero character: the event is found before anything is sent.
+        poison: (e) => e.create(item(3, 'poi\u0000son')),
+        stranger: { username: 'no_such_role' },
+      }),
+    'tables it makes',
+  );
+  // The server refuses: the event is found by trying.
+  describeDestination(
+    descriptor,
+    () =>
+      start({
+        setUp: `CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL UNIQUE CHECK (name <> 'poison'), note text)`,
+        poison: (e) => e.create(item(3, 'poison')),
+      }),
+    'tables that are there',
+  );
+  describeDestination(
+    descriptor,
+    () =>
+      start({
+        changes: { conflict_resolution: 'replace' },
+        poison: (e) => e.create(item(3, 'a\0b')),
+      }),
+    'tables it makes, replace',
+  );
 });

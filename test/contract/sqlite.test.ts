@@ -13,6 +13,7 @@ import {
   type SourceHarness,
 } from '../../src/sdk/testing/index.ts';
 import { descriptor as source } from '../../src/sources/sqlite/index.ts';
+import { SQLITE_DEFAULTS } from '../helpers/sqlite-destination.ts';
 import { makeFolder } from './folder.ts';
 
 // ---- source ------------------------------------------------------------------------------------------------------------------
@@ -93,16 +94,6 @@ describeSource(
 
 // ---- destination -------------------------------------------------------------------------------------------------------------
 
-const DESTINATION_DEFAULTS = {
-  table: '{table}',
-  create_tables: true,
-  conflict_resolution: 'upsert',
-  deletes: 'apply',
-  synchronous: 'normal',
-  journal_mode: 'wal',
-  busy_timeout: 200,
-} as const;
-
 /** What SQLite gives back, as the column's type wants it. */
 function valueIn(column: Column, stored: unknown): Value {
   if (stored === null) return null;
@@ -128,7 +119,7 @@ function read(path: string, table: TableSchema): Row[] {
 describeDestination(destination, async (): Promise<DestinationHarness> => {
   const folder = await makeFolder(),
     path = folder.at('replica.db'),
-    config = { ...DESTINATION_DEFAULTS, path };
+    config = { ...SQLITE_DEFAULTS, busy_timeout: 200, path };
   return {
     config,
     misconfigured: { ...config, path: folder.at('.') },

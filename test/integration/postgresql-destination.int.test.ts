@@ -1,6 +1,5 @@
-// The `postgresql` destination against a real server: the contract suite, and what is special to PostgreSQL.
+// The `postgresql` destination against a real server: what is special to PostgreSQL, beside the contract suite.
 
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,9 +23,10 @@ import {
   type TableSchema,
   type WriteResult,
 } from '../../src/sdk/index.ts';
-import { type DestinationHarness, describeDestination, Events, ITEMS, item, laneBatch, pointAt } from '../../src/sdk/testing/index.ts';
+import { Events, ITEMS, item, laneBatch, pointAt } from '../../src/sdk/testing/index.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { PostgresProxy } from '../helpers/postgres-proxy.ts';
+import { postgresqlConfig } from '../helpers/postgresql-destination.ts';
 import { selfSigned } from '../helpers/self-signed.ts';
 
 const missing = (await skipReason()) !== null;
@@ -34,23 +34,6 @@ const LANE = { pipeline: 'orders', lane: 'replica' };
 const never = new AbortController().signal;
 
 type Changes = Partial<PostgresqlConfig>;
-
-/** A configuration as the loader hands it over. */
-function configOf(url: string, changes: Changes = {}): PostgresqlConfig {
-  return {
-    url,
-    schema: 'public',
-    table: '{table}',
-    create_tables: true,
-    conflict_resolution: 'upsert',
-    deletes: 'apply',
-    transactions: 'split',
-    statement_timeout: 0,
-    application_name: 'cdc-run',
-    connection_pool: { min_connections: 0, max_connections: 10, connection_timeout: 5000, idle_timeout: 10_000, batch_insert_size: 5000 },
-    ...changes,
-  } as PostgresqlConfig;
-}
 
 /** A lane that has joined, and its place. */
 class Lane implements AsyncDisposable {
@@ -112,106 +95,14 @@ function failed(result: WriteResult): { index: number; code: string; message: st
   return result.failed.map(({ index, error }) => ({ index, code: error.code, message: error.message }));
 }
 
-/** Rows in the values of the SDK. */
-async function readRows(db: TestDatabase, table: TableSchema): Promise<Row[]> {
-  const names = table.columns.map((c) => `"${c.name}"::text`).join(', ');
-  const rows = await db
-    .query<Record<string, string | null>>(`SELECT ${names} FROM public."${table.id.table}"`)
-    .catch((error: { code?: string }) => {
-      if (error.code === '42P01') return [];
-      throw error as Error;
-    });
-  return rows.map((row) =>
-    Object.fromEntries(table.columns.map((c) => [c.name, row[c.name] === null ? null : parseValue(c, row[c.name] as string)])),
-  );
-}
-
-function parseValue(column: Column, text: string): Row[string] {
-  switch (column.type) {
-    case 'boolean':
-      return text === 'true';
-    case 'int16':
-    case 'int32':
-    case 'float32':
-    case 'float64':
-      return Number(text);
-    case 'int64':
-      return BigInt(text);
-    case 'bytes':
-      return new Uint8Array(Buffer.from(text.slice(2), 'hex'));
-    case 'timestamp':
-      return text.replace(' ', 'T');
-    case 'timestamptz':
-      return text.replace(' ', 'T').replace(/\+00$/, 'Z');
-    case 'json':
-      return JSON.parse(text) as Row[string];
-    default:
-      return text;
-  }
-}
-
-async function harness(changes: Changes, poison: NonNullable<DestinationHarness['poison']>, setUp: string): Promise<DestinationHarness> {
-  const db = await createDatabase();
-  await db.query(`ALTER DATABASE ${db.name} SET timezone = 'UTC'`);
-  await db.query(`SET timezone = 'UTC'`);
-  if (setUp !== '') await db.query(setUp);
-  const proxy = await PostgresProxy.start(db.url);
-  const wrongPassword = new URL(db.url);
-  wrongPassword.password = 'wrong';
-  const wrongDatabase = new URL(db.url);
-  wrongDatabase.pathname = '/cdc_test_there_is_none';
-  // Too large for an index, where there is one on `name`; the server keeps it otherwise.
-  const oversize: Pick<DestinationHarness, 'oversize'> =
-    setUp === '' ? {} : { oversize: (e) => e.create(item(2, randomBytes(10_000).toString('hex'))) };
-  return {
-    ...oversize,
-    config: configOf(proxy.through(db.url), changes),
-    ops: ['insert', 'update', 'delete', 'truncate', 'partial', 'move'],
-    rows: (table) => readRows(db, table),
-    unreachable: configOf('postgresql://nobody@127.0.0.1:1/none'),
-    forbidden: configOf(wrongPassword.href),
-    misconfigured: configOf(wrongDatabase.href),
-    poison,
-    outage: async () => {
-      await proxy.close();
-      return () => proxy.open();
-    },
-    loseReply: async () => {
-      proxy.cutNextCommit = 'after';
-    },
-    close: async () => {
-      await proxy.close();
-      await db[Symbol.asyncDispose]();
-    },
-  };
-}
-
 describe.skipIf(missing)('postgresql', () => {
-  // The server refuses: the event is found by trying.
-  describeDestination(
-    descriptor,
-    () =>
-      harness(
-        {},
-        (e) => e.create(item(3, 'poison')),
-        `CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL UNIQUE CHECK (name <> 'poison'), note text)`,
-      ),
-    'tables that are there',
-  );
-  // The destination refuses: the event is found before anything is sent.
-  describeDestination(
-    descriptor,
-    () => harness({ conflict_resolution: 'replace' }, (e) => e.create(item(3, 'a\0b')), ''),
-    'tables it makes, replace',
-  );
-
   describe('order and reduction', () => {
     it('leaves the same rows whether a batch is written whole or event by event', async () => {
       await using db = await createDatabase();
       const e = new Events(),
         events = mixedEvents(e);
-      await using whole = await Lane.join(configOf(db.url, { table: 'whole', points_schema: 'p1' }));
-      await using single = await Lane.join(configOf(db.url, { table: 'single', points_schema: 'p2' }));
+      await using whole = await Lane.join(postgresqlConfig(db.url, { table: 'whole', points_schema: 'p1' }));
+      await using single = await Lane.join(postgresqlConfig(db.url, { table: 'single', points_schema: 'p2' }));
       expect(await whole.write(events)).toEqual(STORED);
       for (const event of events) expect(await single.write([event])).toEqual(STORED);
       const rows = await db.query('SELECT * FROM whole ORDER BY id');
@@ -221,7 +112,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('stores 5,000 rows by COPY, new ones and existing ones, with every character that COPY escapes', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events(),
         name = (n: number, round: string): string => `${round}\t${n}\n\\N \\. "'\r ✓ ${n}`;
       for (const round of ['first', 'second']) {
@@ -241,7 +132,7 @@ describe.skipIf(missing)('postgresql', () => {
     it('stores a large batch without COPY where the role may not make temporary tables', async () => {
       await using db = await createDatabase();
       await using role = await limitedRole(db, `GRANT ALL ON SCHEMA public TO $role; REVOKE TEMP ON DATABASE ${db.name} FROM public`);
-      await using lane = await Lane.join(configOf(role.url));
+      await using lane = await Lane.join(postgresqlConfig(role.url));
       const e = new Events();
       expect(await lane.write(Array.from({ length: 3000 }, (_, n) => e.create(item(n, `n${n}`))))).toEqual(STORED);
       expect(await db.query('SELECT count(*)::int AS n, max(name) AS name FROM items')).toEqual([{ n: 3000, name: 'n999' }]);
@@ -250,7 +141,7 @@ describe.skipIf(missing)('postgresql', () => {
     it('cuts a batch into statements of batch_insert_size', async () => {
       await using db = await createDatabase();
       const pool = { min_connections: 0, max_connections: 2, connection_timeout: 5000, idle_timeout: 1000, batch_insert_size: 7 };
-      await using lane = await Lane.join(configOf(db.url, { connection_pool: pool as never }));
+      await using lane = await Lane.join(postgresqlConfig(db.url, { connection_pool: pool as never }));
       const e = new Events(),
         rows = Array.from({ length: 50 }, (_, n) => item(n, `n${n}`));
       await lane.write(rows.map((r) => e.create(r)));
@@ -264,7 +155,7 @@ describe.skipIf(missing)('postgresql', () => {
     it('takes two spellings of one key as one row', async () => {
       await using db = await createDatabase();
       await db.query('CREATE TABLE prices (id numeric PRIMARY KEY, name text)');
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const prices: TableSchema = {
         ...ITEMS,
         id: { ...ITEMS.id, table: 'prices' },
@@ -315,7 +206,7 @@ describe.skipIf(missing)('postgresql', () => {
     ] as const)('%s says what happens to rows that are there', async (resolution, rows) => {
       await using db = await createDatabase();
       await db.query(existing);
-      await using lane = await Lane.join(configOf(db.url, { conflict_resolution: resolution }));
+      await using lane = await Lane.join(postgresqlConfig(db.url, { conflict_resolution: resolution }));
       const e = new Events();
       expect(await lane.write([e.create(item(1, 'c')), e.update(null, { id: 2, name: 'u' }), e.create(item(3, 'n'))])).toEqual(STORED);
       expect(await db.query(all)).toEqual(rows);
@@ -323,7 +214,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('keeps deleted and truncated rows with `deletes: ignore`', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url, { deletes: 'ignore' }));
+      await using lane = await Lane.join(postgresqlConfig(db.url, { deletes: 'ignore' }));
       const e = new Events();
       expect(await lane.write([e.create(item(1, 'a')), e.remove(item(1, 'a')), e.truncate(), e.create(item(2, 'b'))])).toEqual(STORED);
       expect(await db.query(all)).toEqual([item(1, 'a'), item(2, 'b')]);
@@ -334,7 +225,7 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(
         `${existing}; CREATE TABLE parts (id int PRIMARY KEY, item int REFERENCES items ON UPDATE CASCADE); INSERT INTO parts VALUES (7, 1)`,
       );
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events();
       expect(await lane.write([e.update({ id: 1 }, { id: 2, name: 'moved' }), e.partial({ id: 2 }, { id: 9 })])).toEqual(STORED);
       expect(await db.query(all)).toEqual([{ id: 9, name: 'moved', note: 'old', mine: 'own' }]);
@@ -346,7 +237,7 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(
         `CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false); CREATE TABLE items (id text COLLATE folded PRIMARY KEY, name text)`,
       );
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const names: TableSchema = {
         ...ITEMS,
         columns: [{ name: 'id', type: 'string', nativeType: 'text', nullable: false }, ...ITEMS.columns.slice(1, 2)],
@@ -361,7 +252,7 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(
         `${existing}; CREATE TABLE parts (id int PRIMARY KEY, item int REFERENCES items ON DELETE CASCADE); INSERT INTO parts VALUES (7, 1)`,
       );
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       expect(await lane.write([new Events().truncate()])).toEqual(STORED);
       expect([await db.query(all), await db.query('SELECT * FROM parts')]).toEqual([[], []]);
     });
@@ -371,7 +262,7 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(
         `CREATE TABLE items (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text, note text GENERATED ALWAYS AS (upper(name)) STORED)`,
       );
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events();
       expect(await lane.write([e.create(item(5, 'a', 'from the source')), e.create(item(6, 'b'))])).toEqual(STORED);
       expect(await lane.write([e.update(null, item(5, 'c')), e.partial(null, { id: 6, name: 'd' })])).toEqual(STORED);
@@ -380,7 +271,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('refuses what needs a key where there is none', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events({ ...ITEMS, key: [] });
       const events = [e.create(item(1, 'a')), e.update(item(1, 'a'), item(1, 'b')), e.remove(item(1, 'a')), e.partial(null, { id: 1 })];
       expect(failed(await lane.write(events)).map((f) => f.index)).toEqual([1, 2, 3]);
@@ -393,7 +284,7 @@ describe.skipIf(missing)('postgresql', () => {
     it('names each of them, and nothing else, among 3,000', async () => {
       await using db = await createDatabase();
       await db.query(`CREATE TABLE items (id int PRIMARY KEY, name varchar(20) NOT NULL UNIQUE, note text CHECK (note <> 'bad'))`);
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events(),
         bad = new Map([
           [17, item(17, 'n16')],
@@ -418,7 +309,7 @@ describe.skipIf(missing)('postgresql', () => {
     it('never repeats a value in its message', async () => {
       await using db = await createDatabase();
       await db.query(`CREATE TABLE items (id int PRIMARY KEY, name inet UNIQUE, note uuid)`);
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events();
       await lane.write([e.create({ id: 1, name: '10.9.8.7' })]);
       const refused = failed(
@@ -434,7 +325,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('names the missing rows of incomplete events only', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events();
       await lane.write([e.create(item(1, 'a')), e.create(item(2, 'b'))]);
       const events = [
@@ -457,7 +348,7 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(
         'CREATE TABLE parents (id int PRIMARY KEY, name text, note text); CREATE TABLE items (id int PRIMARY KEY REFERENCES parents, name text, note text); INSERT INTO parents VALUES (1)',
       );
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const parents = new Events({ ...ITEMS, id: { ...ITEMS.id, table: 'parents' } }),
         e = new Events();
       expect(await lane.write([e.create(item(1, 'a')), parents.create(item(2, 'p')), e.create(item(2, 'b'))])).toEqual(STORED);
@@ -469,7 +360,7 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(
         'CREATE TABLE parents (id int PRIMARY KEY); CREATE TABLE items (id int PRIMARY KEY REFERENCES parents DEFERRABLE INITIALLY DEFERRED, name text, note text); INSERT INTO parents VALUES (1), (3)',
       );
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events(),
         events = [e.create(item(1, 'a')), e.create(item(2, 'b')), e.create(item(3, 'c'))];
       expect(failed(await lane.write(events)).map((f) => f.index)).toEqual([1]);
@@ -479,7 +370,7 @@ describe.skipIf(missing)('postgresql', () => {
     it('refuses columns that the target lacks where it may not add them', async () => {
       await using db = await createDatabase();
       await db.query('CREATE TABLE items (id int PRIMARY KEY, name text)');
-      await using lane = await Lane.join(configOf(db.url, { create_tables: false }));
+      await using lane = await Lane.join(postgresqlConfig(db.url, { create_tables: false }));
       const e = new Events();
       expect(failed(await lane.write([e.create({ id: 1, name: 'a' }), e.create(item(2, 'b'))]))).toEqual([
         expect.objectContaining({ index: 1, message: expect.stringContaining('"note"') as unknown }),
@@ -488,7 +379,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('refuses a truncate where several tables share the target', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url, { table: 'everything' }));
+      await using lane = await Lane.join(postgresqlConfig(db.url, { table: 'everything' }));
       const e = new Events();
       expect(failed(await lane.write([e.create(item(1, 'a')), e.truncate()])).map((f) => f.index)).toEqual([1]);
     });
@@ -567,7 +458,7 @@ describe.skipIf(missing)('postgresql', () => {
     ])('keeps every value in columns of %s types that are there', async (_, count) => {
       await using db = await createDatabase();
       await db.query(setUp);
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events(table);
       const empty = Object.fromEntries(columns.map((c) => [c.name, null]));
       expect(await lane.write(Array.from({ length: count }, (_u, id) => e.create({ id, ...(id === 1 ? empty : row) })))).toEqual(STORED);
@@ -581,7 +472,7 @@ describe.skipIf(missing)('postgresql', () => {
       const keys = kept.map(([type], i) => ({ type, i })).filter(({ type }) => !/^(json|xml|point|box|"char")/.test(type));
       await using db = await createDatabase();
       await db.query(setUp);
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       for (const { type, i } of keys) {
         const name = `by_${i}`,
           value = row[`c${i}`] ?? null,
@@ -634,7 +525,7 @@ describe.skipIf(missing)('postgresql', () => {
     it('refuses values that the server would change silently', async () => {
       await using db = await createDatabase();
       await db.query(`CREATE TABLE items (id int PRIMARY KEY, ${changed.map(([type], i) => `c${i} ${type}`).join(', ')})`);
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events({
         ...ITEMS,
         columns: [
@@ -649,7 +540,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('makes columns that lose nothing', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const made: readonly (readonly [Partial<Column> & Pick<Column, 'type'>, string])[] = [
         [{ type: 'int16' }, 'smallint'],
         [{ type: 'int64' }, 'bigint'],
@@ -682,7 +573,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('keeps what has no declared type as JSON, apart by type', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events({ ...ITEMS, columns: [], key: ['id'] });
       const values: Row[string][] = [null, 1, 1n, '1', 1.5, true, [1, 'a'], { a: 1n }, new Uint8Array([1]), Infinity];
       expect(await lane.write(values.map((v, i) => e.create({ id: `k${i}`, v })))).toEqual(STORED);
@@ -699,7 +590,7 @@ describe.skipIf(missing)('postgresql', () => {
   describe('tables', () => {
     it('adds the columns of an altered table, and those that rows bring along', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url, { schema: 'a "new" schema' }));
+      await using lane = await Lane.join(postgresqlConfig(db.url, { schema: 'a "new" schema' }));
       const wider: TableSchema = {
         ...ITEMS,
         version: 2,
@@ -726,7 +617,7 @@ describe.skipIf(missing)('postgresql', () => {
       await using db = await createDatabase();
       const lanes = await Promise.all(
         [1, 2, 3, 4].map((n) =>
-          Lane.join(configOf(db.url, { points_schema: n < 3 ? 'shared' : `p${n}` }), 1).catch((error: unknown) => error),
+          Lane.join(postgresqlConfig(db.url, { points_schema: n < 3 ? 'shared' : `p${n}` }), 1).catch((error: unknown) => error),
         ),
       );
       const joined = lanes.filter((l): l is Lane => l instanceof Lane);
@@ -750,7 +641,7 @@ describe.skipIf(missing)('postgresql', () => {
     ])('stops with a fix when %s', async (_, setUp, changes, fix) => {
       await using db = await createDatabase();
       if (setUp !== '') await db.query(setUp);
-      await using lane = await Lane.join(configOf(db.url, changes));
+      await using lane = await Lane.join(postgresqlConfig(db.url, changes));
       const error = await failureOf(lane.write([new Events().create(item(1, 'a'))]));
       expect(error).toMatchObject({ code: 'DESTINATION_MISCONFIGURED', retriable: false });
       expect(error.fix).toContain(fix);
@@ -758,7 +649,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('refuses two source tables that fall on one target', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const audit = new Events({ ...ITEMS, id: { database: null, schema: 'audit', table: 'items' } });
       const error = await failureOf(lane.write([new Events().create(item(1, 'a')), audit.create(item(1, 'b'))]));
       expect(error).toMatchObject({ code: 'DESTINATION_MISCONFIGURED', message: expect.stringContaining('audit.items') as unknown });
@@ -766,7 +657,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('notices that a table was changed behind its back', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events();
       await lane.write([e.create(item(1, 'a'))]);
       await db.query('ALTER TABLE items DROP COLUMN note');
@@ -780,9 +671,9 @@ describe.skipIf(missing)('postgresql', () => {
   describe('points', () => {
     it('lets one of two writers through that begin at the same point', async () => {
       await using db = await createDatabase();
-      await using first = await Lane.join(configOf(db.url));
+      await using first = await Lane.join(postgresqlConfig(db.url));
       await first.write([new Events().create(item(0, 'made'))]);
-      await using second = await Lane.join(configOf(db.url));
+      await using second = await Lane.join(postgresqlConfig(db.url));
       const e = new Events();
       const results = await Promise.allSettled([
         first.write([e.create(item(1, 'one'))], { through: pointAt(8) }),
@@ -797,7 +688,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('fences a writer that was claimed away while its transaction waited', async () => {
       await using db = await createDatabase();
-      await using old = await Lane.join(configOf(db.url));
+      await using old = await Lane.join(postgresqlConfig(db.url));
       await old.write([new Events().create(item(1, 'a'))]);
       const blocker = await db.connect();
       await blocker.query('BEGIN; SELECT FROM cdc_run_points FOR UPDATE');
@@ -813,7 +704,7 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(`CREATE TABLE items (id int PRIMARY KEY, name text, note text);
         CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END';
         CREATE CONSTRAINT TRIGGER hold AFTER INSERT ON items DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hold()`);
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       await db.query('SELECT pg_advisory_lock(42)');
       const events = [new Events().create(item(1, 'a'))],
         before = formatPoint(lane.point);
@@ -835,7 +726,7 @@ describe.skipIf(missing)('postgresql', () => {
     ] as const)('tells by its point what happened when the connection is cut %s the server reads COMMIT', async (cut, rows) => {
       await using db = await createDatabase();
       await using proxy = await PostgresProxy.start(db.url);
-      await using lane = await Lane.join(configOf(proxy.through(db.url)));
+      await using lane = await Lane.join(postgresqlConfig(proxy.through(db.url)));
       await lane.write([new Events().create(item(0, 'made'))]);
       const batch = lane.batch([new Events().create(item(1, 'a'))], { through: pointAt(50) });
       proxy.cutNextCommit = cut;
@@ -849,7 +740,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('says that it is empty after its points were removed, and fences itself', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       await db.query('TRUNCATE cdc_run_points');
       expect(await failureOf(lane.write([new Events().create(item(1, 'a'))]))).toMatchObject({ code: 'DESTINATION_FENCED' });
       expect(await lane.destination.committed(LANE)).toEqual({ kind: 'empty', epoch: 0 });
@@ -857,7 +748,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('keeps the points of workers apart', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       await lane.destination.setPoints(LANE, 1, [pointAt(1), pointAt(2)]);
       const e = new Events();
       await Promise.all(
@@ -881,7 +772,7 @@ describe.skipIf(missing)('postgresql', () => {
       await db.query(
         `CREATE TABLE cdc_run_points (pipeline text, lane text, worker int, epoch bigint, point text, updated_at timestamptz DEFAULT now(), PRIMARY KEY (pipeline, lane, worker))`,
       );
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       expect(await lane.write([new Events().create(item(1, 'a'))])).toEqual(STORED);
       expect(await db.query('SELECT note FROM items')).toEqual([{ note: 'local read committed' }]);
     });
@@ -890,7 +781,7 @@ describe.skipIf(missing)('postgresql', () => {
   describe('connections', () => {
     it('gives up a write that waits for a lock when it is stopped', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events();
       await lane.write([e.create(item(1, 'a'))]);
       const blocker = await db.connect();
@@ -907,7 +798,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('calls a statement that takes too long retriable', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url, { statement_timeout: 100 }));
+      await using lane = await Lane.join(postgresqlConfig(db.url, { statement_timeout: 100 }));
       await lane.write([new Events().create(item(1, 'a'))]);
       const blocker = await db.connect();
       await blocker.query('BEGIN; LOCK TABLE items');
@@ -922,7 +813,7 @@ describe.skipIf(missing)('postgresql', () => {
 
     it('survives the loss of its connection in the middle of a COPY', async () => {
       await using db = await createDatabase();
-      await using lane = await Lane.join(configOf(db.url));
+      await using lane = await Lane.join(postgresqlConfig(db.url));
       const e = new Events();
       await lane.write([e.create(item(0, 'made'))]);
       await db.query(
@@ -955,7 +846,7 @@ describe.skipIf(missing)('postgresql', () => {
           const url = new URL(proxy.through(db.url));
           url.hostname = 'localhost';
           return reach(
-            configOf(url.href, { ssl_mode: mode as 'require', ...(ca === null ? {} : { ssl: { ca: join(folder, ca) } as never }) }),
+            postgresqlConfig(url.href, { ssl_mode: mode as 'require', ...(ca === null ? {} : { ssl: { ca: join(folder, ca) } as never }) }),
           );
         };
         expect(await at(right, 'verify-full', 'ours.pem')).toBe('reached');
@@ -967,7 +858,7 @@ describe.skipIf(missing)('postgresql', () => {
         expect(await at(named, 'require', null)).toBe('reached');
         expect(await at(right, 'require', 'other.pem')).toBe('DESTINATION_FORBIDDEN');
         expect(await at(right, 'verify-full', 'missing.pem')).toBe('DESTINATION_MISCONFIGURED');
-        expect(await reach(configOf(db.url, { ssl_mode: 'require' }))).toBe('DESTINATION_MISCONFIGURED');
+        expect(await reach(postgresqlConfig(db.url, { ssl_mode: 'require' }))).toBe('DESTINATION_MISCONFIGURED');
       } finally {
         await rm(folder, { recursive: true });
       }
@@ -977,7 +868,7 @@ describe.skipIf(missing)('postgresql', () => {
       await using db = await createDatabase();
       const url = new URL(db.url);
       url.password = 'hunter2-hunter2';
-      const config = configOf(url.href);
+      const config = postgresqlConfig(url.href);
       const error = await failureOf(Lane.join(config));
       expect(error.code).toBe('DESTINATION_FORBIDDEN');
       const found = await checkOf(config);
@@ -996,7 +887,7 @@ describe.skipIf(missing)('postgresql', () => {
         'GRANT USAGE ON SCHEMA public TO $role; GRANT SELECT, INSERT ON items TO $role; GRANT SELECT ON cdc_run_points TO $role',
       );
       const errors = async (changes: Changes): Promise<string[]> =>
-        (await checkOf(configOf(role.url, changes))).filter((f) => f.level === 'error').map((f) => `${f.code}: ${f.message}`);
+        (await checkOf(postgresqlConfig(role.url, changes))).filter((f) => f.level === 'error').map((f) => `${f.code}: ${f.message}`);
       expect(await errors({ table: 'items' })).toEqual([
         'DESTINATION_FORBIDDEN: the role may not create tables in the schema public',
         'DESTINATION_FORBIDDEN: the role lacks INSERT, UPDATE, DELETE on public.cdc_run_points',
@@ -1013,7 +904,7 @@ describe.skipIf(missing)('postgresql', () => {
       await using db = await createDatabase();
       await db.query('CREATE TABLE items (id int)');
       await using proxy = await PostgresProxy.start(db.url, { tls: selfSigned('localhost') });
-      const found = await checkOf(configOf(proxy.through(db.url), { table: 'items', ssl_mode: 'require' }));
+      const found = await checkOf(postgresqlConfig(proxy.through(db.url), { table: 'items', ssl_mode: 'require' }));
       expect(found.filter((f) => f.level === 'warning').map((f) => f.check)).toEqual(expect.arrayContaining(['key', 'encryption']));
       expect(found.filter((f) => f.level === 'error')).toEqual([]);
     });

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { descriptor } from '../../../../src/destinations/sqlite/index.ts';
 import {
   ChangeEvent,
   type ChangeEventInit,
@@ -14,12 +13,10 @@ import {
   type PointHoldingDestination,
   type Position,
   positionOfNumber,
-  type ResumePoint,
   type Row,
-  silentLogger,
-  systemClock,
   type TableSchema,
 } from '../../../../src/sdk/index.ts';
+import { at, batchAt, joinLane, LANE, openReplica } from '../../../helpers/sqlite-destination.ts';
 
 const column = (name: string, type: Column['type'], nullable = true): Column => ({ name, type, nativeType: '', nullable });
 const TABLE: TableSchema = {
@@ -28,8 +25,6 @@ const TABLE: TableSchema = {
   key: ['id'],
   version: 1,
 };
-const LANE = { pipeline: 'p', lane: 'd' };
-const at = (n: number): ResumePoint => ({ epoch: 1, log: null, sources: { s: { p: positionOfNumber(n) } }, snapshots: [] });
 
 let folder: string;
 beforeEach(() => {
@@ -40,51 +35,17 @@ afterEach(() => {
 });
 const path = (): string => join(folder, 'replica.db');
 
-async function open(config: object = {}): Promise<PointHoldingDestination> {
-  const defaults = {
-    path: path(),
-    table: '{table}',
-    create_tables: true,
-    conflict_resolution: 'upsert',
-    deletes: 'apply',
-    synchronous: 'normal',
-    journal_mode: 'wal',
-    busy_timeout: 500,
-  };
-  const d = await descriptor.create({ ...defaults, ...config } as never, {
-    ...LANE,
-    name: 'd',
-    logger: silentLogger,
-    clock: systemClock,
-    random: Math.random,
-  });
-  return d as PointHoldingDestination;
-}
+const open = (config: object = {}): Promise<PointHoldingDestination> => openReplica({ path: path(), ...config });
 async function joined(config: object = {}): Promise<{
   d: PointHoldingDestination;
   write: (events: ChangeEvent[], more?: Partial<LaneBatch>) => ReturnType<PointHoldingDestination['write']>;
 }> {
-  const d = await open(config);
-  await d.claim(LANE, 1);
-  await d.setPoints(LANE, 1, [at(0)]);
+  const d = await joinLane(await open(config));
   let n = 0;
   return {
     d,
     write: async (events, more = {}) => {
-      const result = await d.write(
-        {
-          events,
-          skip: new Set(),
-          encoded: () => {
-            throw new Error('rows');
-          },
-          previous: at(n),
-          through: at(n + 1),
-          worker: 0,
-          ...more,
-        },
-        new AbortController().signal,
-      );
+      const result = await d.write({ ...batchAt(n, events), ...more }, new AbortController().signal);
       if (result.kind === 'stored') n++;
       return result;
     },
@@ -275,19 +236,7 @@ describe('points', () => {
     await d.claim(LANE, 3);
     expect(await d.committed(LANE)).toEqual({ kind: 'empty', epoch: 3 });
     await d.setPoints(LANE, 3, [at(0)]);
-    await d.write(
-      {
-        events: [],
-        skip: new Set(),
-        encoded: () => {
-          throw new Error('rows');
-        },
-        previous: at(0),
-        through: at(1),
-        worker: 0,
-      },
-      new AbortController().signal,
-    );
+    await d.write(batchAt(0, []), new AbortController().signal);
     expect(await d.committed(LANE)).toEqual({ kind: 'points', epoch: 3, points: [at(1)] });
     await d.close();
   });

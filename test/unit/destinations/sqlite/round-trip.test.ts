@@ -4,26 +4,9 @@
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { descriptor } from '../../../../src/destinations/sqlite/index.ts';
-import {
-  type ChangeBatch,
-  type PointHoldingDestination,
-  type ResumePoint,
-  silentLogger,
-  type WriteResult,
-} from '../../../../src/sdk/index.ts';
+import type { ChangeBatch, WriteResult } from '../../../../src/sdk/index.ts';
+import { batchAt, joinLane, openReplica } from '../../../helpers/sqlite-destination.ts';
 import { type Db, NOTHING, World } from '../../sources/sqlite/harness.ts';
-
-const LANE = { pipeline: 'p', lane: 'replica' };
-const DEFAULTS = {
-  table: '{table}',
-  create_tables: true,
-  conflict_resolution: 'upsert',
-  deletes: 'apply',
-  synchronous: 'normal',
-  journal_mode: 'wal',
-  busy_timeout: 500,
-};
 
 let world: World;
 let db: Db;
@@ -37,25 +20,12 @@ afterEach(() => {
   world.close();
 });
 
-const at = (n: number): ResumePoint => ({ epoch: 1, log: null, sources: { s: { p: `${n}` as never } }, snapshots: [] });
-
 async function copy(batches: readonly ChangeBatch[]): Promise<WriteResult[]> {
-  const context = { ...LANE, name: 'replica', logger: silentLogger, clock: world.clock, random: () => 0 };
-  const replica = (await descriptor.create({ ...DEFAULTS, path: replicaPath } as never, context)) as PointHoldingDestination;
-  await replica.claim(LANE, 1);
-  await replica.setPoints(LANE, 1, [at(0)]);
+  const replica = await joinLane(await openReplica({ path: replicaPath }, world.clock));
   const results: WriteResult[] = [];
   for (const { events } of batches) {
     const n = results.filter((r) => r.kind === 'stored').length;
-    const encoded = (): never => {
-      throw new Error('rows only');
-    };
-    results.push(
-      await replica.write(
-        { events, skip: new Set(), encoded, previous: at(n), through: at(n + 1), worker: 0 },
-        new AbortController().signal,
-      ),
-    );
+    results.push(await replica.write(batchAt(n, events), new AbortController().signal));
   }
   await replica.close();
   return results;

@@ -5,21 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import BetterSqlite3 from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { descriptor } from '../../../../src/destinations/sqlite/index.ts';
 import {
   ChangeEvent,
   type ChangeEventInit,
   type Column,
   type PointHoldingDestination,
   positionOfNumber,
-  type ResumePoint,
-  silentLogger,
-  systemClock,
   type TableSchema,
   type WriteResult,
 } from '../../../../src/sdk/index.ts';
+import { batchAt, joinLane, openReplica } from '../../../helpers/sqlite-destination.ts';
 
-const LANE = { pipeline: 'p', lane: 'd' };
+const never = new AbortController().signal;
 const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
   name,
   type,
@@ -33,7 +30,6 @@ const TABLE: TableSchema = {
   key: ['id'],
   version: 1,
 };
-const at = (n: number): ResumePoint => ({ epoch: 1, log: null, sources: { s: { p: positionOfNumber(n) } }, snapshots: [] });
 
 let folder: string;
 let db: BetterSqlite3.Database;
@@ -50,30 +46,10 @@ afterEach(async () => {
 });
 
 async function write(events: ChangeEvent[], config: object = {}): Promise<WriteResult> {
-  const defaults = {
-    path: join(folder, 'target.db'),
-    table: '{table}',
-    create_tables: true,
-    conflict_resolution: 'upsert',
-    deletes: 'apply',
-    synchronous: 'normal',
-    journal_mode: 'wal',
-    busy_timeout: 500,
-  };
-  const d = (await descriptor.create({ ...defaults, ...config } as never, {
-    ...LANE,
-    name: 'd',
-    logger: silentLogger,
-    clock: systemClock,
-    random: () => 0,
-  })) as PointHoldingDestination;
+  const d = await openReplica({ path: join(folder, 'target.db'), ...config });
   open.push(d);
-  await d.claim(LANE, 1);
-  await d.setPoints(LANE, 1, [at(0)]);
-  const encoded = (): never => {
-    throw new Error('rows only');
-  };
-  return d.write({ events, skip: new Set(), encoded, previous: at(0), through: at(1), worker: 0 }, new AbortController().signal);
+  await joinLane(d);
+  return d.write(batchAt(0, events), never);
 }
 
 const event = (op: ChangeEventInit['op'], init: Partial<ChangeEventInit>): ChangeEvent =>
@@ -136,20 +112,10 @@ describe('names', () => {
 describe('a file that was taken away while it is written', () => {
   it('is noticed: the point is lost with it', async () => {
     expect(await write([event('c', { after: { id: 1n, code: 'a' } })])).toEqual({ kind: 'stored' });
-    const [first] = open,
-      encoded = (): never => {
-        throw new Error('rows only');
-      };
+    const [first] = open;
     renameSync(join(folder, 'target.db'), join(folder, 'moved.db'));
-    const batch = {
-      events: [event('c', { after: { id: 2n, code: 'b' } })],
-      skip: new Set<number>(),
-      encoded,
-      previous: at(1),
-      through: at(2),
-      worker: 0,
-    };
-    await expect(first?.write(batch, new AbortController().signal)).rejects.toMatchObject({
+    const batch = batchAt(1, [event('c', { after: { id: 2n, code: 'b' } })]);
+    await expect(first?.write(batch, never)).rejects.toMatchObject({
       code: 'DESTINATION_POSITION_LOST',
       retriable: false,
     });
@@ -160,12 +126,7 @@ describe('a process that is fenced', () => {
   it('finds that out before it looks at any event', async () => {
     expect(await write([event('c', { after: { id: 1n, code: 'a' } })])).toEqual({ kind: 'stored' });
     const [first] = open,
-      bad = event('c', { after: { id: null, code: 'b' } }),
-      encoded = (): never => {
-        throw new Error('rows only');
-      };
-    await expect(
-      first?.write({ events: [bad], skip: new Set(), encoded, previous: at(7), through: at(8), worker: 0 }, new AbortController().signal),
-    ).rejects.toMatchObject({ code: 'DESTINATION_FENCED' });
+      bad = event('c', { after: { id: null, code: 'b' } });
+    await expect(first?.write(batchAt(7, [bad]), never)).rejects.toMatchObject({ code: 'DESTINATION_FENCED' });
   });
 });
