@@ -8,7 +8,8 @@ const flag = (description: string): ReturnType<typeof Type.Boolean> => Type.Bool
 const RETRY_KEYS = {
   max_attempts: Type.Integer({
     minimum: 1,
-    description: 'Tries in all for one write with `--fail-fast`, and where a run that ends waits only for an optional destination. Else a destination is tried until it answers, or for `max_elapsed`.',
+    description:
+      'Tries in all for one write with `--fail-fast`, and where a run that ends waits only for an optional destination. Else a destination is tried until it answers, or for `max_elapsed`.',
     examples: [4],
   }),
   backoff: OneOf(['exponential', 'constant'], { description: 'exponential = each wait is twice the last.', examples: ['exponential'] }),

@@ -230,7 +230,7 @@ class PipelineRun implements PipelineHandle {
           wanted,
           fix: 'Nothing, if the pipeline is stopped cleanly some time: the next start has the new number.',
         }),
-      detach: (name, from, reason) => this.#lanes.recordDetached(name, state.lanes[name], from, reason),
+      detach: (...gap) => this.#lanes.recordDetached(...gap),
     });
     this.#epoch = joined.epoch;
     const { plan } = joined;

@@ -40,7 +40,7 @@ export interface LogEntry {
 
 /** Where one of several workers enters a durable log: at its own record, where its point is of this one. */
 export function entryOfWorker(point: ResumePoint, log: Pick<ChangeLog, 'id' | 'lastSeq' | 'tail'>, lane: LogEntry): LogEntry {
-  if (point.log?.id !== log.id || point.log.seq < lane.seq) return lane;
+  if (point.log?.id !== log.id || point.log.seq <= lane.seq) return lane;
   // Beyond the end there may be more that the point covers.
   return { seq: point.log.seq, place: point.log.seq === log.lastSeq ? log.tail : point };
 }
