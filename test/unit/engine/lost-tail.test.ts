@@ -2,43 +2,14 @@
 // new end out again, while a destination that is away just then keeps a point that names one of them.
 
 import { describe, expect, it } from 'vitest';
-import type { EngineDeps } from '../../../src/engine/api.ts';
-import { MemoryFiles } from '../../../src/log/disk/memory-files.ts';
-import { diskLogStore } from '../../../src/log/disk/store.ts';
-import { silentLogger } from '../../../src/sdk/index.ts';
-import { LaneWorld } from '../../helpers/lane-world.ts';
+import { DiskWorld } from '../../helpers/disk-world.ts';
 import { destination } from '../../helpers/pipeline.ts';
 
-const bounds = { maxEvents: 10_000, maxBytes: 64 * 1024 * 1024, maxAgeMs: null };
-const log = { type: 'disk', path: '/log', ...bounds, durability: 'os', compression: 'none', whenFull: 'detach' } as never;
 const destinations = [destination('fake_rows'), destination('fake_holding', {}, { required: false })];
 
-class TailWorld extends LaneWorld {
-  files = new MemoryFiles();
-
+class TailWorld extends DiskWorld {
   constructor() {
-    super({ pipeline: { log, destinations } });
-    const more = {
-      path: '/log',
-      pipeline: 'test',
-      durability: 'os',
-      compression: 'none',
-      random: () => 0.5,
-      logger: silentLogger,
-    } as const;
-    const store = () => diskLogStore({ ...more, clock: this.clock, ...bounds }, this.files);
-    const logStore: EngineDeps['logStore'] = { exists: () => store().exists(), open: (...args) => store().open(...args) };
-    Object.assign(this.deps, { logStore });
-  }
-
-  /** As it is now, for later. */
-  copy(): () => void {
-    const before = this.files,
-      later = before.crash('kill', () => 0);
-    this.files = before.crash('kill', () => 0);
-    return () => {
-      this.files = later;
-    };
+    super({ pipeline: { destinations } });
   }
   get held(): unknown[] {
     return [...this.holding.rows.values()].map((row) => (row as { id: unknown }).id);
