@@ -21,7 +21,7 @@ import {
 import { checkDeadLetters } from './dead-letter-check.ts';
 import { Deduplicator } from './deduplication.ts';
 import type { SharedEncoder } from './encoding.ts';
-import { withTimeout } from './guard.ts';
+import { endsWithin, withTimeout } from './guard.ts';
 import { type Joined, joinDestinations } from './joining.ts';
 import { Lane } from './lane.ts';
 import type { NamedMiddleware, RunningLane } from './lane-options.ts';
@@ -51,6 +51,10 @@ export function startPipeline(config: PipelineConfig, deps: EngineDeps, options:
 }
 
 const CLOSE_TIMEOUT_MS = 5000;
+/** For whoever ignores that it is told to end: a little more than a write gets, see ABORT_GRACE_MS. */
+const HANG_TIMEOUT_MS = 1500;
+/** Of the time that a stop may take, what is left for those who must be given up. At most a tenth. */
+const GIVING_UP_MS = 3000;
 
 /** What there is once the pipeline runs. */
 interface Flowing {
@@ -133,7 +137,8 @@ class PipelineRun implements PipelineHandle {
       this.#reading.abort();
       this.#lanes.stop();
       // Bounded: what is not drained by then is given up and repeated at the next start.
-      void this.#deps.clock.sleep(this.config.sync.shutdownTimeoutMs, this.#hard.signal).then(() => this.#hard.abort());
+      const { shutdownTimeoutMs: ms } = this.config.sync;
+      void this.#deps.clock.sleep(ms - Math.min(GIVING_UP_MS, ms / 10), this.#hard.signal).then(() => this.#hard.abort());
     }
     return this.done;
   }
@@ -156,7 +161,8 @@ class PipelineRun implements PipelineHandle {
         const keeping = this.#lease.keep(this.#hard.signal).catch((error: unknown) => this.#fail(error));
         await this.#open();
         this.#stage = 'running';
-        await this.#flow();
+        if (!(await endsWithin(this.#deps.clock, HANG_TIMEOUT_MS, this.#hard.signal, this.#flow())))
+          this.#deps.logger.warn('something did not end when it was told to, and is left behind; what was confirmed is kept');
         void keeping;
       }
     } catch (error) {

@@ -1,6 +1,6 @@
 // A lane world with a disk log, in a file system in memory that outlives the runs and may fail.
 
-import type { EngineDeps } from '../../src/engine/api.ts';
+import type { EngineDeps, PipelineHandle, RunOptions } from '../../src/engine/api.ts';
 import type { PipelineConfig } from '../../src/engine/pipeline-config.ts';
 import { MemoryFiles } from '../../src/log/disk/memory-files.ts';
 import { diskLogStore } from '../../src/log/disk/store.ts';
@@ -31,6 +31,10 @@ export class DiskWorld extends LaneWorld {
     const store = () => diskLogStore({ ...more, clock: this.clock, logger: this.deps.logger, ...BOUNDS }, this.files);
     const logStore: EngineDeps['logStore'] = { exists: () => store().exists(), open: (...args) => store().open(...args) };
     Object.assign(this.deps, { logStore });
+  }
+
+  override start(more: LaneWorldOptions = {}, options: Partial<RunOptions> = {}): PipelineHandle {
+    return super.start(more.pipeline === undefined ? more : { ...more, pipeline: { log: DISK_LOG, ...more.pipeline } }, options);
   }
 
   /** The folder as it is now, to be put back later. */
