@@ -37,7 +37,8 @@ export class CircuitBreaker {
   async wait(signal: AbortSignal): Promise<void> {
     const { config, clock } = this.#o;
     if (this.#state !== 'open' || config === null) return;
-    const leftMs = this.#openedMs + config.resetTimeoutMs - clock.now();
+    // Never longer than that, also when the clock was set back meanwhile.
+    const leftMs = Math.min(this.#openedMs + config.resetTimeoutMs - clock.now(), config.resetTimeoutMs);
     if (leftMs > 0) await clock.sleep(leftMs, signal);
     if (!signal.aborted) this.#become('half_open', null);
   }

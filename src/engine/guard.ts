@@ -1,6 +1,7 @@
 // Bounds on foreign code: an awaited plugin that never returns becomes an error that names it.
 
 import { CdcError, type Clock } from '../sdk/index.ts';
+import { unlessAborted } from '../util/signal.ts';
 
 function timeoutError(name: string, ms: number): CdcError {
   return new CdcError('PLUGIN_TIMEOUT', `plugin "${name}" did not answer within ${ms} ms`, {
@@ -22,6 +23,22 @@ export async function withTimeout<T>(clock: Clock, name: string, ms: number, cal
     ]);
   } finally {
     done.abort();
+  }
+}
+
+/** Waits for work that is to end once `signal` aborts, and not longer than `ms` after that. `false`: it is left behind. */
+export async function endsWithin(clock: Clock, ms: number, signal: AbortSignal, work: Promise<void>): Promise<boolean> {
+  const done = new AbortController();
+  const late = async (): Promise<boolean> => {
+    await unlessAborted(new Promise(() => {}), signal).catch(() => undefined);
+    await clock.sleep(ms, done.signal);
+    return false;
+  };
+  try {
+    return await Promise.race([work.then(() => true), late()]);
+  } finally {
+    done.abort();
+    work.catch(() => {}); // left behind: nobody waits for it any more
   }
 }
 

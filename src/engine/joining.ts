@@ -8,9 +8,10 @@ import type { RunOptions } from './api.ts';
 import { type OpenDestination, type OpenSource, openSlots, pointHolder } from './components.ts';
 import type { Patience } from './patience.ts';
 import type { Codecs } from './places.ts';
+import { joiningAt, settleJoins } from './rejoining.ts';
 import { assertNoMessagesLost, planResume } from './resume.ts';
-import { planDurableResume } from './resume-durable.ts';
-import type { LaneDecision, ResumePlan } from './resume-rules.ts';
+import { planDurableResume, withinLog } from './resume-durable.ts';
+import type { LaneDecision, LogEntry, ResumePlan } from './resume-rules.ts';
 import type { Slots } from './slots.ts';
 import { parallelismOf, planWorkers, type WorkerPlan } from './workers.ts';
 
@@ -31,7 +32,7 @@ export interface JoiningOptions {
   /** The lane runs with the workers its points were made for, and not with those that are configured. */
   onKept(name: string, count: number, wanted: number): void;
   /** Records the gap of a destination that gets nothing for now. */
-  detach(name: string, from: ResumePoint, reason: string): Promise<void>;
+  detach(name: string, known: LaneState | undefined, from: ResumePoint, reason: string, logEnd: ResumePoint | null): Promise<void>;
 }
 
 export interface Joined {
@@ -49,12 +50,13 @@ export interface Joined {
 
 type Found = ReadonlyMap<string, Committed | CdcError>;
 
-export async function joinDestinations(o: JoiningOptions): Promise<Joined> {
-  const { epoch, found } = await claim(o);
+export async function joinDestinations(options: JoiningOptions): Promise<Joined> {
+  const { epoch, found } = await claim(options);
+  const o = { ...options, state: settleJoins(options.state, found) };
   const plan = await planFrom(o, epoch, found);
   const lanes = [];
   for (const open of o.destinations) {
-    const joined = await join(o, open, epoch, found, plan.lanes.get(open.config.name) as LaneDecision);
+    const joined = await join(o, open, epoch, found, plan);
     if (joined !== null) lanes.push(joined);
   }
   // Without any destination the log on disk is what is consumed.
@@ -124,31 +126,36 @@ async function join(
   open: OpenDestination,
   epoch: number,
   found: Found,
-  decision: LaneDecision,
+  plan: ResumePlan,
 ): Promise<Joined['lanes'][number] | null> {
-  const { name } = open.config;
+  const { name } = open.config,
+    known = o.state.lanes[name],
+    decision = plan.lanes.get(name) as LaneDecision,
+    logEnd = o.log === null ? null : { epoch, log: { id: o.log.id, seq: o.log.lastSeq }, ...o.log.tail };
   if (decision.kind === 'detached') {
-    await o.detach(name, decision.from, decision.reason);
+    await o.detach(name, known, decision.from, decision.reason, logEnd);
     return null;
   }
-  const { point, isNew, isMoved = false } = decision,
-    known = o.state.lanes[name];
+  const { point, isNew, isMoved = false } = decision;
   let failed = found.get(name);
   const stored = isNew ? [point] : rowsOf(failed, known, point),
-    rows = stored.map((row) => withinLog(row, o.log)),
+    rows = o.log === null ? stored : withinLog(stored, o.codecs, o.log, known, plan.entries.get(name) as LogEntry),
     beyond = rows.some((row, i) => row !== stored[i]);
-  const { slots, plan } = await workersOf(o, open, rows, isNew ? undefined : known);
+  const { slots, plan: workers } = await workersOf(o, open, rows, isNew ? undefined : known);
+  if (isNew && known !== undefined && pointHolder(open) !== null) await o.save({ lanes: { [name]: joiningAt(known, point) } });
   // A lane's first point is saved before its first event: at the destination, then in state (model: "join not saved first").
-  if ((isNew || isMoved || beyond || plan.isNew) && !(failed instanceof CdcError)) {
-    const set = await ask(o, open, async () => pointHolder(open)?.setPoints(laneOf(o, open), epoch, plan.points));
+  if ((isNew || isMoved || beyond || workers.isNew) && !(failed instanceof CdcError)) {
+    const set = await ask(o, open, async () => pointHolder(open)?.setPoints(laneOf(o, open), epoch, workers.points));
     if (set instanceof CdcError) failed = set;
   }
   if (failed instanceof CdcError) {
-    await o.detach(name, point, `it failed at the start: ${failed.message}`);
+    // It may have been told all the same.
+    const before = isNew && known !== undefined ? joiningAt(known, point) : known;
+    await o.detach(name, before, point, `it failed at the start: ${failed.message}`, logEnd);
     return null;
   }
   const joinedAt = isNew || known === undefined ? point : known.joinedAt,
-    points = plan.points;
+    points = workers.points;
   const spread = slots.count === 1 ? {} : { slots: { count: slots.count, expression: slots.expression } };
   // What was asked for before it joined anew is about rows that it no longer has.
   const replay = isNew ? null : (known?.replay ?? null);
@@ -158,12 +165,6 @@ async function join(
 function rowsOf(found: Committed | CdcError | undefined, known: LaneState | undefined, point: ResumePoint): readonly ResumePoint[] {
   const rows = found === undefined || found instanceof CdcError ? [] : found.kind === 'points' ? found.points : (known?.points ?? []);
   return rows.length === 0 ? [point] : rows;
-}
-
-/** Numbers beyond the end of the log are given out again: no point may be taken for one of those at the next start. */
-function withinLog(row: ResumePoint, log: DurableLog | null): ResumePoint {
-  const isBeyond = log !== null && row.log?.id === log.id && row.log.seq > log.lastSeq;
-  return isBeyond ? { ...row, log: { id: log.id, seq: log.lastSeq } } : row;
 }
 
 /** As configured, or as they were until all of them stand at one place. */

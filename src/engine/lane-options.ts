@@ -51,7 +51,7 @@ export interface LaneOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  /** Throws `STATE_FENCED` once this process may no longer write to destinations that cannot fence it. */
+  /** Throws, retriable, while this process may not write to destinations that cannot fence it. */
   assertLease(): void;
   /** Where it joined, or was placed by an operator: a replay never begins before. */
   readonly joinedAt: ResumePoint;

@@ -2,7 +2,7 @@
 
 import type { ChangeLog } from '../log/change-log.ts';
 import type { Clock, Logger, ResumePoint } from '../sdk/index.ts';
-import type { LaneState, ReplayRequest, StateChange } from '../state/store.ts';
+import type { DetachedState, LaneState, ReplayRequest, StateChange } from '../state/store.ts';
 import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
 import type { RunningLane } from './lane-options.ts';
@@ -150,14 +150,22 @@ export class LaneSet {
     return plan as unknown as ReplayPlan;
   }
 
-  async recordDetached(name: string, known: LaneState | undefined, from: ResumePoint, reason: string): Promise<void> {
-    const detached = known?.detached ?? { from, sinceMs: this.#o.clock.now(), reason };
+  /** `logEnd`: where the durable log ends, at a start. */
+  async recordDetached(
+    name: string,
+    known: LaneState | undefined,
+    from: ResumePoint,
+    reason: string,
+    logEnd: ResumePoint | null = null,
+  ): Promise<void> {
+    const detached = withLogEnd(known?.detached ?? { from, sinceMs: this.#o.clock.now(), reason }, logEnd);
     const state: LaneState = {
       points: known?.points ?? [from],
       joinedAt: known?.joinedAt ?? from,
       detached,
       behindQueue: known?.behindQueue ?? false,
       replay: null,
+      ...(known?.joining === undefined ? {} : { joining: known.joining }),
     };
     await this.#o.save({ lanes: { [name]: state } });
     this.#o.logger.warn(`destination "${name}" is detached: it gets nothing until you decide about its gap`, {
@@ -183,6 +191,13 @@ export class LaneSet {
       return [{ ...AWAY, delivered, deadLetters, name, type, required, state, point }];
     });
   }
+}
+
+/** Each start may find the log shorter than the one before. */
+function withLogEnd(detached: DetachedState, logEnd: ResumePoint | null): DetachedState {
+  const known = detached.logEnd?.log ?? null;
+  if (logEnd === null || logEnd.log === null) return detached;
+  return known?.id === logEnd.log.id && known.seq <= logEnd.log.seq ? detached : { ...detached, logEnd };
 }
 
 /** Of one log: by its numbers. */

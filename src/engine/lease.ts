@@ -54,21 +54,23 @@ export class LeaseKeeper {
     return false;
   }
 
-  /** Renews in time until aborted. Throws `STATE_FENCED` when somebody else has it. */
+  /**
+   * Renews in time until aborted. By a save, which is refused when anybody else has had the lease since, also one who has given it
+   * back. So time that ran out (state could not be written, the clock jumped, the machine slept) is no reason to end: nobody has
+   * used it. Throws `STATE_FENCED` when somebody has.
+   */
   async keep(signal: AbortSignal): Promise<void> {
+    const { pipeline, owner, state, clock, leaseMs, logger } = this.#o;
     while (!signal.aborted) {
-      await this.#o.clock.sleep(this.#o.leaseMs / 3, signal);
+      await clock.sleep(leaseMs / 3, signal);
       if (signal.aborted) return;
-      this.assertValid();
-      const before = this.#untilMs;
+      const untilMs = this.extension();
       try {
-        const other = await this.acquire();
-        if (other !== null) throw fenced(`another process (${other}) has taken over`);
-        // Granted too late it says nothing: somebody may have had it in between, and given it back.
-        if (this.#o.clock.now() >= before) throw fenced('its lease ran out before it was renewed');
+        await state.save(pipeline, owner, untilMs, {});
+        this.renewed(untilMs);
       } catch (error) {
         if (!(error instanceof CdcError) || !error.retriable) throw error;
-        this.#o.logger.warn('the lease could not be renewed, trying again', { code: error.code, error: error.message });
+        logger.warn('the lease could not be renewed, trying again', { code: error.code, error: error.message });
       }
     }
   }
@@ -79,22 +81,21 @@ export class LeaseKeeper {
   }
 
   renewed(untilMs: number): void {
-    this.#untilMs = Math.max(this.#untilMs, untilMs);
+    // Not longer than from now: the clock may have been set back.
+    this.#untilMs = Math.min(Math.max(this.#untilMs, untilMs), this.extension());
   }
 
-  /** Where nothing fences a zombie, the lease must. */
+  /** Where nothing fences a zombie, the lease must: nothing is written there until it is known that nobody has taken it. */
   assertValid(): void {
-    if (this.#o.clock.now() >= this.#untilMs) throw fenced('its lease has run out');
+    if (this.#o.clock.now() < this.#untilMs) return;
+    throw new CdcError('STATE_UNAVAILABLE', 'the lease of this process has run out and is not renewed yet', {
+      where: 'state',
+      fix: 'Find out why state cannot be written, or why the process or its clock stood still.',
+      retriable: true,
+    });
   }
 
   async release(): Promise<void> {
     await this.#o.state.release(this.#o.pipeline, this.#o.owner);
   }
-}
-
-function fenced(what: string): CdcError {
-  return new CdcError('STATE_FENCED', `this process no longer runs the pipeline: ${what}`, {
-    where: 'state',
-    fix: 'Nothing, if the pipeline goes on elsewhere; else start it again.',
-  });
 }

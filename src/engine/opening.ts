@@ -67,7 +67,7 @@ function join(run: RunContext, state: PipelineState, log: DurableLog | null, isD
         wanted,
         fix: 'Nothing, if the pipeline is stopped cleanly some time: the next start has the new number.',
       }),
-    detach: (name, from, reason) => lanes.recordDetached(name, state.lanes[name], from, reason),
+    detach: (...gap) => lanes.recordDetached(...gap),
   });
 }
 

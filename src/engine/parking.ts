@@ -2,6 +2,7 @@
 // (invariant 3), and what must wait behind it does, too.
 
 import { CdcError, type ChangeEvent, type Clock, type Logger, type Random, toCdcError } from '../sdk/index.ts';
+import { unlessAborted } from '../util/signal.ts';
 import type { DeadLetter, DeadLetterQueue } from './api.ts';
 import type { Load } from './lane-load.ts';
 import { isWholeRow, type ParkedKeys } from './parked-keys.ts';
@@ -197,9 +198,11 @@ export async function putDeadLetters(
 ): Promise<void> {
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
-      await o.deadLetters.put(letters);
+      // One that hangs must not keep the process. A letter that comes late does no harm: the next run puts it again, by its id.
+      await unlessAborted(o.deadLetters.put(letters), signal);
       return;
     } catch (cause) {
+      if (signal.aborted) return;
       const error = toCdcError(cause, 'DLQ_UNAVAILABLE');
       if (!error.retriable) throw error;
       o.logger.error('the dead letter queue cannot be written, trying again', { code: error.code, error: error.message });

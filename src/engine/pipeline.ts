@@ -6,6 +6,7 @@ import { CdcError, type ResumePoint, type RunSummary, toCdcError } from '../sdk/
 import type { StateChange } from '../state/store.ts';
 import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './api.ts';
 import { checkDeadLetters } from './dead-letter-check.ts';
+import { endsWithin } from './guard.ts';
 import type { RunningLane } from './lane-options.ts';
 import { LaneSet } from './lane-set.ts';
 import { LeaseKeeper } from './lease.ts';
@@ -23,6 +24,11 @@ import { RunRecord } from './run-record.ts';
 export function startPipeline(config: PipelineConfig, deps: EngineDeps, options: RunOptions): PipelineHandle {
   return new PipelineRun(config, deps, options);
 }
+
+/** For whoever ignores that it is told to end: a little more than a write gets, see ABORT_GRACE_MS. */
+const HANG_TIMEOUT_MS = 1500;
+/** Of the time that a stop may take, what is left for those who must be given up. At most a tenth. */
+const GIVING_UP_MS = 3000;
 
 class PipelineRun implements PipelineHandle {
   readonly name: string;
@@ -82,7 +88,8 @@ class PipelineRun implements PipelineHandle {
       this.#reading.abort();
       this.#lanes.stop();
       // Bounded: what is not drained by then is given up and repeated at the next start.
-      void this.#deps.clock.sleep(this.config.sync.shutdownTimeoutMs, this.#hard.signal).then(() => this.#hard.abort());
+      const { shutdownTimeoutMs: ms } = this.config.sync;
+      void this.#deps.clock.sleep(ms - Math.min(GIVING_UP_MS, ms / 10), this.#hard.signal).then(() => this.#hard.abort());
     }
     return this.done;
   }
@@ -109,7 +116,8 @@ class PipelineRun implements PipelineHandle {
         const keeping = this.#lease.keep(this.#hard.signal).catch((error: unknown) => this.#fail(error));
         await this.#open();
         this.#record.stage = 'running';
-        await this.#flow();
+        if (!(await endsWithin(this.#deps.clock, HANG_TIMEOUT_MS, this.#hard.signal, this.#flow())))
+          this.#deps.logger.warn('something did not end when it was told to, and is left behind; what was confirmed is kept');
         void keeping;
       }
     } catch (error) {

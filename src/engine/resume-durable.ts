@@ -3,7 +3,8 @@
 
 import type { ChangeLog, DurableLog, LogPlace } from '../log/change-log.ts';
 import { CdcError, type ResumePoint, type SnapshotProgress } from '../sdk/index.ts';
-import { BEGINNING, coversPlace, coversSources, newestSources, snapshotBoundaries } from './places.ts';
+import type { LaneState } from '../state/store.ts';
+import { BEGINNING, type Codecs, coversPlace, coversSources, newestSources, snapshotBoundaries } from './places.ts';
 import {
   acknowledgedPlace,
   canBegin,
@@ -75,17 +76,17 @@ function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts, end: LogPlace
     return { decision: { kind: 'resume', point, isNew: true }, entry };
   };
   if (facts.rejoin.includes(lane.name)) return join(facts, log, lane, end, joins, stopped);
-  const point = storedPoint(facts, lane, known);
-  if (known?.detached && !isHeld(log, point))
+  const point = storedPoint(facts, lane, known),
+    limit = knownEnd(log, known);
+  if (known?.detached && !isHeld(facts, log, point, limit))
     return { decision: { kind: 'detached', from: known.detached.from, reason: known.detached.reason }, entry: atEnd };
   if (point !== null) {
-    const entry = entryAt(facts, log, point);
+    const entry = entryAt(facts, log, point, limit);
     if (entry === null) return stopped(gap(lane, log, point), point);
     // What lies between the end of the log and what the sources forgot is nowhere any more.
     if (end !== log.tail && !coversPlace(facts.codecs, point, mustHave(facts, lane, point, { ...end, snapshots: [] })))
       return stopped(positionGone(lane, facts, point), point);
-    // Numbers beyond the end of the log are given out again: the point must not be taken for one of those at the next start.
-    if (point.log?.id === log.id && point.log.seq > log.lastSeq)
+    if (isBeyond(log, point, limit))
       return { decision: { kind: 'resume', point: { ...point, log: { id: log.id, seq: entry.seq } }, isNew: false, isMoved: true }, entry };
     return { decision: { kind: 'resume', point, isNew: false }, entry };
   }
@@ -98,15 +99,49 @@ function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts, end: LogPlace
 
 const headOf = (log: LogFacts): LogEntry => ({ seq: log.firstSeq - 1, place: log.head });
 
+/**
+ * Up to where the lane's point may speak of numbers: to the end of the log, or to where it ended while the lane was away. The
+ * numbers beyond were given out again since then.
+ */
+function knownEnd(log: LogFacts, known: LaneState | null): LogEntry {
+  const end = known?.detached?.logEnd;
+  if (end?.log?.id !== log.id || end.log.seq >= log.lastSeq) return { seq: log.lastSeq, place: log.tail };
+  return { seq: end.log.seq, place: { sources: end.sources, snapshots: end.snapshots } };
+}
+
+function isBeyond(log: Pick<LogFacts, 'id'>, point: ResumePoint, limit: LogEntry): boolean {
+  return point.log?.id === log.id && point.log.seq > limit.seq;
+}
+
+/**
+ * A lane's rows as they are stored at its start. Numbers beyond the end of the log are given out again: no point may be taken for
+ * one of those at the next start.
+ */
+export function withinLog(
+  rows: readonly ResumePoint[],
+  codecs: Codecs,
+  log: LogFacts,
+  known: LaneState | undefined,
+  entry: LogEntry,
+): readonly ResumePoint[] {
+  const limit = knownEnd(log, known ?? null);
+  return rows.map((row) => {
+    if (!isBeyond(log, row, limit)) return row;
+    // A worker that lacks something of the log begins where the lane does, and drops by position what it has.
+    const hasAll = limit.seq === log.lastSeq && coversPlace(codecs, row, log.tail);
+    return { ...row, log: { id: log.id, seq: hasAll ? log.lastSeq : entry.seq } };
+  });
+}
+
 /** Is all that comes after this point in the log? Then a lane that was detached there has no gap: nobody has to decide about it. */
-function isHeld(log: LogFacts, point: ResumePoint | null): boolean {
-  return point?.log?.id === log.id && point.log.seq >= log.firstSeq - 1 && point.log.seq <= log.lastSeq;
+function isHeld(facts: ResumeFacts, log: LogFacts, point: ResumePoint | null, limit: LogEntry): boolean {
+  return point?.log?.id === log.id && entryAt(facts, log, point, limit) !== null;
 }
 
 /** Where in the log a lane with this point reads on; `null`: what comes next is no longer there. */
-function entryAt(facts: ResumeFacts, log: LogFacts, point: ResumePoint): LogEntry | null {
+function entryAt(facts: ResumeFacts, log: LogFacts, point: ResumePoint, limit: LogEntry): LogEntry | null {
   const isOurs = point.log?.id === log.id;
-  if (isOurs && point.log.seq <= log.lastSeq) return isHeld(log, point) ? { seq: point.log.seq, place: point } : null;
+  if (isOurs && point.log.seq <= limit.seq) return point.log.seq >= log.firstSeq - 1 ? { seq: point.log.seq, place: point } : null;
   // Of another log, or beyond the end of this one: by position. What the point covers is dropped on the way.
   const canStandAtHead = coversSources(facts.codecs, point.sources, log.head.sources);
   if (!isOurs && facts.sources.some((s) => s.ordering === 'queue')) {
@@ -114,13 +149,14 @@ function entryAt(facts: ResumeFacts, log: LogFacts, point: ResumePoint): LogEntr
     const lacksNothingElse = point.log === null || point.log.id.startsWith(MEMORY_LOG);
     return lacksNothingElse && log.firstSeq === 1 && canStandAtHead ? headOf(log) : null;
   }
-  if (coversPlace(facts.codecs, point, log.tail)) return { seq: log.lastSeq, place: log.tail };
+  const { seq, place } = isOurs ? limit : { seq: log.lastSeq, place: log.tail };
+  if (seq >= log.firstSeq - 1 && coversPlace(facts.codecs, point, place)) return { seq, place };
   return canStandAtHead ? headOf(log) : null;
 }
 
 /** Where one of several workers enters a durable log: at its own record, where its point is of this one. */
 export function entryOfWorker(point: ResumePoint, log: Pick<ChangeLog, 'id' | 'lastSeq' | 'tail'>, lane: LogEntry): LogEntry {
-  if (point.log?.id !== log.id || point.log.seq < lane.seq) return lane;
+  if (point.log?.id !== log.id || point.log.seq <= lane.seq) return lane;
   // Beyond the end there may be more that the point covers.
   return { seq: point.log.seq, place: point.log.seq === log.lastSeq ? log.tail : point };
 }

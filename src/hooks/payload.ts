@@ -31,6 +31,7 @@ function runOf(run: RunSummary): object {
     events_filtered: run.eventsFiltered,
     dead_letters: run.deadLetters,
     delivered: run.delivered,
+    ...(run.detached === undefined ? {} : { detached: run.detached }),
     resumed_from: run.resumedFrom,
     error: run.error?.toJSON() ?? null,
   };

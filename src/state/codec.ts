@@ -4,6 +4,7 @@
 import { CdcError, type ErrorCode, formatPoint, parsePoint, type ResumePoint, type RunSummary } from '../sdk/index.ts';
 import {
   CHECKPOINT_SPACING_MS,
+  type DetachedState,
   type LaneState,
   type PipelineState,
   type PointIntent,
@@ -100,7 +101,8 @@ export function formatLane(lane: LaneState): string {
   return JSON.stringify({
     points: lane.points.map(formatPoint),
     joined_at: formatPoint(lane.joinedAt),
-    detached: lane.detached && { from: formatPoint(lane.detached.from), since_ms: lane.detached.sinceMs, reason: lane.detached.reason },
+    ...(lane.joining === undefined ? {} : { joining: formatPoint(lane.joining) }),
+    detached: lane.detached && textsOfDetached(lane.detached),
     behind_queue: lane.behindQueue,
     ...(lane.slots === undefined ? {} : { slots: lane.slots }),
     ...(lane.replay === null ? {} : { replay: lane.replay }),
@@ -113,6 +115,7 @@ export function parseLane(text: string): LaneState {
   return {
     points: value.points.map((point) => parsePoint(asText(point))),
     joinedAt: parsePoint(asText(value.joined_at)),
+    ...(value.joining === undefined ? {} : { joining: parsePoint(asText(value.joining)) }),
     detached: value.detached === null ? null : parseDetached(value.detached),
     behindQueue: value.behind_queue,
     ...(value.slots === undefined ? {} : { slots: parseSlots(value.slots) }),
@@ -135,11 +138,20 @@ function parseReplay(value: unknown): ReplayRequest {
 
 const isRecordNumber = (value: unknown): value is number => Number.isSafeInteger(value);
 
+function textsOfDetached({ from, sinceMs, reason, logEnd }: DetachedState): unknown {
+  return { from: formatPoint(from), since_ms: sinceMs, reason, ...(logEnd === undefined ? {} : { log_end: formatPoint(logEnd) }) };
+}
+
 function parseDetached(value: unknown): NonNullable<LaneState['detached']> {
   if (typeof value !== 'object' || value === null) throw new TypeError('detached is not an object');
-  const { from, since_ms: sinceMs, reason } = value as Record<string, unknown>;
+  const { from, since_ms: sinceMs, reason, log_end: logEnd } = value as Record<string, unknown>;
   if (typeof sinceMs !== 'number') throw new TypeError('since_ms is not a number');
-  return { from: parsePoint(asText(from)), sinceMs, reason: asText(reason) };
+  return {
+    from: parsePoint(asText(from)),
+    sinceMs,
+    reason: asText(reason),
+    ...(logEnd === undefined ? {} : { logEnd: parsePoint(asText(logEnd)) }),
+  };
 }
 
 /** The error goes in as its own fields, without its cause: causes of drivers hold connections. */

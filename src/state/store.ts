@@ -14,12 +14,26 @@ export interface LaneState {
   readonly slots?: { readonly count: number; readonly expression: string };
   /** Where it joined: a replay never starts before. */
   readonly joinedAt: ResumePoint;
-  /** Set while the lane has a gap and waits for the operator. `from`: where the gap begins. */
-  readonly detached: { readonly from: ResumePoint; readonly sinceMs: number; readonly reason: string } | null;
+  /** Set before its destination is told where it joins anew, until state has it: whether it did, the destination tells. */
+  readonly joining?: ResumePoint;
+  /** Set while the lane has a gap and waits for the operator. */
+  readonly detached: DetachedState | null;
   /** An optional lane under a queue source that missed messages already acknowledged. */
   readonly behindQueue: boolean;
   /** A stretch of the log that is to be sent again before the lane goes on, and how far that is. */
   readonly replay: ReplayRequest | null;
+}
+
+export interface DetachedState {
+  /** Where the gap begins. */
+  readonly from: ResumePoint;
+  readonly sinceMs: number;
+  readonly reason: string;
+  /**
+   * Where the durable log ended when it was shortest, at starts since then. Numbers beyond were given out again: what the lane's
+   * point says of them is of records that a power cut took.
+   */
+  readonly logEnd?: ResumePoint;
 }
 
 /** Numbers are those of records in the log `log`. */

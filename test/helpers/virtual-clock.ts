@@ -13,13 +13,20 @@ const QUIET_TURNS = 5;
 export class VirtualClock implements Clock {
   #nowMs: number;
   #sleepers: Sleeper[] = [];
+  /** By how much the clock on the wall is off. */
+  #offsetMs = 0;
 
   constructor(nowMs = Date.UTC(2026, 0, 1)) {
     this.#nowMs = nowMs;
   }
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#offsetMs;
+  }
+
+  /** Somebody sets the clock. Who sleeps sleeps on for as long as before. */
+  set(byMs: number): void {
+    this.#offsetMs += byMs;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

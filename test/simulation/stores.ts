@@ -34,6 +34,8 @@ export function steppingState(world: World, step: Step): StateStore {
       await step('save the state');
       assertUp();
       if (world.has('state-save-dropped') && change.used === undefined && world.dice.chance(0.3)) return;
+      // A renewal asks, too.
+      if (world.has('lease-ignored')) await world.state.acquire(pipeline, owner, Infinity, untilMs);
       await world.state.save(pipeline, owner, untilMs, world.has('gap-not-recorded') ? withoutGaps(change) : change);
       world.oracle.saved(change);
       world.leased(owner, untilMs);

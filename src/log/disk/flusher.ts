@@ -82,7 +82,7 @@ export class Flusher {
         await this.flush();
         if (failures > 0) logger.info('the change log is written again', { folder });
         failures = 0;
-        const left = SYNC_EVERY_MS - (clock.now() - began);
+        const left = Math.min(SYNC_EVERY_MS - (clock.now() - began), SYNC_EVERY_MS);
         if (left > 0) await clock.sleep(left, signal);
       } catch (cause) {
         const error = cause instanceof CdcError ? cause : writeFailed(folder, cause);

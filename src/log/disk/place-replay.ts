@@ -92,10 +92,20 @@ export class PlaceReplay {
   #advance(from: number, to: number, start: LogPlace): LogPlace {
     const index = this.#index;
     let place = start;
+    // Of each partition only the last position counts: a place per record would cost more than all the rest of a search.
+    const moved = new Map<number, number>();
     for (let record = from; record < to; record++) {
-      const delta = { resume: index.resume(record), place: index.place(record) };
-      place = placeAfter(place, index.origin(record), delta, index.snapshots(record));
+      const whole = index.place(record),
+        snapshots = index.snapshots(record);
+      if (whole !== null) {
+        moved.clear();
+        place = whole;
+        continue;
+      }
+      if (index.moves(record)) moved.set(index.originNumber(record), record);
+      if (snapshots.length > 0) place = { sources: place.sources, snapshots: movedSnapshots(place.snapshots, snapshots) };
     }
+    for (const record of moved.values()) place = placeAfter(place, index.origin(record), { resume: index.resume(record), place: null }, []);
     return place;
   }
 }

@@ -254,7 +254,8 @@ export class FilePartition {
     const state = await file.state();
     if (this.#ctx.ends === null) {
       const now = this.#ctx.clock.now();
-      if (this.#quiet?.size !== state.size) this.#quiet = { size: state.size, sinceMs: now };
+      // Also when the clock was set back: the wait begins anew.
+      if (this.#quiet?.size !== state.size || now < this.#quiet.sinceMs) this.#quiet = { size: state.size, sinceMs: now };
       if (now - this.#quiet.sinceMs < ROTATION_GRACE_MS) return IDLE;
     } else if (state.size > this.#limitOf(file.id, false) || current === null || this.#limitOf(current.id, true) === 0) {
       return DONE; // it was rotated during the run: what follows is not part of it

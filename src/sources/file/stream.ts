@@ -64,7 +64,9 @@ export class FileSource implements Source {
     let lookedMs = Number.NEGATIVE_INFINITY;
     try {
       do {
-        if (this.#ctx.clock.now() - lookedMs >= this.#config.poll_interval) {
+        const sinceMs = this.#ctx.clock.now() - lookedMs;
+        // Negative: the clock was set back.
+        if (sinceMs < 0 || sinceMs >= this.#config.poll_interval) {
           await this.#guard(this.#config.path, () => this.#discover(ctx, shared, signal));
           lookedMs = this.#ctx.clock.now();
         }

@@ -198,6 +198,11 @@ class Pace {
     if (this.#rate === null) return signal.aborted ? 0 : wanted;
     while (!signal.aborted) {
       const behindMs = this.#clock.now() - this.#startMs - (this.#sent * 1000) / this.#rate;
+      // The clock was set back: nothing is made up for.
+      if (behindMs < -1000 / this.#rate) {
+        this.#startMs += behindMs;
+        continue;
+      }
       if (behindMs > MAX_BURST_MS) this.#startMs += behindMs - MAX_BURST_MS;
       const due = Math.floor((Math.min(behindMs, MAX_BURST_MS) * this.#rate) / 1000);
       if (due > 0) {

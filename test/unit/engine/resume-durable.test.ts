@@ -131,6 +131,33 @@ it('saves the place of a lane that was further than the log is now: the numbers 
   expect(plan(holds(point(50, '9'))).saved).toBeNull();
 });
 
+describe('an optional lane that was away when the log had lost its tail', () => {
+  const away = (end: ResumePoint): Partial<ResumeFacts> =>
+    withLane(laneOf(point(60, '8'), { detached: { from: point(60, '8'), sinceMs: 0, reason: 'it was away', logEnd: end } }));
+  const optional = { required: false };
+
+  it.each<[string, number | 'detached', string | null, number | null, ResumePoint, ResumePoint, Partial<LogFacts>]>([
+    ['goes on where the log ended then', 30, '8', 30, point(40, '8'), point(30, '7'), {}],
+    ['goes on at its own record when the log still had that', 25, '6', null, point(25, '6'), point(30, '7'), {}],
+    ['looks through the whole log when it does not have all of what the log had then', 10, '6', 10, point(40, '6'), point(30, '7'), {}],
+    ['stays detached when that is gone', 'detached', null, null, point(40, '2'), point(5, '2'), {}],
+    ['believes its number when that was another log', 40, '8', null, point(40, '8'), point(30, '7', [], 'M'), {}],
+    [
+      'goes by the end of the log when that is shorter by now',
+      20,
+      '8',
+      20,
+      point(40, '8'),
+      point(30, '7'),
+      { lastSeq: 20, tail: place('7') },
+    ],
+  ])('%s', (_title, after, at, saved, holding, end, log) => {
+    expect(
+      plan(holds(holding), optional, { ...away(end), sources: [{ name: 's', ordering: 'log', snapshots: true, acknowledged: null }] }, log),
+    ).toMatchObject({ after, at, saved });
+  });
+});
+
 describe('a log that ends before what the source has forgotten', () => {
   const older = { tail: place('7') };
   it('is gone on with behind that, when every lane has it', () => {

@@ -136,7 +136,8 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
           joinedAt: pointAt(1),
           behindQueue: true,
           replay: { log: 'l', from: 3, to: null, next: 7, tables: ['a'] },
-          detached: { from: pointAt(2), sinceMs: 1_700_000_000_123, reason: 'the log was full' },
+          joining: pointAt(3),
+          detached: { from: pointAt(2), sinceMs: 1_700_000_000_123, reason: 'the log was full', logEnd: pointAt(1) },
         };
         const transformer = { point: pointAt(6), state: new Uint8Array([0, 255, 10]) };
         await test.store.save(P, A, 1000, {
