@@ -8,6 +8,7 @@ import type { Barriers } from './barriers.ts';
 import type { WorkerSlot } from './batcher.ts';
 import type { SharedEncoder } from './encoding.ts';
 import type { LaneTransform } from './lane-transform.ts';
+import type { Meeting } from './meeting.ts';
 import type { ParkedKeys } from './parked-keys.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
@@ -45,7 +46,7 @@ export interface LaneOptions {
   readonly keys: ParkedKeys;
   readonly rate: RateLimiter;
   /** `null`: the lane's only one. */
-  readonly worker: (WorkerSlot & { readonly barriers: Barriers }) | null;
+  readonly worker: (WorkerSlot & { readonly barriers: Barriers; readonly meeting: Meeting }) | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -7,6 +7,7 @@ import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
 import type { RunningLane } from './lane-options.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
+import { oldestByNumber } from './places.ts';
 import { planReplay, type ReplayAsk, type ReplayPlan } from './replay-plan.ts';
 
 export interface LaneSetOptions {
@@ -95,7 +96,7 @@ export class LaneSet {
     const entry = this.#active.get(lane.name);
     if (entry === undefined) return;
     await this.#o.exclusive(async () => {
-      await this.recordDetached(lane.name, this.#states.get(lane.name), oldestOf(lane.durablePoints), reason);
+      await this.recordDetached(lane.name, this.#states.get(lane.name), oldestByNumber(lane.durablePoints), reason);
       this.#active.delete(lane.name);
     });
     entry.abort.abort();
@@ -154,9 +155,4 @@ export class LaneSet {
       return [{ ...AWAY, name, type, required, state, point }];
     });
   }
-}
-
-/** Of one log: by its numbers. */
-function oldestOf(points: readonly ResumePoint[]): ResumePoint {
-  return [...points].sort((a, b) => (a.log?.seq ?? 0) - (b.log?.seq ?? 0))[0] as ResumePoint;
 }

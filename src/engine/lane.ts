@@ -31,6 +31,8 @@ export class Lane implements RunningLane {
   #progressDue = false;
   #linger: AbortController | null = null;
   #nextSeq: number;
+  /** The end of the last batch that was begun. */
+  #begun = 0;
   /** Processed up to here; what the destination holds may be less, by what has nothing to write only. */
   #done: { seq: number; point: ResumePoint };
   /** What would be found after a crash. */
@@ -77,6 +79,16 @@ export class Lane implements RunningLane {
   get releasedSeq(): number {
     return this.#reader.releasedSeq;
   }
+  /** See `MeetingWorker`. One that entered the log by position has perhaps had more than it has read. */
+  get goal(): number {
+    return Math.max(this.#begun, this.#done.seq, this.#batcher.isAhead ? this.#o.log.readableSeq : 0);
+  }
+  get isReplayDue(): boolean {
+    return this.#replay.isDue;
+  }
+  get isEnding(): boolean {
+    return this.#until !== null;
+  }
   /** What state is to know of a replay. */
   get replay(): ReplayRequest | null {
     return this.#replay.request;
@@ -122,6 +134,11 @@ export class Lane implements RunningLane {
 
   beginReplay(request: ReplayRequest): void {
     this.#replay.begin(request);
+    this.lookUp();
+  }
+
+  /** There is something else to do than to wait for events. */
+  lookUp(): void {
     this.#linger?.abort();
     this.#wake.notify();
   }
@@ -129,14 +146,12 @@ export class Lane implements RunningLane {
   /** `until`: what the furthest worker has done. */
   finish(until = this.#done.seq): void {
     this.#until = until;
-    this.#linger?.abort();
-    this.#wake.notify();
+    this.lookUp();
   }
 
   drain(): void {
     this.#draining = true;
-    this.#linger?.abort();
-    this.#wake.notify();
+    this.lookUp();
   }
 
   stop(): void {
@@ -154,13 +169,9 @@ export class Lane implements RunningLane {
     try {
       await this.#delivery.parking.load(signal);
       while (!signal.aborted && !this.#givenUp && (this.#until === null || this.#done.seq < this.#until)) {
-        if (this.#replay.isDue) {
-          // Nothing newer is delivered until it is done.
-          this.#givenUp = (await this.#replay.run(signal)) === 'away';
-          continue;
-        }
+        if (await this.#replayed(signal)) continue;
         await this.#gather();
-        const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents, this.#until);
+        const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents, this.#bound());
         if (batch !== null) await this.#process(batch, signal);
         else if (this.#waiting() > 0)
           continue; // it came while the batch was looked for
@@ -177,6 +188,35 @@ export class Lane implements RunningLane {
     }
   }
 
+  /** Nothing newer is delivered until a replay is done. `true`: look again what there is to do. */
+  async #replayed(signal: AbortSignal): Promise<boolean> {
+    const meeting = this.#o.worker?.meeting;
+    if (meeting === undefined) {
+      if (!this.#replay.isDue) return false;
+      this.#givenUp = (await this.#replay.run(signal)) === 'away';
+      return true;
+    }
+    if (!meeting.isCalled || this.#until !== null || this.#done.seq < meeting.place) return false;
+    // It may wait for long: what it has skipped must not come between its point and what the log still holds.
+    await this.#writeProgress(signal);
+    if (this.#givenUp || signal.aborted) return true;
+    const met = await meeting.attend(this, signal);
+    if (met === 'never') this.#givenUp = true;
+    if (met !== 'lead') return true;
+    try {
+      this.#givenUp = (await this.#replay.run(signal)) === 'away';
+    } finally {
+      meeting.over();
+    }
+    return true;
+  }
+
+  /** Where it stops for now: at the end, or where the workers meet. */
+  #bound(): number | null {
+    const meeting = this.#o.worker?.meeting;
+    return this.#until ?? (meeting?.isCalled === true ? meeting.place : null);
+  }
+
   #fail(error: CdcError): void {
     this.#record.state = 'failed';
     this.#record.lastError = error;
@@ -190,13 +230,14 @@ export class Lane implements RunningLane {
   async #gather(): Promise<void> {
     const { timeoutMs } = this.#o.config.batch,
       full = this.#delivery.batchEvents;
-    if (timeoutMs === 0 || this.#draining || this.#until !== null || this.#waiting() <= 0 || this.#waiting() >= full) return;
+    if (timeoutMs === 0 || this.#draining || this.#bound() !== null || this.#waiting() <= 0 || this.#waiting() >= full) return;
     this.#linger = new AbortController();
     await this.#o.clock.sleep(timeoutMs, this.#linger.signal);
     this.#linger = null;
   }
 
   async #process(batch: Collected, signal: AbortSignal): Promise<void> {
+    this.#begun = batch.lastSeq;
     if (batch.isBarrier && !(await this.#reachBarrier(batch, signal))) return;
     const load = await this.#transformed(batch, signal);
     if (signal.aborted) return;
