@@ -7,6 +7,7 @@ import type { DeadLetterQueue, LaneStatus } from './api.ts';
 import type { Barriers } from './barriers.ts';
 import type { WorkerSlot } from './batcher.ts';
 import type { SharedEncoder } from './encoding.ts';
+import type { PausedLane } from './errands.ts';
 import type { LaneTransform } from './lane-transform.ts';
 import type { Meeting } from './meeting.ts';
 import type { ParkedKeys } from './parked-keys.ts';
@@ -83,6 +84,8 @@ export interface RunningLane {
   requestProgress(): void;
   /** Send a stretch of the log again before going on. State has it already. */
   beginReplay(request: ReplayRequest): void;
+  /** Runs `work` between two batches. Rejects with `DLQ_BUSY` when that does not come soon. */
+  pause<T>(work: (lane: PausedLane) => Promise<T>): Promise<T>;
   /** Deliver what is in the log, then end. */
   drain(): void;
   /** End after what is under way. */

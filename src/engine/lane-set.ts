@@ -5,6 +5,7 @@ import type { Clock, Logger, ResumePoint } from '../sdk/index.ts';
 import type { LaneState, ReplayRequest, StateChange } from '../state/store.ts';
 import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
+import { busy, type PausedLane } from './errands.ts';
 import type { RunningLane } from './lane-options.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
 import { oldestByNumber } from './places.ts';
@@ -121,6 +122,11 @@ export class LaneSet {
       lane?.beginReplay(plan.request);
     });
     return plan as unknown as ReplayPlan;
+  }
+
+  pause<T>(name: string, work: (lane: PausedLane) => Promise<T>): Promise<T> {
+    const lane = this.#active.get(name)?.lane;
+    return lane === undefined ? Promise.reject(busy(name, 'does not run')) : lane.pause(work);
   }
 
   async recordDetached(name: string, known: LaneState | undefined, from: ResumePoint, reason: string): Promise<void> {

@@ -8,6 +8,8 @@ import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
 import { Batcher, type Collected } from './batcher.ts';
 import { Delivery } from './delivery.ts';
+import { DestinationCaller } from './destination-caller.ts';
+import { busy, Errands, type PausedLane } from './errands.ts';
 import { cutLoad, type Load, loadOf, pointOnly, settle } from './lane-load.ts';
 import { type LaneOptions, LaneRecord, type RunningLane } from './lane-options.ts';
 import { LaneReplay } from './lane-replay.ts';
@@ -20,6 +22,7 @@ export class Lane implements RunningLane {
   readonly #delivery: Delivery;
   readonly #reader: LogReader;
   readonly #replay: LaneReplay;
+  readonly #errands: Errands;
   readonly #record = new LaneRecord();
   readonly #wake = new Notifier();
   /** Stop once the log's end is reached. */
@@ -68,6 +71,10 @@ export class Lane implements RunningLane {
       transformed: (batch, signal) => this.#transformed(batch, signal),
       isStopping: () => this.#until !== null,
     });
+    this.#errands = new Errands(this.name, options.clock, () => {
+      this.lookUp();
+      options.worker?.meeting.moved();
+    });
   }
 
   get doneSeq(): number {
@@ -83,8 +90,8 @@ export class Lane implements RunningLane {
   get goal(): number {
     return Math.max(this.#begun, this.#done.seq, this.#batcher.isAhead ? this.#o.log.readableSeq : 0);
   }
-  get isReplayDue(): boolean {
-    return this.#replay.isDue;
+  get isDue(): boolean {
+    return this.#errands.isDue || this.#replay.isDue;
   }
   get isEnding(): boolean {
     return this.#until !== null;
@@ -137,6 +144,10 @@ export class Lane implements RunningLane {
     this.lookUp();
   }
 
+  pause<T>(work: (lane: PausedLane) => Promise<T>): Promise<T> {
+    return this.#errands.ask(work);
+  }
+
   /** There is something else to do than to wait for events. */
   lookUp(): void {
     this.#linger?.abort();
@@ -146,6 +157,7 @@ export class Lane implements RunningLane {
   /** `until`: what the furthest worker has done. */
   finish(until = this.#done.seq): void {
     this.#until = until;
+    this.#errands.end();
     this.lookUp();
   }
 
@@ -156,6 +168,7 @@ export class Lane implements RunningLane {
 
   stop(): void {
     this.#delivery.stop();
+    this.#errands.end();
   }
 
   release(): void {
@@ -169,7 +182,7 @@ export class Lane implements RunningLane {
     try {
       await this.#delivery.parking.load(signal);
       while (!signal.aborted && !this.#givenUp && (this.#until === null || this.#done.seq < this.#until)) {
-        if (await this.#replayed(signal)) continue;
+        if (await this.#interrupted(signal)) continue;
         await this.#gather();
         const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents, this.#bound());
         if (batch !== null) await this.#process(batch, signal);
@@ -185,15 +198,17 @@ export class Lane implements RunningLane {
     } catch (error) {
       this.#fail(toCdcError(error));
       throw error;
+    } finally {
+      this.#errands.end();
     }
   }
 
-  /** Nothing newer is delivered until a replay is done. `true`: look again what there is to do. */
-  async #replayed(signal: AbortSignal): Promise<boolean> {
+  /** Something old is to be sent before what is new. `true`: look again what there is to do. */
+  async #interrupted(signal: AbortSignal): Promise<boolean> {
     const meeting = this.#o.worker?.meeting;
     if (meeting === undefined) {
-      if (!this.#replay.isDue) return false;
-      this.#givenUp = (await this.#replay.run(signal)) === 'away';
+      if (!this.isDue) return false;
+      await this.#doDue(signal);
       return true;
     }
     if (!meeting.isCalled || this.#until !== null || this.#done.seq < meeting.place) return false;
@@ -204,11 +219,50 @@ export class Lane implements RunningLane {
     if (met === 'never') this.#givenUp = true;
     if (met !== 'lead') return true;
     try {
-      this.#givenUp = (await this.#replay.run(signal)) === 'away';
+      await this.#doDue(signal);
     } finally {
       meeting.over();
     }
     return true;
+  }
+
+  async #doDue(signal: AbortSignal): Promise<void> {
+    if (!this.#errands.isDue) {
+      this.#givenUp = (await this.#replay.run(signal)) === 'away';
+      return;
+    }
+    // A letter leaves its queue when it is confirmed: from then on no restart may come to its event again.
+    await this.#writeProgress(signal);
+    await this.#ownPoint(signal);
+    if (!this.#givenUp && !signal.aborted) await this.#errands.run(this.#paused(AbortSignal.any([signal, this.#errands.signal])));
+  }
+
+  #paused(signal: AbortSignal): PausedLane {
+    const caller = new DestinationCaller(this.#o);
+    return {
+      options: this.#o,
+      point: this.#durable.point,
+      signal,
+      write: async (batch) => {
+        if (await this.#o.rate.take(batch.events.length - batch.skip.size, 0, signal)) return caller.write(batch, signal);
+        throw busy(this.name, 'is ending');
+      },
+    };
+  }
+
+  /** Under our epoch: a write that leaves it where it is cannot be told from one that did not take place. */
+  async #ownPoint(signal: AbortSignal): Promise<void> {
+    const { epoch, holdsPoint } = this.#o,
+      { seq, point } = this.#durable;
+    if (!holdsPoint || point.epoch === epoch) return;
+    const own = { ...point, epoch };
+    while (await this.#isReady(signal)) {
+      const outcome = await this.#delivery.attempt(pointOnly(seq, own), own, point, signal);
+      if (outcome === 'stopped') return;
+      if (outcome === 'again') continue;
+      this.#rewritten(own);
+      return;
+    }
   }
 
   /** Where it stops for now: at the end, or where the workers meet. */

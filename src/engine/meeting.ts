@@ -1,5 +1,5 @@
-// Where the workers of a lane meet before a stretch of the log is sent again: all have done the same, none begins anything new,
-// and worker 0 sends the stretch for all of them. Otherwise an old event could come behind a newer one of its key (invariant 4).
+// Where the workers of a lane meet before something old is sent again (a stretch of the log, dead letters): all have done the
+// same, none begins anything new, and worker 0 sends it for all. Else it could come behind newer events of its key (invariant 4).
 
 import { Notifier } from '../util/signal.ts';
 
@@ -7,12 +7,13 @@ export interface MeetingWorker {
   readonly doneSeq: number;
   /** The end of what it has on its hands, or of what its destination may have had: nobody stops before. */
   readonly goal: number;
-  readonly isReplayDue: boolean;
+  /** There is something to do between two batches; worker 0 is asked. */
+  readonly isDue: boolean;
   /** Asked to end: it waits for nobody. */
   readonly isEnding: boolean;
 }
 
-/** `lead`: all others wait, the replay may begin · `over`: look again · `never`: somebody has ended before. */
+/** `lead`: all others wait, it may begin · `over`: look again · `never`: somebody has ended before. */
 export type Met = 'lead' | 'over' | 'never';
 
 export class Meeting {
@@ -20,7 +21,7 @@ export class Meeting {
   readonly #waiting = new Set<MeetingWorker>();
   readonly #ended = new Set<MeetingWorker>();
   readonly #moved = new Notifier();
-  /** Worker 0 is sending: nobody leaves. */
+  /** Worker 0 is at it: nobody leaves. */
   #isMet = false;
 
   join(worker: MeetingWorker): void {
@@ -33,14 +34,14 @@ export class Meeting {
     this.#ended.add(worker);
     this.#moved.notify();
   }
-  /** Worker 0 has sent what it could. */
+  /** Worker 0 has done what it could. */
   over(): void {
     this.#isMet = false;
     this.#moved.notify();
   }
 
   get isCalled(): boolean {
-    return this.#first?.isReplayDue ?? false;
+    return this.#first?.isDue ?? false;
   }
   /** The furthest that any of them has begun. */
   get place(): number {

@@ -20,6 +20,7 @@ import {
 } from './components.ts';
 import { Deduplicator } from './deduplication.ts';
 import type { SharedEncoder } from './encoding.ts';
+import type { PausedLane } from './errands.ts';
 import { withTimeout } from './guard.ts';
 import { type Joined, joinDestinations } from './joining.ts';
 import { Lane } from './lane.ts';
@@ -144,6 +145,10 @@ class PipelineRun implements PipelineHandle {
     if (flowing === null || this.#stopping || this.#hard.signal.aborted || this.#stage !== 'running')
       throw refused({ pipeline: this.name }, `it is ${this.#stage} just now`, 'Ask again when it runs, or when it has stopped.');
     return this.#lanes.replay(this.name, flowing.log, ask);
+  }
+
+  pause<T>(destination: string, work: (lane: PausedLane) => Promise<T>): Promise<T> {
+    return this.#lanes.pause(destination, work);
   }
 
   // ---- the whole run ---------------------------------------------------------------------------------------------------

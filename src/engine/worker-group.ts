@@ -5,6 +5,7 @@ import { CdcError, type ResumePoint } from '../sdk/index.ts';
 import type { ReplayRequest } from '../state/store.ts';
 import type { LaneStatus } from './api.ts';
 import { Barriers } from './barriers.ts';
+import type { PausedLane } from './errands.ts';
 import { Lane } from './lane.ts';
 import type { LaneOptions, RunningLane } from './lane-options.ts';
 import { Meeting } from './meeting.ts';
@@ -94,6 +95,11 @@ export class WorkerGroup implements RunningLane {
   beginReplay(request: ReplayRequest): void {
     this.#first.beginReplay(request);
     for (const lane of this.#lanes) lane.lookUp();
+  }
+  pause<T>(work: (lane: PausedLane) => Promise<T>): Promise<T> {
+    const done = this.#first.pause(work);
+    for (const lane of this.#lanes) lane.lookUp();
+    return done;
   }
   drain(): void {
     for (const lane of this.#lanes) lane.drain();
