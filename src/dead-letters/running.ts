@@ -73,7 +73,7 @@ class RunningReplay {
     let error: CdcError | null = null;
     try {
       await pass.begin();
-      await pass.lane(targetOf(lane, signal), lane.options.keys);
+      await pass.lane(targetOf(lane, signal), keysOf(lane));
     } catch (cause) {
       error = toCdcError(cause);
     }
@@ -102,6 +102,10 @@ class RunningReplay {
 /** A letter that this destination has confirmed in its turn is not looked at again here. */
 function withoutOthers(entry: Entry, lane: string): Entry {
   return entry.selected && !entry.targets.includes(lane) ? { ...entry, selected: false } : entry;
+}
+
+function keysOf({ options: { keys }, saveKeys }: PausedLane): LaneKeys {
+  return { blocking: (event) => keys.blocking(event), release: (event) => keys.release(event), save: saveKeys };
 }
 
 function targetOf(lane: PausedLane, signal: AbortSignal): ReplayTarget {
@@ -139,7 +143,7 @@ export async function purgeRunning(request: RunningRequest & Pick<PurgeRequest, 
     const isRunning = lane !== null && config.destinations.some((d) => d.name === lane) && !state.lanes[lane]?.detached;
     // The keys of a running lane are in its memory; those of another one only in the store.
     if (!isRunning) removed += await only(request.keysOf);
-    else removed += await pipeline.pause(lane, async ({ options }) => only(async (): Promise<LaneKeys> => options.keys));
+    else removed += await pipeline.pause(lane, (paused) => only(async () => keysOf(paused)));
   }
   return removed;
 }

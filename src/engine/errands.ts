@@ -16,6 +16,8 @@ export interface PausedLane {
   readonly signal: AbortSignal;
   /** One call, through the middleware, bounded in time. */
   write(batch: LaneBatch): Promise<WriteResult>;
+  /** The keys that were let go are let go after a restart, too. Throws when the lane has to end before. */
+  saveKeys(): Promise<void>;
 }
 
 interface Errand {
@@ -75,16 +77,21 @@ export class Errands {
   async run(lane: PausedLane): Promise<void> {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       const fatal: CdcError[] = [];
-      const write = async (batch: LaneBatch): Promise<WriteResult> => {
+      const watched = async <T>(call: Promise<T>, isFatal: (error: CdcError) => boolean): Promise<T> => {
         try {
-          return await lane.write(batch);
+          return await call;
         } catch (cause) {
           const error = toCdcError(cause);
-          if (error.code === 'DESTINATION_HANGS' || error.code.endsWith('_FENCED')) fatal.push(error);
+          if (isFatal(error)) fatal.push(error);
           throw error;
         }
       };
-      await next.begin({ ...lane, write });
+      await next.begin({
+        ...lane,
+        write: (batch) => watched(lane.write(batch), ({ code }) => code === 'DESTINATION_HANGS' || code.endsWith('_FENCED')),
+        // Newer events of a key must not overtake the note that it is free: a restart would take its letters for the newest.
+        saveKeys: () => watched(lane.saveKeys(), ({ code }) => code !== 'DLQ_BUSY'),
+      });
       if (fatal[0] !== undefined) throw fatal[0];
     }
   }

@@ -247,6 +247,10 @@ export class Lane implements RunningLane {
         if (await this.#o.rate.take(batch.events.length - batch.skip.size, 0, signal)) return caller.write(batch, signal);
         throw busy(this.name, 'is ending');
       },
+      saveKeys: async () => {
+        await this.#delivery.parking.stored(signal);
+        if (signal.aborted) throw busy(this.name, 'is ending');
+      },
     };
   }
 

@@ -97,10 +97,18 @@ async function askRunningPipeline(
   if (running === null || !HOLDING_LEASE.includes(running.status.state)) return null;
   const token = `${process.pid}-${clock.now()}`;
   for (;;) {
-    const letters = { ...ask, token, cancel: stop.aborted };
-    const answer = (await running.ask({ cmd: 'dlq', pipelines: [config.name], letters })) as LettersAnswer;
-    if (answer.done) return answer;
+    const cancel = stop.aborted;
+    const asking = running.ask({ cmd: 'dlq', pipelines: [config.name], letters: { ...ask, token, cancel } }) as Promise<LettersAnswer>;
+    const answer = await (cancel ? asking : Promise.race([asking, whenAborted(stop)]));
+    if (answer?.done === true) return answer;
+    asking.catch(() => {}); // the next one tells the same
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
 }
 
 async function withQueues<T>(cli: Cli, config: PipelineConfig, work: (queues: OpenQueues) => Promise<T>): Promise<T> {

@@ -23,6 +23,7 @@ type Step = 'put' | 'mark' | 'remove';
 class MemoryQueue implements DeadLetterStore {
   readonly held = new Map<string, DeadLetter>();
   failing: Step | null = null;
+  onEffect: () => void = () => {};
 
   async put(letters: readonly DeadLetter[]): Promise<void> {
     this.#step('put');
@@ -48,6 +49,7 @@ class MemoryQueue implements DeadLetterStore {
   async close(): Promise<void> {}
 
   #step(step: Step): void {
+    this.onEffect();
     if (this.failing !== step) return;
     this.failing = null;
     throw new CdcError('DLQ_UNAVAILABLE', `killed at ${step}`);
@@ -60,6 +62,8 @@ class RunningWorld extends LaneWorld {
   handle: PipelineHandle;
   /** Saves of parked keys fail. */
   keysFail = false;
+  /** Called before anything that stays: in the queue, in state, at the destination. */
+  onEffect: () => void = () => {};
 
   constructor(options: LaneWorldOptions & { readonly delivery?: Partial<DeliveryConfig> } = {}) {
     super({ ...options, pipeline: { ...continuous, ...options.pipeline } });
@@ -76,10 +80,18 @@ class RunningWorld extends LaneWorld {
       const inner = store(name);
       return {
         get: (key) => inner.get(key),
-        set: (key, value) => (this.keysFail ? Promise.reject(new CdcError('STATE_UNAVAILABLE', 'killed')) : inner.set(key, value)),
+        set: async (key, value) => {
+          this.onEffect();
+          return this.keysFail ? Promise.reject(new CdcError('STATE_UNAVAILABLE', 'killed')) : inner.set(key, value);
+        },
       };
     };
     Object.assign(this.deps, { deadLettersOf: () => this.queue, store: failing });
+    this.queue.onEffect = () => this.onEffect();
+    this.around = async (_batch, _signal, write) => {
+      this.onEffect();
+      return write();
+    };
     this.handle = this.start();
   }
 
@@ -263,11 +275,56 @@ describe('a crash in the middle', () => {
     await world.clock.pass(100);
     const { letters } = await world.replay();
     // What was let go before the crash may be there already: then that is said, and nothing is undone.
-    for (const { outcome } of letters) expect(['sent', 'superseded']).toContain(outcome);
+    for (const { outcome } of letters) expect(['sent', 'superseded', 'held']).toContain(outcome);
     world.log.commit([update(1, 'd')]);
     await world.clock.when(() => world.names.includes('d') || world.codes.length > 2);
     await world.stop();
     expect(world.names).toEqual(['d']);
+  });
+});
+
+/** Invariant 3: the process dies before its n-th effect, whichever that is. */
+describe('a process that dies before any of its effects', () => {
+  async function dying(world: RunningWorld, effects: number): Promise<boolean> {
+    let left = effects;
+    const killed = (): CdcError => new CdcError('DLQ_UNAVAILABLE', 'killed');
+    const effect = (): void => {
+      if (left-- <= 0) throw killed();
+    };
+    world.onEffect = effect;
+    const { error } = await world.replay();
+    world.onEffect = () => {};
+    return error === null;
+  }
+
+  it.each(['holding', 'rows'] as const)('loses no letter and undoes no newer event at a destination of kind %s', async (kind) => {
+    let isThrough = false;
+    for (let effects = 0; !isThrough; effects++) {
+      const world = new RunningWorld({ kind });
+      const faults = kind === 'holding' ? world.faults : world.rows.faults;
+      faults.rejects = named('bad');
+      world.log.commit([insert(1, 'bad'), insert(2, 'bad'), insert(3, 'x')]);
+      world.log.commit([update(1, 'b'), update(2, 'b')]);
+      await world.settled(5);
+      faults.rejects = () => false;
+      isThrough = await dying(world, effects);
+      // Newer events of the keys, by the next process.
+      world.log.commit([update(1, 'c')]);
+      await world.restart();
+      await world.clock.pass(100);
+      const { error, letters } = await world.replay();
+      expect([effects, error]).toEqual([effects, null]);
+      // Reported are those of keys that were let go: they are there, so they can be purged.
+      const left = letters.filter(({ outcome }) => outcome !== 'sent');
+      for (const { outcome } of left) expect(['superseded', 'held']).toContain(outcome);
+      if (left.length > 0) expect([effects, world.names.length]).toEqual([effects, 3]);
+      await world.purge();
+      world.log.commit([update(2, 'd')]);
+      await world.clock.when(() => world.names.includes('d'));
+      await world.stop();
+      expect([effects, world.names]).toEqual([effects, ['c', 'd', 'x']]);
+      expect(effects).toBeLessThan(100);
+    }
   });
 });
 
