@@ -3,6 +3,7 @@
 
 import { isAbsolute, resolve } from 'node:path';
 import { loadDescriptor } from './catalog.ts';
+import type { LetterTools } from './control/letter-jobs.ts';
 import { type OpenQueues, openQueues } from './dead-letters/open.ts';
 import { DEFAULT_RUN_OPTIONS, type EngineDeps, type PipelineHandle, type RunOptions } from './engine/api.ts';
 import type { PipelineConfig } from './engine/pipeline-config.ts';
@@ -38,6 +39,8 @@ export interface Runtime {
   stop(): Promise<readonly RunSummary[]>;
   /** Counted errors of a pipeline, from its state. */
   errors(pipeline: string): Promise<readonly ErrorRecord[]>;
+  /** What it takes to work on the dead letters of a pipeline that runs here; `null` when it does not. */
+  letters(pipeline: string): LetterTools | null;
 }
 
 /** Starts all pipelines side by side. Throws only what keeps every one of them from starting: state that cannot be opened. */
@@ -58,6 +61,7 @@ export async function openRuntime(configs: readonly PipelineConfig[], options: R
         return done;
       },
       errors: (pipeline) => shared.errors(pipeline),
+      letters: (pipeline) => shared.letters(pipeline),
     };
   } catch (error) {
     await shared.close();
@@ -95,6 +99,7 @@ class Shared {
   readonly #states = new Map<string, StateStore>();
   readonly #stateOf = new Map<string, StateStore>();
   readonly #queues = new Map<string, OpenQueues>();
+  readonly #deps = new Map<string, EngineDeps>();
   readonly #closing: (() => Promise<void>)[] = [];
 
   constructor(options: RuntimeOptions) {
@@ -110,7 +115,7 @@ class Shared {
     const queues = await openQueues(config, { ...ports, resolve: resolver });
     this.#closing.push(() => queues.close());
     this.#queues.set(config.name, queues);
-    return {
+    const deps: EngineDeps = {
       ...ports,
       owner,
       state,
@@ -124,6 +129,8 @@ class Shared {
       }),
       monitor: await this.#watchdog(config),
     };
+    this.#deps.set(config.name, deps);
+    return deps;
   }
 
   queuesOf(pipeline: string): OpenQueues {
@@ -160,6 +167,12 @@ class Shared {
     const watchdog = startWatchdog({ limitMs: 30_000, names: config.transformers.map((t) => t.name) });
     this.#closing.push(() => watchdog.stop());
     return watchdog;
+  }
+
+  letters(pipeline: string): LetterTools | null {
+    const deps = this.#deps.get(pipeline),
+      queues = this.#queues.get(pipeline);
+    return deps === undefined || queues === undefined ? null : { deps, queues };
   }
 
   async errors(pipeline: string): Promise<readonly ErrorRecord[]> {

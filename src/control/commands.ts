@@ -2,6 +2,7 @@
 
 import type { PipelineHandle, PipelineStatus } from '../engine/api.ts';
 import { CdcError } from '../sdk/errors.ts';
+import { LetterJobs, type LetterTools } from './letter-jobs.ts';
 import { badRequest, type ControlRequest } from './protocol.ts';
 import type { ControlCommands } from './server.ts';
 
@@ -12,7 +13,12 @@ export interface StatusAnswer {
 }
 
 /** `handles` is asked at each command: pipelines may start after the socket was opened. */
-export function controlCommands(handles: () => readonly PipelineHandle[]): ControlCommands {
+export function controlCommands(
+  handles: () => readonly PipelineHandle[],
+  /** `null`: letters of this pipeline cannot be reached from here. */
+  letters: (pipeline: string) => LetterTools | null = () => null,
+): ControlCommands {
+  const jobs = new LetterJobs();
   return {
     ping: () => ({ pid: process.pid }),
     status: (request): StatusAnswer => ({ pid: process.pid, pipelines: chosen(handles(), request).map((h) => h.status()) }),
@@ -22,6 +28,14 @@ export function controlCommands(handles: () => readonly PipelineHandle[]): Contr
       if (request.replay === undefined || handle === undefined || second !== undefined)
         throw badRequest('`replay` needs one pipeline, and what is to be sent again');
       return handle.replay(request.replay);
+    },
+    // Answers when it is done, or after a while that it is not.
+    dlq: (request) => {
+      const [handle, second] = chosen(handles(), request),
+        tools = handle === undefined ? null : letters(handle.name);
+      if (request.letters === undefined || handle === undefined || second !== undefined || tools === null)
+        throw badRequest('`dlq` needs one pipeline, and what is to be done with which letters');
+      return jobs.ask(handle, tools, request.letters);
     },
     // Answers once the stop is under way: draining may take longer than a client waits.
     stop: (request) => {

@@ -5,6 +5,7 @@
 //   ← {"id":1,"ok":true,"result":{"pid":4711,"pipelines":[…]}}
 //   ← {"id":1,"ok":false,"error":{"code":"CONTROL_BAD_REQUEST","message":"unknown command \"stat\"", …}}
 
+import type { LetterSelection } from '../dead-letters/selection.ts';
 import type { ReplayAsk } from '../engine/replay-plan.ts';
 import { CdcError } from '../sdk/errors.ts';
 
@@ -15,6 +16,17 @@ export interface ControlRequest {
   readonly pipelines?: readonly string[];
   /** With `replay`: what is to be sent again. */
   readonly replay?: ReplayAsk;
+  /** With `dlq`: what is to be done with which letters. */
+  readonly letters?: LettersAsk;
+}
+
+/** The same `token` again asks how far it is: sending letters may take longer than a connection lives. */
+export interface LettersAsk extends LetterSelection {
+  readonly action: 'replay' | 'purge';
+  readonly token: string;
+  readonly force: boolean;
+  /** End it after what is under way. */
+  readonly cancel: boolean;
 }
 
 export type ControlAnswer =
@@ -66,10 +78,13 @@ export function parseRequest(line: string): ControlRequest {
     throw badRequest('the line is not JSON');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('the line is not a JSON object');
-  const { id = null, cmd, pipelines, replay } = value as Record<string, unknown>;
+  const { id = null, cmd, pipelines, replay, letters } = value as Record<string, unknown>;
   if (id !== null && typeof id !== 'string' && typeof id !== 'number') throw badRequest('`id` is neither text nor number');
   if (typeof cmd !== 'string') throw badRequest('`cmd` is missing');
-  const rest = replay === undefined ? {} : { replay: parseReplay(replay) };
+  const rest = {
+    ...(replay === undefined ? {} : { replay: parseReplay(replay) }),
+    ...(letters === undefined ? {} : { letters: parseLetters(letters) }),
+  };
   if (pipelines === undefined) return { id, cmd, ...rest };
   if (!isNames(pipelines)) throw badRequest('`pipelines` is not a list of names');
   return { id, cmd, pipelines, ...rest };
@@ -86,6 +101,21 @@ function parseReplay(value: unknown): ReplayAsk {
   )
     throw badRequest('`replay` is not {destination, from, to, tables, force}');
   return { destination, from, to, tables, force };
+}
+
+function parseLetters(value: unknown): LettersAsk {
+  const { action, token, ids, codes, before, force, cancel } = (value ?? {}) as Record<string, unknown>;
+  if (
+    (action !== 'replay' && action !== 'purge') ||
+    typeof token !== 'string' ||
+    !isNames(ids) ||
+    !isNames(codes) ||
+    !(before === null || typeof before === 'number') ||
+    typeof force !== 'boolean' ||
+    typeof cancel !== 'boolean'
+  )
+    throw badRequest('`letters` is not {action, token, ids, codes, before, force, cancel}');
+  return { action, token, ids, codes, before, force, cancel };
 }
 
 const isRecord = (value: unknown): value is number => Number.isSafeInteger(value);

@@ -1,5 +1,5 @@
-// A destination during a replay: opened and claimed like at a start of the pipeline, written to under the point that it holds.
-// The point keeps its place and gets our epoch, so the write is fenced and atomic, and the next run goes on where it would have.
+// A destination during a replay of a stopped pipeline: opened and claimed like at a start, written to under the point that it
+// holds. The point keeps its place and gets our epoch, so the write is fenced and atomic, and the next run goes on where it would have.
 
 import type { EngineDeps } from '../engine/api.ts';
 import type { Encoders, OpenDestination } from '../engine/components.ts';
@@ -8,9 +8,8 @@ import type { SharedEncoder } from '../engine/encoding.ts';
 import { aroundNext } from '../engine/guard.ts';
 import type { NamedMiddleware } from '../engine/lane-options.ts';
 import type { RetryConfig } from '../engine/pipeline-config.ts';
-import { waitBeforeRetry } from '../engine/retry.ts';
-import { CdcError, type ChangeEvent, type LaneBatch, type LaneId, type ResumePoint, toCdcError, type WriteResult } from '../sdk/index.ts';
-import { KeySet } from './keys.ts';
+import { CdcError, type LaneBatch, type LaneId, type ResumePoint, type WriteResult } from '../sdk/index.ts';
+import { ReplayTarget, type Seat } from './replay-target.ts';
 
 export interface ReplayLaneOptions {
   readonly pipeline: string;
@@ -23,18 +22,10 @@ export interface ReplayLaneOptions {
   assertLease(): void;
 }
 
-/** What became of the events of one write, by index; what is in neither stayed because an earlier one of its key failed. */
-export interface Written {
-  readonly delivered: ReadonlySet<number>;
-  readonly failed: ReadonlyMap<number, CdcError>;
-}
+export const NOWHERE: ResumePoint = { epoch: 0, log: null, sources: {}, snapshots: [] };
 
-const NOWHERE: ResumePoint = { epoch: 0, log: null, sources: {}, snapshots: [] };
-
-export class ReplayLane {
-  readonly name: string;
-  readonly idempotent: boolean;
-  readonly maxEvents: number;
+export class ReplayLane implements Seat {
+  readonly target: ReplayTarget;
   readonly #o: ReplayLaneOptions;
   readonly #id: LaneId;
   #epoch = 0;
@@ -42,17 +33,30 @@ export class ReplayLane {
   #encoder: SharedEncoder | null = null;
 
   constructor(options: ReplayLaneOptions) {
-    const { config, capabilities } = options.open;
-    this.name = config.name;
-    this.idempotent = capabilities.idempotent;
-    this.maxEvents = config.batch.maxEvents;
+    const { config, capabilities } = options.open,
+      { retry, deps, signal } = options;
+    const { idempotent } = capabilities;
     this.#o = options;
-    this.#id = { pipeline: options.pipeline, lane: this.name };
+    this.#id = { pipeline: options.pipeline, lane: config.name };
+    this.target = new ReplayTarget({
+      name: config.name,
+      idempotent,
+      maxEvents: config.batch.maxEvents,
+      retry,
+      ports: deps,
+      signal,
+      seat: this,
+    });
   }
 
-  /** What the destination holds; `null` when it cannot tell. */
   get point(): ResumePoint | null {
     return this.#point;
+  }
+  get points(): Seat['points'] {
+    return { previous: this.#point ?? NOWHERE, through: this.#through() };
+  }
+  get encoder(): SharedEncoder | null {
+    return this.#encoder;
   }
   /** The highest epoch it was claimed with. */
   get epoch(): number {
@@ -67,9 +71,9 @@ export class ReplayLane {
     if (found.kind === 'empty') {
       throw new CdcError(
         'DESTINATION_POSITION_LOST',
-        `destination "${this.name}" holds no point: the pipeline has not delivered to it yet, or it was emptied`,
+        `destination "${this.#id.lane}" holds no point: the pipeline has not delivered to it yet, or it was emptied`,
         {
-          where: `destination "${this.name}"`,
+          where: `destination "${this.#id.lane}"`,
           fix: 'Run the pipeline until it has delivered to the destination, then replay.',
         },
       );
@@ -89,94 +93,25 @@ export class ReplayLane {
     this.#encoder = await this.#o.encoders.for(this.#o.open);
   }
 
-  /** Writes until all are stored that can be. Throws when the destination cannot be written to at all. */
-  async write(events: readonly ChangeEvent[]): Promise<Written> {
-    const skip = new Set<number>(),
-      delivered = new Set<number>(),
-      failed = new Map<number, CdcError>(),
-      failedKeys = new KeySet();
-    while (skip.size < events.length) {
-      const result = await this.#patiently(this.#batch(events, skip));
-      const written = result.kind === 'stored' ? events.keys() : result.kind === 'partial' ? result.written : [];
-      for (const index of written) {
-        if (skip.has(index)) continue;
-        delivered.add(index);
-        skip.add(index);
-      }
-      if (result.kind === 'stored') {
-        if (this.#point !== null) this.#point = this.#through();
-        break;
-      }
-      if (result.failed.length === 0) throw this.#contractError();
-      for (const { index, error } of result.failed) {
-        failed.set(index, error);
-        skip.add(index);
-      }
-      // Invariant 4: what comes behind a failed event of its key waits with it.
-      for (const [index, event] of events.entries()) {
-        if (failed.has(index)) failedKeys.add(event);
-        else if (!delivered.has(index) && failedKeys.touches(event)) skip.add(index);
-      }
-    }
-    return { delivered, failed };
-  }
-
-  close(): Promise<void> {
-    return this.#o.open.destination.close();
-  }
-
-  #batch(events: readonly ChangeEvent[], skip: ReadonlySet<number>): LaneBatch {
-    const encoder = this.#encoder;
-    return {
-      events,
-      skip,
-      through: this.#through(),
-      previous: this.#point ?? NOWHERE,
-      worker: 0,
-      encoded: () => {
-        if (encoder === null) throw this.#contractError();
-        return encoder.encode(events, null);
-      },
-    };
-  }
-
-  /** As often as the pipeline is told to; then the command gives up, and what is left stays in the queue. */
-  async #patiently(batch: LaneBatch): Promise<WriteResult> {
-    const { retry, deps, signal } = this.#o;
-    for (let attempt = 1; ; attempt++) {
-      // Where nothing fences a process that was thought dead, the lease must.
-      this.#o.assertLease();
-      try {
-        return await this.#write(batch);
-      } catch (cause) {
-        const error = toCdcError(cause, 'DESTINATION_FAILED', { where: `destination "${this.name}"` });
-        if (!error.retriable || error.code === 'DESTINATION_OUTCOME_UNKNOWN' || attempt >= retry.maxAttempts || signal.aborted) throw error;
-        deps.logger.warn(`destination "${this.name}" did not take the letters, trying again`, { code: error.code, error: error.message });
-        await waitBeforeRetry(retry, attempt, deps.random, deps.clock, signal);
-      }
-    }
-  }
-
   /** Wrapped in the middleware like every write: an audit log has to know of it. */
-  #write(batch: LaneBatch): Promise<WriteResult> {
+  send(batch: LaneBatch): Promise<WriteResult> {
     const { open, middleware, deps, signal } = this.#o;
+    // Where nothing fences a process that was thought dead, the lease must.
+    this.#o.assertLease();
     let next = (): Promise<WriteResult> => open.destination.write(batch, signal);
     for (const { name, timeoutMs, middleware: plugin } of [...middleware].reverse()) {
       const around = plugin.aroundWrite?.bind(plugin),
         inner = next;
-      if (around !== undefined) next = () => aroundNext(deps.clock, name, timeoutMs, (n) => around(this.name, batch, n), inner);
+      if (around !== undefined) next = () => aroundNext(deps.clock, name, timeoutMs, (n) => around(this.#id.lane, batch, n), inner);
     }
     return next();
   }
 
-  #contractError(): CdcError {
-    return new CdcError(
-      'PLUGIN_CONTRACT',
-      `destination "${this.name}" refused a batch without naming an event, or wants what it did not declare`,
-      {
-        where: `destination "${this.name}"`,
-        fix: "Report this to the adapter's author.",
-      },
-    );
+  stored(): void {
+    if (this.#point !== null) this.#point = this.#through();
+  }
+
+  close(): Promise<void> {
+    return this.#o.open.destination.close();
   }
 }

@@ -4,7 +4,7 @@
 // |---|---|
 // | an earlier letter of its key stays | `held` |
 // | a replay of it was interrupted, and a repeat does harm there | `interrupted` |
-// | the destination holds back its key, or a letter behind it waits for it | `send` |
+// | the destination holds back its key; where it does not say: the letter, or one behind it, waits for an earlier one | `send` |
 // | nothing was delivered after it | `send` |
 // | it has no key, and adds a row | `send` |
 // | anything else: newer events of its key may be there | `superseded` |
@@ -56,7 +56,8 @@ function verdictOf({ letter, events }: Candidate, facts: LaneFacts, staying: Key
   if (events.some((event) => staying.touches(event))) return 'held';
   if (facts.force) return 'send';
   if (letter.replay && !facts.idempotent) return 'interrupted';
-  if (waitedFor || letter.error.code === 'DLQ_KEY_PARKED') return 'send';
+  // Where it does say, a key that is free has newer events: a replay was interrupted after its letters, or a whole row passed.
+  if (facts.keys === null && (waitedFor || letter.error.code === 'DLQ_KEY_PARKED')) return 'send';
   return events.every((event) => facts.keys?.blocking(event) || isLast(event, facts.point) || addsRow(event)) ? 'send' : 'superseded';
 }
 

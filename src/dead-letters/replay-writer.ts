@@ -6,8 +6,8 @@ import { CdcError, type ChangeEvent, type Clock } from '../sdk/index.ts';
 import { KeySet } from './keys.ts';
 import type { ReplayRequest } from './replay.ts';
 import { again, type Entry } from './replay-entries.ts';
-import type { ReplayLane, Written } from './replay-lane.ts';
 import type { Candidate, LaneKeys } from './replay-plan.ts';
+import type { ReplayTarget, Written } from './replay-target.ts';
 
 export interface Sending {
   readonly entry: Entry;
@@ -25,7 +25,7 @@ export class ReplayWriter {
   }
 
   /** In order, in batches. Letters whose key has failed again before them stay. */
-  async write(lane: ReplayLane, sending: readonly Sending[], keys: LaneKeys | null, clock: Clock): Promise<void> {
+  async write(lane: ReplayTarget, sending: readonly Sending[], keys: LaneKeys | null, clock: Clock): Promise<void> {
     const failedKeys = new KeySet();
     let batch: Sending[] = [],
       events = 0;
@@ -50,7 +50,7 @@ export class ReplayWriter {
     for (const entry of entries) this.#gone.add(entry);
   }
 
-  async #batch(lane: ReplayLane, all: readonly Sending[], failedKeys: KeySet, keys: LaneKeys | null, clock: Clock): Promise<void> {
+  async #batch(lane: ReplayTarget, all: readonly Sending[], failedKeys: KeySet, keys: LaneKeys | null, clock: Clock): Promise<void> {
     const batch = all.filter(({ entry, candidate }) => {
       if (!candidate.events.some((event) => failedKeys.touches(event))) return true;
       hold(entry, lane.name);

@@ -6,15 +6,15 @@ import type { DeadLetter, EngineDeps } from '../engine/api.ts';
 import { Encoders, type OpenSource, openDestination, openMiddleware, openSource } from '../engine/components.ts';
 import type { NamedMiddleware } from '../engine/lane-options.ts';
 import { LeaseKeeper } from '../engine/lease.ts';
-import type { DestinationConfig, PipelineConfig } from '../engine/pipeline-config.ts';
+import type { PipelineConfig } from '../engine/pipeline-config.ts';
 import type { Codecs } from '../engine/places.ts';
 import { CdcError, toCdcError } from '../sdk/index.ts';
 import type { OpenQueues } from './open.ts';
 import { ReplayChains } from './replay-chain.ts';
-import { again, type Entry, type Outcome, readEntries } from './replay-entries.ts';
+import { type Entry, type Outcome, readEntries } from './replay-entries.ts';
 import { ReplayLane } from './replay-lane.ts';
-import { type Candidate, judge, type LaneKeys } from './replay-plan.ts';
-import { ReplayWriter } from './replay-writer.ts';
+import { isOpen, ReplayPass } from './replay-pass.ts';
+import type { LaneKeys } from './replay-plan.ts';
 
 export interface ReplayRequest {
   readonly config: PipelineConfig;
@@ -105,101 +105,17 @@ class Replay {
   }
 
   async #through(entries: readonly Entry[], lease: LeaseKeeper | null): Promise<ReplayReport> {
+    const pass = new ReplayPass({ ...this.#r, chains: this.#chains, writes: lease !== null }, entries);
     let error: CdcError | null = null;
     try {
-      if (lease !== null) for (const entry of entries) await this.#transform(entry);
-      const writer = new ReplayWriter(this.#r, entries);
-      if (lease !== null) await writer.finish(entries.filter((e) => e.outcome === 'filtered'));
+      await pass.begin();
       const names = new Set(entries.filter(isOpen).flatMap((e) => e.targets));
-      for (const lane of await this.#openLanes(names, lease)) await this.#lane(lane, entries, writer, lease !== null);
+      for (const { target } of await this.#openLanes(names, lease))
+        await pass.lane(target, (await this.#r.keysOf?.(target.name, this.#codecs())) ?? null);
     } catch (cause) {
       error = toCdcError(cause);
     }
-    const letters = entries.flatMap(({ selected, letter, outcome, error: why }) =>
-      selected && outcome !== null ? [{ letter, outcome, error: why }] : [],
-    );
-    return { letters, untried: entries.filter(isOpen).length, error };
-  }
-
-  /** Letters from before the log go through the transformers first, once for all destinations. */
-  async #transform(entry: Entry): Promise<void> {
-    const { letter, queue } = entry;
-    if (!isOpen(entry) || letter.stage !== 'transform' || letter.event === null) return;
-    try {
-      const { events, failures } = await this.#chains.pipeline(letter.component, letter.event);
-      const [failure] = failures;
-      if (failure === undefined) {
-        entry.events = events;
-        if (events.length === 0) entry.outcome = 'filtered';
-        return;
-      }
-      entry.outcome = 'failed';
-      entry.error = failure.error;
-      await queue.queue.put([again(letter, failure.error, this.#r.deps.clock.now())]);
-    } catch (cause) {
-      const error = toCdcError(cause);
-      if (error.code !== 'DLQ_NOT_REPLAYABLE') throw error;
-      entry.outcome = 'impossible';
-      entry.error = error;
-    }
-  }
-
-  async #lane(lane: ReplayLane, entries: readonly Entry[], writer: ReplayWriter, writes: boolean): Promise<void> {
-    const { config, deps, force } = this.#r;
-    const destination = config.destinations.find((d) => d.name === lane.name) as DestinationConfig;
-    const concerned = entries.filter((e) => e.targets.includes(lane.name) && e.outcome !== 'impossible' && e.outcome !== 'filtered');
-    const candidates = new Map<Candidate, Entry>();
-    for (const entry of concerned) {
-      const events = writes && isOpen(entry) ? await this.#laneEvents(destination, entry) : entry.events;
-      candidates.set({ letter: entry.letter, events, selected: isOpen(entry) }, entry);
-    }
-    const keys = (await this.#r.keysOf?.(lane.name, this.#codecs())) ?? null;
-    const verdicts = judge([...candidates.keys()], { keys, point: lane.point, idempotent: lane.idempotent, force });
-    const sending: { entry: Entry; candidate: Candidate }[] = [];
-    for (const [candidate, verdict] of verdicts) {
-      const entry = candidates.get(candidate) as Entry;
-      if (verdict !== 'send') this.#refuse(entry, lane.name, verdict);
-      else if (writes) sending.push({ entry, candidate });
-      else entry.outcome ??= 'planned';
-    }
-    if (writes) await writer.write(lane, sending, keys, deps.clock);
-  }
-
-  /** What the destination's own transformers make of it; for a letter of its writes that has been done. */
-  async #laneEvents(destination: DestinationConfig, entry: Entry): Promise<Entry['events']> {
-    const { letter } = entry;
-    if (letter.stage === 'write') return entry.events;
-    const out = [];
-    for (const event of entry.events) {
-      const { events, failures } = await this.#chains.lane(destination, event);
-      const [failure] = failures;
-      if (failure !== undefined) {
-        entry.outcome = 'failed';
-        entry.error = failure.error;
-        await entry.queue.queue.put([again(letter, failure.error, this.#r.deps.clock.now())]);
-        return entry.events;
-      }
-      out.push(...events);
-    }
-    return out;
-  }
-
-  #refuse(entry: Entry, lane: string, verdict: 'held' | 'interrupted' | 'superseded'): void {
-    const [code, what, fix] = {
-      held: ['DLQ_KEY_PARKED', 'an earlier letter of its key stays in the queue', 'Replay the letters of the key together.'],
-      interrupted: [
-        'DLQ_SUPERSEDED',
-        'a replay of it was interrupted, and may have delivered it',
-        'Look there; then purge it, or use `--force`.',
-      ],
-      superseded: [
-        'DLQ_SUPERSEDED',
-        'newer events of its key may have been delivered, which it would undo',
-        'Look there; then purge it, or use `--force`.',
-      ],
-    }[verdict] as ['DLQ_KEY_PARKED' | 'DLQ_SUPERSEDED', string, string];
-    entry.outcome = verdict;
-    entry.error = new CdcError(code, `Not sent to "${lane}": ${what}.`, { where: `destination "${lane}"`, fix });
+    return pass.report(error);
   }
 
   /** Claimed with one epoch above all that state and destinations know, stored before it is used: like a start. */
@@ -240,9 +156,4 @@ class Replay {
   #codecs(): Codecs {
     return Object.fromEntries(this.#sources.filter((s) => s.source.ordering === 'log').map((s) => [s.config.name, s.source.positions]));
   }
-}
-
-/** Still to be sent. */
-export function isOpen({ selected, outcome }: Entry): boolean {
-  return selected && outcome === null;
 }

@@ -4,6 +4,7 @@
 import type { LogStore } from '../log/change-log.ts';
 import type { CdcError, ChangeEvent, Clock, Descriptor, Logger, PluginStore, Random, ResumePoint, RunSummary } from '../sdk/index.ts';
 import type { StateStore } from '../state/store.ts';
+import type { PausedLane } from './errands.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import type { ReplayAsk, ReplayPlan } from './replay-plan.ts';
 
@@ -188,4 +189,6 @@ export interface PipelineHandle {
   status(): PipelineStatus;
   /** Has a destination get a stretch of the log again. Resolves when that is stored. Throws `LOG_REPLAY_REFUSED`. */
   replay(ask: ReplayAsk): Promise<ReplayPlan>;
+  /** Runs `work` at a destination between two batches of its lane. Rejects with `DLQ_BUSY` when that does not come soon. */
+  pause<T>(destination: string, work: (lane: PausedLane) => Promise<T>): Promise<T>;
 }

@@ -5,6 +5,7 @@ import { Cron } from 'croner';
 import { type CdcError, type RunSummary, toCdcError } from '../sdk/index.ts';
 import { newRun } from '../state/codec.ts';
 import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './api.ts';
+import { busy, type PausedLane } from './errands.ts';
 import { logStatus } from './log-status.ts';
 import { startPipeline } from './pipeline.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
@@ -71,6 +72,10 @@ class CronRun implements PipelineHandle {
   async replay(ask: ReplayAsk): Promise<ReplayPlan> {
     if (this.#current !== null) return this.#current.replay(ask);
     throw refused({ pipeline: this.name }, 'it waits for its next run', 'Stop it and ask then: the next run begins with the replay.');
+  }
+
+  pause<T>(destination: string, work: (lane: PausedLane) => Promise<T>): Promise<T> {
+    return this.#current?.pause(destination, work) ?? Promise.reject(busy(destination, 'waits for the next run of the pipeline'));
   }
 
   async #main(): Promise<RunSummary> {

@@ -7,7 +7,9 @@ import type { DeadLetterQueue, LaneStatus } from './api.ts';
 import type { Barriers } from './barriers.ts';
 import type { WorkerSlot } from './batcher.ts';
 import type { SharedEncoder } from './encoding.ts';
+import type { PausedLane } from './errands.ts';
 import type { LaneTransform } from './lane-transform.ts';
+import type { Meeting } from './meeting.ts';
 import type { ParkedKeys } from './parked-keys.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
 import type { Codecs } from './places.ts';
@@ -47,7 +49,7 @@ export interface LaneOptions {
   readonly keys: ParkedKeys;
   readonly rate: RateLimiter;
   /** `null`: the lane's only one. */
-  readonly worker: (WorkerSlot & { readonly barriers: Barriers }) | null;
+  readonly worker: (WorkerSlot & { readonly barriers: Barriers; readonly meeting: Meeting }) | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -84,6 +86,8 @@ export interface RunningLane {
   requestProgress(): void;
   /** Send a stretch of the log again before going on. State has it already. */
   beginReplay(request: ReplayRequest): void;
+  /** Runs `work` between two batches. Rejects with `DLQ_BUSY` when that does not come soon. */
+  pause<T>(work: (lane: PausedLane) => Promise<T>): Promise<T>;
   /** Deliver what is in the log, then end. */
   drain(): void;
   /** End after what is under way. */

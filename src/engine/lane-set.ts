@@ -5,8 +5,10 @@ import type { Clock, Logger, ResumePoint } from '../sdk/index.ts';
 import type { DetachedState, LaneState, ReplayRequest, StateChange } from '../state/store.ts';
 import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
+import { busy, type PausedLane } from './errands.ts';
 import type { RunningLane } from './lane-options.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
+import { oldestByNumber } from './places.ts';
 import { planReplay, type ReplayAsk, type ReplayPlan } from './replay-plan.ts';
 
 export interface LaneSetOptions {
@@ -122,7 +124,7 @@ export class LaneSet {
     const entry = this.#active.get(lane.name);
     if (entry === undefined) return;
     await this.#o.exclusive(async () => {
-      await this.recordDetached(lane.name, this.#states.get(lane.name), oldestOf(lane.durablePoints), reason);
+      await this.recordDetached(lane.name, this.#states.get(lane.name), oldestByNumber(lane.durablePoints), reason);
       this.#active.delete(lane.name);
       this.#gone.set(lane.name, { name: lane.name, delivered: lane.delivered, parked: lane.parked });
     });
@@ -148,6 +150,11 @@ export class LaneSet {
       lane?.beginReplay(plan.request);
     });
     return plan as unknown as ReplayPlan;
+  }
+
+  pause<T>(name: string, work: (lane: PausedLane) => Promise<T>): Promise<T> {
+    const lane = this.#active.get(name)?.lane;
+    return lane === undefined ? Promise.reject(busy(name, 'does not run')) : lane.pause(work);
   }
 
   /** `logEnd`: where the durable log ends, at a start. */
@@ -198,9 +205,4 @@ function withLogEnd(detached: DetachedState, logEnd: ResumePoint | null): Detach
   const known = detached.logEnd?.log ?? null;
   if (logEnd === null || logEnd.log === null) return detached;
   return known?.id === logEnd.log.id && known.seq <= logEnd.log.seq ? detached : { ...detached, logEnd };
-}
-
-/** Of one log: by its numbers. */
-function oldestOf(points: readonly ResumePoint[]): ResumePoint {
-  return [...points].sort((a, b) => (a.log?.seq ?? 0) - (b.log?.seq ?? 0))[0] as ResumePoint;
 }

@@ -8,6 +8,8 @@ import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
 import { Batcher, type Collected } from './batcher.ts';
 import { Delivery } from './delivery.ts';
+import { DestinationCaller } from './destination-caller.ts';
+import { busy, Errands, type PausedLane } from './errands.ts';
 import { cutLoad, type Load, loadOf, pointOnly, settle } from './lane-load.ts';
 import { type LaneOptions, LaneRecord, type RunningLane } from './lane-options.ts';
 import { LaneReplay } from './lane-replay.ts';
@@ -20,6 +22,7 @@ export class Lane implements RunningLane {
   readonly #delivery: Delivery;
   readonly #reader: LogReader;
   readonly #replay: LaneReplay;
+  readonly #errands: Errands;
   readonly #record = new LaneRecord();
   readonly #wake = new Notifier();
   /** Stop once the log's end is reached. */
@@ -31,6 +34,8 @@ export class Lane implements RunningLane {
   #progressDue = false;
   #linger: AbortController | null = null;
   #nextSeq: number;
+  /** The end of the last batch that was begun. */
+  #begun = 0;
   /** Processed up to here; what the destination holds may be less, by what has nothing to write only. */
   #done: { seq: number; point: ResumePoint };
   /** What would be found after a crash. */
@@ -66,6 +71,10 @@ export class Lane implements RunningLane {
       transformed: (batch, signal) => this.#transformed(batch, signal),
       isStopping: () => this.#until !== null,
     });
+    this.#errands = new Errands(this.name, options.clock, () => {
+      this.lookUp();
+      options.worker?.meeting.moved();
+    });
   }
 
   get doneSeq(): number {
@@ -76,6 +85,16 @@ export class Lane implements RunningLane {
   }
   get releasedSeq(): number {
     return this.#reader.releasedSeq;
+  }
+  /** See `MeetingWorker`. One that entered the log by position has perhaps had more than it has read. */
+  get goal(): number {
+    return Math.max(this.#begun, this.#done.seq, this.#batcher.isAhead ? this.#o.log.readableSeq : 0);
+  }
+  get isDue(): boolean {
+    return this.#errands.isDue || this.#replay.isDue;
+  }
+  get isEnding(): boolean {
+    return this.#until !== null;
   }
   /** What state is to know of a replay. */
   get replay(): ReplayRequest | null {
@@ -122,6 +141,15 @@ export class Lane implements RunningLane {
 
   beginReplay(request: ReplayRequest): void {
     this.#replay.begin(request);
+    this.lookUp();
+  }
+
+  pause<T>(work: (lane: PausedLane) => Promise<T>): Promise<T> {
+    return this.#errands.ask(work);
+  }
+
+  /** There is something else to do than to wait for events. */
+  lookUp(): void {
     this.#linger?.abort();
     this.#wake.notify();
   }
@@ -129,18 +157,18 @@ export class Lane implements RunningLane {
   /** `until`: what the furthest worker has done. */
   finish(until = this.#done.seq): void {
     this.#until = until;
-    this.#linger?.abort();
-    this.#wake.notify();
+    this.#errands.end();
+    this.lookUp();
   }
 
   drain(): void {
     this.#draining = true;
-    this.#linger?.abort();
-    this.#wake.notify();
+    this.lookUp();
   }
 
   stop(): void {
     this.#delivery.stop();
+    this.#errands.end();
   }
 
   release(): void {
@@ -154,13 +182,9 @@ export class Lane implements RunningLane {
     try {
       await this.#delivery.parking.load(signal);
       while (!signal.aborted && !this.#givenUp && (this.#until === null || this.#done.seq < this.#until)) {
-        if (this.#replay.isDue) {
-          // Nothing newer is delivered until it is done.
-          this.#givenUp = (await this.#replay.run(signal)) === 'away';
-          continue;
-        }
+        if (await this.#interrupted(signal)) continue;
         await this.#gather();
-        const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents, this.#until);
+        const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents, this.#bound());
         if (batch !== null) await this.#process(batch, signal);
         else if (this.#waiting() > 0)
           continue; // it came while the batch was looked for
@@ -174,7 +198,81 @@ export class Lane implements RunningLane {
     } catch (error) {
       this.#fail(toCdcError(error));
       throw error;
+    } finally {
+      this.#errands.end();
     }
+  }
+
+  /** Something old is to be sent before what is new. `true`: look again what there is to do. */
+  async #interrupted(signal: AbortSignal): Promise<boolean> {
+    const meeting = this.#o.worker?.meeting;
+    if (meeting === undefined) {
+      if (!this.isDue) return false;
+      await this.#doDue(signal);
+      return true;
+    }
+    if (!meeting.isCalled || this.#until !== null || this.#done.seq < meeting.place) return false;
+    // It may wait for long: what it has skipped must not come between its point and what the log still holds.
+    await this.#writeProgress(signal);
+    if (this.#givenUp || signal.aborted) return true;
+    const met = await meeting.attend(this, signal);
+    if (met === 'never') this.#givenUp = true;
+    if (met !== 'lead') return true;
+    try {
+      await this.#doDue(signal);
+    } finally {
+      meeting.over();
+    }
+    return true;
+  }
+
+  async #doDue(signal: AbortSignal): Promise<void> {
+    if (!this.#errands.isDue) {
+      this.#givenUp = (await this.#replay.run(signal)) === 'away';
+      return;
+    }
+    // A letter leaves its queue when it is confirmed: from then on no restart may come to its event again.
+    await this.#writeProgress(signal);
+    await this.#ownPoint(signal);
+    if (!this.#givenUp && !signal.aborted) await this.#errands.run(this.#paused(AbortSignal.any([signal, this.#errands.signal])));
+  }
+
+  #paused(signal: AbortSignal): PausedLane {
+    const caller = new DestinationCaller(this.#o);
+    return {
+      options: this.#o,
+      point: this.#durable.point,
+      signal,
+      write: async (batch) => {
+        if (await this.#o.rate.take(batch.events.length - batch.skip.size, 0, signal)) return caller.write(batch, signal);
+        throw busy(this.name, 'is ending');
+      },
+      saveKeys: async () => {
+        await this.#delivery.parking.stored(signal);
+        if (signal.aborted) throw busy(this.name, 'is ending');
+      },
+    };
+  }
+
+  /** Under our epoch: a write that leaves it where it is cannot be told from one that did not take place. */
+  async #ownPoint(signal: AbortSignal): Promise<void> {
+    const { epoch, holdsPoint } = this.#o,
+      { seq, point } = this.#durable;
+    if (!holdsPoint || point.epoch === epoch) return;
+    const own = { ...point, epoch };
+    while (await this.#isReady(signal)) {
+      const outcome = await this.#delivery.attempt(pointOnly(seq, own), own, point, signal);
+      if (outcome === 'stopped') return;
+      if (outcome === 'again') continue;
+      this.#rewritten(own);
+      return;
+    }
+  }
+
+  /** Where it stops for now: at the end, or where the workers meet. */
+  #bound(): number | null {
+    const meeting = this.#o.worker?.meeting;
+    return this.#until ?? (meeting?.isCalled === true ? meeting.place : null);
   }
 
   #fail(error: CdcError): void {
@@ -190,13 +288,14 @@ export class Lane implements RunningLane {
   async #gather(): Promise<void> {
     const { timeoutMs } = this.#o.config.batch,
       full = this.#delivery.batchEvents;
-    if (timeoutMs === 0 || this.#draining || this.#until !== null || this.#waiting() <= 0 || this.#waiting() >= full) return;
+    if (timeoutMs === 0 || this.#draining || this.#bound() !== null || this.#waiting() <= 0 || this.#waiting() >= full) return;
     this.#linger = new AbortController();
     await this.#o.clock.sleep(timeoutMs, this.#linger.signal);
     this.#linger = null;
   }
 
   async #process(batch: Collected, signal: AbortSignal): Promise<void> {
+    this.#begun = batch.lastSeq;
     if (batch.isBarrier && !(await this.#reachBarrier(batch, signal))) return;
     const load = await this.#transformed(batch, signal);
     if (signal.aborted) return;

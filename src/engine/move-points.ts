@@ -21,6 +21,17 @@ export interface MoveFacts {
   readonly acknowledged: LogPlace['sources'];
   /** The configured destinations. */
   readonly lanes: readonly MovingLane[];
+  /** The log on disk; `null`: there is none, and what a lane needs again must come from the source. */
+  readonly log: MovingLog | null;
+}
+
+export interface MovingLog {
+  readonly firstSeq: number;
+  /** The places before its first record and behind its last. */
+  readonly head: LogPlace;
+  readonly tail: LogPlace;
+  /** Sources whose messages are in it without a position. */
+  readonly queues: readonly string[];
 }
 
 export interface PartitionMove {
@@ -107,26 +118,58 @@ function tablesReadAgain(from: LogPlace, to: LogPlace): string[] {
   return from.snapshots.filter(hasLess).map(({ source, table }) => `${source}: ${table}`);
 }
 
-/** The memory log holds nothing: what a lane needs again must come from the source. */
+/** What a lane needs again must come from the log on disk or else, since a log in memory holds nothing, from the source. */
 function assertServable(facts: MoveFacts, { lane, to, partitions }: LaneMove): void {
-  for (const { source, partition, effect } of partitions) {
-    const floor = facts.acknowledged[source]?.[partition];
-    if (floor === undefined || effect === 'skips') continue;
-    if (coversSources(facts.codecs, to.sources, { [source]: { [partition]: floor } })) continue;
-    const at = facts.codecs[source]?.describe(floor) ?? floor;
-    throw new CdcError(
-      'SOURCE_POSITION_GONE',
-      `source "${source}" was told that it may forget everything up to ${at}, so destination "${lane}" cannot go back further`,
-      {
-        where: `source "${source}"`,
-        fix: `Choose ${at} or a later position; or empty the destination and run with \`--rejoin ${lane}\` to fill it by a snapshot.`,
-      },
+  const held = inLog(facts);
+  if (held !== null && held.queues.length > 0 && held.firstSeq > 1) {
+    throw refused(
+      facts,
+      `source "${held.queues.join('", "')}" is a queue, so the log must be sent from its first record, and that is gone`,
+      `Use \`cdc-run replay\` for what the log still holds.`,
     );
   }
+  if (held !== null && coversSources(facts.codecs, to.sources, held.head.sources)) return;
+  for (const { source, partition, effect } of partitions) {
+    if (effect === 'skips') continue;
+    const floor = facts.acknowledged[source]?.[partition];
+    if (floor !== undefined && !coversSources(facts.codecs, to.sources, { [source]: { [partition]: floor } }))
+      throw positionGone(facts, lane, source, floor, held);
+    // Sources go on at the end of the log: what is before its beginning never comes again, even if they have it.
+    if (held !== null) throw logGap(facts, lane, source, partition, held);
+  }
+}
+
+/** A log that ends before what the source has forgotten says nothing of what lies between. */
+function inLog({ log, codecs, acknowledged }: MoveFacts): MovingLog | null {
+  return log !== null && coversSources(codecs, log.tail.sources, acknowledged) ? log : null;
+}
+
+function positionGone(facts: MoveFacts, lane: string, source: string, floor: Position, held: MovingLog | null): CdcError {
+  const at = facts.codecs[source]?.describe(floor) ?? floor,
+    log = held === null ? '' : `, and the log begins behind that place with record ${held.firstSeq}`;
+  return new CdcError(
+    'SOURCE_POSITION_GONE',
+    `source "${source}" was told that it may forget everything up to ${at}${log}, so destination "${lane}" cannot go back further`,
+    {
+      where: `source "${source}"`,
+      fix: `Choose ${held === null ? at : 'a place that the log holds'} or a later position; or empty the destination and run with \`--rejoin ${lane}\` to fill it by a snapshot.`,
+    },
+  );
+}
+
+function logGap(facts: MoveFacts, lane: string, source: string, partition: string, { firstSeq, head }: MovingLog): CdcError {
+  const place = head.sources[source]?.[partition],
+    at = place === undefined ? '' : ` (${source} at ${facts.codecs[source]?.describe(place) ?? place})`;
+  return new CdcError('STATE_LOG_GAP', `the log begins with record ${firstSeq}${at}, so destination "${lane}" cannot go back further`, {
+    where: `destination "${lane}"`,
+    fix: `Choose that place or a later one; or empty the destination and run with \`--rejoin ${lane}\`.`,
+  });
 }
 
 /** An optional lane behind the others would be detached at the next start instead of getting what was asked for. */
 function assertOptionalKeepUp(facts: MoveFacts, moves: readonly LaneMove[]): void {
+  // In a log on disk each has a place of its own.
+  if (inLog(facts) !== null) return;
   const moved = new Map(moves.map(({ lane, to }) => [lane, to]));
   const required = facts.lanes.filter((l) => l.required && (moved.has(l.name) || facts.state.lanes[l.name]?.detached === null));
   const start = oldestPlace(

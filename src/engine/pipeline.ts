@@ -6,6 +6,7 @@ import { CdcError, type ResumePoint, type RunSummary, toCdcError } from '../sdk/
 import type { StateChange } from '../state/store.ts';
 import type { EngineDeps, PipelineHandle, PipelineStatus, RunOptions } from './api.ts';
 import { checkDeadLetters } from './dead-letter-check.ts';
+import type { PausedLane } from './errands.ts';
 import { endsWithin } from './guard.ts';
 import type { RunningLane } from './lane-options.ts';
 import { LaneSet } from './lane-set.ts';
@@ -101,6 +102,10 @@ class PipelineRun implements PipelineHandle {
     if (flowing === null || this.#stopping || this.#hard.signal.aborted || this.#record.stage !== 'running')
       throw refused({ pipeline: this.name }, `it is ${this.#record.stage} just now`, 'Ask again when it runs, or when it has stopped.');
     return this.#lanes.replay(this.name, flowing.log, ask);
+  }
+
+  pause<T>(destination: string, work: (lane: PausedLane) => Promise<T>): Promise<T> {
+    return this.#lanes.pause(destination, work);
   }
 
   status(): PipelineStatus {

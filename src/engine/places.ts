@@ -2,7 +2,14 @@
 // stands at its beginning, a table without progress has no row yet.
 
 import type { LogPlace } from '../log/change-log.ts';
-import { CdcError, type PartitionPositions, type Position, type PositionCodec, type SnapshotProgress } from '../sdk/index.ts';
+import {
+  CdcError,
+  type PartitionPositions,
+  type Position,
+  type PositionCodec,
+  type ResumePoint,
+  type SnapshotProgress,
+} from '../sdk/index.ts';
 
 /** Name of the source → its codec. */
 export type Codecs = { readonly [source: string]: PositionCodec };
@@ -170,4 +177,9 @@ export function movePlace(
   const sources = position === null ? place.sources : { ...place.sources, [source]: { ...place.sources[source], [partition]: position } };
   if (snapshots.length === 0) return { sources, snapshots: place.snapshots };
   return { sources, snapshots: [...place.snapshots.filter((s) => !snapshots.some((n) => sameTable(n, s))), ...snapshots] };
+}
+
+/** Of points in one log; one that has not come into a log counts as the oldest. */
+export function oldestByNumber(points: readonly ResumePoint[]): ResumePoint {
+  return [...points].sort((a, b) => (a.log?.seq ?? 0) - (b.log?.seq ?? 0))[0] as ResumePoint;
 }

@@ -49,13 +49,6 @@ export function planReplay(facts: ReplayFacts, ask: ReplayAsk): ReplayPlan {
       `Let it join anew with \`--rejoin ${destination}\`.`,
     );
   }
-  if (state.slots !== undefined) {
-    throw refused(
-      facts,
-      `destination "${destination}" has ${state.slots.count} workers, and a replay is in order`,
-      'Set `parallelism: {worker_count: 1}` there, stop and start the pipeline once, then replay.',
-    );
-  }
   if (state.replay !== null) {
     throw refused(
       facts,

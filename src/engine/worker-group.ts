@@ -1,12 +1,15 @@
 // A lane with several workers: each is a lane over its own slot of the events, with its own point, and they meet at barriers.
-// Seen from outside it is one lane, as far as its slowest worker.
+// Seen from outside it is one lane, as far as its slowest worker. A replay is sent by worker 0, while the others wait.
 
 import { CdcError, type ResumePoint } from '../sdk/index.ts';
 import type { ReplayRequest } from '../state/store.ts';
 import type { LaneStatus } from './api.ts';
 import { Barriers } from './barriers.ts';
+import type { PausedLane } from './errands.ts';
 import { Lane } from './lane.ts';
 import type { LaneOptions, RunningLane } from './lane-options.ts';
+import { Meeting } from './meeting.ts';
+import { oldestByNumber } from './places.ts';
 import type { LogEntry } from './resume-rules.ts';
 import type { Slots } from './slots.ts';
 
@@ -19,23 +22,28 @@ export class WorkerGroup implements RunningLane {
   readonly name: string;
   readonly required: boolean;
   readonly #lanes: readonly Lane[];
+  readonly #first: Lane;
   readonly #barriers = new Barriers();
-  /** Waits until the lane has one worker: a replay is in order. */
-  readonly replay: ReplayRequest | null;
+  readonly #meeting = new Meeting();
 
   constructor(options: Omit<LaneOptions, 'point' | 'entry' | 'worker'>, slots: Slots, points: readonly WorkerPoint[]) {
     this.name = options.config.name;
     this.required = options.config.required;
-    this.replay = options.replay;
     const onProgress = (): void => {
       this.#barriers.moved();
+      this.#meeting.moved();
       options.onProgress();
     };
-    this.#lanes = points.map(
-      ({ point, entry }, index) =>
-        new Lane({ ...options, replay: null, point, entry, onProgress, worker: { index, slots, barriers: this.#barriers } }),
-    );
-    for (const lane of this.#lanes) this.#barriers.join(lane);
+    const shared = { slots, barriers: this.#barriers, meeting: this.#meeting };
+    this.#lanes = points.map(({ point, entry }, index) => {
+      const replay = index === 0 ? options.replay : null;
+      return new Lane({ ...options, replay, point, entry, onProgress, worker: { ...shared, index } });
+    });
+    this.#first = this.#lanes[0] as Lane;
+    for (const lane of this.#lanes) {
+      this.#barriers.join(lane);
+      this.#meeting.join(lane);
+    }
   }
 
   get doneSeq(): number {
@@ -46,6 +54,9 @@ export class WorkerGroup implements RunningLane {
   }
   get releasedSeq(): number {
     return Math.min(...this.#lanes.map((l) => l.releasedSeq));
+  }
+  get replay(): ReplayRequest | null {
+    return this.#first.replay;
   }
   get delivered(): number {
     return this.#lanes.reduce((n, l) => n + l.delivered, 0);
@@ -69,6 +80,8 @@ export class WorkerGroup implements RunningLane {
       lastError: all.find((s) => s.lastError !== null)?.lastError ?? null,
       breaker: all.find((s) => s.breaker !== 'closed')?.breaker ?? 'closed',
       workers: all.length,
+      point: oldestByNumber(this.durablePoints),
+      replay: this.#first.status().replay,
     };
   }
 
@@ -78,8 +91,15 @@ export class WorkerGroup implements RunningLane {
   requestProgress(): void {
     for (const lane of this.#lanes) lane.requestProgress();
   }
-  beginReplay(): void {
-    throw new CdcError('INTERNAL_UNEXPECTED', `destination "${this.name}" has several workers`);
+  /** The others come to where the furthest of them is, and wait there. */
+  beginReplay(request: ReplayRequest): void {
+    this.#first.beginReplay(request);
+    for (const lane of this.#lanes) lane.lookUp();
+  }
+  pause<T>(work: (lane: PausedLane) => Promise<T>): Promise<T> {
+    const done = this.#first.pause(work);
+    for (const lane of this.#lanes) lane.lookUp();
+    return done;
   }
   drain(): void {
     for (const lane of this.#lanes) lane.drain();
@@ -95,6 +115,7 @@ export class WorkerGroup implements RunningLane {
   finish(): void {
     const furthest = Math.max(...this.#lanes.map((l) => l.doneSeq));
     for (const lane of this.#lanes) lane.finish(furthest);
+    this.#meeting.moved();
   }
 
   /** Rejects with the first worker's error, once all have ended. */
@@ -110,6 +131,7 @@ export class WorkerGroup implements RunningLane {
           throw error;
         } finally {
           this.#barriers.ended(lane);
+          this.#meeting.ended(lane);
         }
       }),
     );

@@ -81,6 +81,8 @@ export const ERROR_CODES = {
     'A letter was written without columns that a transformer hides, because the queue had no key. It cannot be replayed.',
   DLQ_SUPERSEDED: 'A letter was not replayed: newer events of its key may have been delivered since, which it would undo.',
   DLQ_NOT_REPLAYABLE: 'A letter cannot be replayed: what failed is not there any more, or its stage has no way back in.',
+  DLQ_BUSY:
+    'A running pipeline cannot send or remove dead letters just now: the destination is busy, is ending, or does so already. Nothing was lost.',
   DLQ_TOO_MANY_KEYS:
     'More keys have events in the dead letter queue than can be kept in order. The lane stops rather than mix up their order.',
   AUDIT_CHAIN_BROKEN: 'The audit log was changed after it was written, or a part is missing.',

@@ -165,19 +165,66 @@ describe('a queue that is a destination', () => {
 });
 
 describe('a pipeline that runs', () => {
-  it('is not touched: stop it first', async () => {
+  const people = (work: Workspace): unknown[] => replica(work, 'SELECT id, name FROM people ORDER BY id');
+  const shopSql = (work: Workspace, sql: string): void => {
+    const db = new Database(work.path('shop.db'));
+    db.exec(sql);
+    db.close();
+  };
+
+  it('sends letters again in the order of their key, and goes on behind them', async () => {
     using work = new Workspace();
     shop(work);
     replica(work, NARROW);
-    work.write('orders.yaml', PIPELINE('error_handling: {dead_letter_queue: {path: dead.q}}\n').replace('one_time', 'continuous'));
+    const queue = 'error_handling: {dead_letter_queue: {path: dead.q}}\n';
+    work.write('orders.yaml', PIPELINE(queue).replace('one_time', 'continuous').replace('initial}', 'initial, poll_interval: 20ms}'));
     const running = work.start(['orders.yaml']);
     await running.until(/dead letter queue/);
-    expect(await work.run(['dlq', 'list', 'orders.yaml'])).toMatchObject({ code: 0, out: expect.stringContaining('1 letter of orders') });
-    for (const args of [
-      ['replay', 'orders.yaml', '--all', '--force'],
-      ['purge', 'orders.yaml', '--all', '--yes'],
-    ])
-      expect(await work.run(['dlq', ...args])).toMatchObject({ code: 3, err: expect.stringContaining('Stop it first') });
+    // It waits behind the row of the snapshot.
+    shopSql(work, "UPDATE people SET name = 'Bob' WHERE id = 2; INSERT INTO people VALUES (4, 'Dan', NULL)");
+    await running.until(/behind sqlite/);
+    expect(await work.run(['dlq', 'list', 'orders.yaml'])).toMatchObject({ code: 0, out: expect.stringContaining('2 letters of orders') });
+
+    // Refused again: it stays, and so does what is behind it.
+    expect(await work.run(['dlq', 'replay', 'orders.yaml', '--all'])).toMatchObject({
+      code: 4,
+      out: expect.stringMatching(/✖ 1 letter refused again(?:.*\n)*✖ 1 letter waiting behind an earlier one of their key/),
+    });
+    replica(work, WIDE);
+    expect(await work.run(['dlq', 'replay', 'orders.yaml', '--all'])).toMatchObject({ code: 0, out: '✔ 2 letters sent\n' });
+    expect(people(work)).toEqual([
+      { id: 1, name: 'Ann' },
+      { id: 2, name: 'Bob' },
+      { id: 3, name: 'Cy' },
+      { id: 4, name: 'Dan' },
+    ]);
+    expect((await work.run(['dlq', 'list', 'orders.yaml'])).out).toBe('No dead letters of orders.\n');
+    // The key is free again.
+    shopSql(work, "UPDATE people SET name = 'Rob' WHERE id = 2");
+    while (!JSON.stringify(people(work)).includes('Rob')) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await work.run(['dlq', 'replay', 'orders.yaml', '--all'])).toMatchObject({ code: 0, out: 'No letters of orders to replay.\n' });
+    running.child.kill('SIGTERM');
+    expect((await running.ended).code).toBe(0);
+  });
+
+  it('removes letters, and the key flows again', async () => {
+    using work = new Workspace();
+    shop(work);
+    replica(work, NARROW);
+    const queue = 'error_handling: {dead_letter_queue: {path: dead.q}}\n';
+    work.write('orders.yaml', PIPELINE(queue).replace('one_time', 'continuous').replace('initial}', 'initial, poll_interval: 20ms}'));
+    const running = work.start(['orders.yaml']);
+    await running.until(/dead letter queue/);
+    expect(await work.run(['dlq', 'purge', 'orders.yaml', '--all'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('1 letter would'),
+    });
+    expect(await work.run(['dlq', 'purge', 'orders.yaml', '--all', '--yes', '--json'])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('"removed":1'),
+    });
+    shopSql(work, "UPDATE people SET name = 'Bob' WHERE id = 2");
+    while (!JSON.stringify(people(work)).includes('Bob')) await new Promise((resolve) => setTimeout(resolve, 50));
     running.child.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
   });

@@ -119,4 +119,51 @@ describe('cdc-run replay', () => {
     run.child.kill('SIGTERM');
     expect((await run.ended).code).toBe(0);
   });
+
+  it('is done with several workers, and live events go on behind it', async () => {
+    using work = new Workspace();
+    const workers = (mode: string): string =>
+      yaml(mode).replace(`mode: ${mode}`, `mode: ${mode}, parallelism: {enabled: true, worker_count: 3}`);
+    work.write('people.yaml', workers('continuous'));
+    const shop = work.path('shop.db'),
+      copy = work.path('copy.db');
+    change(
+      shop,
+      'CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL); CREATE TABLE cities (id INTEGER PRIMARY KEY, name TEXT);',
+    );
+    for (let id = 1; id <= 40; id++) change(shop, `INSERT INTO people VALUES (${id}, 'old ${id}')`);
+    const run = work.start(['people.yaml']);
+    await run.until(/"msg":"first run"/);
+    change(shop, "UPDATE people SET name = 'new ' || id");
+    const wanted = (): unknown[] => names(shop);
+    const delivers = async (): Promise<void> => {
+      while (JSON.stringify(names(copy)) !== JSON.stringify(wanted())) await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    await delivers();
+    const points = (): unknown => {
+      const db = new Database(copy, { readonly: true });
+      const found = db
+        .prepare("SELECT worker, json_extract(point, '$.sources') FROM _cdc_run_points WHERE worker >= 0 ORDER BY worker")
+        .all();
+      db.close();
+      return found;
+    };
+    expect(points()).toHaveLength(3);
+
+    change(copy, 'DELETE FROM people;');
+    const asked = await work.run(['replay', 'people.yaml', '--from', '1']);
+    expect(asked).toMatchObject({ code: 0, out: expect.stringContaining('✔ accepted: the running pipeline sends it now') });
+    change(shop, "UPDATE people SET name = 'live ' || id WHERE id % 2 = 0");
+    await run.until(/"msg":"replay to destination \\"copy\\" is done"/);
+    await delivers();
+    run.child.kill('SIGTERM');
+    expect((await run.ended).code).toBe(0);
+
+    // Stopped: the next start begins with it, and takes the workers along.
+    change(copy, 'DELETE FROM people;');
+    expect(await work.run(['replay', 'people.yaml', '--from', '1'])).toMatchObject({ code: 0, out: expect.stringContaining('✔ stored') });
+    work.write('people.yaml', workers('one_time'));
+    await delivered(work);
+    expect(names(copy)).toEqual(wanted());
+  });
 });

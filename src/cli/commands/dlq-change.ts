@@ -1,9 +1,15 @@
-// `cdc-run dlq purge` and `dlq replay`: change the queue of a pipeline that does not run, under its lease.
+// `cdc-run dlq purge` and `dlq replay`: change the queue of a pipeline. One that runs is asked to; of one that does not the command
+// takes the lease and does it itself.
 
+import { askRunning } from '../../control/client.ts';
+import { type LettersAnswer, readReport } from '../../control/letter-jobs.ts';
+import type { LettersAsk } from '../../control/protocol.ts';
+import type { OpenQueues } from '../../dead-letters/open.ts';
 import { purgeDeadLetters } from '../../dead-letters/purge.ts';
 import { type ReplayReport, replayDeadLetters } from '../../dead-letters/replay.ts';
 import type { Outcome } from '../../dead-letters/replay-entries.ts';
-import type { DeadLetter, EngineDeps } from '../../engine/api.ts';
+import { isCalled, type LetterSelection, selectorOf } from '../../dead-letters/selection.ts';
+import type { DeadLetter, EngineDeps, PipelineStatus } from '../../engine/api.ts';
 import { laneStore, ParkedKeys } from '../../engine/parked-keys.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
 import type { Codecs } from '../../engine/places.ts';
@@ -21,20 +27,28 @@ import { assertAvailable } from '../load.ts';
 import { wantsColor } from '../output.ts';
 import type { DlqFlags } from '../program.ts';
 import { onStopSignal } from '../signals.ts';
-import { assertReadable, isCalled, lettersOf, summaryOf } from './dlq.ts';
+import { assertReadable, lettersOf, queuesOf, summaryOf } from './dlq.ts';
 
 export async function purge(cli: Cli, config: PipelineConfig, flags: DlqFlags): Promise<number> {
-  const selects = selectorOf(flags, 'purge', config);
-  const removed = await withTools(cli, config, async ({ deps, queues }) => {
+  const selection = selectionOf(flags, 'purge', config),
+    selects = selectorOf(selection);
+  await withQueues(cli, config, async (queues) => {
     assertReadable(queues);
     await assertKnown(flags, lettersOf(config, queues), config);
-    if (!flags.yes) {
-      let count = 0;
-      for await (const letter of lettersOf(config, queues)) if (selects(letter)) count += 1;
-      throw usageError(`${plural(count, 'letter')} would be removed for good`, 'Keep a copy with `cdc-run dlq export`, then add `--yes`.');
-    }
-    return purgeDeadLetters({ config, deps, queues, selects, keysOf: (lane) => parkedKeys(deps, lane, {}) });
+    if (flags.yes) return;
+    let count = 0;
+    for await (const letter of lettersOf(config, queues)) if (selects(letter)) count += 1;
+    throw usageError(`${plural(count, 'letter')} would be removed for good`, 'Keep a copy with `cdc-run dlq export`, then add `--yes`.');
   });
+  const answer = await askRunningPipeline(cli, config, { ...selection, action: 'purge', force: false }, NEVER);
+  const removed =
+    answer === null
+      ? await withTools(cli, config, ({ deps, queues }) =>
+          purgeDeadLetters({ config, deps, queues, selects, keysOf: (lane) => parkedKeys(deps, lane, {}) }),
+        )
+      : 'removed' in answer
+        ? answer.removed
+        : 0;
   if (cli.output.json) cli.output.document({ ok: true, pipeline: config.name, removed });
   else cli.output.print([`removed ${plural(removed, 'letter')} of ${config.name}`]);
   return EXIT.ok;
@@ -42,22 +56,67 @@ export async function purge(cli: Cli, config: PipelineConfig, flags: DlqFlags): 
 
 export async function replay(cli: Cli, config: PipelineConfig, flags: DlqFlags): Promise<number> {
   assertAvailable([config]);
-  const selects = selectorOf(flags, 'replay', config);
+  const selection = selectionOf(flags, 'replay', config);
   const stop = new AbortController();
   const unlisten = onStopSignal(process, () => {
     stop.abort();
   });
   try {
     const { force, dryRun } = flags;
-    const report = await withTools(cli, config, async ({ deps, queues }) => {
+    await withQueues(cli, config, async (queues) => {
       assertReadable(queues);
       await assertKnown(flags, lettersOf(config, queues), config);
+    });
+    // What would be sent can be seen from outside.
+    const answer = dryRun ? null : await askRunningPipeline(cli, config, { ...selection, action: 'replay', force }, stop.signal);
+    if (answer !== null && 'report' in answer) return conclude(cli, config, readReport(answer.report), dryRun);
+    const report = await withTools(cli, config, async ({ deps, queues }) => {
       const keysOf = (lane: string, codecs: Codecs): Promise<ParkedKeys> => parkedKeys(deps, lane, codecs);
-      return replayDeadLetters({ config, deps, queues, selects, force, dryRun, signal: stop.signal, keysOf });
+      return replayDeadLetters({ config, deps, queues, selects: selectorOf(selection), force, dryRun, signal: stop.signal, keysOf });
     });
     return conclude(cli, config, report, dryRun);
   } finally {
     unlisten();
+  }
+}
+
+const NEVER = new AbortController().signal;
+/** The process answers after 20 s at the latest, done or not. */
+const ASK_TIMEOUT_MS = 45_000;
+const HOLDING_LEASE: readonly PipelineStatus['state'][] = ['starting', 'running', 'stopping'];
+
+/** `null`: nobody runs it. Asks until it is done; a stop is passed on, and what was done until then is reported. */
+async function askRunningPipeline(
+  { world }: Cli,
+  config: PipelineConfig,
+  ask: Omit<LettersAsk, 'token' | 'cancel'>,
+  stop: AbortSignal,
+): Promise<Extract<LettersAnswer, { done: true }> | null> {
+  const { clock } = world;
+  const running = await askRunning(config.state.path, config.name, { clock, timeoutMs: ASK_TIMEOUT_MS });
+  if (running === null || !HOLDING_LEASE.includes(running.status.state)) return null;
+  const token = `${process.pid}-${clock.now()}`;
+  for (;;) {
+    const cancel = stop.aborted;
+    const asking = running.ask({ cmd: 'dlq', pipelines: [config.name], letters: { ...ask, token, cancel } }) as Promise<LettersAnswer>;
+    const answer = await (cancel ? asking : Promise.race([asking, whenAborted(stop)]));
+    if (answer?.done === true) return answer;
+    asking.catch(() => {}); // the next one tells the same
+  }
+}
+
+function whenAborted(signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
+}
+
+async function withQueues<T>(cli: Cli, config: PipelineConfig, work: (queues: OpenQueues) => Promise<T>): Promise<T> {
+  const queues = await queuesOf(cli, config);
+  try {
+    return await work(queues);
+  } finally {
+    await queues.close();
   }
 }
 
@@ -110,8 +169,8 @@ function conclude({ output }: Cli, config: PipelineConfig, { letters, untried, e
   return left > 0 ? EXIT.check : EXIT.ok;
 }
 
-/** Several of `--id` choose each of them; different options narrow each other down. */
-function selectorOf(flags: DlqFlags, action: 'purge' | 'replay', { name }: PipelineConfig): (letter: DeadLetter) => boolean {
+/** Nothing chosen is no choice: it must be said that all are meant. */
+function selectionOf(flags: DlqFlags, action: 'purge' | 'replay', { name }: PipelineConfig): LetterSelection {
   const { id, code, before, all } = flags;
   const some = id.length > 0 || code.length > 0 || before !== undefined;
   if (some === all) {
@@ -120,10 +179,7 @@ function selectorOf(flags: DlqFlags, action: 'purge' | 'replay', { name }: Pipel
       `Choose them with --id, --code or --before, or all: \`cdc-run dlq ${action} ${name} --all\`.`,
     );
   }
-  return (letter) =>
-    (id.length === 0 || id.some((one) => isCalled(letter, one))) &&
-    (code.length === 0 || code.includes(letter.error.code)) &&
-    (before === undefined || letter.lastMs < before);
+  return { ids: id, codes: code, before: before ?? null };
 }
 
 /** An id that fits no letter, or several, was not what was meant. */

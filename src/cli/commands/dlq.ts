@@ -7,6 +7,7 @@ import { Causes, shortIdOf } from '../../dead-letters/causes.ts';
 import { formatLetter } from '../../dead-letters/letter-codec.ts';
 import { type OpenQueues, openQueues } from '../../dead-letters/open.ts';
 import { unprotect } from '../../dead-letters/protection.ts';
+import { isCalled } from '../../dead-letters/selection.ts';
 import type { DeadLetter } from '../../engine/api.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
 import { packageVersion } from '../../package-info.ts';
@@ -76,7 +77,7 @@ async function findPipeline(cli: Cli, name: string, files: readonly string[]): P
   );
 }
 
-async function queuesOf({ world }: Cli, config: PipelineConfig): Promise<OpenQueues> {
+export async function queuesOf({ world }: Cli, config: PipelineConfig): Promise<OpenQueues> {
   const { loadDescriptor } = await import('../../catalog.ts');
   return openQueues(config, {
     clock: world.clock,
@@ -156,11 +157,6 @@ async function show({ output }: Cli, config: PipelineConfig, queues: OpenQueues,
   if (output.json) output.document({ ok: true, letter: JSON.parse(formatLetter(letter)) as unknown });
   else output.print(letterLines(letter, output.colors));
   return EXIT.ok;
-}
-
-/** By its id, or by the beginning of its short one. */
-export function isCalled({ id }: DeadLetter, name: string): boolean {
-  return id === name || (name.length >= 4 && shortIdOf(id).startsWith(name));
 }
 
 /** Those whose columns were removed stay as they are. */

@@ -6,6 +6,7 @@ import { finishIntent, type LaneMove, type MoveFacts, movablePoint, planMoves, r
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
 import { type Codecs, oldestPlace } from '../../engine/places.ts';
 import type { LogPlace } from '../../log/change-log.ts';
+import type { DiskLogReader } from '../../log/disk/log-reader.ts';
 import type { Committed } from '../../sdk/destination.ts';
 import { CdcError } from '../../sdk/errors.ts';
 import { type PartitionPositions, type Position, parsePoint, type ResumePoint } from '../../sdk/position.ts';
@@ -14,6 +15,7 @@ import { usageError } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { EXIT } from '../exit-code.ts';
 import { formatTime } from '../format.ts';
+import { countInLog, countLines, type MoveCounts } from '../move-counts.ts';
 import { describePosition, moveLines } from '../offsets-text.ts';
 import { type Held, type Opened, underLease, withComponents } from '../pipeline-target.ts';
 import type { OffsetsFlags } from '../program.ts';
@@ -91,9 +93,12 @@ async function move(
   return withComponents(cli, config, { destinations: true }, (opened) =>
     underLease(cli, target, async (held) => {
       const state = await finish(cli, config, opened, await store.load(config.name), held);
-      const facts = await factsOf(config, opened, state);
-      const wanted = await want(facts);
-      const moves = planMoves(facts, wanted.targets);
+      const { facts, wanted, moves, counts } = await withLog(config, async (reader) => {
+        const found = await factsOf(config, opened, state, reader),
+          asked = await want(found),
+          planned = planMoves(found, asked.targets);
+        return { facts: found, wanted: asked, moves: planned, counts: await countInLog(found, planned, reader) };
+      });
       const applied = flags.yes && moves.length > 0;
       if (applied) {
         const lanes = Object.fromEntries(moves.map(({ lane, to }) => [lane, to]));
@@ -103,7 +108,7 @@ async function move(
         await held.save({ intent, checkpoint: { atMs, keep: config.state.checkpoints, always: true } });
         await finish(cli, config, opened, await store.load(config.name), held);
       }
-      report(cli, wanted, moves, facts.codecs, applied);
+      report(cli, withQueueNote(wanted, facts, moves), moves, { codecs: facts.codecs, counts, applied });
       return EXIT.ok;
     }),
   );
@@ -115,10 +120,14 @@ function finish(cli: Cli, config: PipelineConfig, { destinations }: Opened, stat
   return finishIntent({ pipeline: config.name, state, destinations, need: (_component, call) => call(), save });
 }
 
-function report(cli: Cli, { what, notes }: Wanted, moves: readonly LaneMove[], codecs: Codecs, applied: boolean): void {
-  const { output } = cli;
+function report(
+  { output }: Cli,
+  { what, notes }: Wanted,
+  moves: readonly LaneMove[],
+  { codecs, counts, applied }: { readonly codecs: Codecs; readonly counts: MoveCounts | null; readonly applied: boolean },
+): void {
   if (output.json) {
-    output.document({ ok: true, what, applied, moves, notes });
+    output.document({ ok: true, what, applied, moves, notes, ...(counts === null ? {} : { log: Object.fromEntries(counts) }) });
     return;
   }
   const c = output.colors;
@@ -128,10 +137,40 @@ function report(cli: Cli, { what, notes }: Wanted, moves: readonly LaneMove[], c
       : applied
         ? `${c.green('✔')} done; the next start goes on from there`
         : 'Nothing was changed. Add --yes to do it.';
-  output.print([`${c.bold(what)}`, ...moveLines(moves, codecs, c), ...notes.map((note) => `  ${c.yellow('!')} ${note}`), end]);
+  output.print([
+    `${c.bold(what)}`,
+    ...moveLines(moves, codecs, c),
+    ...countLines(counts, c),
+    ...notes.map((note) => `  ${c.yellow('!')} ${note}`),
+    end,
+  ]);
 }
 
-async function factsOf(config: PipelineConfig, { sources, destinations }: Opened, state: PipelineState): Promise<MoveFacts> {
+/** Nobody writes it: the lease is ours. */
+async function withLog<T>({ log }: PipelineConfig, work: (reader: DiskLogReader | null) => Promise<T>): Promise<T> {
+  if (log.type !== 'disk') return work(null);
+  const { hasDiskLog, openDiskLogReader } = await import('../../log/disk/log-reader.ts');
+  if (!(await hasDiskLog(log.path))) return work(null);
+  const reader = await openDiskLogReader(log.path);
+  try {
+    return await work(reader);
+  } finally {
+    await reader.close();
+  }
+}
+
+function withQueueNote(wanted: Wanted, { log }: MoveFacts, moves: readonly LaneMove[]): Wanted {
+  if (log === null || log.queues.length === 0 || moves.length === 0) return wanted;
+  const note = `all messages of ${log.queues.join(', ')} that the log holds are sent again: they have no position`;
+  return { ...wanted, notes: [...wanted.notes, note] };
+}
+
+async function factsOf(
+  config: PipelineConfig,
+  { sources, destinations }: Opened,
+  state: PipelineState,
+  reader: DiskLogReader | null,
+): Promise<MoveFacts> {
   const acknowledged: { [source: string]: PartitionPositions } = {};
   for (const { config: component, source } of sources) {
     if (source.ordering !== 'log') continue;
@@ -142,7 +181,9 @@ async function factsOf(config: PipelineConfig, { sources, destinations }: Opened
     const { name, required } = component;
     lanes.push({ name, required, committed: await destination.committed({ pipeline: config.name, lane: name }) });
   }
-  return { pipeline: config.name, state, codecs: codecsOf({ sources }), acknowledged, lanes };
+  const queues = sources.filter(({ source }) => source.ordering === 'queue').map(({ config: component }) => component.name);
+  const log = reader === null ? null : { firstSeq: reader.firstSeq, head: reader.head, tail: reader.tail, queues };
+  return { pipeline: config.name, state, codecs: codecsOf({ sources }), acknowledged, lanes, log };
 }
 
 function attachedLanes({ lanes, state }: MoveFacts): string[] {

@@ -4,6 +4,7 @@
 import { askRunning, type Running } from '../../control/client.ts';
 import type { LaneStatus } from '../../engine/api.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
+import { oldestByNumber } from '../../engine/places.ts';
 import { planReplay, type ReplayAsk, type ReplayFacts, type ReplayPlan, refused } from '../../engine/replay-plan.ts';
 import { isTable } from '../../engine/table-names.ts';
 import type { DiskLogReader } from '../../log/disk/log-reader.ts';
@@ -146,8 +147,10 @@ function heldPoint(cli: Cli, { config, destination }: Target, state: PipelineSta
   const only = { ...config, sources: [], destinations: config.destinations.filter((d) => d.name === destination) };
   return withComponents(cli, only, { destinations: true }, async ({ destinations: [open] }) => {
     const committed = await open?.destination.committed({ pipeline: config.name, lane: destination });
-    if (committed?.kind === 'untracked') return state.lanes[destination]?.points[0] ?? null;
-    return committed?.kind === 'points' ? (committed.points[0] ?? null) : null;
+    const points =
+      committed?.kind === 'untracked' ? state.lanes[destination]?.points : committed?.kind === 'points' ? committed.points : [];
+    // Of several workers the last one; a replay goes up to where the first one is.
+    return points === undefined || points.length === 0 ? null : oldestByNumber(points);
   });
 }
 

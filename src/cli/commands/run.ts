@@ -77,6 +77,7 @@ async function runToEnd(
     operations = await openOperations(configs, () => handles, { clock, logger });
     const runtime = await openRuntime(configs, { ...flags, logger, clock, random: systemRandom });
     operations.setErrors((pipeline) => runtime.errors(pipeline));
+    operations.setLetters((pipeline) => runtime.letters(pipeline));
     handles = runtime.handles;
     letYoungGenerationGrow();
     stop = () => runtime.stop();

@@ -3,9 +3,10 @@
 
 import { join } from 'node:path';
 import { CdcError, formatTableId, type Op } from '../../sdk/index.ts';
-import type { LogBatch } from '../change-log.ts';
+import type { LogBatch, LogPlace } from '../change-log.ts';
 import { corrupt, readFailed, unavailable } from './errors.ts';
 import { isMissing, type LogFiles, nodeLogFiles } from './files.ts';
+import { PlaceReplay } from './place-replay.ts';
 import { OP_BITS, seedOf } from './record.ts';
 import { readSegmentStart, type SegmentStart } from './segment-files.ts';
 import { SEGMENT_NAME, segmentName } from './segment-header.ts';
@@ -37,6 +38,16 @@ interface Followed {
   readonly reader: SegmentReader;
   /** `null`: the one that is being written. */
   next: SegmentStart | null;
+}
+
+/** Is there a log that can be read? */
+export async function hasDiskLog(folder: string, files: LogFiles = nodeLogFiles): Promise<boolean> {
+  try {
+    return (await files.list(folder)).some((name) => SEGMENT_NAME.test(name));
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw readFailed(folder, error);
+  }
 }
 
 export async function openDiskLogReader(folder: string, files: LogFiles = nodeLogFiles): Promise<DiskLogReader> {
@@ -73,6 +84,16 @@ export class DiskLogReader {
   /** As of the last `refresh`. */
   get lastSeq(): number {
     return this.#lastSeq;
+  }
+  /** The place before the first record. */
+  get head(): LogPlace {
+    return this.#first.header.place;
+  }
+  /** The place behind the last one, as of the last `refresh`. */
+  get tail(): LogPlace {
+    const { reader, start } = this.#segments.at(-1) as Followed,
+      index = reader.index as SegmentIndex;
+    return new PlaceReplay(start.header.place, index).before(index.count);
   }
 
   /** Looks for what was written and deleted since. */

@@ -50,6 +50,11 @@ describe('a letter is', () => {
       ['send', 'superseded'],
     ],
     [
+      'not sent when its key was let go, although one behind it once waited for it',
+      verdicts([of(1, 1), of(3, 1, {}, parked)], { keys: { blocking: () => null, release: () => {}, save: async () => {} } }),
+      ['superseded', 'held'],
+    ],
+    [
       'reported when a replay of it was interrupted and a repeat is seen',
       verdicts([of(1, 1, KEYLESS, { replay: { startedMs: 1, delivered: [] } })], { idempotent: false }),
       ['interrupted'],

@@ -19,9 +19,11 @@ interface Given {
   readonly acknowledged?: string;
   readonly stateful?: boolean;
   readonly to: Record<string, string | null>;
+  /** Where the log on disk begins and ends. */
+  readonly log?: { readonly head: string | null; readonly tail: string; readonly firstSeq?: number; readonly queues?: readonly string[] };
 }
 
-function plan({ lanes, known: states, acknowledged, stateful = false, to }: Given): Record<string, string[]> {
+function plan({ lanes, known: states, acknowledged, stateful = false, to, log }: Given): Record<string, string[]> {
   const facts: MoveFacts = {
     pipeline: 'orders',
     state: {
@@ -35,6 +37,7 @@ function plan({ lanes, known: states, acknowledged, stateful = false, to }: Give
     codecs: { s: sortablePositions('n') },
     acknowledged: acknowledged === undefined ? {} : { s: { p: acknowledged as Position } },
     lanes,
+    log: log === undefined ? null : { firstSeq: log.firstSeq ?? 1, head: at(log.head), tail: at(log.tail), queues: log.queues ?? [] },
   };
   const moves = planMoves(facts, new Map(Object.entries(to).map(([lane, p]): [string, LogPlace] => [lane, at(p)])));
   return Object.fromEntries(
@@ -44,6 +47,9 @@ function plan({ lanes, known: states, acknowledged, stateful = false, to }: Give
 
 const required = (name: string, committed: Committed) => ({ name, required: true, committed });
 const optional = (name: string, committed: Committed) => ({ name, required: false, committed });
+
+/** The source was told to forget all up to 6. */
+const back: Given = { lanes: [required('a', points('7'))], known: { a: known('7') }, acknowledged: '6', to: { a: '2' } };
 
 describe('planMoves', () => {
   it.each<[string, Given, Record<string, string[]>]>([
@@ -82,6 +88,24 @@ describe('planMoves', () => {
       },
       { a: ['7 again 3'], b: ['7 again 3'] },
     ],
+    ['goes back to what only the log holds', { ...back, log: { head: null, tail: '9' } }, { a: ['7 again 2'] }],
+    ['goes back to the very beginning of the log', { ...back, log: { head: '2', tail: '6', firstSeq: 40 } }, { a: ['7 again 2'] }],
+    [
+      'leaves an optional lane behind the required ones, where the log holds what it lacks',
+      {
+        lanes: [required('a', points('7')), optional('b', points('7'))],
+        known: { a: known('7'), b: known('7') },
+        acknowledged: '7',
+        to: { b: '3' },
+        log: { head: null, tail: '7' },
+      },
+      { b: ['7 again 3'] },
+    ],
+    [
+      'sends a log with messages of a queue again as long as all of it is there',
+      { ...back, log: { head: null, tail: '9', queues: ['q'] } },
+      { a: ['7 again 2'] },
+    ],
   ])('%s', (_title, given, expected) => {
     expect(plan(given)).toEqual(expected);
   });
@@ -90,6 +114,25 @@ describe('planMoves', () => {
   it.each<[string, string, RegExp, Given]>([
     ['what upstream may have forgotten', 'SOURCE_POSITION_GONE', /may forget everything up to n 4/, { ...one, acknowledged: '4' }],
     ['the beginning of a source that was acknowledged', 'SOURCE_POSITION_GONE', /n 4/, { ...one, acknowledged: '4', to: { a: null } }],
+    [
+      'what neither upstream nor the log holds',
+      'SOURCE_POSITION_GONE',
+      /n 6, and the log begins .* record 40/,
+      { ...back, log: { head: '3', tail: '9', firstSeq: 40 } },
+    ],
+    ['what a log that ends too early would hold', 'SOURCE_POSITION_GONE', /up to n 6, so/, { ...back, log: { head: null, tail: '5' } }],
+    [
+      'what lies before the log, although upstream has it: it is not read again',
+      'STATE_LOG_GAP',
+      /begins with record 40 \(s at n 3\)/,
+      { ...one, to: { a: '2' }, log: { head: '3', tail: '9', firstSeq: 40 } },
+    ],
+    [
+      'a log with messages of a queue whose beginning is gone',
+      'STATE_MOVE_REFUSED',
+      /"q" is a queue/,
+      { ...back, log: { head: null, tail: '9', firstSeq: 40, queues: ['q'] } },
+    ],
     ['a pipeline with a stateful transformer', 'STATE_MOVE_REFUSED', /stateful transformer/, { ...one, stateful: true }],
     [
       'a detached lane',
