@@ -14,11 +14,12 @@ import { type Row, RowImage, type Value } from './value.ts';
  * | `text` | `string` | the same in UTF-8 |
  * | `ascii` | `string` | the same, with nothing that JSON escapes |
  * | `json` | a JSON document as its text | that text |
+ * | `jsonLine` | the same | the same without line breaks |
  * | `timestamp` | `2024-02-29T12:34:56.5` | `2024-02-29 12:34:56.5`, or what `decode` reads |
  * | `timestamptz` | `2024-02-29T12:34:56.5Z` | `2024-02-29 12:34:56.5+00`, or what `decode` reads |
  * | `other` | what `decode` makes of it | |
  */
-export type TextForm = 'digits' | 'float' | 'boolean' | 'text' | 'ascii' | 'json' | 'timestamp' | 'timestamptz' | 'other';
+export type TextForm = 'digits' | 'float' | 'boolean' | 'text' | 'ascii' | 'json' | 'jsonLine' | 'timestamp' | 'timestamptz' | 'other';
 
 export interface TextColumn {
   readonly name: string;
