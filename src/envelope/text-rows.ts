@@ -26,7 +26,7 @@ type How = (typeof How)[keyof typeof How];
 /** One column of the record. */
 interface TextStep {
   readonly column: PreparedColumn;
-  /** Its place in `layout.places`; -1: rows of the layout lack it. */
+  /** Its place among the places of an image; -1: rows of the layout lack it. */
   readonly at: number;
   readonly how: How;
   /** Fractional digits of a timestamp; -1: as they are. */
