@@ -1,5 +1,5 @@
 // Rows of which nobody has looked at anything: from the bytes of their source into those of the record, without a JS string
-// where the text of a column is what would be written anyway. Measured for a row of eight columns: 0.5 µs instead of 2.
+// where the text of a column is what would be written anyway. Measured for a row of eight columns: 0.5 µs instead of 2.7.
 
 import { ABSENT_PLACE, NULL_PLACE, type TextColumn, type TextForm, type TextImage, type TextLayout } from '../sdk/index.ts';
 import { type PreparedColumn, writeGap, writeValue } from './column-writer.ts';
@@ -67,13 +67,12 @@ const LONG_TEXT_BYTES = 4096;
 /** What was prepared for the rows of each layout. */
 export class TextRows {
   readonly #columns: readonly PreparedColumn[];
-  /** Does it take rows with this column beside its own? */
+  /** Whether rows of a layout may be written at all. */
   readonly #isFit: (layout: TextLayout) => boolean;
   readonly #plans = new WeakMap<TextLayout, readonly TextStep[] | null>();
   #lastLayout: TextLayout | null = null;
   #last: readonly TextStep[] | null = null;
 
-  /** `isFit`: whether rows of a layout may be written at all. */
   constructor(columns: readonly PreparedColumn[], isFit: (layout: TextLayout) => boolean) {
     this.#columns = columns;
     this.#isFit = isFit;
