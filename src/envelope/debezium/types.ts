@@ -2,6 +2,7 @@
 // option leaves open is written by its JS type, without loss.
 
 import type { Column, ColumnType, Value } from '../../sdk/index.ts';
+import type { TextWrite } from '../column-writer.ts';
 import { jsonString, jsonValue } from '../json.ts';
 import type { ConnectSchema } from './connect-schema.ts';
 import type { Connector } from './connectors.ts';
@@ -22,10 +23,18 @@ export interface TypeModes {
 export interface DebeziumType {
   readonly schema: ConnectSchema;
   readonly write: (value: Value) => string;
+  /** See `ColumnWriter`. Absent: as the writer is known to do. */
+  readonly fromText?: TextWrite;
   /** What Debezium shows for a NOT NULL column that the source did not send and that has no default. */
   readonly zero: string;
   /** What Debezium shows for a column whose unchanged value the source left out; `null`: what it shows for NULL. */
   readonly unavailable: string | null;
+}
+
+/** What is written from the text of a value alone. */
+export function fromTextOf({ write: writer, fromText }: DebeziumType): TextWrite | undefined {
+  if (writer === write.integer) return 'digits';
+  return writer === write.jsonAsText ? 'quoted' : fromText;
 }
 
 const PLACEHOLDER = '__debezium_unavailable_value';
@@ -129,7 +138,8 @@ function jsonType(column: Column, modes: TypeModes): DebeziumType {
 }
 
 function bitsType(column: Column): DebeziumType {
-  const length = column.length ?? 1;
+  // A `bit varying` without length has Debezium's largest.
+  const length = column.length ?? (column.nativeType.startsWith('bit varying') ? 2_147_483_647 : 1);
   if (length === 1) return simple('boolean', write.bit, 'false');
   return { schema: named('bytes', 'Bits', { length: `${length}` }), write: write.bits, zero: '""', unavailable: null };
 }
@@ -160,7 +170,7 @@ function geometryType(column: Column): DebeziumType {
     version: 1,
     doc: kind,
   };
-  return { schema, write: jsonValue, zero: 'null', unavailable: null };
+  return { schema, write: write.geometry, zero: 'null', unavailable: null };
 }
 
 /** UnchangedToastedPlaceholder: the bytes of the text stand for integers, other types have no placeholder. */
