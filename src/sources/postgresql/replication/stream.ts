@@ -13,6 +13,7 @@ import { quoteName, quoteText } from '../../../util/sql-names.ts';
 import { type ErrorPlace, sourceError, unreachable } from '../errors.ts';
 import { formatLsn } from '../lsn.ts';
 import { errorFields, FrameList, type Frames, ReplicationServerError, scanFrames } from './frames.ts';
+import { ShutdownWatch } from './shutdown-watch.ts';
 import type { ReplicationConnection } from './socket.ts';
 import { GOODBYE, KEEPALIVE, lsnAt, queryMessage, statusUpdate, wantsReply } from './status.ts';
 
@@ -40,7 +41,7 @@ const REST_MS = 2;
 const CATCH_UP_ABOVE_BYTES = 128 << 10;
 const CATCH_UP_REST_MS = 5;
 /** What was confirmed goes out after this at the latest, however often it moves. */
-const CONFIRM_DELAY_MS = 100;
+const STATUS_DELAY_MS = 100;
 /** For servers whose `wal_sender_timeout` is off. */
 const DEFAULT_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 1000;
@@ -53,6 +54,7 @@ export class ReplicationStream {
   readonly #connection: ReplicationConnection;
   readonly #settings: StreamSettings;
   readonly #timeoutMs: number;
+  readonly #shutdown: ShutdownWatch;
   readonly #notifier = new Notifier();
   readonly #ended = new AbortController();
   readonly #closed = new AbortController();
@@ -68,12 +70,13 @@ export class ReplicationStream {
   #pingedMs: number | null = null;
   #received = 0n;
   #confirmed = 0n;
-  #isConfirming = false;
+  #isSending = false;
 
   constructor(connection: ReplicationConnection, settings: StreamSettings, senderTimeoutMs: number) {
     this.#connection = connection;
     this.#settings = settings;
     this.#timeoutMs = senderTimeoutMs > 0 ? senderTimeoutMs : DEFAULT_TIMEOUT_MS;
+    this.#shutdown = new ShutdownWatch(this.#timeoutMs);
     this.#lastReadMs = settings.clock.now();
   }
 
@@ -120,12 +123,7 @@ export class ReplicationStream {
   confirm(lsn: bigint): void {
     if (lsn <= this.#confirmed) return;
     this.#confirmed = lsn;
-    if (this.#isConfirming || this.#isOver) return;
-    this.#isConfirming = true;
-    void this.#settings.clock.sleep(CONFIRM_DELAY_MS, this.#ended.signal).then(() => {
-      this.#isConfirming = false;
-      this.#sendStatus(false);
-    });
+    this.#sendSoon();
   }
 
   /** Asks the server where the log ends: its keepalive comes as a frame. */
@@ -209,7 +207,20 @@ export class ReplicationStream {
     }
     if (count > before && (ends[count - 1] as number) - (starts[count - 1] as number) >= 9)
       this.#see(lsnAt(bytes, starts[count - 1] as number));
-    if (isAsked) this.#sendStatus(false);
+    if (isAsked) this.#answer();
+  }
+
+  #answer(): void {
+    switch (this.#shutdown.asked(this.#settings.clock.now())) {
+      case 'now':
+        this.#sendStatus(false);
+        return;
+      case 'later':
+        this.#sendSoon();
+        return;
+      case 'leave':
+        this.#fail(this.#unreachable('it shuts down'));
+    }
   }
 
   #see(lsn: bigint): void {
@@ -300,6 +311,15 @@ export class ReplicationStream {
   }
 
   // -- status --------------------------------------------------------------------------------------------------------------
+
+  #sendSoon(): void {
+    if (this.#isSending || this.#isOver) return;
+    this.#isSending = true;
+    void this.#settings.clock.sleep(STATUS_DELAY_MS, this.#ended.signal).then(() => {
+      this.#isSending = false;
+      this.#sendStatus(false);
+    });
+  }
 
   #sendStatus(isReplyWanted: boolean): void {
     if (this.#isOver) return;
