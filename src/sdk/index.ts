@@ -12,4 +12,5 @@ export * from './ports.ts';
 export * from './position.ts';
 export * from './source.ts';
 export * from './table-schema.ts';
+export * from './text-image.ts';
 export * from './value.ts';
