@@ -46,6 +46,9 @@ export const ERROR_CODES = {
   SOURCE_FORBIDDEN: 'The source refuses the login or a privilege is missing.',
   SOURCE_MISCONFIGURED: 'The source lacks something that capture needs: a table, a column, a setting.',
   SOURCE_POSITION_GONE: 'The source no longer holds the position that the pipeline must resume from. Continuing would leave a gap.',
+  SOURCE_HISTORY_DIVERGED:
+    'The source is another system than the one that the stored position belongs to, or its history has branched off before that position. The position means nothing there.',
+  SOURCE_IN_USE: 'Another process reads from the source in our place, and does not end. Two would take changes from each other.',
   SOURCE_DATA_INVALID: 'The source sent data that cannot be decoded.',
   SOURCE_FAILED: 'Reading from the source failed.',
   // -- destination --

@@ -22,6 +22,8 @@ export class PostgresProxy implements AsyncDisposable {
   #port = 0;
   /** Set for the next COMMIT only. */
   cutNextCommit: CommitCut | null = null;
+  /** Connections stand, and nothing passes in either direction: a cable that was pulled. */
+  isFrozen = false;
 
   constructor(url: URL, options: ProxyOptions) {
     this.#target = { host: url.hostname, port: Number(url.port || 5432) };
@@ -95,6 +97,7 @@ export class PostgresProxy implements AsyncDisposable {
     };
     let isSilent = false;
     client.on('data', (chunk: Buffer) => {
+      if (this.isFrozen) return;
       const cut = this.cutNextCommit;
       if (cut === null || !chunk.includes('COMMIT\0')) {
         server.write(chunk);
@@ -109,6 +112,7 @@ export class PostgresProxy implements AsyncDisposable {
       server.write(chunk);
     });
     server.on('data', (chunk: Buffer) => {
+      if (this.isFrozen) return;
       if (isSilent) end();
       else client.write(chunk);
     });

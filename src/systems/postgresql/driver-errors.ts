@@ -10,6 +10,8 @@ export interface ServerError extends Error {
   readonly constraint?: string;
   readonly table?: string;
   readonly column?: string;
+  /** The function of the server that raised it: unlike the message it is never translated. */
+  readonly routine?: string;
 }
 
 /** The server said it, as opposed to the network or the driver. */

@@ -1,0 +1,204 @@
+// Sessions for queries and COPY: how they are set up, lent and cut. The stream has a connection of its own (replication/).
+
+import type { ClientConfig, Pool, PoolClient } from 'pg';
+import type { to as CopyTo } from 'pg-copy-streams';
+import type { Logger } from '../../sdk/index.ts';
+import { type Endpoint, tlsOptions } from '../../systems/postgresql/endpoint.ts';
+import { quoteText } from '../../util/sql-names.ts';
+import type { Queries, QueryResult } from './queries.ts';
+import { milliseconds, startupOptions } from './session-settings.ts';
+
+/** A dead peer is noticed by the kernel's keepalives from this idle time on. */
+const KEEPALIVE_DELAY_MS = 10_000;
+
+/** Values as the server spells them: nothing is parsed into lossy types. */
+const RAW_TEXT = { getTypeParser: () => (value: unknown) => value } as unknown as NonNullable<ClientConfig['types']>;
+
+export interface SessionLimits {
+  readonly maxConnections: number;
+  readonly minConnections: number;
+  readonly connectionTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** 0 = no limit. */
+  readonly statementTimeoutMs: number;
+  readonly lockTimeoutMs: number;
+}
+
+/** One connection while somebody uses it. */
+export class Session implements Queries {
+  readonly #client: PoolClient;
+  readonly #copyTo: typeof CopyTo;
+  #isCopying = false;
+
+  constructor(client: PoolClient, copyTo: typeof CopyTo) {
+    this.#client = client;
+    this.#copyTo = copyTo;
+  }
+
+  async query(text: string, values?: readonly unknown[]): Promise<QueryResult> {
+    const { rows, rowCount } = await this.#client.query<Record<string, string | null>>(
+      values === undefined ? { text } : { text, values: [...values] },
+    );
+    return { rows, count: rowCount ?? 0 };
+  }
+
+  /** Several statements without values; outside of a transaction they are one. */
+  async script(text: string): Promise<void> {
+    await this.#client.query(text);
+  }
+
+  /**
+   * A read-only transaction of one snapshot: a new one, or one that another session has exported. It ends with `work`,
+   * whatever that does.
+   */
+  async inSnapshot<T>(snapshot: string | null, work: () => Promise<T>): Promise<T> {
+    await this.script('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
+    try {
+      if (snapshot !== null) await this.script(`SET TRANSACTION SNAPSHOT ${quoteText(snapshot)}`);
+      return await work();
+    } finally {
+      // It has written nothing, so there is nothing to keep; a connection that is gone has ended it already.
+      if (!this.#isCopying) await this.script('ROLLBACK').catch(() => undefined);
+    }
+  }
+
+  /**
+   * The bytes of `COPY (…) TO STDOUT`, as they come: lines may be cut anywhere. Only as fast as they are taken. Who stops
+   * early loses the connection, because the server would go on sending. The bytes stay valid.
+   */
+  async *copyOut(query: string): AsyncGenerator<Buffer, void, undefined> {
+    this.#isCopying = true;
+    const stream = this.#client.query(this.#copyTo(`COPY (${query}) TO STDOUT`));
+    yield* stream as AsyncIterable<Buffer>;
+    this.#isCopying = false;
+  }
+
+  /** No transaction is open and no COPY runs, so the next one may use the connection. */
+  get isClean(): boolean {
+    return !this.#isCopying && this.#client.getTransactionStatus() === 'I';
+  }
+}
+
+interface Opened {
+  readonly pool: Pool;
+  readonly copyTo: typeof CopyTo;
+}
+
+/** The sessions of one source. Opened on first use. */
+export class SourceConnections {
+  readonly #endpoint: Endpoint;
+  readonly #limits: SessionLimits;
+  readonly #logger: Logger;
+  #opened: Promise<Opened> | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(endpoint: Endpoint, limits: SessionLimits, logger: Logger) {
+    this.#endpoint = endpoint;
+    this.#limits = limits;
+    this.#logger = logger;
+  }
+
+  /**
+   * Lends a session. When `signal` aborts the connection is cut, and the server ends what it was doing for us. Throws errors
+   * of the driver: `errors.ts` says what they mean.
+   */
+  async use<T>(signal: AbortSignal | null, work: (session: Session) => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    const { pool, copyTo } = await this.#open();
+    const client = await abortable(pool.connect(), signal);
+    const cut = (): void => {
+      client.connection.stream.destroy();
+    };
+    const ignore = (): void => {};
+    // Without a listener the loss of a lent connection would end the process; the query under way reports it anyway.
+    client.on('error', ignore);
+    signal?.addEventListener('abort', cut, { once: true });
+    const session = new Session(client, copyTo);
+    try {
+      return await work(session);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', cut);
+      const isUsable = session.isClean && signal?.aborted !== true;
+      // Ending politely would wait for the rest of a COPY that nobody takes. The listener stays, because that is an error, too.
+      if (isUsable) client.off('error', ignore);
+      else cut();
+      client.release(!isUsable);
+    }
+  }
+
+  /** Waits for sessions that are lent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    const opened = await this.#opened?.catch(() => null);
+    await opened?.pool.end();
+  }
+
+  #open(): Promise<Opened> {
+    // A failure (a certificate file that is missing) is not remembered: the file may be there at the next try.
+    this.#opened ??= this.#openPool().catch((error: unknown) => {
+      this.#opened = null;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async #openPool(): Promise<Opened> {
+    const [{ Pool: PgPool }, { to: copyTo }] = await Promise.all([import('pg'), import('pg-copy-streams')]);
+    const { host, port, database, user, password, applicationName, options } = this.#endpoint;
+    const limits = this.#limits;
+    const pool = new PgPool({
+      host,
+      port,
+      database,
+      user,
+      password,
+      options: startupOptions(options, [
+        ['statement_timeout', milliseconds(limits.statementTimeoutMs)],
+        ['lock_timeout', milliseconds(limits.lockTimeoutMs)],
+      ]),
+      application_name: applicationName,
+      ssl: await tlsOptions(this.#endpoint),
+      max: limits.maxConnections,
+      min: limits.minConnections,
+      idleTimeoutMillis: limits.idleTimeoutMs,
+      connectionTimeoutMillis: limits.connectionTimeoutMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
+      types: RAW_TEXT,
+    });
+    pool.on('error', (error) => this.#logger.debug('an idle connection was lost', { error: error.message }));
+    return { pool, copyTo };
+  }
+}
+
+/** The connection, unless stopped first; one that arrives late is given back. */
+async function abortable(connecting: Promise<PoolClient>, signal: AbortSignal | null): Promise<PoolClient> {
+  if (signal === null) return connecting;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      connecting.then(
+        (late) => late.release(),
+        () => {},
+      );
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    connecting.then(
+      (client) => {
+        signal.removeEventListener('abort', abort);
+        if (!signal.aborted) resolve(client);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abort);
+        reject(error as Error);
+      },
+    );
+  });
+}
