@@ -62,8 +62,8 @@ function writerFor(ctx: EnvelopeContext): EventWriter<CdcEventTable> {
       json.raw(table.name);
       json.text(type.operation);
       json.text('"');
-      writeSide(json, table, ',"before":', event.before);
-      writeSide(json, table, ',"after":', event.after);
+      writeSide(json, table, ',"before":', event, 'before');
+      writeSide(json, table, ',"after":', event, 'after');
       writeMetadata(json, event, key);
       return true;
     },

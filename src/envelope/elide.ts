@@ -41,8 +41,8 @@ const writer: EventWriter<ElideTable> = {
     json.text(operation);
     json.raw(table.name);
     writeMs(json, event.sourceTsMs);
-    writeSide(json, table, ',"before":', event.before);
-    writeSide(json, table, ',"after":', event.after);
+    writeSide(json, table, ',"before":', event, 'before');
+    writeSide(json, table, ',"after":', event, 'after');
     json.text(',"metadata":{"sequenceNumber":');
     json.text(sequenceText(event.position));
     json.raw(table.origin);

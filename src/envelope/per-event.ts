@@ -1,10 +1,12 @@
 // The common part of the envelopes that make one record of an event, or none.
 
-import { type ChangeEvent, type EncodedBatch, formatTableId, type Row } from '../sdk/index.ts';
+import { type ChangeEvent, type EncodedBatch, formatTableId } from '../sdk/index.ts';
+import { plainColumn } from './column-writer.ts';
 import type { Envelope } from './envelope.ts';
 import type { JsonWriter } from './json-writer.ts';
+import { KeyEncoder } from './key-encoder.ts';
 import { RecordWriter } from './record-writer.ts';
-import { plainColumn, RowEncoder } from './row-encoder.ts';
+import { RowEncoder } from './row-encoder.ts';
 import { TableCache } from './table-cache.ts';
 import { momentText, parseMoment } from './temporal.ts';
 
@@ -12,12 +14,12 @@ import { momentText, parseMoment } from './temporal.ts';
 export class PlainTable {
   readonly topic: string;
   readonly rows: RowEncoder;
-  readonly keys: RowEncoder;
+  readonly keys: KeyEncoder;
 
   constructor({ table }: ChangeEvent) {
     this.topic = formatTableId(table.id);
     this.rows = new RowEncoder(table.columns.map((c) => plainColumn(c.name)));
-    this.keys = new RowEncoder(table.key.map(plainColumn));
+    this.keys = new KeyEncoder(table.key.map(plainColumn));
   }
 }
 
@@ -50,7 +52,7 @@ export class PerEventEnvelope<T extends PlainTable> implements Envelope {
     for (let i = 0; i < events.length; i++) {
       const event = events[i] as ChangeEvent,
         table = this.#tables.get(event);
-      const key = event.key === null ? null : keyBytes(json, table, event.key);
+      const key = table.keys.bytes(json, event);
       json.begin();
       if (!writer.value(json, event, table, key)) continue;
       const value = json.end();
@@ -61,12 +63,6 @@ export class PerEventEnvelope<T extends PlainTable> implements Envelope {
   }
 }
 
-function keyBytes(json: JsonWriter, table: PlainTable, key: Row): Uint8Array {
-  json.begin();
-  table.keys.row(json, key, false);
-  return json.end();
-}
-
 /** Milliseconds, whole as the contract has them, or as they are. */
 export function writeMs(json: JsonWriter, ms: number): void {
   if (Number.isInteger(ms)) json.integer(ms);
@@ -74,10 +70,10 @@ export function writeMs(json: JsonWriter, ms: number): void {
 }
 
 /** `,"before":{…}`, if there is one. */
-export function writeSide(json: JsonWriter, table: PlainTable, name: string, row: Row | null): void {
-  if (row === null) return;
+export function writeSide(json: JsonWriter, table: PlainTable, name: string, event: ChangeEvent, side: 'before' | 'after'): void {
+  if (!event.has(side)) return;
   json.text(name);
-  table.rows.row(json, row, false);
+  table.rows.side(json, event, side, false);
 }
 
 /** `,"key":{…}`, if there is one. */

@@ -30,8 +30,8 @@ const writer: EventWriter<NamedTable> = {
     json.text(event.op);
     json.raw(table.name);
     writeKey(json, key);
-    writeSide(json, table, ',"before":', event.before);
-    writeSide(json, table, ',"after":', event.after);
+    writeSide(json, table, ',"before":', event, 'before');
+    writeSide(json, table, ',"after":', event, 'after');
     if (event.incomplete) json.text(',"incomplete":true');
     if (event.op === 'm' || event.op === 's') json.text(extraText(event));
     json.text(',"ts_ms":');

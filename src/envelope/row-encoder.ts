@@ -1,34 +1,11 @@
 // Rows to JSON objects. Everything about a column that does not change is prepared once per table; per event there is one
 // loop without closures, lookups or intermediate objects.
 
-import type { Row, Value } from '../sdk/index.ts';
+import { type ChangeEvent, type Row, TextImage } from '../sdk/index.ts';
+import { type ColumnWriter, type PreparedColumn, prepareColumn, writeColumn, writeGap } from './column-writer.ts';
 import { jsonObject, jsonString } from './json.ts';
 import type { JsonWriter } from './json-writer.ts';
-
-/** How one column is written. */
-export interface ColumnWriter {
-  readonly name: string;
-  /** The JSON text of a value that is not null; `null`: by its JS type. */
-  readonly write: ((value: Value) => string) | null;
-  /** For SQL NULL. */
-  readonly nullText: string;
-  /** For a column that `before` or a complete `after` lacks; `null`: left out. */
-  readonly absentText: string | null;
-  /** For a column that an incomplete `after` lacks (unchanged TOAST); `null`: left out. */
-  readonly unavailableText: string | null;
-}
-
-/** A column written by the JS type of its values, left out when absent. */
-export function plainColumn(name: string): ColumnWriter {
-  return { name, write: null, nullText: 'null', absentText: null, unavailableText: null };
-}
-
-interface PreparedColumn extends ColumnWriter {
-  /** `{"id":`: as first member … */
-  readonly first: Uint8Array;
-  /** … and as a later one: `,"id":` */
-  readonly next: Uint8Array;
-}
+import { TextRows } from './text-rows.ts';
 
 /** Writes rows of one table. A row may lack columns, and may have more: those are written last, by their JS type. */
 export class RowEncoder {
@@ -37,16 +14,23 @@ export class RowEncoder {
   readonly #schemaless: boolean;
   /** Names that are never written. */
   readonly #dropped: ReadonlySet<string>;
+  readonly #text: TextRows;
 
   constructor(columns: readonly ColumnWriter[], dropped: readonly string[] = []) {
-    this.#columns = columns.map((c) => ({
-      ...c,
-      first: Buffer.from(`{${jsonString(c.name)}:`),
-      next: Buffer.from(`,${jsonString(c.name)}:`),
-    }));
+    this.#columns = columns.map(prepareColumn);
     this.#names = new Set(columns.map((c) => c.name));
     this.#dropped = new Set(dropped);
     this.#schemaless = columns.length === 0 && dropped.length === 0;
+    // Columns that are not ours are written last, by their JS type: rows that have some are decoded.
+    const isKnown = (name: string): boolean => this.#names.has(name) || this.#dropped.has(name);
+    this.#text = new TextRows(this.#columns, (layout) => !this.#schemaless && layout.names.every(isKnown));
+  }
+
+  /** One side of an event, which has it: from its bytes while nobody has looked at it. `incomplete`: as for `row`. */
+  side(json: JsonWriter, event: ChangeEvent, side: 'before' | 'after', incomplete: boolean): void {
+    const image = event.image(side);
+    if (image instanceof TextImage && this.#text.isFit(image.layout)) this.#text.write(json, image, incomplete);
+    else this.row(json, event[side] as Row, incomplete);
   }
 
   /** `incomplete`: missing columns exist in the table's row, the source just did not send them. */
@@ -99,21 +83,4 @@ export class RowEncoder {
     }
     json.text(empty ? '{}' : '}');
   }
-}
-
-/** Both return whether the object is still empty. */
-function writeColumn(json: JsonWriter, column: PreparedColumn, value: Value, empty: boolean): boolean {
-  json.raw(empty ? column.first : column.next);
-  if (value === null) json.text(column.nullText);
-  else if (column.write === null) json.value(value);
-  else json.text(column.write(value));
-  return false;
-}
-
-function writeGap(json: JsonWriter, column: PreparedColumn, incomplete: boolean, empty: boolean): boolean {
-  const text = incomplete ? column.unavailableText : column.absentText;
-  if (text === null) return empty;
-  json.raw(empty ? column.first : column.next);
-  json.text(text);
-  return false;
 }

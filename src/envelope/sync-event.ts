@@ -39,22 +39,22 @@ function writer(): EventWriter<SyncEventTable> {
     value(json, event, table, key) {
       const operation = OPERATIONS[event.op];
       if (operation === null) return false;
-      const { before, after, id } = event,
-        data = after ?? before;
+      const { id } = event,
+        isNew = event.has('after');
       json.text('{"id":"');
       json.text(uuidOfEvent(id));
       json.text('","timestamp":"');
       json.text(time.text(event.sourceTsMs));
       json.raw(table.name);
       json.text(operation);
-      if (data === null) json.text('","data":{}');
-      else writeSide(json, table, '","data":', data);
+      if (!isNew && !event.has('before')) json.text('","data":{}');
+      else writeSide(json, table, '","data":', event, isNew ? 'after' : 'before');
       json.text(',"metadata":{"event_id":');
       json.string(id);
       json.text(table.schema);
       writeKey(json, key);
       if (event.op === 'r') json.text(',"snapshot":true');
-      if (after !== null) writeSide(json, table, ',"before":', before);
+      if (isNew) writeSide(json, table, ',"before":', event, 'before');
       json.text('}}');
       return true;
     },

@@ -3,6 +3,7 @@
 
 import type { Position, SnapshotProgress } from './position.ts';
 import type { TableSchema } from './table-schema.ts';
+import { sameTexts, TextImage } from './text-image.ts';
 import { type Row, RowImage, type Value } from './value.ts';
 
 /** create, update, delete, read (snapshot), truncate, message, schema change */
@@ -176,12 +177,34 @@ export class ChangeEvent {
 
   /** The key the row had before, when this update moved it to another key; else `null`. */
   get oldKey(): Row | null {
-    if (this.op !== 'u' || this.#before === null) return null;
+    if (this.op !== 'u' || this.#before === null || this.#hasSameKeyText()) return null;
     const old = keyOf(this, 'before'),
       key = this.key;
     if (old === null || key === null) return null;
     for (const name of this.table.key) if (!sameValue(old[name], key[name])) return old;
     return null;
+  }
+
+  /** Nearly all updates leave the key alone: seen without decoding it. */
+  #hasSameKeyText(): boolean {
+    if (this.#key !== undefined || !(this.#before instanceof TextImage) || !(this.#after instanceof TextImage)) return false;
+    return sameTexts(this.#before, this.#after, this.table.key);
+  }
+
+  /** Is there a row on that side? Without decoding it. */
+  has(side: Side): boolean {
+    return (side === 'after' ? this.#after : this.#before) !== null;
+  }
+
+  /** The row as its source sent it, while nobody has looked at it as a whole or changed it; `null` otherwise. For encoders. */
+  image(side: Side): RowImage | null {
+    const row = side === 'after' ? this.#after : this.#before;
+    return row instanceof RowImage ? row : null;
+  }
+
+  /** The image that the key will be taken from, while nobody has asked for the key or set it; `null` otherwise. For encoders. */
+  keyImage(): RowImage | null {
+    return this.#key === undefined ? this.image(this.#after === null ? 'before' : 'after') : null;
   }
 
   /** One column, without decoding the others; `undefined` when absent. */

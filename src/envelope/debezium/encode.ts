@@ -69,7 +69,7 @@ export class DebeziumEnvelope implements Envelope {
 
   /** Writes the payload of one row event as it is: for envelopes around this one. */
   writePayload(json: JsonWriter, event: ChangeEvent, endings: Endings): void {
-    this.#payload(json, this.#current(event, 0, endings), event.op as RowOp, event.before, event.after, 0);
+    this.#payload(json, this.#current(event, 0, endings), event.op as RowOp, event.has('before'), event.has('after'), 0);
   }
 
   #current(event: ChangeEvent, index: number, endings: Endings): Current {
@@ -89,12 +89,12 @@ export class DebeziumEnvelope implements Envelope {
       this.#keyChange(current, oldKey, out);
       return 2;
     }
-    const key = event.op === 't' ? null : table.key(out.json, event.key);
+    const key = event.op === 't' ? null : table.keys.bytes(out.json, event);
     out.add(
       index,
       table.topic,
       key,
-      this.#value(out.json, current, event.op as RowOp, event.before, event.after, 0),
+      this.#value(out.json, current, event.op as RowOp, event.has('before'), event.has('after'), 0),
       event.headers,
       event.sourceTsMs,
     );
@@ -109,13 +109,13 @@ export class DebeziumEnvelope implements Envelope {
     const { event, index, table } = current,
       { topic } = table,
       { json } = out;
-    const from = table.key(json, oldKey) as Uint8Array,
-      to = table.key(json, event.key) as Uint8Array;
+    const from = table.keys.bytesOf(json, oldKey) as Uint8Array,
+      to = table.keys.bytesOf(json, event.key) as Uint8Array;
     const gone = { ...event.headers, '__debezium.newkey': Buffer.from(to).toString() };
-    out.add(index, topic, from, this.#value(json, current, 'd', event.before, null, 0), gone, event.sourceTsMs);
+    out.add(index, topic, from, this.#value(json, current, 'd', true, false, 0), gone, event.sourceTsMs);
     if (this.#options.tombstones_on_delete) out.add(index, topic, from, null, gone, event.sourceTsMs);
     const come = { ...event.headers, '__debezium.oldkey': Buffer.from(from).toString() };
-    out.add(index, topic, to, this.#value(json, current, 'c', null, event.after, 1), come, event.sourceTsMs);
+    out.add(index, topic, to, this.#value(json, current, 'c', false, event.has('after'), 1), come, event.sourceTsMs);
   }
 
   #message(current: Current, out: RecordWriter): void {
@@ -130,24 +130,25 @@ export class DebeziumEnvelope implements Envelope {
     out.add(index, `${table.topicStart}message`, key, record.endValue(out.json), event.headers, event.sourceTsMs);
   }
 
-  #value(json: JsonWriter, current: Current, op: RowOp, before: Row | null, after: Row | null, add: number): Uint8Array {
+  #value(json: JsonWriter, current: Current, op: RowOp, before: boolean, after: boolean, add: number): Uint8Array {
     current.table.beginValue(json);
     this.#payload(json, current, op, before, after, add);
     return current.table.endValue(json);
   }
 
-  /** `add`: 1 for the second record of one event, which counts on in the transaction. */
-  #payload(json: JsonWriter, current: Current, op: RowOp, before: Row | null, after: Row | null, add: number): void {
+  /** `before`, `after`: which sides to show. `add`: 1 for the second record of one event, which counts on in the transaction. */
+  #payload(json: JsonWriter, current: Current, op: RowOp, before: boolean, after: boolean, add: number): void {
     const { event, table } = current,
       { transaction } = event,
       ending = current.endings[op] as Ending;
-    if (before === null) json.raw(NO_BEFORE);
+    if (!before) json.raw(NO_BEFORE);
     else {
       json.raw(BEFORE);
-      table.row(json, before, false);
+      table.rows.side(json, event, 'before', false);
       json.raw(AFTER);
     }
-    table.row(json, after, event.incomplete);
+    if (after) table.rows.side(json, event, 'after', event.incomplete);
+    else json.text('null');
     json.raw(SOURCE);
     table.source.write(json, event, current.fields);
     if (transaction === null || !this.#hasTransactions) {

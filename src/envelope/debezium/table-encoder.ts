@@ -1,17 +1,19 @@
 // Everything prepared for one table: names, schemas, column writers, the fixed parts of its source block.
 
-import type { ChangeEvent, Column, Row } from '../../sdk/index.ts';
+import type { ChangeEvent, Column } from '../../sdk/index.ts';
 import { formatTableId } from '../../sdk/index.ts';
+import { type ColumnWriter, plainColumn } from '../column-writer.ts';
 import type { EnvelopeContext, SourceFields } from '../envelope.ts';
 import { jsonValue } from '../json.ts';
 import type { JsonWriter } from '../json-writer.ts';
-import { type ColumnWriter, plainColumn, RowEncoder } from '../row-encoder.ts';
+import { KeyEncoder } from '../key-encoder.ts';
+import { RowEncoder } from '../row-encoder.ts';
 import { sourceOf } from '../source-of.ts';
 import { type ConnectField, type ConnectSchema, field, schemaText, TRANSACTION_BLOCK } from './connect-schema.ts';
 import { type Connector, connectorOf } from './connectors.ts';
 import type { DebeziumOptions } from './options.ts';
 import { SourceBlock } from './source-block.ts';
-import { type DebeziumType, debeziumType, type TypeModes } from './types.ts';
+import { type DebeziumType, debeziumType, fromTextOf, type TypeModes } from './types.ts';
 
 /** Options with what depends on the connector filled in. */
 function modesOf(options: DebeziumOptions, connector: Connector): TypeModes {
@@ -40,10 +42,12 @@ interface TypedColumn {
 
 /** How a column is written. Debezium's converters show a default for NULL, and a zero where NULL cannot be. */
 function writerOf({ column, type, defaultText }: TypedColumn, compatible: boolean): ColumnWriter {
-  const write = type.write === jsonValue ? null : type.write;
-  if (!compatible) return { ...plainColumn(column.name), write };
+  const write = type.write === jsonValue ? null : type.write,
+    fromText = fromTextOf(type);
+  const writer = { ...plainColumn(column.name), write, ...(fromText === undefined ? {} : { fromText }) };
+  if (!compatible) return writer;
   const nullText = defaultText ?? (column.nullable ? 'null' : type.zero);
-  return { name: column.name, write, nullText, absentText: nullText, unavailableText: type.unavailable ?? nullText };
+  return { ...writer, nullText, absentText: nullText, unavailableText: type.unavailable ?? nullText };
 }
 
 function fieldOf({ column, type, defaultText }: TypedColumn): ConnectField {
@@ -59,10 +63,9 @@ export class TableEncoder {
   /** `public.orders`, as the transaction's END record names it. */
   readonly collection: string;
   readonly #description: ReturnType<typeof sourceOf>;
-  readonly #rows: RowEncoder;
-  readonly #keys: RowEncoder;
+  readonly rows: RowEncoder;
+  readonly keys: KeyEncoder;
   /** `{"schema":{…},"payload":` and `}`, or nothing. */
-  readonly #keyStart: Uint8Array;
   readonly #valueStart: Uint8Array;
   readonly #end: string;
 
@@ -88,34 +91,22 @@ export class TableEncoder {
     });
     const { typed, dropped } = typedColumns(table.columns, modesOf(options, this.connector), this.connector);
     const keys = table.key.map((key) => typed.find((t) => t.column.name === key)).filter((t) => t !== undefined);
-    this.#rows = new RowEncoder(
+    this.rows = new RowEncoder(
       typed.map((t) => writerOf(t, options.compatible)),
       dropped,
     );
-    this.#keys = new RowEncoder(keys.map((t) => writerOf(t, options.compatible)));
     const schemas = options.schemas ? schemasOf(fullName, typed, keys, this.source, options.compatible) : null;
-    this.#keyStart = Buffer.from(schemas === null ? '' : `{"schema":${schemas.key},"payload":`);
     this.#valueStart = Buffer.from(schemas === null ? '' : `{"schema":${schemas.value},"payload":`);
     this.#end = schemas === null ? '' : '}';
+    this.keys = new KeyEncoder(
+      keys.map((t) => writerOf(t, options.compatible)),
+      schemas === null ? '' : `{"schema":${schemas.key},"payload":`,
+      this.#end,
+    );
   }
 
   fields(event: ChangeEvent): SourceFields {
     return this.#description.fields(event);
-  }
-
-  row(json: JsonWriter, row: Row | null, incomplete: boolean): void {
-    if (row === null) json.text('null');
-    else this.#rows.row(json, row, incomplete);
-  }
-
-  /** The bytes of a record's key; `null` for none. */
-  key(json: JsonWriter, key: Row | null): Uint8Array | null {
-    if (key === null) return null;
-    json.begin();
-    json.raw(this.#keyStart);
-    this.#keys.row(json, key, false);
-    json.text(this.#end);
-    return json.end();
   }
 
   /** A record's value begins; what follows until `endValue` is the payload. */

@@ -93,7 +93,7 @@ function zonedTimestampType(fraction: number): DebeziumType {
   const convert = writer(parseMoment, (m) => `"${momentText(m, width)}Z"`);
   // Sources in UTC send what is asked for: looking at the form is an eighth of taking it apart.
   const write = (value: Value): string => (typeof value === 'string' && done.test(value) ? `"${value}"` : convert(value));
-  return made(debezium('string', 'ZonedTimestamp'), write, '"1970-01-01T00:00:00Z"');
+  return { ...made(debezium('string', 'ZonedTimestamp'), write, '"1970-01-01T00:00:00Z"'), fromText: width ?? -1 };
 }
 
 function dateType(mode: TimeMode): DebeziumType {

@@ -2,6 +2,7 @@
 // option leaves open is written by its JS type, without loss.
 
 import type { Column, ColumnType, Value } from '../../sdk/index.ts';
+import type { TextWrite } from '../column-writer.ts';
 import { jsonString, jsonValue } from '../json.ts';
 import type { ConnectSchema } from './connect-schema.ts';
 import type { Connector } from './connectors.ts';
@@ -22,10 +23,18 @@ export interface TypeModes {
 export interface DebeziumType {
   readonly schema: ConnectSchema;
   readonly write: (value: Value) => string;
+  /** See `ColumnWriter`. Absent: as the writer is known to do. */
+  readonly fromText?: TextWrite;
   /** What Debezium shows for a NOT NULL column that the source did not send and that has no default. */
   readonly zero: string;
   /** What Debezium shows for a column whose unchanged value the source left out; `null`: what it shows for NULL. */
   readonly unavailable: string | null;
+}
+
+/** What is written from the text of a value alone. */
+export function fromTextOf({ write: writer, fromText }: DebeziumType): TextWrite | undefined {
+  if (writer === write.integer) return 'digits';
+  return writer === write.jsonAsText ? 'quoted' : fromText;
 }
 
 const PLACEHOLDER = '__debezium_unavailable_value';

@@ -141,8 +141,10 @@ function compositeReader(type: PgType, types: PgTypes): (text: string) => Value 
     const fields = parseComposite(t);
     if (fields === null || fields.length !== type.fields.length) return t;
     decoders ??= type.fields.map((f) => applyType(f.typeOid, f.typmod, types).decode);
-    const decode = (field: string | null, i: number): Value => (field === null ? null : (decoders?.[i] as Rule['decode'])(field));
-    return Object.fromEntries(fields.map((field, i) => [type.fields[i]?.name as string, decode(field, i)]));
+    const read = decoders;
+    return Object.fromEntries(
+      type.fields.map(({ name }, i) => [name, fields[i] === null ? null : (read[i] as Rule['decode'])(fields[i] as string)]),
+    );
   };
 }
 

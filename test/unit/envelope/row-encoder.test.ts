@@ -1,8 +1,9 @@
 // Rows to JSON objects: any order, missing and added columns.
 
 import { describe, expect, test } from 'vitest';
+import { type ColumnWriter, plainColumn } from '../../../src/envelope/column-writer.ts';
 import { JsonWriter } from '../../../src/envelope/json-writer.ts';
-import { type ColumnWriter, plainColumn, RowEncoder } from '../../../src/envelope/row-encoder.ts';
+import { RowEncoder } from '../../../src/envelope/row-encoder.ts';
 import type { Row } from '../../../src/sdk/index.ts';
 
 const filled = (name: string): ColumnWriter => ({
