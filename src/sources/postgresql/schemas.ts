@@ -92,11 +92,14 @@ export class SchemaTracker {
     return version === undefined ? null : this.#schemaOf(id.schema ?? '', id.table, version);
   }
 
-  /** The shape that a table has in the catalog, read as `version`; its rows come as all its columns. */
-  async fromCatalog(table: CatalogTable, columns: readonly CatalogColumn[], version: number): Promise<ReadTable> {
-    const types = new Map((await this.#o.catalog.types(columns.map((c) => c.typeOid))).map((t) => [t.oid, t]));
-    const relation = asRelation(table, columns);
-    return this.#prepare(relation, { ...versionOf(relation, table, types), version, from: '' as Position, announced: false });
+  /** The shape that a table has in the catalog. */
+  async fromCatalog(table: CatalogTable): Promise<ReadTable> {
+    const types = new Map((await this.#o.catalog.types(table.columns.map((c) => c.typeOid))).map((t) => [t.oid, t]));
+    const relation = asRelation(
+      table,
+      table.columns.filter((c) => c.generated === ''),
+    );
+    return this.#prepare(relation, { ...versionOf(relation, table, types), version: 1, from: '' as Position, announced: false });
   }
 
   async #look(relation: Relation): Promise<Omit<TableVersion, 'version' | 'from' | 'announced'>> {
