@@ -94,4 +94,5 @@ async function start(more: Partial<PostgresqlSourceConfig>): Promise<SourceHarne
 
 describe.skipIf((await skipReason()) !== null)('a real server', () => {
   describeSource(descriptor, () => start({ snapshot_mode: 'never' }), 'wal, changes only');
+  describeSource(descriptor, () => start({}), 'wal');
 });

@@ -29,11 +29,14 @@ const INSERT = 0x49,
   TRUNCATE = 0x54;
 const TRUNCATE_OIDS_AT = 6;
 
-/** Who wants to know which rows the stream touches (snapshots). Called in the order of the stream, also for what is skipped as a repeat. */
+/** Who wants to know which rows the stream touches (snapshots). Told in the order of the stream, also of what is left out as a repeat. */
 export interface StreamObserver {
   begin(xid: number): void;
+  /** `old`: what was sent of the row as it was, if anything was. */
   row(op: 'c' | 'u' | 'd' | 't', table: ReadTable, old: Tuple | null, row: Tuple | null): void;
-  commit(): void;
+  commit(endLsn: bigint): void;
+  /** Outside of transactions: nothing before it is left to come. */
+  reached(lsn: bigint): void;
 }
 
 export interface AssemblerOptions {
@@ -200,12 +203,14 @@ export class Assembler implements PgoutputHandler {
     this.#inTransaction = false;
     this.#committed = this.#events.length;
     this.#advance(positionAfter(endLsn));
-    this.#o.observer?.commit();
+    this.#o.observer?.commit(endLsn);
   }
 
   /** Nothing before `walEnd` is left to send. Says something only between transactions. */
   keepalive(walEnd: bigint): void {
-    if (!this.#inTransaction) this.#advance(positionAfter(walEnd));
+    if (this.#inTransaction) return;
+    this.#advance(positionAfter(walEnd));
+    this.#o.observer?.reached(walEnd);
   }
 
   #advance(done: Position): void {
@@ -369,6 +374,10 @@ export class Assembler implements PgoutputHandler {
   /** The end of a transaction waits to be handed over. */
   get hasCommitted(): boolean {
     return this.#committed > 0;
+  }
+
+  get isInTransaction(): boolean {
+    return this.#inTransaction;
   }
 
   /** Between two transactions with everything handed over: here rows that were read elsewhere may come in between. */

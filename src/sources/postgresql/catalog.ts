@@ -102,6 +102,15 @@ export class Catalog {
     return table ?? null;
   }
 
+  /** As the transaction of the session sees it; `null`: there is none of this name. */
+  async named(schema: string, table: string): Promise<CatalogTable | null> {
+    const [found] = await this.#found<CatalogTable>(TABLES.replace('c.oid = ANY($1::oid[])', 'n.nspname = $1 AND c.relname = $2'), [
+      schema,
+      table,
+    ]);
+    return found ?? null;
+  }
+
   /** These types and all that they are made of. Dropped ones are missing. */
   async types(oids: Iterable<number>): Promise<PgType[]> {
     const types = new Map<number, PgType>();

@@ -2,7 +2,7 @@
 // forgotten. Never a silent gap: what cannot be served is an error with choices.
 
 import { CdcError, type PluginStore, type Position, type SourceContext } from '../../sdk/index.ts';
-import { Catalog, type CatalogTable } from './catalog.ts';
+import { Catalog, type CatalogColumn, type CatalogTable } from './catalog.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { formatLsn } from './lsn.ts';
 import { tableFilter } from './names.ts';
@@ -29,8 +29,10 @@ export interface Opening {
   readonly isNew: boolean;
   readonly history: SchemaHistory;
   readonly tables: readonly CatalogTable[];
-  /** Table → the columns that the server sends, where it can tell. */
-  readonly published: ReadonlyMap<string, readonly string[]>;
+  /** Which columns of a table the server sends. */
+  readonly sends: (table: CatalogTable) => (column: CatalogColumn) => boolean;
+  /** What is to be read anew, because changes of it were lost. */
+  readonly isAnew: boolean;
 }
 
 /** What positions belong to. Stored before the first of them is. */
@@ -66,10 +68,12 @@ export class Opener {
       at = stored === null ? null : parsePlace(stored);
     if (stored !== null && at === null)
       throw new CdcError('STATE_CORRUPT', `"${stored}" is no position of this source.`, { where: place.where, fix: 'Restore the state.' });
-    const { tables, published } = await this.#publish(signal);
+    const { tables, sends } = await this.#publish(signal);
     const lost = await this.#lossOf(at?.commit ?? null, signal);
     if (lost !== null) {
       if (this.#config.snapshot_mode !== 'when_needed') throw lost;
+      // Positions of before must not cover what comes: lanes would take it for what they had.
+      if (at !== null && (await this.#server.end(signal)) <= at.commit) throw lost;
       this.#ctx.logger.warn('the history of the source is lost: everything is read again', { reason: lost.message });
       await this.#server.use(signal, (session) => dropSlot(session, this.#server.slot, this.#ctx.clock));
     }
@@ -78,7 +82,7 @@ export class Opener {
     const history = await SchemaHistory.load(this.#ctx.store);
     if (lost !== null) history.clear();
     const stream = await this.#stream(from, isNew, signal);
-    return { stream, from, isNew, history, tables, published };
+    return { stream, from, isNew, isAnew: lost !== null, history, tables, sends };
   }
 
   /** Does the slot show that positions have been confirmed which our own store knows nothing of? `null`: nothing is forgotten. */
@@ -91,7 +95,7 @@ export class Opener {
   }
 
   /** The tables, and a publication that has them. */
-  #publish(signal: AbortSignal): Promise<Pick<Opening, 'tables' | 'published'>> {
+  #publish(signal: AbortSignal): Promise<Pick<Opening, 'tables' | 'sends'>> {
     const { publication, place, pipeline } = this.#server,
       patterns = tablePatterns(this.#config);
     return this.#server.use(signal, async (session) => {
@@ -112,7 +116,7 @@ export class Opener {
           fix: problem.fix,
         });
       await applyPublication(session, plan);
-      return { tables, published: await sentColumns(session, publication.name) };
+      return { tables, sends: sentBy(await sentColumns(session, publication.name)) };
     });
   }
 
@@ -200,4 +204,14 @@ export class Opener {
 async function sentColumns(queries: Queries, publication: string): Promise<Map<string, readonly string[]>> {
   const tables = (await readPublication(queries, publication))?.tables ?? [];
   return new Map(tables.flatMap((t) => (t.columns === null ? [] : [[nameOf(t), t.columns] as const])));
+}
+
+/** A list of columns leaves out others than generated ones; without one, columns that are added are sent, too. */
+function sentBy(sent: ReadonlyMap<string, readonly string[]>): Opening['sends'] {
+  return (table) => {
+    const columns = sent.get(nameOf(table));
+    if (columns === undefined) return (column) => column.generated === '';
+    const isList = table.columns.some((c) => c.generated === '' && !columns.includes(c.name));
+    return isList ? (column) => columns.includes(column.name) : (column) => column.generated === '' || columns.includes(column.name);
+  };
 }

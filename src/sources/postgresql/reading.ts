@@ -2,7 +2,7 @@
 // one_time run. The loop over frames waits for nothing but room and the catalog.
 
 import { CdcError, type ChangeBatch, type Clock, type Position, type ReadContext } from '../../sdk/index.ts';
-import { Assembler, type StreamObserver } from './batches.ts';
+import { Assembler } from './batches.ts';
 import { formatLsn } from './lsn.ts';
 import { decodeMessage } from './pgoutput/decode.ts';
 import { PgoutputError } from './pgoutput/errors.ts';
@@ -11,6 +11,7 @@ import { PARTITION, positionAfter } from './position.ts';
 import type { Frames } from './replication/frames.ts';
 import { KEEPALIVE, lsnAt, XLOG_DATA, XLOG_HEADER_BYTES } from './replication/status.ts';
 import type { SchemaTracker } from './schemas.ts';
+import type { Snapshots, StreamPlace } from './snapshots.ts';
 
 export interface ReadingOptions {
   readonly source: string;
@@ -21,11 +22,12 @@ export interface ReadingOptions {
   readonly behind: Position;
   readonly emitTruncates: boolean;
   readonly clock: Clock;
-  readonly observer: StreamObserver | null;
+  /** Rows that go out between the transactions; `null`: none do. */
+  readonly snapshots: Snapshots | null;
   isMessage(prefix: string): boolean;
 }
 
-export class LogReading {
+export class LogReading implements StreamPlace {
   readonly #o: ReadingOptions;
   readonly #assembler: Assembler;
   /** The last place that was handed over. */
@@ -33,13 +35,23 @@ export class LogReading {
 
   constructor(options: ReadingOptions) {
     this.#o = options;
-    this.#assembler = new Assembler(options);
+    this.#assembler = new Assembler({ ...options, observer: options.snapshots });
     this.#handed = options.behind;
   }
 
   /** Everything before it has been handed over. */
   get place(): Position {
     return this.#handed;
+  }
+
+  announce(): Position {
+    const [, before = this.#handed, number = '0'] = /^(.*)\.p(\d{6})$/.exec(this.#handed) ?? [];
+    this.#handed = `${before}.p${String(Number(number) + 1).padStart(6, '0')}` as Position;
+    return this.#handed;
+  }
+
+  moveTo(place: Position): void {
+    this.#handed = place;
   }
 
   /** Between two transactions with everything handed over. */
@@ -54,7 +66,8 @@ export class LogReading {
   /** The batches of what has come; at its end, when nothing more is waiting, also one that is not full, or progress. */
   async *take(frames: Frames): AsyncGenerator<ChangeBatch, void, undefined> {
     const { maxBatchEvents, maxBatchBytes } = this.#o.ctx,
-      assembler = this.#assembler;
+      assembler = this.#assembler,
+      { snapshots } = this.#o;
     const { bytes, starts, ends, count } = frames;
     assembler.nowMs = this.#o.clock.now();
     for (let i = 0; i < count; i++) {
@@ -71,17 +84,29 @@ export class LogReading {
         await this.#resolve(r, bytes.readUInt32BE(start + 1), bytes.readUInt32BE(start + 5));
       }
       this.#decode(bytes, start, message, end);
-      while (assembler.isFull(maxBatchEvents, maxBatchBytes)) yield this.#next();
+      while (assembler.isFull(maxBatchEvents, maxBatchBytes)) yield* this.#next();
+      // The log may be so busy that no end of frames ever is the end of a transaction.
+      if (snapshots?.hasDue === true && !assembler.isInTransaction) {
+        yield* this.#flush();
+        yield* snapshots.due(this);
+      }
     }
-    // Whole transactions never wait for the next one.
-    while (assembler.hasCommitted) yield this.#next();
-    if (assembler.isBetween && assembler.done > this.#handed) yield this.#next();
+    yield* this.#flush();
   }
 
-  #next(): ChangeBatch {
+  /** Whole transactions never wait for the next one. */
+  *#flush(): Generator<ChangeBatch, void, undefined> {
+    while (this.#assembler.hasCommitted) yield* this.#next();
+    if (this.#assembler.isBetween && this.#assembler.done > this.#handed) yield* this.#next();
+  }
+
+  *#next(): Generator<ChangeBatch, void, undefined> {
+    // A run's list of keys has grown by events: it is stored before them.
+    const progress = this.#o.snapshots?.progress(this) ?? null;
+    if (progress !== null) yield progress;
     const batch = this.#assembler.take(this.#o.ctx.maxBatchEvents, this.#o.ctx.maxBatchBytes);
     if (batch.resume !== null) this.#handed = batch.resume;
-    return batch;
+    yield batch;
   }
 
   #decode(bytes: Buffer, frame: number, start: number, end: number): void {

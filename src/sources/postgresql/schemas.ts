@@ -39,6 +39,14 @@ export interface Met {
   readonly change: SchemaChange | null;
 }
 
+/** A shape as the catalog has it, and how its rows are read. */
+export interface CatalogShape {
+  readonly schema: TableSchema;
+  readonly layout: RowLayout;
+  readonly relation: Relation;
+  readonly version: TableVersion;
+}
+
 export interface TrackerOptions {
   readonly database: string;
   readonly history: SchemaHistory;
@@ -54,16 +62,18 @@ export class SchemaTracker {
     this.#o = options;
   }
 
-  /** The tables as capture begins: from now on every other shape is a change. `published`: the columns the server sends. */
-  async begin(tables: readonly CatalogTable[], at: Position, published: ReadonlyMap<string, readonly string[]>): Promise<void> {
+  /** The tables as capture begins: from now on every other shape is a change. `sends`: which columns the server sends. */
+  async begin(
+    tables: readonly CatalogTable[],
+    at: Position,
+    sends: (table: CatalogTable) => (column: CatalogColumn) => boolean,
+  ): Promise<void> {
     const { history, catalog } = this.#o;
     const types = new Map((await catalog.types(tables.flatMap((t) => t.columns.map((c) => c.typeOid)))).map((t) => [t.oid, t]));
     for (const table of tables) {
-      const name = nameOf(table),
-        sent = published.get(name);
-      if (history.versions(name).length > 0) continue;
-      const columns = table.columns.filter((c) => (sent === undefined ? c.generated === '' : sent.includes(c.name)));
-      history.begin(name, { ...versionOf(asRelation(table, columns), table, types), from: at, announced: false });
+      if (history.versions(nameOf(table)).length > 0) continue;
+      const relation = asRelation(table, table.columns.filter(sends(table)));
+      history.begin(nameOf(table), { ...versionOf(relation, table, types), from: at, announced: false });
     }
     await history.save();
   }
@@ -92,14 +102,31 @@ export class SchemaTracker {
     return version === undefined ? null : this.#schemaOf(id.schema ?? '', id.table, version);
   }
 
-  /** The shape that a table has in the catalog. */
-  async fromCatalog(table: CatalogTable): Promise<ReadTable> {
-    const types = new Map((await this.#o.catalog.types(table.columns.map((c) => c.typeOid))).map((t) => [t.oid, t]));
-    const relation = asRelation(
-      table,
-      table.columns.filter((c) => c.generated === ''),
-    );
-    return this.#prepare(relation, { ...versionOf(relation, table, types), version: 1, from: '' as Position, announced: false });
+  /** The shape that a table has in the catalog, with the columns that the server sends. */
+  async fromCatalog(table: CatalogTable, sends: (column: CatalogColumn) => boolean = isStored): Promise<CatalogShape> {
+    const relation = asRelation(table, table.columns.filter(sends));
+    const types = new Map((await this.#o.catalog.types(relation.columns.map((c) => c.typeOid))).map((t) => [t.oid, t]));
+    const version = { ...versionOf(relation, table, types), version: 1, from: '' as Position, announced: false };
+    const { schema, layout } = this.#prepare(relation, version);
+    // Only the columns that are wanted are asked for.
+    const read = relation.columns.filter((c) => layout.indexOf(c.name) >= 0);
+    return { schema, layout: new RowLayout(layout.columns, { columns: read }), relation, version };
+  }
+
+  /**
+   * Rows of this shape go out at `at`, read beside the stream. Either a shape that the stream has shown, or one that it will show
+   * with the next change: then it begins here.
+   */
+  async appear({ relation, version }: CatalogShape, at: Position): Promise<{ schema: TableSchema; change: SchemaChange | null }> {
+    const { history } = this.#o,
+      name = nameOf(relation),
+      known = history.versions(name);
+    const same = known.findLast((v) => isSame(v, relation));
+    if (same !== undefined) return { schema: this.#schemaOf(relation.schema, relation.table, same), change: null };
+    const begun = history.begin(name, { ...version, from: at, announced: known.length > 0 });
+    await history.save();
+    const { table, change } = this.#met(relation, begun, at);
+    return { schema: (table as ReadTable).schema, change };
   }
 
   async #look(relation: Relation): Promise<Omit<TableVersion, 'version' | 'from' | 'announced'>> {
@@ -145,6 +172,7 @@ export function nameOf({ schema, table }: { readonly schema: string; readonly ta
   return formatTableId({ database: null, schema, table });
 }
 
+const isStored = (column: CatalogColumn): boolean => column.generated === '';
 const typesOf = (version: TableVersion): PgTypes => new Map(version.types.map((t) => [t.oid, t]));
 
 /** The relation message as the server would send it now. */

@@ -15,7 +15,9 @@ import {
   type TableId,
   type TableSchema,
 } from '../../sdk/index.ts';
-import type { Catalog } from './catalog.ts';
+import type { Notifier } from '../../util/signal.ts';
+import type { Catalog, CatalogTable } from './catalog.ts';
+import type { ChunkTable } from './chunk-sql.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { messageFilter, sendHeartbeats } from './messages.ts';
 import { columnFilter, tableFilter } from './names.ts';
@@ -23,11 +25,13 @@ import { Opener, type Opening } from './opening.ts';
 import { confirmable, logPositions, PARTITION, parsePlace, positionAfter } from './position.ts';
 import { checkSource } from './preflight.ts';
 import { endOf, LogReading } from './reading.ts';
+import type { Frames } from './replication/frames.ts';
 import { dropSlot } from './replication/slot.ts';
 import type { ReplicationStream } from './replication/stream.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
+import { Snapshots } from './snapshots.ts';
 
 /** How often the server is asked where the log ends, while somebody waits for the stream to get there. */
 const ASK_MS = 100;
@@ -68,12 +72,13 @@ export class WalSource implements Source {
       await this.#endStream();
       const opening = await this.#opener.open(await ctx.assign(PARTITION), signal);
       this.#stream = opening.stream;
-      const reading = await this.#begin(opening, ctx);
+      const { reading, snapshots } = await this.#begin(opening, ctx);
       // The start of the log is stored before anything is sent.
       if (opening.isNew) yield { events: [], source: this.#ctx.name, partition: PARTITION, resume: opening.from, bytes: 0 };
+      snapshots?.start(running);
       if (this.#config.heartbeat !== undefined) void sendHeartbeats(this.#server, this.#config.heartbeat, this.#ctx, running);
-      if (ctx.until !== null) void this.#ask(opening.stream, running);
-      yield* this.#follow(opening.stream, reading, ctx, signal);
+      void this.#ask(opening.stream, () => ctx.until !== null || snapshots?.isDone === false, running);
+      yield* this.#follow(opening.stream, reading, snapshots, ctx, running);
     } catch (error) {
       if (signal.aborted) return;
       throw this.#server.error(error);
@@ -82,11 +87,28 @@ export class WalSource implements Source {
     }
   }
 
-  async *#follow(stream: ReplicationStream, reading: LogReading, ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
-    const end = endOf(ctx);
-    while (!signal.aborted && (end === null || !reading.hasReached(end))) {
-      const frames = await stream.next(signal);
-      if (frames === null) return;
+  async *#follow(
+    stream: ReplicationStream,
+    reading: LogReading,
+    snapshots: Snapshots | null,
+    ctx: ReadContext,
+    signal: AbortSignal,
+  ): AsyncIterable<ChangeBatch> {
+    const end = this.#config.snapshot_mode === 'initial_only' ? null : endOf(ctx),
+      hasEnd = ctx.until !== null || this.#config.snapshot_mode === 'initial_only';
+    const isDone = (): boolean => hasEnd && snapshots?.isDone !== false && (end === null || reading.hasReached(end));
+    const incoming = new Incoming(stream, snapshots?.changed ?? null, signal);
+    while (!signal.aborted) {
+      if (snapshots?.hasDue === true && reading.isBetween) {
+        for await (const batch of snapshots.due(reading)) {
+          yield batch;
+          if (signal.aborted) return;
+        }
+      }
+      if (snapshots?.failure) throw snapshots.failure;
+      if (isDone()) return;
+      const frames = await incoming.next();
+      if (frames === null) continue;
       for await (const batch of reading.take(frames)) {
         yield batch;
         if (signal.aborted) return;
@@ -140,11 +162,13 @@ export class WalSource implements Source {
 
   // -- one reading -------------------------------------------------------------------------------------------------------
 
-  async #begin({ history, from, isNew, tables, published }: Opening, ctx: ReadContext): Promise<LogReading> {
+  async #begin(opening: Opening, ctx: ReadContext): Promise<{ reading: LogReading; snapshots: Snapshots | null }> {
+    const { history, from, isNew, tables, sends } = opening;
     const tracker = this.#track(history, this.#server.catalog);
-    if (isNew) await tracker.begin(tables, from, published);
+    if (isNew) await tracker.begin(tables, from, sends);
     this.#tracker = tracker;
-    this.#reading = new LogReading({
+    const snapshots = this.#config.snapshot_mode === 'never' ? null : await this.#snapshots(opening, tracker, ctx);
+    const reading = new LogReading({
       source: this.#ctx.name,
       where: this.#server.place.where,
       database: this.#server.database ?? '',
@@ -153,10 +177,29 @@ export class WalSource implements Source {
       behind: from,
       emitTruncates: this.#config.on_truncate === 'emit',
       clock: this.#ctx.clock,
-      observer: null,
+      snapshots,
       isMessage: messageFilter(this.#config),
     });
-    return this.#reading;
+    this.#reading = reading;
+    return { reading, snapshots };
+  }
+
+  async #snapshots({ tables, from, stream, isAnew, sends }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
+    const isWanted = tableFilter(this.#config.snapshot.tables);
+    return new Snapshots({
+      server: this.#server,
+      config: this.#config,
+      ctx: this.#ctx,
+      read,
+      tracker,
+      where: this.#server.place.where,
+      tables: tables.filter((t) => isWanted(t.schema, t.table)).map((t) => chunkTable(t, this.#config)),
+      at: confirmable(from),
+      repeatsUntil: await this.#server.end(),
+      isAnew,
+      sends,
+      onWaiting: () => stream.requestKeepalive(),
+    });
   }
 
   #track(history: SchemaHistory, catalog: Catalog): SchemaTracker {
@@ -174,8 +217,8 @@ export class WalSource implements Source {
   }
 
   /** An idle server says by itself where its log ends only every half minute. */
-  async #ask(stream: ReplicationStream, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+  async #ask(stream: ReplicationStream, isWanted: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && isWanted()) {
       stream.requestKeepalive();
       await this.#ctx.clock.sleep(ASK_MS, signal);
     }
@@ -190,4 +233,52 @@ export class WalSource implements Source {
 
 function noSuchTable(id: TableId, where: string): CdcError {
   return new CdcError('SOURCE_MISCONFIGURED', `There is no captured table ${formatTableId(id)}.`, { where, fix: 'Look at `tables`.' });
+}
+
+/** Frames, or word that there may be rows to send: whichever is first. */
+class Incoming {
+  readonly #stream: ReplicationStream;
+  readonly #changed: Notifier | null;
+  readonly #signal: AbortSignal;
+  #frames: Promise<Frames | null> | null = null;
+  #word: Promise<null> | null = null;
+
+  constructor(stream: ReplicationStream, changed: Notifier | null, signal: AbortSignal) {
+    this.#stream = stream;
+    this.#changed = changed;
+    this.#signal = signal;
+  }
+
+  /** `null`: look again. */
+  async next(): Promise<Frames | null> {
+    if (this.#frames === null) {
+      this.#frames = this.#stream.next(this.#signal);
+      // Whoever waits hears of it; nobody may be waiting when the reading ends.
+      this.#frames.catch(() => undefined);
+    }
+    if (this.#changed !== null) {
+      this.#word ??= this.#changed.wait(this.#signal).then(() => {
+        this.#word = null;
+        return null;
+      });
+    }
+    const frames = await (this.#word === null ? this.#frames : Promise.race([this.#frames, this.#word]));
+    if (frames !== null) this.#frames = null;
+    return frames;
+  }
+}
+
+function chunkTable(table: CatalogTable, { snapshot }: PostgresqlSourceConfig): ChunkTable {
+  const { schema, table: name, identity, primaryKey, identityKey } = table;
+  // FULL has every column of the old row, the key's as well.
+  const sent = identity === 'i' ? identityKey : identity === 'n' ? [] : primaryKey;
+  const where = snapshot.where[`${schema}.${name}`] ?? (schema === 'public' ? snapshot.where[name] : undefined);
+  return {
+    schema,
+    table: name,
+    isPartitioned: table.kind === 'p',
+    key: primaryKey.length > 0 ? primaryKey : sent,
+    identity: sent,
+    where: where ?? null,
+  };
 }
