@@ -35,11 +35,21 @@ export interface PreparedColumn extends ColumnWriter {
   readonly first: Uint8Array;
   /** … and as a later one: `,"id":` */
   readonly next: Uint8Array;
+  /** Both by four bytes, filled up with zeros, for copying at a third of the time. */
+  readonly firstWords: Int32Array;
+  readonly nextWords: Int32Array;
+}
+
+function wordsOf(bytes: Buffer): Int32Array {
+  const padded = Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+  return Int32Array.from({ length: padded.length / 4 }, (_, i) => padded.readInt32LE(i * 4));
 }
 
 export function prepareColumn(column: ColumnWriter): PreparedColumn {
-  const name = jsonString(column.name);
-  return { ...column, first: Buffer.from(`{${name}:`), next: Buffer.from(`,${name}:`) };
+  const name = jsonString(column.name),
+    first = Buffer.from(`{${name}:`),
+    next = Buffer.from(`,${name}:`);
+  return { ...column, first, next, firstWords: wordsOf(first), nextWords: wordsOf(next) };
 }
 
 /** Both return whether the object is still empty. */

@@ -26,12 +26,15 @@ export class KeyEncoder {
   /** The bytes of an event's key; `null` for none. Begins and ends a text of its own. */
   bytes(json: JsonWriter, event: ChangeEvent): Uint8Array | null {
     const image = event.keyImage();
-    if (!(image instanceof TextImage) || !this.#isWhole(image, event)) return this.bytesOf(json, event.key);
-    json.begin();
-    json.raw(this.#start);
-    this.#text.write(json, image, false);
-    json.text(this.#end);
-    return json.end();
+    if (image instanceof TextImage && this.#count === event.table.key.length && this.#count > 0 && this.#text.isFit(image.layout)) {
+      json.begin();
+      json.raw(this.#start);
+      if (this.#text.writeWhole(json, image)) {
+        json.text(this.#end);
+        return json.end();
+      }
+    }
+    return this.bytesOf(json, event.key);
   }
 
   /** The same for a key at hand. */
@@ -42,10 +45,5 @@ export class KeyEncoder {
     this.rows.row(json, key, false);
     json.text(this.#end);
     return json.end();
-  }
-
-  #isWhole(image: TextImage, event: ChangeEvent): boolean {
-    if (this.#count === 0 || this.#count !== event.table.key.length) return false;
-    return this.#text.isFit(image.layout) && !this.#text.hasGap(image);
   }
 }

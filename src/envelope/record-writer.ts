@@ -14,16 +14,20 @@ export class RecordWriter {
   #event: Uint32Array;
   #timestampMs: Float64Array;
   #length = 0;
-  readonly #topic: string[] = [];
-  readonly #key: (Uint8Array | null)[] = [];
-  readonly #value: (Uint8Array | null)[] = [];
-  readonly #headers: Headers[] = [];
+  readonly #topic: string[];
+  readonly #key: (Uint8Array | null)[];
+  readonly #value: (Uint8Array | null)[];
+  readonly #headers: Headers[];
 
   /** `expected`: most batches give one record per event. */
   constructor(expected: number) {
     this.json = new JsonWriter(expected * EXPECTED_BYTES);
     this.#event = new Uint32Array(expected);
     this.#timestampMs = new Float64Array(expected);
+    this.#topic = new Array<string>(expected);
+    this.#key = new Array<Uint8Array | null>(expected);
+    this.#value = new Array<Uint8Array | null>(expected);
+    this.#headers = new Array<Headers>(expected);
   }
 
   /** A record that came from event `index`; a `null` value is a tombstone. */
@@ -32,13 +36,14 @@ export class RecordWriter {
     if (at >= this.#event.length) this.#grow();
     this.#event[at] = index;
     this.#timestampMs[at] = timestampMs;
-    this.#topic.push(topic);
-    this.#key.push(key);
-    this.#value.push(value);
-    this.#headers.push(headers);
+    this.#topic[at] = topic;
+    this.#key[at] = key;
+    this.#value[at] = value;
+    this.#headers[at] = headers;
   }
 
   finish(): EncodedBatch {
+    for (const list of [this.#topic, this.#key, this.#value, this.#headers]) list.length = this.#length;
     return {
       event: this.#event.subarray(0, this.#length),
       topic: this.#topic,

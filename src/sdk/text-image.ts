@@ -14,11 +14,12 @@ import { type Row, RowImage, type Value } from './value.ts';
  * | `text` | `string` | the same in UTF-8 |
  * | `ascii` | `string` | the same, with nothing that JSON escapes |
  * | `json` | a JSON document as its text | that text |
+ * | `jsonLine` | the same | the same without line breaks |
  * | `timestamp` | `2024-02-29T12:34:56.5` | `2024-02-29 12:34:56.5`, or what `decode` reads |
  * | `timestamptz` | `2024-02-29T12:34:56.5Z` | `2024-02-29 12:34:56.5+00`, or what `decode` reads |
  * | `other` | what `decode` makes of it | |
  */
-export type TextForm = 'digits' | 'float' | 'boolean' | 'text' | 'ascii' | 'json' | 'timestamp' | 'timestamptz' | 'other';
+export type TextForm = 'digits' | 'float' | 'boolean' | 'text' | 'ascii' | 'json' | 'jsonLine' | 'timestamp' | 'timestamptz' | 'other';
 
 export interface TextColumn {
   readonly name: string;
@@ -38,12 +39,14 @@ export class TextLayout {
   readonly columns: readonly TextColumn[];
   readonly names: readonly string[];
   /**
-   * Where the columns of the row located last are: start and end of each, or NULL_PLACE, ABSENT_PLACE as start. One array for
-   * all rows, because an array per row costs as much as all the rest of making it.
+   * Where the columns of the two rows located last are: start and end of each, or NULL_PLACE, ABSENT_PLACE as start. Shared by
+   * all rows, because an array per row costs as much as all the rest of making it. Two, for the sides of an update.
    */
-  readonly places: Int32Array;
+  #places: Int32Array;
+  #otherPlaces: Int32Array;
   /** Whose places they are. */
-  located: TextImage | null = null;
+  #located: TextImage | null = null;
+  #otherLocated: TextImage | null = null;
   readonly #indexOf: ReadonlyMap<string, number>;
   /** Of rows that lack columns, by the columns they have. */
   readonly #partial = new Map<string, readonly string[]>();
@@ -53,7 +56,8 @@ export class TextLayout {
   constructor(columns: readonly TextColumn[]) {
     this.columns = columns;
     this.names = columns.map((c) => c.name);
-    this.places = new Int32Array(columns.length * 2);
+    this.#places = new Int32Array(columns.length * 2);
+    this.#otherPlaces = new Int32Array(columns.length * 2);
     this.#indexOf = new Map(this.names.map((name, i) => [name, i]));
     this.isPlain = !this.#indexOf.has('__proto__');
   }
@@ -63,9 +67,23 @@ export class TextLayout {
     return this.#indexOf.get(name) ?? -1;
   }
 
-  /** The names of the columns that the located row has: always the same array for the same columns. */
-  namesLocated(): readonly string[] {
-    const { places, names } = this;
+  /** See `TextImage.locate`. */
+  locate(image: TextImage): Int32Array {
+    if (image === this.#located) return this.#places;
+    const places = this.#otherPlaces,
+      isKnown = image === this.#otherLocated;
+    this.#otherPlaces = this.#places;
+    this.#otherLocated = this.#located;
+    this.#places = places;
+    this.#located = null;
+    if (!isKnown) image.place(places);
+    this.#located = image;
+    return places;
+  }
+
+  /** The names of the columns that a row has: always the same array for the same columns. */
+  namesOf(places: Int32Array): readonly string[] {
+    const { names } = this;
     let absent = '';
     for (let i = 0; i < names.length; i++) if (places[i * 2] === ABSENT_PLACE) absent += `${i},`;
     if (absent === '') return names;
@@ -91,18 +109,12 @@ export abstract class TextImage extends RowImage {
     this.layout = layout;
   }
 
-  /** Writes the places of the columns into `layout.places`. */
-  protected abstract place(places: Int32Array): void;
+  /** Writes where the columns are: start and end of each, or NULL_PLACE, ABSENT_PLACE as start. */
+  abstract place(places: Int32Array): void;
 
-  /** Where the columns are, until the next image of the layout is located. */
+  /** Where the columns are. Holds until two other images of the layout are located. */
   locate(): Int32Array {
-    const { layout } = this;
-    if (layout.located !== this) {
-      layout.located = null;
-      this.place(layout.places);
-      layout.located = this;
-    }
-    return layout.places;
+    return this.layout.locate(this);
   }
 
   override decode(): Row {
@@ -141,8 +153,7 @@ export abstract class TextImage extends RowImage {
   }
 
   override columns(): readonly string[] {
-    this.locate();
-    return this.layout.namesLocated();
+    return this.layout.namesOf(this.locate());
   }
 }
 
@@ -174,15 +185,14 @@ function decoded(column: TextColumn, bytes: Buffer, start: number, end: number, 
 export function sameTexts(a: TextImage, b: TextImage, names: readonly string[]): boolean {
   const { layout } = a;
   if (b.layout !== layout) return false;
-  for (const name of names) {
-    const i = layout.indexOf(name) * 2;
+  const placesA = a.locate(),
+    placesB = b.locate();
+  for (let n = 0; n < names.length; n++) {
+    const i = layout.indexOf(names[n] as string) * 2;
     if (i < 0) return false;
-    const placesA = a.locate(),
-      start = placesA[i] as number,
-      end = placesA[i + 1] as number;
-    const placesB = b.locate(),
+    const start = placesA[i] as number,
       otherStart = placesB[i] as number,
-      length = end - start;
+      length = (placesA[i + 1] as number) - start;
     if (start < 0 || otherStart < 0 || (placesB[i + 1] as number) - otherStart !== length) return false;
     for (let k = 0; k < length; k++) if (a.bytes[start + k] !== b.bytes[otherStart + k]) return false;
   }

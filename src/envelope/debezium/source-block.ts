@@ -59,12 +59,11 @@ export class SourceBlock {
   /** Texts of the fields that never change. */
   readonly #fixed: ReadonlyMap<string, string>;
   readonly #restless: readonly SourceField[];
-  readonly #steady: readonly SourceField[];
   /** What stands before each restless field, and at the end, with the steady values of the last event. */
   #pieces: readonly Uint8Array[] = [];
   #tsMs = Number.NaN;
   #place: string | false = false;
-  readonly #steadyValues: (SourceFields[string] | undefined)[] = [];
+  #fieldsBefore: SourceFields = {};
 
   constructor(init: SourceBlockInit) {
     const { connector, description, compatible, id } = init;
@@ -79,7 +78,6 @@ export class SourceBlock {
     ]);
     const changing = this.#fields.filter((f) => !this.#fixed.has(f.name));
     this.#restless = changing.filter((f) => RESTLESS.has(f.name));
-    this.#steady = changing.filter((f) => !RESTLESS.has(f.name));
     this.schema = {
       type: 'struct',
       fields: this.#fields.map((f) => (f.name === 'snapshot' ? SNAPSHOT_SCHEMA : field(f.name, f.type, f.optional))),
@@ -95,21 +93,20 @@ export class SourceBlock {
       restless = this.#restless;
     for (let i = 0; i < restless.length; i++) {
       json.raw(pieces[i] as Uint8Array);
-      json.text(changingText(restless[i] as SourceField, event, fields));
+      writeRestless(json, restless[i] as SourceField, event, fields);
     }
     json.raw(pieces[restless.length] as Uint8Array);
   }
 
   #isPrepared(event: ChangeEvent, fields: SourceFields): boolean {
     if (event.sourceTsMs !== this.#tsMs || (event.snapshot !== false && event.snapshot.place) !== this.#place) return false;
-    for (let i = 0; i < this.#steady.length; i++) if (fields[(this.#steady[i] as SourceField).name] !== this.#steadyValues[i]) return false;
-    return true;
+    return sameSteady(fields, this.#fieldsBefore);
   }
 
   #prepare(event: ChangeEvent, fields: SourceFields): void {
     this.#tsMs = event.sourceTsMs;
     this.#place = event.snapshot !== false && event.snapshot.place;
-    for (const [i, f] of this.#steady.entries()) this.#steadyValues[i] = fields[f.name];
+    this.#fieldsBefore = fields;
     const pieces: Uint8Array[] = [];
     let piece = '';
     for (const f of this.#fields) {
@@ -121,6 +118,41 @@ export class SourceBlock {
     }
     this.#pieces = [...pieces, Buffer.from(`${piece}}`)];
   }
+}
+
+/** All fields that sources have and that are not restless, by name: a loop over names would take ten times as long (0.1 µs). */
+function sameSteady(a: SourceFields, b: SourceFields): boolean {
+  return (
+    a.txId === b.txId &&
+    a.xmin === b.xmin &&
+    a.origin === b.origin &&
+    a.origin_lsn === b.origin_lsn &&
+    a.ts_us === b.ts_us &&
+    a.ts_ns === b.ts_ns &&
+    a.server_id === b.server_id &&
+    a.gtid === b.gtid &&
+    a.file === b.file &&
+    a.thread === b.thread &&
+    a.query === b.query
+  );
+}
+
+/** What `changingText` gives, without the text where it can be. */
+function writeRestless(json: JsonWriter, f: SourceField, event: ChangeEvent, fields: SourceFields): void {
+  if (f.type === 'string') {
+    const value = f.name === 'pos' ? event.position : fields[f.name];
+    if (typeof value === 'string') {
+      json.string(value);
+      return;
+    }
+  } else {
+    const value = fields[f.name];
+    if (typeof value === 'number') {
+      json.integer(value);
+      return;
+    }
+  }
+  json.text(changingText(f, event, fields));
 }
 
 function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields): string {

@@ -138,7 +138,8 @@ function jsonType(column: Column, modes: TypeModes): DebeziumType {
 }
 
 function bitsType(column: Column): DebeziumType {
-  const length = column.length ?? 1;
+  // A `bit varying` without length has Debezium's largest.
+  const length = column.length ?? (column.nativeType.startsWith('bit varying') ? 2_147_483_647 : 1);
   if (length === 1) return simple('boolean', write.bit, 'false');
   return { schema: named('bytes', 'Bits', { length: `${length}` }), write: write.bits, zero: '""', unavailable: null };
 }
@@ -169,7 +170,7 @@ function geometryType(column: Column): DebeziumType {
     version: 1,
     doc: kind,
   };
-  return { schema, write: jsonValue, zero: 'null', unavailable: null };
+  return { schema, write: write.geometry, zero: 'null', unavailable: null };
 }
 
 /** UnchangedToastedPlaceholder: the bytes of the text stand for integers, other types have no placeholder. */

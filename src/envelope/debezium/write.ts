@@ -67,6 +67,17 @@ export function point(value: Value): string {
   return `{"x":${javaDouble(x)},"y":${javaDouble(y)},"wkb":"${wkb.toString('base64')}","srid":null}`;
 }
 
+const HAS_SRID = 0x20_00_00_00;
+
+/** PostGIS' extended well-known binary: with the system of reference that stands in it. */
+export function geometry(value: Value): string {
+  if (!(value instanceof Uint8Array) || value.length < 9) return jsonValue(value);
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength),
+    littleEndian = value[0] === 1;
+  const srid = (view.getUint32(1, littleEndian) & HAS_SRID) === 0 ? null : view.getInt32(5, littleEndian);
+  return `{"wkb":"${base64(value)}","srid":${srid}}`;
+}
+
 export function array(value: Value, element: (value: Value) => string): string {
   if (!Array.isArray(value)) return jsonValue(value);
   let out = '';

@@ -101,11 +101,10 @@ function readQuoted(text: string, at: number, doubled: boolean): { readonly text
   return null;
 }
 
-/** `(1,"a ""b""",,"")` → `1`, `a "b"`, NULL, the empty text. */
+/** `(1,"a ""b""",,"")` → `1`, `a "b"`, NULL, the empty text. `()` is one NULL. */
 export function parseComposite(text: string): (string | null)[] | null {
   if (!text.startsWith('(')) return null;
   const fields: (string | null)[] = [];
-  if (text === '()') return fields;
   let at = 1;
   for (;;) {
     // A field may be quoted in parts.

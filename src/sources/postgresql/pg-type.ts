@@ -102,5 +102,5 @@ export function spell(type: Pick<PgType, 'name' | 'formatted'>, typmod: number):
     return `interval${range === FULL_RANGE ? '' : (RANGES.get(range) ?? '')}${precision === undefined ? '' : `(${precision})`}`;
   }
   // `time without time zone` → `time(3) without time zone`
-  return precision === undefined ? formatted : formatted.replace(/^(time|timestamp)/, `$1(${precision})`);
+  return precision === undefined ? formatted : formatted.replace(/^(timestamp|time)/, `$1(${precision})`);
 }

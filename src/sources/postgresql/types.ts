@@ -81,7 +81,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   interval: made('interval', values.intervalOfText),
   uuid: text('uuid', 'ascii'),
   json,
-  jsonb: json,
+  jsonb: { ...json, form: 'jsonLine' },
   xml: text('xml'),
   bit: text('bits', 'ascii'),
   varbit: text('bits', 'ascii'),

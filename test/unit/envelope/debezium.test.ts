@@ -168,6 +168,21 @@ describe('values in compatible mode', () => {
       '{"x":0.0,"y":1.0,"wkb":"AQEAAAAAAAAAAAAAAAAAAAAAAPA/","srid":null}',
     ],
     [
+      'extended well-known binary',
+      { type: 'geometry', nativeType: 'geometry(Point,4326)' },
+      new Uint8Array(Buffer.from('0101000020e6100000000000000000f03f0000000000000040', 'hex')),
+      precise,
+      '{"wkb":"AQEAACDmEAAAAAAAAAAA8D8AAAAAAAAAQA==","srid":4326}',
+    ],
+    [
+      'well-known binary without a system of reference, big-endian',
+      { type: 'geometry', nativeType: 'geometry' },
+      new Uint8Array(Buffer.from('00000000013ff00000000000004000000000000000', 'hex')),
+      precise,
+      '{"wkb":"AAAAAAE/8AAAAAAAAEAAAAAAAAAA","srid":null}',
+    ],
+    ['bits of any length', { type: 'bits', nativeType: 'bit varying' }, '1011', precise, '"Cw=="'],
+    [
       'a geometry',
       { type: 'geometry', nativeType: 'geometry' },
       { wkb: new Uint8Array([1]), srid: 4326 },

@@ -62,7 +62,7 @@ export class Tuple extends TextImage {
     return ((this.bytes[this.#start] as number) << 8) | (this.bytes[this.#start + 1] as number);
   }
 
-  protected override place(places: Int32Array): void {
+  override place(places: Int32Array): void {
     if (this.#old !== NO_TUPLE) {
       // What the old row has is overwritten by what the new one sent.
       this.#placeOne(places, this.#old, false);

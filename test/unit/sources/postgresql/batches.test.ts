@@ -8,7 +8,7 @@ import type { Relation } from '../../../../src/sources/postgresql/pgoutput/relat
 import { positionAfter } from '../../../../src/sources/postgresql/position.ts';
 import { SchemaHistory } from '../../../../src/sources/postgresql/schema-history.ts';
 import { SchemaTracker } from '../../../../src/sources/postgresql/schemas.ts';
-import { begin, commit, feed, insert, message, relation, remove, type Sent, truncate, update } from '../../../helpers/pgoutput.ts';
+import { begin, commit, feed, insert, message, relation, remove, type Sent, truncate, update } from '../../../helpers/pgoutput-stream.ts';
 
 const ORDERS: Relation = {
   oid: 100,
