@@ -38,7 +38,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   '3D000': stop('SOURCE_MISCONFIGURED', 'Create the database, or correct `database`.'),
   '40': retry('SOURCE_FAILED'),
   '42': stop('SOURCE_MISCONFIGURED', 'Compare `tables`, `columns`, `query` and `snapshot.where` with the database.'),
-  '42501': stop('SOURCE_FORBIDDEN', 'Grant the missing privilege to the role; `cdc-run validate` lists them all.'),
+  '42501': stop('SOURCE_FORBIDDEN', 'Grant the missing privilege to the role; `cdc-run plan` looks at them all.'),
   '42704': stop('SOURCE_MISCONFIGURED', 'Create what is missing, or correct its name.'),
   // Slots: a name that is not there, or one that cannot be read any more.
   '42704:ReplicationSlotAcquire': stop('SOURCE_POSITION_GONE', READ_AGAIN),

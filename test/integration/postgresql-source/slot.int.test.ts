@@ -7,9 +7,8 @@ import { formatLsn } from '../../../src/sources/postgresql/lsn.ts';
 import { identify } from '../../../src/sources/postgresql/replication/history.ts';
 import { openConnection } from '../../../src/sources/postgresql/replication/open.ts';
 import { createSlot, dropSlot, lookAtSlot, slotProblem } from '../../../src/sources/postgresql/replication/slot.ts';
-import { findPostgres, OwnPostgres } from '../../chaos/own-postgres.ts';
 import { skipReason } from '../../helpers/postgres.ts';
-import { connectionsOf, loginOf, never, World } from './harness.ts';
+import { never, World } from './harness.ts';
 
 const missing = (await skipReason()) !== null;
 
@@ -116,47 +115,5 @@ describe.skipIf(missing)('replication slot', () => {
     );
     expect(identity).toMatchObject({ systemId: row?.id, timeline: row?.timeline });
     expect(formatLsn(identity.lsn)).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
-  });
-});
-
-const installation = missing ? null : await findPostgres();
-
-describe.skipIf(installation === null)('a server of its own', () => {
-  it('loses a slot that needs more log than it may keep: said by the slot, and by the stream', async () => {
-    if (installation === null) throw new Error('no server');
-    await using server = await OwnPostgres.start(installation);
-    const login = loginOf({ url: server.url });
-    const place = { server: 'x', where: 'y', slot: 'doomed' };
-    const connection = await openConnection(login, place, null);
-    await createSlot(connection, { name: 'doomed', failover: false, exportSnapshot: false }, null);
-    await connection.close();
-    await server.query("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'");
-    await server.query('SELECT pg_reload_conf()');
-    await server.query('CREATE TABLE t (x text)');
-    const connections = connectionsOf(login);
-    for (let i = 0; i < 6; i++) {
-      await server.query("INSERT INTO t SELECT repeat('x', 1000) FROM generate_series(1, 1000)");
-      await server.query('SELECT pg_switch_wal()');
-      await server.query('CHECKPOINT');
-    }
-    const state = await connections.use(null, (session) => lookAtSlot(session, 'doomed'));
-    await connections.close();
-    expect(state?.walStatus).toBe('lost');
-    const problem = slotProblem(state, { name: 'doomed', database: 'postgres', from: 1n, where: 'y' });
-    expect(problem).toMatchObject({ code: 'SOURCE_POSITION_GONE', retriable: false });
-    expect(problem?.message).toMatch(/max_slot_wal_keep_size|invalidated/);
-    const { openStream } = await import('../../../src/sources/postgresql/replication/open.ts');
-    const { silentLogger } = await import('../../../src/sdk/index.ts');
-    const settings = {
-      slot: 'doomed',
-      publications: ['p'],
-      from: 0n,
-      statusIntervalMs: 1000,
-      maxBytes: 1000,
-      clock: systemClock,
-      logger: silentLogger,
-      place,
-    };
-    await expect(openStream(login, settings, async () => undefined, never)).rejects.toMatchObject({ code: 'SOURCE_POSITION_GONE' });
   });
 });

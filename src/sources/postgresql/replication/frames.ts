@@ -28,25 +28,44 @@ export class FrameError extends Error {
   }
 }
 
-/** Grows; handed over as it is, then a new one is begun. */
-export class FrameList {
-  starts = new Int32Array(64);
-  ends = new Int32Array(64);
-  count = 0;
+/** One allocation for many small reads: typed arrays of their own for each would keep the garbage collector busy. */
+const SLAB_FRAMES = 4096;
 
-  add(start: number, end: number): void {
-    if (this.count === this.starts.length) this.#grow();
-    this.starts[this.count] = start;
-    this.ends[this.count++] = end;
+/** Grows, and hands over what it has as views: like the bytes, what was handed over is never written again. */
+export class FrameList {
+  starts = new Int32Array(SLAB_FRAMES);
+  ends = new Int32Array(SLAB_FRAMES);
+  /** Those not handed over stand from `base` to before `end`. */
+  base = 0;
+  end = 0;
+
+  get count(): number {
+    return this.end - this.base;
   }
 
-  #grow(): void {
-    const starts = new Int32Array(this.starts.length * 4),
-      ends = new Int32Array(this.ends.length * 4);
-    starts.set(this.starts);
-    ends.set(this.ends);
+  add(start: number, end: number): void {
+    if (this.end === this.starts.length) this.#renew();
+    this.starts[this.end] = start;
+    this.ends[this.end++] = end;
+  }
+
+  cut(): Omit<Frames, 'bytes'> {
+    const { base, end, count } = this;
+    this.base = end;
+    return { starts: this.starts.subarray(base, end), ends: this.ends.subarray(base, end), count };
+  }
+
+  #renew(): void {
+    const { base, end, count } = this,
+      size = Math.max(SLAB_FRAMES, count * 2);
+    const starts = new Int32Array(size),
+      ends = new Int32Array(size);
+    starts.set(this.starts.subarray(base, end));
+    ends.set(this.ends.subarray(base, end));
     this.starts = starts;
     this.ends = ends;
+    this.base = 0;
+    this.end = count;
   }
 }
 

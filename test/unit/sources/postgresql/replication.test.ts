@@ -6,6 +6,7 @@ import {
   type PublicationState,
   planPublication,
 } from '../../../../src/sources/postgresql/replication/publication.ts';
+import { ShutdownWatch } from '../../../../src/sources/postgresql/replication/shutdown-watch.ts';
 import { createSlotCommand, lossOf, type SlotState, slotProblem, slotState } from '../../../../src/sources/postgresql/replication/slot.ts';
 import { GOODBYE, lsnAt, queryMessage, statusUpdate, wantsReply } from '../../../../src/sources/postgresql/replication/status.ts';
 import { startCommand } from '../../../../src/sources/postgresql/replication/stream.ts';
@@ -220,5 +221,27 @@ describe('the time to slot loss', () => {
     ['cannot be told when the limit is new', at(0, null), at(10, 900n), null],
   ])('%s', (_, earlier, later, expected) => {
     expect(timeToLossMs(earlier, later)).toBe(expected);
+  });
+});
+
+describe('a server that wants to stop', () => {
+  const answers = (watch: ShutdownWatch, times: readonly number[]): string[] => times.map((ms) => watch.asked(ms));
+
+  it('is answered slower, then left, when it asks again and again', () => {
+    const found = answers(
+      new ShutdownWatch(60_000),
+      Array.from({ length: 80 }, (_, i) => i * 100),
+    );
+    expect(found.slice(0, 10)).toEqual(Array.from({ length: 10 }, () => 'now'));
+    expect(found.slice(10, 51)).toEqual(Array.from({ length: 41 }, () => 'later'));
+    expect(found[51]).toBe('leave');
+  });
+
+  it.each([60_000, 1000])('is not mistaken for one that asks in time, with a timeout of %d ms', (timeoutMs) => {
+    const found = answers(
+      new ShutdownWatch(timeoutMs),
+      Array.from({ length: 100 }, (_, i) => (i * timeoutMs) / 2),
+    );
+    expect(new Set(found)).toEqual(new Set(['now']));
   });
 });
