@@ -60,7 +60,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#random = options.random;
     this.#position = options.at;
-    for (const { name, keyed } of options.tables) this.#tables.set(name, new TableRun(options.source, name, keyed, this.#limits));
+    for (const table of options.tables) this.#tables.set(table.name, new TableRun(options.source, table, this.#limits));
     this.#pass = new WholePass(options.visibility);
     for (const t of this.#tables.values()) this.#start(t);
   }
@@ -88,7 +88,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   update(table: string, oldKey: string | null, key: string | null, isComplete: boolean, part?: unknown): void {
     const t = this.#tables.get(table);
     if (t === undefined) return;
-    if (key !== null && this.#rules.listsAtOnce(oldKey, key, isComplete)) this.#list(t, key);
+    if (key !== null && this.#rules.listsAtOnce(oldKey, key, isComplete, t.isOrderedByIdentity)) this.#list(t, key, oldKey !== key);
     const isKept = !isComplete && key !== null && t.list.has(key);
     this.#touch(table, { op: 'u', oldKey, key, isComplete, part: isKept ? part : undefined });
   }
@@ -397,8 +397,9 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     this.#pass.spoil(t);
   }
 
-  #list(t: TableRun<Row, Id, Seen, Bound>, key: string): void {
-    const mayRepeat = this.#position < this.#o.repeatsUntil;
+  #list(t: TableRun<Row, Id, Seen, Bound>, key: string, isMove: boolean): void {
+    // Only a change of key cannot be repeated: the row under the old one is gone, or another one.
+    const mayRepeat = isMove && this.#position < this.#o.repeatsUntil;
     if (!t.keyed || !(t.isRunning || (t.state === 'done' && mayRepeat))) return;
     if (!t.isRunning) {
       // A destination without our point may have applied half of this before: the row under the new key is read for all of them.

@@ -52,12 +52,12 @@ export class Process {
     this.streamed = Math.floor(o.place / STEP);
     const options = {
       source: SOURCE,
-      tables: o.tables.map((name) => ({ name, keyed: true })),
+      tables: o.tables.map((name) => ({ name, keyed: true, orderedByIdentity: db.table(name).identity === 'k' })),
       resume: o.resume,
       boundaries: bug === 'boundaries-ignored' ? [] : o.boundaries,
       at: endOf(this.streamed),
       repeatsUntil: bug === 'repeat-not-listed' ? 0n : endOf(db.log.length),
-      visibility: visibilityWith(bug),
+      visibility: visibilityWith(bug, dice),
       merge: (row: Row, parts: readonly unknown[]): Row => (bug === 'merge-stale' ? row : Object.assign({ ...row }, ...(parts as Image[]))),
       random: dice.next,
       limits: {

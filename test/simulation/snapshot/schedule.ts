@@ -67,10 +67,10 @@ class World {
       identities: this.#identities,
       image: dice.pick(['toast', 'toast', 'full']),
       gap: dice.pick(GAPS),
-      keys: dice.pick([3, 5]),
+      keys: dice.pick([3, 5, 5, 12]),
       asyncCommit: dice.pick([0, 0.3]),
     });
-    this.#crashes = dice.pick([0, 0.02, 0.05]);
+    this.#crashes = dice.pick([0, 0.01, 0.02, 0.05]);
     this.#slow = dice.pick([0, 0, 0.7, 0.95]);
     const loaded = dice.chance(0.15);
     for (let i = dice.pick([1, 1, 2, 2, 3]); i > 0; i--) this.#join(loaded ? this.#long() : { place: 0, snapshots: [] });
@@ -126,7 +126,7 @@ class World {
       ['job', 6],
       ['work', 9],
       ['due', 4],
-      ['deliver', 9],
+      ['deliver', 12],
       ['save', this.#dice.pick([0.5, 2])],
       ['again', 0.5],
     ];
