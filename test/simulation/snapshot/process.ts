@@ -32,6 +32,8 @@ export interface ProcessOptions {
   readonly boundaries: readonly SnapshotProgress[];
   readonly tables: readonly string[];
   readonly say: (text: string) => void;
+  /** Counts up, and is durable. */
+  readonly announcement: () => number;
 }
 
 const JOBS = 3;
@@ -114,9 +116,10 @@ export class Process {
     }
   }
 
-  /** A place right behind what was streamed that no lane has. */
+  /** A place right behind what was streamed that no lane has, also none from an earlier process. */
   #announcing(): number {
-    return this.#o.bug === 'announced-at-place' ? this.#place : ++this.#place;
+    if (this.#o.bug !== 'announced-at-place') this.#place = Math.floor(this.#place / STEP) * STEP + this.#o.announcement();
+    return this.#place;
   }
 
   due(): boolean {

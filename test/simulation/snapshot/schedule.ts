@@ -54,6 +54,7 @@ class World {
   #process: Process;
   /** Tables that somebody asked for and that not all lanes have heard of. */
   readonly #wanted = new Set<string>();
+  #announcements = 0;
   problem: string | null = null;
 
   constructor(seed: number, bug: Bug, say: (text: string) => void, counts: Counts) {
@@ -106,7 +107,7 @@ class World {
     this.#say(`START at ${place} with ${resume.map(show).join(' ')} boundaries ${ahead.map(show).join(' ')}`);
     for (const lane of this.#lanes) lane.restart(place);
     const { dice, db, bug, say } = { dice: this.#dice, db: this.#db, bug: this.#bug, say: this.#say };
-    const process = new Process({ db, dice, bug, place, resume, boundaries, tables: TABLES, say });
+    const process = new Process({ db, dice, bug, place, resume, boundaries, tables: TABLES, say, announcement: () => ++this.#announcements });
     for (const table of this.#wanted) {
       const all = this.#lanes.every((lane) => isRequested(lane.progressOf(table))),
         goesOn = resume.find((r) => r.table === table);
