@@ -55,10 +55,12 @@ class World {
   /** Tables that somebody asked for and that not all lanes have heard of. */
   readonly #wanted = new Set<string>();
   #announcements = 0;
+  readonly #filesRead = new Map<string, number>();
   problem: string | null = null;
 
   constructor(seed: number, bug: Bug, say: (text: string) => void, counts: Counts) {
-    const dice = (this.#dice = diceOf(seed));
+    const dice = diceOf(seed);
+    this.#dice = dice;
     this.#bug = bug;
     this.#say = (text) => say(`${this.#db.now} ${text}`);
     this.#counts = counts;
@@ -107,7 +109,17 @@ class World {
     this.#say(`START at ${place} with ${resume.map(show).join(' ')} boundaries ${ahead.map(show).join(' ')}`);
     for (const lane of this.#lanes) lane.restart(place);
     const { dice, db, bug, say } = { dice: this.#dice, db: this.#db, bug: this.#bug, say: this.#say };
-    const process = new Process({ db, dice, bug, place, resume, boundaries, tables: TABLES, say, announcement: () => ++this.#announcements });
+    const process = new Process({
+      db,
+      dice,
+      bug,
+      place,
+      resume,
+      boundaries,
+      tables: TABLES,
+      say,
+      announcement: () => ++this.#announcements,
+    });
     for (const table of this.#wanted) {
       const all = this.#lanes.every((lane) => isRequested(lane.progressOf(table))),
         goesOn = resume.find((r) => r.table === table);
@@ -129,7 +141,7 @@ class World {
       ['due', 4],
       ['deliver', 12],
       ['save', this.#dice.pick([0.5, 2])],
-      ['again', 0.5],
+      ['again', 1],
     ];
     const bag = weights.flatMap(([name, weight]) => new Array<keyof World['actions']>(weight * 2).fill(name));
     for (let i = 0; i < this.#steps && this.#isFine(); i++) {
@@ -149,7 +161,9 @@ class World {
       this.#db.tick();
       if (this.#isFinished()) {
         // A rewrite that changed values after the table's snapshot: somebody asks for the table again.
-        const stale = TABLES.filter((name) => this.#lanes.some((lane) => isStale(lane.progressOf(name), this.#db.table(name).lastRewrite)));
+        const stale = TABLES.filter((name) =>
+          this.#lanes.some((lane) => isStale(lane.progressOf(name), this.#db.table(name).lastRewrite, this.#filesRead)),
+        );
         if (stale.length === 0) return;
         this.#process.engine.request(stale);
       }
@@ -254,5 +268,7 @@ class World {
 }
 
 const isRequested = (progress: SnapshotProgress | undefined): boolean => progress !== undefined && parseNotes(progress).requested === true;
-const isStale = (progress: SnapshotProgress | undefined, lastRewrite: number): boolean =>
-  progress === undefined || Number(parseNotes(progress).file ?? 0) < lastRewrite;
+
+function isStale(progress: SnapshotProgress | undefined, lastRewrite: number, filesRead: ReadonlyMap<string, number>): boolean {
+  return progress === undefined || (filesRead.get(progress.run) ?? Number(parseNotes(progress).file ?? 0)) < lastRewrite;
+}
