@@ -108,16 +108,16 @@ class World {
     if (ahead.length > 0) this.#count('starts with a boundary');
     this.#say(`START at ${place} with ${resume.map(show).join(' ')} boundaries ${ahead.map(show).join(' ')}`);
     for (const lane of this.#lanes) lane.restart(place);
-    const { dice, db, bug, say } = { dice: this.#dice, db: this.#db, bug: this.#bug, say: this.#say };
     const process = new Process({
-      db,
-      dice,
-      bug,
+      db: this.#db,
+      dice: this.#dice,
+      bug: this.#bug,
       place,
       resume,
       boundaries,
       tables: TABLES,
-      say,
+      say: this.#say,
+      filesRead: this.#filesRead,
       announcement: () => ++this.#announcements,
     });
     for (const table of this.#wanted) {
