@@ -303,6 +303,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   #announce(t: TableRun<Row, Id, Seen, Bound>, change: () => void): void {
     change();
     this.#pending.push(t.progress());
+    this.changed.notify();
   }
 
   #newRun(isJoinable: boolean): string {
