@@ -1,9 +1,10 @@
 // Existing rows beside a stream of changes: decides what to read, which of it may go out at which place of the stream, and what
 // is stored of it. No SQL, no driver, no waiting: a source feeds it the stream, runs its jobs and hands out what is due.
-// The rules, with pictures: docs/snapshots.md. Crashes between any two calls are played in test/snapshot-model.
+// The rules, with pictures: docs/snapshots.md. Crashes between any two calls are played in test/simulation/snapshot.
 
 import { CdcError, type Random, type SnapshotProgress } from '../sdk/index.ts';
 import { Notifier } from '../util/signal.ts';
+import { JobPlanner } from './jobs.ts';
 import { WholePass } from './pass.ts';
 import { formatRun, parseNotes, parseRun } from './progress.ts';
 import { type KeysFlight, putBackTried, type RangeFlight } from './ranges.ts';
@@ -28,11 +29,6 @@ import {
 /** What became of a request for a run. `unfinished`: the run that is under way must not be cut short by one with a filter. */
 export type RequestOutcome = 'begun' | 'unfinished' | 'no_such_table';
 
-/** Cuts asked for at once, as a multiple of the ranges read at the same time. */
-const CUTS_AHEAD = 4;
-
-type Flying<Row, Seen> = RangeFlight<Row, Seen> | KeysFlight<Row, Seen>;
-
 export class SnapshotEngine<Row, Id, Seen, Bound> {
   /** Woken when there may be a job, or something due. */
   readonly changed = new Notifier();
@@ -46,13 +42,9 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   readonly #grown = new Set<TableRun<Row, Id, Seen, Bound>>();
   readonly #forking = new Set<TableRun<Row, Id, Seen, Bound>>();
   #pending: SnapshotProgress[] = [];
-  /** Transactions that touched a table and that no read is known to see. */
-  readonly #unseen = new Set<StreamedTransaction<Id>>();
   #transaction: StreamedTransaction<Id> | null = null;
   #position: bigint;
-  #lastJob = 0;
-  #boundAttempts = 0;
-  #turn = 0;
+  readonly #jobs: JobPlanner<Row, Id, Seen, Bound>;
 
   constructor(options: SnapshotOptions<Row, Id, Seen, Bound>, rules: SnapshotRules = RULES) {
     this.#o = options;
@@ -60,8 +52,9 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#random = options.random;
     this.#position = options.at;
-    for (const { name, keyed } of options.tables) this.#tables.set(name, new TableRun(options.source, name, keyed, this.#limits));
+    for (const table of options.tables) this.#tables.set(table.name, new TableRun(options.source, table, this.#limits));
     this.#pass = new WholePass(options.visibility);
+    this.#jobs = new JobPlanner(this.#tables, this.#pass, this.#limits);
     for (const t of this.#tables.values()) this.#start(t);
   }
 
@@ -88,7 +81,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   update(table: string, oldKey: string | null, key: string | null, isComplete: boolean, part?: unknown): void {
     const t = this.#tables.get(table);
     if (t === undefined) return;
-    if (key !== null && this.#rules.listsAtOnce(oldKey, key, isComplete)) this.#list(t, key);
+    if (key !== null && this.#rules.listsAtOnce(oldKey, key, isComplete, t.isOrderedByIdentity)) this.#list(t, key, oldKey !== key);
     const isKept = !isComplete && key !== null && t.list.has(key);
     this.#touch(table, { op: 'u', oldKey, key, isComplete, part: isKept ? part : undefined });
   }
@@ -157,68 +150,11 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
 
   /** The next thing to ask the database; its work begins after this call. `null`: nothing before `changed`. */
   nextJob(): SnapshotJob | null {
-    const unbound = [...this.#tables.values()].filter((t) => t.isRunning && !t.isPaused && t.bound === null && t.boundJob === 0);
-    if (unbound.length > 0) {
-      const id = ++this.#lastJob;
-      for (const t of unbound) t.boundJob = id;
-      return { kind: 'bound', id, attempt: this.#boundAttempts };
-    }
-    const tables = [...this.#tables.values()],
-      ready = tables.filter((t) => t.isRunning && !t.isPaused && t.bound !== null);
-    const pass = this.#pass.next(
-      tables.filter((t) => t.isRunning && !t.isPaused && !t.keyed),
-      () => ++this.#lastJob,
-    );
-    if (pass !== null) return pass;
-    for (let i = 0; i < ready.length; i++) {
-      const t = ready[(this.#turn + i) % ready.length] as TableRun<Row, Id, Seen, Bound>,
-        job = t.keyed ? this.#jobOf(t) : null;
-      if (job === null) continue;
-      this.#turn = (this.#turn + i + 1) % ready.length;
-      return job;
-    }
-    return null;
-  }
-
-  #jobOf(t: TableRun<Row, Id, Seen, Bound>): SnapshotJob | null {
-    const { table, where } = t,
-      keys = t.nextKeys();
-    if (keys !== null && this.#hasRoom(t, keys)) {
-      return { kind: 'keys', id: this.#fly(keys), attempt: keys.attempt, table, where, keys: keys.keys };
-    }
-    if (t.isEnd && t.boundary === null && t.ranges.flights.length === 0) return null;
-    if (t.boundary === null && (t.isEnd || t.list.size >= this.#limits.keysWaiting) && t.ranges.flights.length === 0) return null;
-    if (!this.#hasRoom(t, null)) return null;
-    const flight = t.ranges.next({ lastKey: t.lastKey, boundary: t.boundary });
-    if (flight === null) return null;
-    if (flight === 'cut') {
-      t.ranges.asksForCuts();
-      const count = CUTS_AHEAD * this.#limits.flightsPerTable;
-      const id = ++this.#lastJob;
-      return { kind: 'split', id, attempt: 0, table, where, after: t.ranges.tailKey(t.lastKey), rows: t.sizer.rows, count };
-    }
-    // The last chunk before a boundary takes all that is left: there is no other number for it.
-    const isLast = flight.boundary !== null && flight.boundary.chunk === t.chunk + 1;
-    const [maxRows, maxBytes] = isLast ? [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] : [t.sizer.rows, this.#limits.chunkBytes];
-    const { after, upTo, attempt } = flight;
-    return { kind: 'range', id: this.#fly(flight), attempt, table, where, after, upTo, maxRows, maxBytes };
-  }
-
-  /** Invariant 5. A read that others of its table wait behind is always let through. */
-  #hasRoom(t: TableRun<Row, Id, Seen, Bound>, keys: KeysFlight<Row, Seen> | null): boolean {
-    const flying = [...this.#tables.values()].reduce((n, other) => n + other.flights.filter((f) => f.state !== 'planned').length, 0);
-    const isHead = keys === null && t.ranges.flights[0]?.state === 'planned' && t.ranges.flights.length > 1;
-    return flying < this.#limits.flights || isHead;
-  }
-
-  #fly(flight: Flying<Row, Seen>): number {
-    flight.state = 'reading';
-    flight.job = ++this.#lastJob;
-    return flight.job;
+    return this.#jobs.next();
   }
 
   onBound(job: { readonly id: number }, bound: Bound): void {
-    this.#boundAttempts = 0;
+    this.#jobs.boundAttempts = 0;
     for (const t of this.#tables.values()) if (t.boundJob === job.id) t.bound = bound;
     this.changed.notify();
   }
@@ -266,7 +202,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
 
   /** The job came to nothing (connection lost, lock not granted, snapshot not accepted): it will be handed out again. */
   onLost(job: SnapshotJob): void {
-    if (job.kind === 'bound') this.#boundAttempts++;
+    if (job.kind === 'bound') this.#jobs.boundAttempts++;
     for (const t of this.#tables.values()) {
       if (job.kind === 'bound' && t.boundJob === job.id) t.boundJob = 0;
       if (job.kind === 'split' && t.table === job.table) t.ranges.setCuts(null);
@@ -367,6 +303,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   #announce(t: TableRun<Row, Id, Seen, Bound>, change: () => void): void {
     change();
     this.#pending.push(t.progress());
+    this.changed.notify();
   }
 
   #newRun(isJoinable: boolean): string {
@@ -380,7 +317,6 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
       transaction = this.#transaction;
     if (t === undefined || !t.isRunning) return;
     if (transaction === null) throw new CdcError('INTERNAL_UNEXPECTED', 'a change came outside of a transaction');
-    if (transaction.visibleAt === null) this.#unseen.add(transaction);
     t.touches.add(transaction, touch);
     if (t.touches.bytes > this.#limits.windowBytes) this.#overflow(t);
   }
@@ -397,8 +333,9 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     this.#pass.spoil(t);
   }
 
-  #list(t: TableRun<Row, Id, Seen, Bound>, key: string): void {
-    const mayRepeat = this.#position < this.#o.repeatsUntil;
+  #list(t: TableRun<Row, Id, Seen, Bound>, key: string, isMove: boolean): void {
+    // Only a change of key cannot be repeated: the row under the old one is gone, or another one.
+    const mayRepeat = isMove && this.#position < this.#o.repeatsUntil;
     if (!t.keyed || !(t.isRunning || (t.state === 'done' && mayRepeat))) return;
     if (!t.isRunning) {
       // A destination without our point may have applied half of this before: the row under the new key is read for all of them.
@@ -413,19 +350,16 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   }
 
   #learn(seen: Seen): void {
-    for (const transaction of this.#unseen) {
-      if (!this.#o.visibility.sees(seen, transaction.id)) continue;
-      transaction.visibleAt = this.#lastJob;
-      this.#unseen.delete(transaction);
+    const sees = (id: Id): boolean => this.#o.visibility.sees(seen, id);
+    for (const t of this.#tables.values()) {
+      t.touches.learn(sees, this.#jobs.last);
+      t.prune();
     }
-    for (const t of this.#tables.values()) t.prune();
   }
 
   #emit(t: TableRun<Row, Id, Seen, Bound>): SnapshotOutput<Row> | null {
     if (!t.isRunning) return null;
-    const flight = [t.keysFlight, t.ranges.flights[0]].find(
-      (f) => f?.state === 'read' && f.read !== null && f.read.h <= this.#position,
-    );
+    const flight = [t.keysFlight, t.ranges.flights[0]].find((f) => f?.state === 'read' && f.read !== null && f.read.h <= this.#position);
     if (flight?.read == null) return this.#finish(t);
     const { seen, bytes } = flight.read,
       isFirst = t.rows === 0;
@@ -480,6 +414,9 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   }
 }
 
-function flightOf<Row, Id, Seen, Bound>(t: TableRun<Row, Id, Seen, Bound>, job: number): Flying<Row, Seen> | undefined {
+function flightOf<Row, Id, Seen, Bound>(
+  t: TableRun<Row, Id, Seen, Bound>,
+  job: number,
+): RangeFlight<Row, Seen> | KeysFlight<Row, Seen> | undefined {
   return t.flights.find((f) => f.state === 'reading' && f.job === job);
 }

@@ -64,10 +64,11 @@ function partly(was: Left | undefined, isMove: boolean, part: unknown): Left {
 
 /**
  * An incomplete change of key lists its new key at once: the row may jump into a range that was read already. One that stays
- * under its key need not: either the destination has the row, or it is on the list, or a later chunk reads it.
+ * under its key need not: either the destination has the row, or it is on the list, or a later chunk reads it. Unless chunks are
+ * read in the order of another key than events carry: then it may have jumped all the same.
  */
-function listsAtOnce(oldKey: string | null, key: string | null, isComplete: boolean): boolean {
-  return !isComplete && oldKey !== key;
+function listsAtOnce(oldKey: string | null, key: string | null, isComplete: boolean, isOrderedByIdentity: boolean): boolean {
+  return !isComplete && (oldKey !== key || !isOrderedByIdentity);
 }
 
 /** A row of a range. Dropping is safe only if what went out since is whole; in doubt the key is read once more. */

@@ -5,7 +5,7 @@ import { formatNotes, nextChunk, parseNotes, type SnapshotNotes } from './progre
 import { type KeysFlight, newFlight, putBack, type RangeFlight, Ranges } from './ranges.ts';
 import { ChunkSizer } from './sizer.ts';
 import { TouchLog } from './touch-log.ts';
-import type { SnapshotLimits, TableStatus } from './types.ts';
+import type { SnapshotLimits, SnapshotTable, TableStatus } from './types.ts';
 
 /** What a run is for, and what it goes on from. */
 export interface RunInit {
@@ -18,6 +18,7 @@ export interface RunInit {
 export class TableRun<Row, Id, Seen, Bound> {
   readonly table: string;
   readonly keyed: boolean;
+  readonly isOrderedByIdentity: boolean;
   readonly touches = new TouchLog<Id>();
   readonly sizer: ChunkSizer;
   readonly #source: string;
@@ -48,10 +49,11 @@ export class TableRun<Row, Id, Seen, Bound> {
   /** The whole-table pass that it takes part in. */
   passJob: number | null = null;
 
-  constructor(source: string, table: string, keyed: boolean, limits: SnapshotLimits) {
+  constructor(source: string, { name, keyed, orderedByIdentity }: SnapshotTable, limits: SnapshotLimits) {
     this.#source = source;
-    this.table = table;
+    this.table = name;
     this.keyed = keyed;
+    this.isOrderedByIdentity = orderedByIdentity;
     this.#limits = limits;
     this.sizer = new ChunkSizer(limits);
     this.ranges = new Ranges(limits.flightsPerTable);

@@ -36,6 +36,16 @@ export class TouchLog<Id> {
     return this.#entries.filter((e) => isNewer(e.transaction));
   }
 
+  /** A read sees some of the transactions: so do all that are begun after the job `lastJob`. */
+  learn(sees: (id: Id) => boolean, lastJob: number): void {
+    let unseen: StreamedTransaction<Id> | null = null;
+    for (const { transaction } of this.#entries) {
+      if (transaction.visibleAt !== null || transaction === unseen) continue;
+      if (sees(transaction.id)) transaction.visibleAt = lastJob;
+      else unseen = transaction;
+    }
+  }
+
   /** Drops what every read in flight sees; `oldest` is the number of the oldest of them. */
   prune(oldest: number): void {
     this.#entries = this.#entries.filter(({ transaction: { visibleAt } }) => visibleAt === null || visibleAt >= oldest);

@@ -19,6 +19,11 @@ export interface SnapshotTable {
   readonly name: string;
   /** It has a unique key without NULLs to read it by, and every event tells which row it is about. Else: one whole-table pass. */
   readonly keyed: boolean;
+  /**
+   * Chunks are read in the order of what every event carries of the old row (the replica identity). If they are in the order of
+   * another key, every row that an incomplete event touches is read once more: prefer the identity.
+   */
+  readonly orderedByIdentity: boolean;
 }
 
 /** One row of a chunk. */

@@ -4,6 +4,7 @@
 import { RULES, type SnapshotRules } from '../../../src/snapshot/rules.ts';
 import type { Visibility } from '../../../src/snapshot/types.ts';
 import { type XidSnapshot, xidVisibility } from '../../../src/snapshot/xids.ts';
+import type { Dice } from '../random.ts';
 
 export const BUGS = {
   'no-h': 'a chunk does not wait for the end of the log',
@@ -23,6 +24,7 @@ export const BUGS = {
   'not-listed': 'what an incomplete event superseded is dropped for good',
   'part-not-listed': 'a row that an incomplete event superseded is dropped for good',
   'jump-not-listed': 'an incomplete change of key is not read again',
+  'order-taken-for-identity': 'a row is taken to stay in its place because its identity does',
   'superseded-unlisted': 'a row read again leaves the list although an incomplete event is newer',
   'merge-stale': 'a row read again goes out without the newer columns',
   'merge-moved': 'columns of a moved row are merged into the one that was under its key',
@@ -54,6 +56,8 @@ export function rulesWith(bug: Bug): SnapshotRules {
       return { ...RULES, rangeRow: dropsParts };
     case 'jump-not-listed':
       return { ...RULES, listsAtOnce: () => false };
+    case 'order-taken-for-identity':
+      return { ...RULES, listsAtOnce: (oldKey, key, isComplete) => RULES.listsAtOnce(oldKey, key, isComplete, true) };
     case 'superseded-unlisted':
       return { ...RULES, listedRow: (doubtful, left, since) => (left === undefined ? RULES.listedRow(doubtful, left, since) : 'drop') };
     case 'merge-moved':
@@ -71,8 +75,8 @@ export function rulesWith(bug: Bug): SnapshotRules {
 const dropsParts: SnapshotRules['rangeRow'] = (doubtful, left, since) =>
   left !== undefined && RULES.rangeRow(doubtful, left, since) === 'list' ? 'drop' : RULES.rangeRow(doubtful, left, since);
 
-export function visibilityWith(bug: Bug): Visibility<number, XidSnapshot, number> {
-  if (bug === 'seen-counts-as-newer') return { ...xidVisibility, sees: () => false };
+export function visibilityWith(bug: Bug, dice: Dice): Visibility<number, XidSnapshot, number> {
+  if (bug === 'seen-counts-as-newer') return { ...xidVisibility, sees: (seen, id) => dice.chance(0.5) && xidVisibility.sees(seen, id) };
   if (bug === 'all-seen') return { ...xidVisibility, sees: () => true };
   if (bug === 'no-bound') return { ...xidVisibility, passes: () => true };
   return xidVisibility;

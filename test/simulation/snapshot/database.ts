@@ -146,8 +146,7 @@ export class Database {
     tx.tables.add(table);
     const kind = this.#dice.pick(['truncate', 'rewrite', 'rewrite values'] as const);
     tx.ops.push({ kind, table });
-    if (kind === 'truncate')
-      tx.events.push({ op: 't', table: table.name, oldKey: null, key: null, columns: {}, isComplete: true });
+    if (kind === 'truncate') tx.events.push({ op: 't', table: table.name, oldKey: null, key: null, columns: {}, isComplete: true });
   }
 
   #rowStatement(tx: Transaction, views: Map<Table, Map<number, Row>>): void {
@@ -167,7 +166,14 @@ export class Database {
       if (!this.#take(tx, table, locksOf(name, created))) return;
       rows.set(k, created);
       tx.ops.push({ kind: 'put', table, row: created });
-      tx.events.push({ op: 'c', table: name, oldKey: null, key: String(created[identity]), columns: pick(created, COLUMNS), isComplete: true });
+      tx.events.push({
+        op: 'c',
+        table: name,
+        oldKey: null,
+        key: String(created[identity]),
+        columns: pick(created, COLUMNS),
+        isComplete: true,
+      });
       return;
     }
     if (dice.chance(0.2)) {
@@ -251,8 +257,7 @@ export class Database {
       else if (op.kind === 'delete') table.rows.delete(op.k);
       else {
         if (op.kind === 'truncate') table.rows.clear();
-        if (op.kind === 'rewrite values')
-          for (const [k, r] of table.rows) table.rows.set(k, { ...r, s: ++this.#counter, v: tx.index });
+        if (op.kind === 'rewrite values') for (const [k, r] of table.rows) table.rows.set(k, { ...r, s: ++this.#counter, v: tx.index });
         table.file++;
         if (op.kind === 'rewrite values') table.lastRewrite = table.file;
       }

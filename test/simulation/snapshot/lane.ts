@@ -61,7 +61,8 @@ export class Lane {
     this.#identities = identities;
     this.#bug = bug;
     for (const table of Object.keys(identities)) this.tables.set(table, new Map());
-    this.stored = this.#applied = at;
+    this.stored = at;
+    this.#applied = at;
     this.#snapshots = new LaneSnapshots(at.snapshots);
   }
 
@@ -91,14 +92,15 @@ export class Lane {
 
   save(log: readonly Batch[]): boolean {
     if (this.stored === this.#applied) return false;
-    let { snapshots } = (this.stored = this.#applied);
+    let { snapshots } = this.#applied;
     if (this.#bug === 'list-not-saved') snapshots = snapshots.map((s) => ({ ...s, notes: JSON.stringify({ ...parseNotes(s), list: [] }) }));
     if (this.#bug === 'progress-early') {
       const early = new LaneSnapshots(snapshots);
       for (const b of log) early.follow(SOURCE, b.snapshots, false);
       snapshots = early.progress;
     }
-    this.stored = this.#applied = { ...this.#applied, snapshots };
+    this.#applied = { ...this.#applied, snapshots };
+    this.stored = this.#applied;
     return true;
   }
 

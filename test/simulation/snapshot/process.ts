@@ -1,10 +1,10 @@
 // One life of a source: reads the log, drives the real engine, plays its jobs step by step against the database. All of it is
 // memory and dies in a crash.
 
+import type { SnapshotProgress } from '../../../src/sdk/index.ts';
 import { SnapshotEngine } from '../../../src/snapshot/engine.ts';
 import type { BoundJob, PassJob, ReadJob, SnapshotJob, SnapshotOutput, SplitJob } from '../../../src/snapshot/types.ts';
 import type { XidSnapshot } from '../../../src/snapshot/xids.ts';
-import type { SnapshotProgress } from '../../../src/sdk/index.ts';
 import type { Dice } from '../random.ts';
 import { type Bug, rulesWith, visibilityWith } from './bugs.ts';
 import { BLOCK, type Database, endOf, HEADER, type Image, lowBits, type Row, type TableSnapshot, type Transaction } from './database.ts';
@@ -32,6 +32,10 @@ export interface ProcessOptions {
   readonly boundaries: readonly SnapshotProgress[];
   readonly tables: readonly string[];
   readonly say: (text: string) => void;
+  /** With `no-fingerprint`: what the last chunk of a run was really read from. */
+  readonly filesRead: Map<string, number>;
+  /** Counts up, and is durable. */
+  readonly announcement: () => number;
 }
 
 const JOBS = 3;
@@ -44,6 +48,7 @@ export class Process {
   streamed: number;
   #place: number;
   #bounds = 0;
+  readonly #files = new Map<string, string>();
 
   constructor(o: ProcessOptions) {
     this.#o = o;
@@ -52,12 +57,12 @@ export class Process {
     this.streamed = Math.floor(o.place / STEP);
     const options = {
       source: SOURCE,
-      tables: o.tables.map((name) => ({ name, keyed: true })),
+      tables: o.tables.map((name) => ({ name, keyed: true, orderedByIdentity: db.table(name).identity === 'k' })),
       resume: o.resume,
       boundaries: bug === 'boundaries-ignored' ? [] : o.boundaries,
       at: endOf(this.streamed),
       repeatsUntil: bug === 'repeat-not-listed' ? 0n : endOf(db.log.length),
-      visibility: visibilityWith(bug),
+      visibility: visibilityWith(bug, dice),
       merge: (row: Row, parts: readonly unknown[]): Row => (bug === 'merge-stale' ? row : Object.assign({ ...row }, ...(parts as Image[]))),
       random: dice.next,
       limits: {
@@ -92,7 +97,8 @@ export class Process {
     const batch: Batch = { place, snapshots: [], tx, chunk: null, rows: [] };
     if (bug === 'progress-late') this.log.push(batch);
     // A lane that has all before the transaction, and is done, must not take it for what it had.
-    if (before.length > 0) this.log.push({ ...batch, tx: null, place: bug === 'progress-late' ? place : this.#announcing(), snapshots: before });
+    if (before.length > 0)
+      this.log.push({ ...batch, tx: null, place: bug === 'progress-late' ? place : this.#announcing(), snapshots: before });
     if (bug !== 'progress-late') this.log.push(batch);
     this.#place = place;
     this.engine.commit(endOf(this.streamed));
@@ -114,9 +120,10 @@ export class Process {
     }
   }
 
-  /** A place right behind what was streamed that no lane has. */
+  /** A place right behind what was streamed that no lane has, also none from an earlier process. */
   #announcing(): number {
-    return this.#o.bug === 'announced-at-place' ? this.#place : ++this.#place;
+    if (this.#o.bug !== 'announced-at-place') this.#place = Math.floor(this.#place / STEP) * STEP + this.#o.announcement();
+    return this.#place;
   }
 
   due(): boolean {
@@ -125,7 +132,9 @@ export class Process {
     const { progress, rows, chunk } = out as SnapshotOutput<Row>;
     const begins = progress.some((p) => p.chunk === 0);
     this.log.push({ place: begins ? this.#announcing() : this.#place, snapshots: progress, tx: null, chunk, rows });
-    this.#o.say(`due ${chunk === null ? '' : `${chunk.table} #${chunk.chunk} ${JSON.stringify(rows.map((r) => Object.values(r).join('/')))}`} ${progress.map(show).join(' ')}`);
+    this.#o.say(
+      `due ${chunk === null ? '' : `${chunk.table} #${chunk.chunk} ${JSON.stringify(rows.map((r) => Object.values(r).join('/')))}`} ${progress.map(show).join(' ')}`,
+    );
     return true;
   }
 
@@ -135,7 +144,16 @@ export class Process {
     if (this.works.length >= JOBS) return false;
     const job = this.engine.nextJob();
     if (job === null || job.kind === 'pass') return false;
-    this.works.push({ job, stage: job.kind === 'range' || job.kind === 'keys' ? 'lock' : 'rows', isLocked: false, S: null, bound: 0, cuts: [], rows: [], end: false });
+    this.works.push({
+      job,
+      stage: job.kind === 'range' || job.kind === 'keys' ? 'lock' : 'rows',
+      isLocked: false,
+      S: null,
+      bound: 0,
+      cuts: [],
+      rows: [],
+      end: false,
+    });
     this.#o.say(`job ${JSON.stringify(job)}`);
     return true;
   }
@@ -243,7 +261,7 @@ export class Process {
       last = work.rows.at(-1);
     this.engine.onRead(job, {
       seen,
-      fingerprint: bug === 'no-fingerprint' ? '1' : String(file),
+      fingerprint: bug === 'no-fingerprint' ? this.#firstFile(job.table, file) : String(file),
       h,
       rows: work.rows.map((row) => ({
         key: String(row[bug === 'match-chunk-key' ? 'k' : identity]),
@@ -254,6 +272,14 @@ export class Process {
       lastKey: last === undefined ? null : textOf(last.k),
       end: work.end,
     });
+  }
+
+  /** What the run's first chunk was read from. */
+  #firstFile(table: string, file: number): string {
+    const run = this.engine.status().find((t) => t.table === table)?.run ?? '';
+    if (!this.#files.has(run)) this.#files.set(run, String(file));
+    this.#o.filesRead.set(run, file);
+    return this.#files.get(run) as string;
   }
 
   #h(): bigint {

@@ -31,7 +31,9 @@ function search(planted: Bug, counts: Counts): { tried: number; found: Violation
 if (args.includes('--bugs')) {
   for (const name of Object.keys(BUGS) as BugName[]) {
     const { tried, found } = search(name, {});
-    say(`${name.padEnd(26)} ${(found === null ? '—' : String(tried)).padEnd(8)} ${found?.problem.split('\n')[0]?.slice(0, 90) ?? 'not found'}`);
+    say(
+      `${name.padEnd(26)} ${(found === null ? '—' : String(tried)).padEnd(8)} ${found?.problem.split('\n')[0]?.slice(0, 90) ?? 'not found'}`,
+    );
     if (found === null) process.exitCode = 1;
   }
 } else {
@@ -39,7 +41,9 @@ if (args.includes('--bugs')) {
     counts: Counts = {},
     { tried, found } = search(bug, counts);
   if (found === null) {
-    say(`${tried} schedules from seed ${seed}: no violation, ${((performance.now() - began) / 1000).toFixed(1)} s\n${JSON.stringify(counts)}`);
+    say(
+      `${tried} schedules from seed ${seed}: no violation, ${((performance.now() - began) / 1000).toFixed(1)} s\n${JSON.stringify(counts)}`,
+    );
   } else {
     say(`seed ${found.seed}: ${found.problem}`);
     process.exitCode = 1;

@@ -54,10 +54,13 @@ class World {
   #process: Process;
   /** Tables that somebody asked for and that not all lanes have heard of. */
   readonly #wanted = new Set<string>();
+  #announcements = 0;
+  readonly #filesRead = new Map<string, number>();
   problem: string | null = null;
 
   constructor(seed: number, bug: Bug, say: (text: string) => void, counts: Counts) {
-    const dice = (this.#dice = diceOf(seed));
+    const dice = diceOf(seed);
+    this.#dice = dice;
     this.#bug = bug;
     this.#say = (text) => say(`${this.#db.now} ${text}`);
     this.#counts = counts;
@@ -67,10 +70,10 @@ class World {
       identities: this.#identities,
       image: dice.pick(['toast', 'toast', 'full']),
       gap: dice.pick(GAPS),
-      keys: dice.pick([3, 5]),
+      keys: dice.pick([3, 5, 5, 12]),
       asyncCommit: dice.pick([0, 0.3]),
     });
-    this.#crashes = dice.pick([0, 0.02, 0.05]);
+    this.#crashes = dice.pick([0, 0.01, 0.02, 0.05]);
     this.#slow = dice.pick([0, 0, 0.7, 0.95]);
     const loaded = dice.chance(0.15);
     for (let i = dice.pick([1, 1, 2, 2, 3]); i > 0; i--) this.#join(loaded ? this.#long() : { place: 0, snapshots: [] });
@@ -105,8 +108,18 @@ class World {
     if (ahead.length > 0) this.#count('starts with a boundary');
     this.#say(`START at ${place} with ${resume.map(show).join(' ')} boundaries ${ahead.map(show).join(' ')}`);
     for (const lane of this.#lanes) lane.restart(place);
-    const { dice, db, bug, say } = { dice: this.#dice, db: this.#db, bug: this.#bug, say: this.#say };
-    const process = new Process({ db, dice, bug, place, resume, boundaries, tables: TABLES, say });
+    const process = new Process({
+      db: this.#db,
+      dice: this.#dice,
+      bug: this.#bug,
+      place,
+      resume,
+      boundaries,
+      tables: TABLES,
+      say: this.#say,
+      filesRead: this.#filesRead,
+      announcement: () => ++this.#announcements,
+    });
     for (const table of this.#wanted) {
       const all = this.#lanes.every((lane) => isRequested(lane.progressOf(table))),
         goesOn = resume.find((r) => r.table === table);
@@ -126,9 +139,9 @@ class World {
       ['job', 6],
       ['work', 9],
       ['due', 4],
-      ['deliver', 9],
+      ['deliver', 12],
       ['save', this.#dice.pick([0.5, 2])],
-      ['again', 0.5],
+      ['again', 1],
     ];
     const bag = weights.flatMap(([name, weight]) => new Array<keyof World['actions']>(weight * 2).fill(name));
     for (let i = 0; i < this.#steps && this.#isFine(); i++) {
@@ -148,7 +161,9 @@ class World {
       this.#db.tick();
       if (this.#isFinished()) {
         // A rewrite that changed values after the table's snapshot: somebody asks for the table again.
-        const stale = TABLES.filter((name) => this.#lanes.some((lane) => isStale(lane.progressOf(name), this.#db.table(name).lastRewrite)));
+        const stale = TABLES.filter((name) =>
+          this.#lanes.some((lane) => isStale(lane.progressOf(name), this.#db.table(name).lastRewrite, this.#filesRead)),
+        );
         if (stale.length === 0) return;
         this.#process.engine.request(stale);
       }
@@ -253,5 +268,7 @@ class World {
 }
 
 const isRequested = (progress: SnapshotProgress | undefined): boolean => progress !== undefined && parseNotes(progress).requested === true;
-const isStale = (progress: SnapshotProgress | undefined, lastRewrite: number): boolean =>
-  progress === undefined || Number(parseNotes(progress).file ?? 0) < lastRewrite;
+
+function isStale(progress: SnapshotProgress | undefined, lastRewrite: number, filesRead: ReadonlyMap<string, number>): boolean {
+  return progress === undefined || (filesRead.get(progress.run) ?? Number(parseNotes(progress).file ?? 0)) < lastRewrite;
+}
