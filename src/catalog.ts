@@ -38,8 +38,8 @@ const CATALOG: { readonly [K in Kind]: ReadonlyMap<string, Entry> } = {
   source: new Map([
     ['sqlite', built(() => import('./sources/sqlite/index.ts'), ['sqlite3'])],
     ['file', built(() => import('./sources/file/index.ts'))],
+    ['postgresql', built(() => import('./sources/postgresql/index.ts'), ['postgres'])],
     ['generator', built(() => import('./sources/generator/index.ts'))],
-    planned(databases, 'postgresql', ['postgres']),
     planned(databases, 'mysql', ['mariadb', 'mysql_binlog']),
     planned(databases, 'mongodb', ['mongo']),
     planned(databases, 'sqlserver', ['mssql']),

@@ -17,21 +17,6 @@ import {
   whole,
 } from './define.ts';
 
-export const postgresql = plannedSource({
-  type: 'postgresql',
-  aliases: ['postgres'],
-  title: 'PostgreSQL: write-ahead log (logical replication) or polling',
-  keys: {
-    ...serverKeys(5432, 'postgresql'),
-    database: text('Database.', 'shop'),
-    ...captureKeys,
-    ...pollingKeys,
-    cdc_mode: choice(['wal', 'polling'], 'wal = every change, as committed; polling = what a query finds.'),
-    slot_name: text('Replication slot.', 'cdc_orders'),
-    publication: text('Publication; made when missing.', 'cdc_orders'),
-  },
-});
-
 export const mysql = plannedSource({
   type: 'mysql',
   aliases: ['mariadb', 'mysql_binlog'],

@@ -6,7 +6,11 @@
 // |---|---|
 // | third change at 16/B374D700 of the transaction that commits at 16/B374D848 | `00000016b374d848/00000016b374d700/000002` |
 // | a transaction done, or a keepalive: everything before 16/B374D878 | `00000016b374d878/0000000000000000/000000` |
-// | a message outside of transactions at 16/B374D848 | `00000016b374d848/00000016b374d848/000000` |
+// | a message outside of transactions, whose record ends at 16/B374D848 | `00000016b374d848/0000000000000000/000000` |
+// | a new shape of a table, before that third change | `00000016b374d848/00000016b374d700/000001.s0000016394` |
+//
+// A transaction may commit at the very place where a message ends. With the place of the message in the middle part, too, the
+// message would sort behind that transaction's changes, and a restart behind it would leave them out.
 //
 // The first part is what the slot may be told: a transaction whose commit record is AT that LSN is sent again, one whose
 // record is before it is not. The number counts all changes that the decoder sees, before any filter of ours, so filters
@@ -46,14 +50,9 @@ export function positionAfter(lsn: bigint): Position {
   return (hex16(lsn) + AFTER) as Position;
 }
 
-/** A message outside of any transaction. */
-export function positionOfMessage(lsn: bigint): Position {
-  return `${hex16(lsn)}/${hex16(lsn)}/000000` as Position;
-}
-
-/** `null` when the text is no place of ours. */
+/** `null` when the text is no place of ours. What stands behind a dot tells apart what is at one place. */
 export function parsePlace(position: string): LogPlace | null {
-  const match = /^([0-9a-f]{16})\/([0-9a-f]{16})\/([0-9a-f]{6})$/.exec(position);
+  const match = /^([0-9a-f]{16})\/([0-9a-f]{16})\/([0-9a-f]{6})(?:\..*)?$/.exec(position);
   if (match === null) return null;
   return { commit: BigInt(`0x${match[1]}`), lsn: BigInt(`0x${match[2]}`), index: Number.parseInt(match[3] as string, 16) };
 }

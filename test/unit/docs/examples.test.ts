@@ -15,7 +15,7 @@ const yaml = blocks.filter((b) => b.language === 'yaml');
 
 describe('the pages', () => {
   it('name the language of each block that is code', () => {
-    expect([...new Set(blocks.map((b) => b.language))].sort()).toEqual(['', 'json', 'sh', 'ts', 'yaml']);
+    expect([...new Set(blocks.map((b) => b.language))].sort()).toEqual(['', 'json', 'mermaid', 'sh', 'ts', 'yaml']);
     expect(yaml.length).toBeGreaterThan(3);
   });
 

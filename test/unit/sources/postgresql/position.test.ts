@@ -2,14 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Position } from '../../../../src/sdk/index.ts';
 import { formatLsn, hiOf, loOf, lsnOf, parseLsn } from '../../../../src/sources/postgresql/lsn.ts';
-import {
-  confirmable,
-  formatPlace,
-  logPositions,
-  parsePlace,
-  positionAfter,
-  positionOfMessage,
-} from '../../../../src/sources/postgresql/position.ts';
+import { confirmable, formatPlace, logPositions, parsePlace, positionAfter } from '../../../../src/sources/postgresql/position.ts';
 
 const lsns = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
 
@@ -46,7 +39,6 @@ describe('positions', () => {
   it.each([
     [formatPlace(0x16, 0xb374d848, 0x16, 0xb374d700, 2), '00000016b374d848/00000016b374d700/000002'],
     [positionAfter(97_500_059_720n), '00000016b374d848/0000000000000000/000000'],
-    [positionOfMessage(97_500_059_720n), '00000016b374d848/00000016b374d848/000000'],
   ])('are text of fixed width: %s', (position, text) => {
     expect(position).toBe(text);
   });
@@ -54,7 +46,8 @@ describe('positions', () => {
   it.each([
     ['00000016b374d848/00000016b374d700/000002', 'LSN 16/B374D700 in the transaction that commits at 16/B374D848'],
     ['00000016b374d848/0000000000000000/000000', 'LSN 16/B374D848'],
-    ['00000016b374d848/00000016b374d848/000000', 'LSN 16/B374D848'],
+    ['00000016b374d848/00000016b374d700/000001.s1', 'LSN 16/B374D700 in the transaction that commits at 16/B374D848'],
+    ['00000016b374d848/0000000000000000/000000.r.1a.2.3', 'LSN 16/B374D848'],
     ['something else', 'something else'],
   ])('%s is described as %s', (position, words) => {
     expect(logPositions.describe(position as Position)).toBe(words);
@@ -73,7 +66,7 @@ describe('positions', () => {
   it('sort as transactions come: by commit, then within it by change, behind what was done before the commit', () => {
     const places = [
       positionAfter(5n),
-      positionOfMessage(6n),
+      // A message that ends where the next transaction commits.
       positionAfter(10n),
       formatPlace(0, 10, 0, 3, 0),
       formatPlace(0, 10, 0, 3, 1),

@@ -1,0 +1,438 @@
+// Messages of the stream → change events → batches. No promise, no closure and no bigint per row. Batches end anywhere, also in
+// the middle of a transaction, so transactions of any size pass; only its last event so far is held back, because the mark
+// `last` is known one event late.
+
+import {
+  type ChangeBatch,
+  ChangeEvent,
+  type Position,
+  type SchemaChange,
+  sameTexts,
+  sameValue,
+  type TableSchema,
+  type Transaction,
+} from '../../sdk/index.ts';
+import { hiOf, loOf } from './lsn.ts';
+import type { PgoutputHandler } from './pgoutput/handler.ts';
+import type { Relation } from './pgoutput/relation.ts';
+import type { Tuple } from './pgoutput/tuple.ts';
+import { formatPlace, PARTITION, positionAfter } from './position.ts';
+import type { ReadTable } from './schemas.ts';
+
+/** Memory of an event beside its bytes, as counted against the bounds of the queues. */
+const EVENT_BYTES = 300;
+/** 2000-01-01 00:00 UTC, where the server's clock begins. */
+const EPOCH_MS = 946_684_800_000;
+const INSERT = 0x49,
+  UPDATE = 0x55,
+  DELETE = 0x44,
+  TRUNCATE = 0x54;
+const TRUNCATE_OIDS_AT = 6;
+
+/** Who wants to know which rows the stream touches (snapshots). Told in the order of the stream, also of what is left out as a repeat. */
+export interface StreamObserver {
+  begin(xid: number): void;
+  /** `old`: what was sent of the row as it was, if anything was. */
+  row(op: 'c' | 'u' | 'd' | 't', table: ReadTable, old: Tuple | null, row: Tuple | null): void;
+  commit(endLsn: bigint): void;
+  /** Outside of transactions: nothing before it is left to come. */
+  reached(lsn: bigint): void;
+}
+
+export interface AssemblerOptions {
+  readonly source: string;
+  readonly database: string;
+  /** Everything up to here has been handed over before. */
+  readonly behind: Position;
+  readonly emitTruncates: boolean;
+  isMessage(prefix: string): boolean;
+  readonly observer: StreamObserver | null;
+}
+
+/** Mutable: `last` becomes known with the commit. */
+class Mark implements Transaction {
+  readonly id: string;
+  readonly order: number;
+  readonly collectionOrder: number;
+  readonly commitTsMs: number;
+  last = false;
+
+  constructor(id: string, order: number, collectionOrder: number, commitTsMs: number) {
+    this.id = id;
+    this.order = order;
+    this.collectionOrder = collectionOrder;
+    this.commitTsMs = commitTsMs;
+  }
+}
+
+export class Assembler implements PgoutputHandler {
+  readonly #o: AssemblerOptions;
+  readonly #messages: TableSchema;
+  /** Length of the message that comes next: what its events hold in memory. */
+  messageBytes = 0;
+  /** When the bytes came: the time of messages that belong to no transaction. */
+  nowMs = 0;
+  /** Messages that this protocol version does not have. */
+  unknownMessages = 0;
+  /** As the server described them in this session. `null`: not captured. */
+  readonly #tables = new Map<number, ReadTable | null>();
+  readonly #relations = new Map<number, Relation>();
+  #lastOid = -1;
+  #lastTable: ReadTable | null = null;
+
+  // The transaction that is being read.
+  #inTransaction = false;
+  #serial = 0;
+  #xid = '';
+  #commitHi = 0;
+  #commitLo = 0;
+  #commitTsMs = 0;
+  #order = 0;
+  /** It was handed over before, at least in part. */
+  #isRepeat = false;
+  #lsnHi = -1;
+  #lsnLo = -1;
+  #index = 0;
+
+  // What waits to be handed over.
+  #events: ChangeEvent[] = [];
+  #sizes: number[] = [];
+  #bytes = 0;
+  /** Index of the event that is held back with all behind it; -1: none. */
+  #heldAt = -1;
+  #heldMark: Mark | null = null;
+  /** So many events belong to transactions that are complete. */
+  #committed = 0;
+  /** Where reading resumes when nothing is left and no transaction is open. */
+  #done: Position;
+
+  constructor(options: AssemblerOptions) {
+    this.#o = options;
+    this.#done = options.behind;
+    this.#messages = { id: { database: options.database, schema: null, table: '' }, columns: [], key: [], version: 1 };
+  }
+
+  // -- relations ---------------------------------------------------------------------------------------------------------
+
+  relation(relation: Relation): void {
+    this.#relations.set(relation.oid, relation);
+    this.#lastOid = -1;
+  }
+
+  /**
+   * The relation that must be looked up before the message at `start` can be taken in; `null` when none. Not when its own
+   * message comes: of partitions one comes for the root and one for the leaf, and only one of the two has rows.
+   */
+  unresolved(bytes: Buffer, start: number, end: number): Relation | null {
+    if (this.#relations.size === 0) return null;
+    const tag = bytes[start];
+    if (tag === INSERT || tag === UPDATE || tag === DELETE) {
+      if (end - start < 5) return null;
+      const oid = bytes.readUInt32BE(start + 1);
+      return oid === this.#lastOid ? null : (this.#relations.get(oid) ?? null);
+    }
+    if (tag !== TRUNCATE) return null;
+    // The lowest first: their places carry the oid, and come in order.
+    let first: Relation | null = null;
+    for (let at = start + TRUNCATE_OIDS_AT; at + 4 <= end; at += 4) {
+      const relation = this.#relations.get(bytes.readUInt32BE(at));
+      if (relation !== undefined && (first === null || relation.oid < first.oid)) first = relation;
+    }
+    return first;
+  }
+
+  /** The place behind which the message with this LSN stands: where a new shape of its table begins. Several may begin there. */
+  placeBefore(lsnHi: number, lsnLo: number): Position {
+    const index = lsnHi === this.#lsnHi && lsnLo === this.#lsnLo ? this.#index : 0;
+    return formatPlace(this.#commitHi, this.#commitLo, lsnHi, lsnLo, index);
+  }
+
+  /** What the relation is from here on. */
+  resolve(relation: Relation, table: ReadTable | null, change: SchemaChange | null, at: Position): void {
+    const before = this.#tables.get(relation.oid) ?? null;
+    if (table !== null && before !== null) {
+      table.transaction = before.transaction;
+      table.count = before.count;
+    }
+    this.#tables.set(relation.oid, table);
+    this.#relations.delete(relation.oid);
+    this.#lastOid = -1;
+    if (table === null || change === null || at <= this.#o.behind) return;
+    this.#queue(
+      new ChangeEvent({
+        op: 's',
+        table: table.schema,
+        source: this.#o.source,
+        partition: PARTITION,
+        position: at,
+        sourceTsMs: this.#commitTsMs,
+        schemaChange: change,
+      }),
+      EVENT_BYTES,
+    );
+  }
+
+  #tableOf(oid: number): ReadTable | null {
+    if (oid === this.#lastOid) return this.#lastTable;
+    const table = this.#tables.get(oid);
+    if (table === undefined) throw new Error(`a change of relation ${oid}, which was not described`);
+    this.#lastOid = oid;
+    this.#lastTable = table;
+    return table;
+  }
+
+  // -- transactions ------------------------------------------------------------------------------------------------------
+
+  begin(finalHi: number, finalLo: number, commitTsUs: bigint, xid: number): void {
+    this.#inTransaction = true;
+    this.#serial++;
+    this.#xid = String(xid);
+    this.#commitHi = finalHi;
+    this.#commitLo = finalLo;
+    this.#commitTsMs = EPOCH_MS + Math.floor(Number(commitTsUs) / 1000);
+    this.#order = 0;
+    this.#lsnHi = this.#lsnLo = -1;
+    this.#isRepeat = formatPlace(finalHi, finalLo, 0, 0, 0) <= this.#o.behind;
+    this.#o.observer?.begin(xid);
+  }
+
+  commit(_flags: number, _lsn: bigint, endLsn: bigint): void {
+    if (this.#heldMark !== null) this.#heldMark.last = true;
+    this.#heldMark = null;
+    this.#heldAt = -1;
+    this.#inTransaction = false;
+    this.#committed = this.#events.length;
+    this.#advance(positionAfter(endLsn));
+    this.#o.observer?.commit(endLsn);
+  }
+
+  /** Nothing before `walEnd` is left to send. Says something only between transactions. */
+  keepalive(walEnd: bigint): void {
+    if (this.#inTransaction) return;
+    this.#advance(positionAfter(walEnd));
+    this.#o.observer?.reached(walEnd);
+  }
+
+  #advance(done: Position): void {
+    if (done > this.#done) this.#done = done;
+  }
+
+  // -- changes -----------------------------------------------------------------------------------------------------------
+
+  insert(lsnHi: number, lsnLo: number, oid: number, row: Tuple): void {
+    this.#count(lsnHi, lsnLo);
+    const table = this.#tableOf(oid);
+    if (table === null) return;
+    row.bind(table.layout);
+    this.#o.observer?.row('c', table, null, row);
+    this.#change('c', table, null, row, false, 1);
+  }
+
+  update(lsnHi: number, lsnLo: number, oid: number, _oldKind: 'K' | 'O' | null, old: Tuple | null, row: Tuple): void {
+    this.#count(lsnHi, lsnLo);
+    const table = this.#tableOf(oid);
+    if (table === null) return;
+    row.bind(table.layout);
+    old?.bind(table.layout);
+    this.#o.observer?.row('u', table, old, row);
+    this.#change('u', table, old, row, row.incomplete, old !== null && isMove(table.schema.key, old, row) ? 2 : 1);
+  }
+
+  delete(lsnHi: number, lsnLo: number, oid: number, _oldKind: 'K' | 'O', old: Tuple): void {
+    this.#count(lsnHi, lsnLo);
+    const table = this.#tableOf(oid);
+    if (table === null) return;
+    old.bind(table.layout);
+    this.#o.observer?.row('d', table, old, null);
+    this.#change('d', table, old, null, false, 1);
+  }
+
+  truncate(lsnHi: number, lsnLo: number, oids: readonly number[]): void {
+    for (const oid of oids) {
+      this.#count(lsnHi, lsnLo);
+      const table = this.#tableOf(oid);
+      if (table === null) continue;
+      this.#o.observer?.row('t', table, null, null);
+      if (this.#o.emitTruncates) this.#change('t', table, null, null, false, 1);
+    }
+  }
+
+  message(lsn: bigint, transactional: boolean, prefix: string, content: Uint8Array): void {
+    const lsnHi = hiOf(lsn),
+      lsnLo = loOf(lsn);
+    if (transactional) this.#count(lsnHi, lsnLo);
+    // Its own LSN is that behind its record: whoever has it needs nothing from before it.
+    else this.#advance(positionAfter(lsn));
+    if (!this.#o.isMessage(prefix)) return;
+    const position = transactional ? this.#place() : positionAfter(lsn);
+    const mark = transactional ? this.#mark(null, 1) : null;
+    if (position <= this.#o.behind) return;
+    const event = new ChangeEvent({
+      op: 'm',
+      table: this.#messages,
+      source: this.#o.source,
+      partition: PARTITION,
+      position,
+      sourceTsMs: transactional ? this.#commitTsMs : this.nowMs,
+      transaction: mark,
+      message: { prefix, content, transactional },
+    });
+    if (mark !== null) this.#hold(mark);
+    this.#queue(event, EVENT_BYTES + this.messageBytes);
+    if (mark === null) this.#committed = this.#events.length;
+  }
+
+  type(): void {}
+
+  origin(): void {}
+
+  unknown(): void {
+    this.unknownMessages++;
+  }
+
+  /** The number among the changes with one LSN counts all of them, before any filter (invariant 2). */
+  #count(lsnHi: number, lsnLo: number): void {
+    if (lsnHi === this.#lsnHi && lsnLo === this.#lsnLo) {
+      this.#index++;
+      return;
+    }
+    this.#lsnHi = lsnHi;
+    this.#lsnLo = lsnLo;
+    this.#index = 1;
+  }
+
+  #place(): Position {
+    return formatPlace(this.#commitHi, this.#commitLo, this.#lsnHi, this.#lsnLo, this.#index);
+  }
+
+  #mark(table: ReadTable | null, weight: number): Mark {
+    const order = this.#order + 1;
+    let collectionOrder = order;
+    if (table !== null) {
+      if (table.transaction !== this.#serial) {
+        table.transaction = this.#serial;
+        table.count = 0;
+      }
+      collectionOrder = table.count + 1;
+      table.count += weight;
+    }
+    this.#order += weight;
+    return new Mark(this.#xid, order, collectionOrder, this.#commitTsMs);
+  }
+
+  /** `weight`: a change of key counts twice, since it becomes two events where keys cannot change. */
+  #change(
+    op: 'c' | 'u' | 'd' | 't',
+    table: ReadTable,
+    before: Tuple | null,
+    after: Tuple | null,
+    incomplete: boolean,
+    weight: number,
+  ): void {
+    const mark = this.#mark(table, weight),
+      position = this.#place();
+    if (this.#isRepeat && position <= this.#o.behind) return;
+    const event = new ChangeEvent({
+      op,
+      table: table.schema,
+      source: this.#o.source,
+      partition: PARTITION,
+      position,
+      sourceTsMs: this.#commitTsMs,
+      before,
+      after,
+      transaction: mark,
+      incomplete,
+    });
+    this.#hold(mark);
+    this.#queue(event, EVENT_BYTES + this.messageBytes);
+  }
+
+  // -- batches -----------------------------------------------------------------------------------------------------------
+
+  #hold(mark: Mark): void {
+    this.#heldMark = mark;
+    this.#heldAt = this.#events.length;
+  }
+
+  #queue(event: ChangeEvent, bytes: number): void {
+    this.#events.push(event);
+    this.#sizes.push(bytes);
+    this.#bytes += bytes;
+  }
+
+  get #ready(): number {
+    return this.#heldAt === -1 ? this.#events.length : this.#heldAt;
+  }
+
+  /** As many events as one batch may have, or as many bytes. */
+  isFull(maxEvents: number, maxBytes: number): boolean {
+    const ready = this.#ready;
+    return ready >= maxEvents || (ready > 0 && this.#bytes >= maxBytes);
+  }
+
+  /** The end of a transaction waits to be handed over. */
+  get hasCommitted(): boolean {
+    return this.#committed > 0;
+  }
+
+  get isInTransaction(): boolean {
+    return this.#inTransaction;
+  }
+
+  /** Between two transactions with everything handed over: here rows that were read elsewhere may come in between. */
+  get isBetween(): boolean {
+    return !this.#inTransaction && this.#events.length === 0;
+  }
+
+  /** Everything before it has been handed over, once `isBetween`. */
+  get done(): Position {
+    return this.#done;
+  }
+
+  /** The next batch; without events it is progress only. */
+  take(maxEvents: number, maxBytes: number): ChangeBatch {
+    const ready = this.#ready;
+    let count = 0,
+      bytes = 0;
+    while (count < ready && count < maxEvents && (count === 0 || bytes + (this.#sizes[count] as number) <= maxBytes)) {
+      bytes += this.#sizes[count++] as number;
+    }
+    const events = this.#remove(count);
+    this.#bytes -= bytes;
+    this.#committed = Math.max(0, this.#committed - count);
+    const last = events.at(-1);
+    const resume = this.isBetween || last === undefined ? this.#resumeNow() : last.position;
+    return { events, source: this.#o.source, partition: PARTITION, resume, bytes };
+  }
+
+  #remove(count: number): ChangeEvent[] {
+    if (this.#heldAt !== -1) this.#heldAt -= count;
+    if (count < this.#events.length) {
+      this.#sizes.splice(0, count);
+      return this.#events.splice(0, count);
+    }
+    const events = this.#events;
+    this.#events = [];
+    this.#sizes = [];
+    return events;
+  }
+
+  /** In the middle of a transaction, with nothing to hand over, a batch moves nothing. */
+  #resumeNow(): Position | null {
+    return this.isBetween ? this.#done : null;
+  }
+}
+
+/** As `ChangeEvent.oldKey` tells it, without decoding rows that keep their key. */
+function isMove(key: readonly string[], old: Tuple, row: Tuple): boolean {
+  if (key.length === 0 || sameTexts(old, row, key)) return false;
+  let moved = false;
+  for (const name of key) {
+    const before = old.column(name),
+      after = row.column(name);
+    if (before === undefined || after === undefined) return false;
+    if (!sameValue(before, after)) moved = true;
+  }
+  return moved;
+}

@@ -1,0 +1,178 @@
+// The jobs of a snapshot on a session: each in one read-only transaction that locks first and looks then, because rewrites are
+// not seen by an older snapshot: it finds the table empty (facts: rewrites read as empty).
+
+import { createHash } from 'node:crypto';
+import { CdcError, type TextImage } from '../../sdk/index.ts';
+import type { ChunkRead, ChunkRow, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
+import { parseXidSnapshot, type XidSnapshot } from '../../snapshot/xids.ts';
+import { Catalog, type CatalogColumn, type CatalogTable } from './catalog.ts';
+import { type ChunkTable, lockTable, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
+import type { Session } from './connection.ts';
+import { CopyRows } from './copy-rows.ts';
+import type { Tuple } from './pgoutput/tuple.ts';
+import type { CatalogShape, SchemaTracker } from './schemas.ts';
+import { endOfLog } from './server.ts';
+
+/** A row that was read, and its shape then. */
+export interface SnapshotRow {
+  readonly shape: CatalogShape;
+  readonly image: Tuple;
+  /** Newer columns, oldest first. */
+  readonly parts: readonly Tuple[];
+}
+
+export interface ChunkReaderOptions {
+  readonly tracker: SchemaTracker;
+  readonly where: string;
+  sends(table: CatalogTable): (column: CatalogColumn) => boolean;
+}
+
+/** A table in the transaction that has locked it. */
+interface Seen {
+  readonly seen: XidSnapshot;
+  readonly fingerprint: string;
+  readonly h: bigint;
+  readonly shape: CatalogShape;
+}
+
+export class ChunkReader {
+  readonly #o: ChunkReaderOptions;
+  /** Table → its last shape; columns change seldom. */
+  readonly #shapes = new Map<string, { readonly columns: string; readonly shape: CatalogShape }>();
+
+  constructor(options: ChunkReaderOptions) {
+    this.#o = options;
+  }
+
+  /** `accepts`: would rows in this snapshot count? `null`: they would not. */
+  read(
+    session: Session,
+    table: ChunkTable,
+    job: RangeJob | KeysJob,
+    accepts: (seen: XidSnapshot) => boolean,
+  ): Promise<ChunkRead<SnapshotRow, XidSnapshot> | null> {
+    return session.inSnapshot(null, async () => {
+      await session.script(lockTable(table));
+      const found = await this.#look(session, table);
+      if (!accepts(found.seen)) return null;
+      const columns = found.shape.layout.names,
+        maxRows = job.kind === 'range' ? job.maxRows : Number.POSITIVE_INFINITY,
+        maxBytes = job.kind === 'range' ? job.maxBytes : Number.POSITIVE_INFINITY;
+      const sql =
+        job.kind === 'range' ? selectRange(table, columns, job.where, job, maxRows) : selectKeys(table, columns, job.where, job.keys);
+      const rows = new CopyRows(columns.length);
+      let isCut = false;
+      for await (const bytes of session.copyOut(sql)) {
+        rows.push(bytes);
+        isCut = rows.count > 0 && rows.bytes >= maxBytes;
+        if (isCut) break;
+      }
+      const { seen, fingerprint, h, shape } = found;
+      const images = rows.tuples(shape.layout),
+        last = images.at(-1);
+      return {
+        seen,
+        fingerprint,
+        h,
+        bytes: rows.bytes,
+        rows: images.map((image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.identity) ?? '', row: { shape, image, parts: [] } })),
+        lastKey: last === undefined || job.kind === 'keys' ? null : keyOf(last, table.key),
+        end: !isCut && images.length < maxRows,
+      };
+    });
+  }
+
+  /** Locks all tables, then takes one S; `work` runs while it is held. */
+  pass(
+    session: Session,
+    tables: readonly ChunkTable[],
+    work: (opened: { seen: XidSnapshot; h: bigint; shapes: readonly CatalogShape[] }) => Promise<void>,
+  ): Promise<void> {
+    return session.inSnapshot(null, async () => {
+      for (const table of tables) await session.script(lockTable(table));
+      const found: Seen[] = [];
+      for (const table of tables) found.push(await this.#look(session, table));
+      const [first] = found;
+      if (first !== undefined) await work({ seen: first.seen, h: first.h, shapes: found.map((f) => f.shape) });
+    });
+  }
+
+  /** All rows of a table in portions; the last one is not full, and may be empty. */
+  async *all(
+    session: Session,
+    table: ChunkTable,
+    { where }: PassJob['tables'][number],
+    shape: CatalogShape,
+    limits: { readonly rows: number; readonly bytes: number },
+  ): AsyncGenerator<{ rows: SnapshotRow[]; bytes: number; isEnd: boolean }, void, undefined> {
+    const columns = shape.layout.names;
+    let copied = new CopyRows(columns.length);
+    const take = (isEnd: boolean): { rows: SnapshotRow[]; bytes: number; isEnd: boolean } => {
+      const { rest, done } = copied.split();
+      copied = rest;
+      return { rows: done.tuples(shape.layout).map((image) => ({ shape, image, parts: [] })), bytes: done.bytes, isEnd };
+    };
+    for await (const bytes of session.copyOut(selectAll(table, columns, where))) {
+      copied.push(bytes);
+      if (copied.count >= limits.rows || copied.bytes >= limits.bytes) yield take(false);
+    }
+    yield take(true);
+  }
+
+  async #look(session: Session, table: ChunkTable): Promise<Seen> {
+    const now = await new Catalog(session).named(table.schema, table.table);
+    if (now === null) throw this.#gone(table);
+    const { rows } = await session.query(SEEN, [now.oid]);
+    if (rows[0]?.['standby'] === 't') throw this.#standby();
+    const shape = await this.#shapeOf(table, now);
+    const lacking = [...table.key, ...table.identity].find((name) => shape.layout.indexOf(name) < 0);
+    if (lacking !== undefined) throw this.#gone(table);
+    const columns = shape.relation.columns.map((c) => [c.name, c.typeOid, c.typmod]);
+    const fingerprint = createHash('sha256')
+      .update(JSON.stringify([rows[0]?.['files'], columns]))
+      .digest('base64url')
+      .slice(0, 22);
+    // Asked for behind S.
+    const h = await endOfLog(session);
+    return { seen: parseXidSnapshot(rows[0]?.['seen'] ?? ''), fingerprint, h, shape };
+  }
+
+  async #shapeOf(table: ChunkTable, now: CatalogTable): Promise<CatalogShape> {
+    const name = JSON.stringify([table.schema, table.table]),
+      columns = JSON.stringify([now.columns, now.primaryKey, now.identity, now.identityKey]);
+    const known = this.#shapes.get(name);
+    if (known?.columns === columns) return known.shape;
+    const shape = await this.#o.tracker.fromCatalog(now, this.#o.sends(now));
+    this.#shapes.set(name, { columns, shape });
+    return shape;
+  }
+
+  #gone({ schema, table }: ChunkTable): CdcError {
+    return new CdcError('SOURCE_MISCONFIGURED', `The table ${schema}.${table} is not there any more as it was when reading began.`, {
+      where: this.#o.where,
+      fix: 'Start the pipeline again, or correct `tables`.',
+    });
+  }
+
+  /** There the snapshot does not say which transactions run: rows could be lost or go back. */
+  #standby(): CdcError {
+    return new CdcError('SOURCE_MISCONFIGURED', 'Existing rows cannot be read from a standby.', {
+      where: this.#o.where,
+      fix: 'Connect to the primary, or set `snapshot_mode: never`.',
+    });
+  }
+}
+
+/** The texts of these columns, as the server gave them: the same in the stream and in a chunk. `null`: one is NULL or missing. */
+export function keyOf(image: TextImage, names: readonly string[]): string | null {
+  const { layout, bytes } = image,
+    places = image.locate(),
+    texts: string[] = [];
+  for (const name of names) {
+    const at = layout.indexOf(name) * 2,
+      start = at < 0 ? -1 : (places[at] as number);
+    if (start < 0) return null;
+    texts.push(bytes.toString('utf8', start, places[at + 1] as number));
+  }
+  return texts.length === 0 ? null : JSON.stringify(texts);
+}

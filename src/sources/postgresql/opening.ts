@@ -1,0 +1,217 @@
+// From a stored position, or none, to a stream that goes on there: is this the server, is this the slot, has anything been
+// forgotten. Never a silent gap: what cannot be served is an error with choices.
+
+import { CdcError, type PluginStore, type Position, type SourceContext } from '../../sdk/index.ts';
+import { Catalog, type CatalogColumn, type CatalogTable } from './catalog.ts';
+import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
+import { formatLsn } from './lsn.ts';
+import { tableFilter } from './names.ts';
+import { confirmable, parsePlace, positionAfter } from './position.ts';
+import type { Queries } from './queries.ts';
+import { historyProblem, identify, timelineHistory } from './replication/history.ts';
+import { openConnection, openStream } from './replication/open.ts';
+import { applyPublication, planPublication, readPublication } from './replication/publication.ts';
+import { createSlot, dropSlot, lookAtSlot, slotProblem } from './replication/slot.ts';
+import type { ReplicationConnection } from './replication/socket.ts';
+import type { ReplicationStream } from './replication/stream.ts';
+import { SchemaHistory } from './schema-history.ts';
+import { nameOf } from './schemas.ts';
+import type { Server } from './server.ts';
+
+/** Frames that may wait while the pipeline is busy; beyond it the server waits. */
+const MAX_WAITING_BYTES = 16 << 20;
+
+export interface Opening {
+  readonly stream: ReplicationStream;
+  /** Everything before it is done. */
+  readonly from: Position;
+  /** No position was stored, or what was stored is lost and everything is read anew. */
+  readonly isNew: boolean;
+  readonly history: SchemaHistory;
+  readonly tables: readonly CatalogTable[];
+  /** Which columns of a table the server sends. */
+  readonly sends: (table: CatalogTable) => (column: CatalogColumn) => boolean;
+  /** What is to be read anew, because changes of it were lost. */
+  readonly isAnew: boolean;
+}
+
+/** What positions belong to. Stored before the first of them is. */
+interface Identity {
+  readonly systemId: string;
+  readonly timeline: number;
+}
+/** The slot as we made it; `consistentPoint` is `null` from before it is made until after. */
+interface OwnSlot {
+  readonly name: string;
+  readonly consistentPoint: string | null;
+}
+
+export async function load<T>(store: PluginStore, key: string): Promise<T | null> {
+  const bytes = await store.get(key);
+  return bytes === null ? null : (JSON.parse(Buffer.from(bytes).toString()) as T);
+}
+const save = (store: PluginStore, key: string, value: unknown): Promise<void> => store.set(key, Buffer.from(JSON.stringify(value)));
+
+export class Opener {
+  readonly #server: Server;
+  readonly #config: PostgresqlSourceConfig;
+  readonly #ctx: SourceContext;
+
+  constructor(server: Server, config: PostgresqlSourceConfig, ctx: SourceContext) {
+    this.#server = server;
+    this.#config = config;
+    this.#ctx = ctx;
+  }
+
+  async open(stored: Position | null, signal: AbortSignal): Promise<Opening> {
+    const { place } = this.#server,
+      at = stored === null ? null : parsePlace(stored);
+    if (stored !== null && at === null)
+      throw new CdcError('STATE_CORRUPT', `"${stored}" is no position of this source.`, { where: place.where, fix: 'Restore the state.' });
+    const { tables, sends } = await this.#publish(signal);
+    const lost = await this.#lossOf(at?.commit ?? null, signal);
+    if (lost !== null) {
+      if (this.#config.snapshot_mode !== 'when_needed') throw lost;
+      // Positions of before must not cover what comes: lanes would take it for what they had.
+      if (at !== null && (await this.#server.end(signal)) <= at.commit) throw lost;
+      this.#ctx.logger.warn('the history of the source is lost: everything is read again', { reason: lost.message });
+      await this.#server.use(signal, (session) => dropSlot(session, this.#server.slot, this.#ctx.clock));
+    }
+    const isNew = stored === null || lost !== null;
+    const from = isNew ? await this.#start(signal) : stored;
+    const history = await SchemaHistory.load(this.#ctx.store);
+    if (lost !== null) history.clear();
+    const stream = await this.#stream(from, isNew, signal);
+    return { stream, from, isNew, isAnew: lost !== null, history, tables, sends };
+  }
+
+  /** Does the slot show that positions have been confirmed which our own store knows nothing of? `null`: nothing is forgotten. */
+  async acknowledged(): Promise<bigint | null> {
+    const slot = await this.#server.use(null, (session) => lookAtSlot(session, this.#server.slot));
+    if (slot === null || slot.confirmedLsn === null) return null;
+    const own = await load<OwnSlot>(this.#ctx.store, 'slot');
+    const isUntouched = own?.name === slot.name && (own.consistentPoint === null || own.consistentPoint === formatLsn(slot.confirmedLsn));
+    return isUntouched ? null : slot.confirmedLsn;
+  }
+
+  /** The tables, and a publication that has them. */
+  #publish(signal: AbortSignal): Promise<Pick<Opening, 'tables' | 'sends'>> {
+    const { publication, place, pipeline } = this.#server,
+      patterns = tablePatterns(this.#config);
+    return this.#server.use(signal, async (session) => {
+      const tables = await new Catalog(session).tables(tableFilter(patterns));
+      if (tables.length === 0) {
+        throw new CdcError('SOURCE_MISCONFIGURED', `No table matches ${patterns.map((p) => `"${p}"`).join(', ')}.`, {
+          where: place.where,
+          fix: 'Correct `tables`, or create the tables first.',
+        });
+      }
+      const wanted = tables.map((t) => ({ schema: t.schema, table: t.table, isPartitioned: t.kind === 'p' }));
+      const request = { ...publication, pipeline, tables: wanted, truncate: this.#config.on_truncate === 'emit' };
+      const plan = planPublication(await readPublication(session, publication.name), request);
+      const [problem] = plan.problems;
+      if (problem !== undefined)
+        throw new CdcError('SOURCE_MISCONFIGURED', `${problem.message[0]?.toUpperCase()}${problem.message.slice(1)}.`, {
+          where: place.where,
+          fix: problem.fix,
+        });
+      await applyPublication(session, plan);
+      return { tables, sends: sentBy(await sentColumns(session, publication.name)) };
+    });
+  }
+
+  /** Why reading cannot go on behind `from`; `null`: it can, or begins. */
+  async #lossOf(from: bigint | null, signal: AbortSignal): Promise<CdcError | null> {
+    const { slot: name, place } = this.#server;
+    const { slot, database } = await this.#server.use(signal, async (session) => ({
+      slot: await lookAtSlot(session, name),
+      database: (await session.query('SELECT current_database() AS name')).rows[0]?.['name'] ?? '',
+    }));
+    const problem = slotProblem(slot, { name, database, from, where: place.where });
+    const diverged = problem === null && from !== null ? await this.#divergence(from, signal) : null;
+    if (diverged !== null) return diverged;
+    if (problem !== null && problem.code !== 'SOURCE_POSITION_GONE') throw problem;
+    return problem;
+  }
+
+  async #divergence(from: bigint, signal: AbortSignal): Promise<CdcError | null> {
+    return this.#asReplica(signal, (connection) => this.#divergenceAt(from, connection));
+  }
+
+  async #divergenceAt(from: bigint, connection: ReplicationConnection): Promise<CdcError | null> {
+    const known = await load<Identity>(this.#ctx.store, 'identity');
+    if (known === null) return null;
+    const now = await identify(connection);
+    const history = known.timeline === now.timeline ? [] : await timelineHistory(connection, now.timeline);
+    return historyProblem({ ...known, lsn: from }, now, history, this.#server.place.where);
+  }
+
+  /** Where capture begins: at a slot that is made now, or at one that waits there and has been confirmed up to somewhere. */
+  async #start(signal: AbortSignal): Promise<Position> {
+    const { slot: name } = this.#server,
+      { store } = this.#ctx;
+    const slot = await this.#server.use(signal, (session) => lookAtSlot(session, name));
+    if (slot !== null) return positionAfter(slot.confirmedLsn ?? 0n);
+    // A crash right behind this leaves a slot that is ours, and untouched: the next start says so by this record.
+    await save(store, 'slot', { name, consistentPoint: null } satisfies OwnSlot);
+    const { consistentPoint } = await this.#asReplica(signal, (connection) =>
+      createSlot(connection, { name, failover: this.#config.failover, exportSnapshot: false }, signal),
+    );
+    await save(store, 'slot', { name, consistentPoint: formatLsn(consistentPoint) } satisfies OwnSlot);
+    return positionAfter(consistentPoint);
+  }
+
+  async #asReplica<T>(signal: AbortSignal, work: (connection: ReplicationConnection) => Promise<T>): Promise<T> {
+    const connection = await openConnection(this.#server.login, this.#server.place, signal);
+    try {
+      return await work(connection);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw this.#server.error(error);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  async #stream(from: Position, isNew: boolean, signal: AbortSignal): Promise<ReplicationStream> {
+    const { slot, publication, place, login } = this.#server,
+      { clock, logger, store } = this.#ctx;
+    const { stream } = await openStream(
+      login,
+      {
+        slot,
+        publications: [publication.name],
+        from: confirmable(from),
+        statusIntervalMs: this.#config.status_interval,
+        maxBytes: MAX_WAITING_BYTES,
+        clock,
+        logger,
+        place,
+      },
+      // Looked at once more on the connection that streams: another server may answer by now.
+      async ({ systemId, timeline }, connection) => {
+        const diverged = isNew ? null : await this.#divergenceAt(confirmable(from), connection);
+        if (diverged !== null) throw diverged;
+        await save(store, 'identity', { systemId, timeline } satisfies Identity);
+      },
+      signal,
+    );
+    return stream;
+  }
+}
+
+/** What the server sends of each table, where it says so: before 15 that is all but generated columns. */
+async function sentColumns(queries: Queries, publication: string): Promise<Map<string, readonly string[]>> {
+  const tables = (await readPublication(queries, publication))?.tables ?? [];
+  return new Map(tables.flatMap((t) => (t.columns === null ? [] : [[nameOf(t), t.columns] as const])));
+}
+
+/** A list of columns leaves out others than generated ones; without one, columns that are added are sent, too. */
+function sentBy(sent: ReadonlyMap<string, readonly string[]>): Opening['sends'] {
+  return (table) => {
+    const columns = sent.get(nameOf(table));
+    if (columns === undefined) return (column) => column.generated === '';
+    const isList = table.columns.some((c) => c.generated === '' && !columns.includes(c.name));
+    return isList ? (column) => columns.includes(column.name) : (column) => column.generated === '' || columns.includes(column.name);
+  };
+}

@@ -1,0 +1,284 @@
+// The PostgreSQL source in mode `wal`: one slot, one stream, and what the engine asks beside it. The parts are in opening.ts
+// (where reading goes on), reading.ts (bytes into batches) and replication/ (the wire).
+
+import {
+  CdcError,
+  type ChangeBatch,
+  type Finding,
+  formatTableId,
+  type Lag,
+  type PartitionPositions,
+  type ReadContext,
+  type Source,
+  type SourceContext,
+  type SourceDescription,
+  type TableId,
+  type TableSchema,
+} from '../../sdk/index.ts';
+import type { Notifier } from '../../util/signal.ts';
+import type { Catalog, CatalogTable } from './catalog.ts';
+import type { ChunkTable } from './chunk-sql.ts';
+import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
+import { messageFilter, sendHeartbeats } from './messages.ts';
+import { columnFilter, tableFilter } from './names.ts';
+import { Opener, type Opening } from './opening.ts';
+import { confirmable, logPositions, PARTITION, parsePlace, positionAfter } from './position.ts';
+import { checkSource } from './preflight.ts';
+import { endOf, LogReading } from './reading.ts';
+import type { Frames } from './replication/frames.ts';
+import { dropSlot } from './replication/slot.ts';
+import type { ReplicationStream } from './replication/stream.ts';
+import { SchemaHistory } from './schema-history.ts';
+import { SchemaTracker } from './schemas.ts';
+import { Server } from './server.ts';
+import { Snapshots } from './snapshots.ts';
+
+/** How often the server is asked where the log ends, while somebody waits for the stream to get there. */
+const ASK_MS = 100;
+
+export class WalSource implements Source {
+  readonly ordering = 'log';
+  readonly exclusive = true;
+  readonly positions = logPositions;
+  readonly #config: PostgresqlSourceConfig;
+  readonly #ctx: SourceContext;
+  readonly #server: Server;
+  readonly #opener: Opener;
+  /** Stays open behind the end of a reading: what is acknowledged then still goes out. */
+  #stream: ReplicationStream | null = null;
+  #reading: LogReading | null = null;
+  #tracker: SchemaTracker | null = null;
+  #acknowledged = 0n;
+
+  constructor(config: PostgresqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
+    this.#config = config;
+    this.#ctx = ctx;
+    this.#server = new Server(config, ctx, env);
+    this.#opener = new Opener(this.#server, config, ctx);
+  }
+
+  describe(): SourceDescription {
+    return { connector: 'postgresql', database: this.#server.database };
+  }
+
+  check(): AsyncIterable<Finding> {
+    return checkSource(this.#server, this.#config);
+  }
+
+  async *read(ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
+    const over = new AbortController(),
+      running = AbortSignal.any([signal, over.signal]);
+    try {
+      await this.#endStream();
+      const opening = await this.#opener.open(await ctx.assign(PARTITION), signal);
+      this.#stream = opening.stream;
+      const { reading, snapshots } = await this.#begin(opening, ctx);
+      // The start of the log is stored before anything is sent.
+      if (opening.isNew) yield { events: [], source: this.#ctx.name, partition: PARTITION, resume: opening.from, bytes: 0 };
+      snapshots?.start(running);
+      if (this.#config.heartbeat !== undefined) void sendHeartbeats(this.#server, this.#config.heartbeat, this.#ctx, running);
+      void this.#ask(opening.stream, () => ctx.until !== null || snapshots?.isDone === false, running);
+      yield* this.#follow(opening.stream, reading, snapshots, ctx, running);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw this.#server.error(error);
+    } finally {
+      over.abort();
+    }
+  }
+
+  async *#follow(
+    stream: ReplicationStream,
+    reading: LogReading,
+    snapshots: Snapshots | null,
+    ctx: ReadContext,
+    signal: AbortSignal,
+  ): AsyncIterable<ChangeBatch> {
+    const end = this.#config.snapshot_mode === 'initial_only' ? null : endOf(ctx),
+      hasEnd = ctx.until !== null || this.#config.snapshot_mode === 'initial_only';
+    const isDone = (): boolean => hasEnd && snapshots?.isDone !== false && (end === null || reading.hasReached(end));
+    const incoming = new Incoming(stream, snapshots?.changed ?? null, signal);
+    while (!signal.aborted) {
+      if (snapshots?.hasDue === true && reading.isBetween) {
+        for await (const batch of snapshots.due(reading)) {
+          yield batch;
+          if (signal.aborted) return;
+        }
+      }
+      if (snapshots?.failure) throw snapshots.failure;
+      if (isDone()) return;
+      const frames = await incoming.next();
+      if (frames === null) continue;
+      for await (const batch of reading.take(frames)) {
+        yield batch;
+        if (signal.aborted) return;
+      }
+    }
+  }
+
+  async end(): Promise<PartitionPositions> {
+    return { [PARTITION]: positionAfter(await this.#server.end()) };
+  }
+
+  async acknowledge(upTo: PartitionPositions): Promise<void> {
+    const place = parsePlace(upTo[PARTITION] ?? '');
+    if (place === null || place.commit <= this.#acknowledged) return;
+    this.#acknowledged = place.commit;
+    // Invariant 1: commits before this place are durable, and the slot is told of no more than that.
+    this.#stream?.confirm(place.commit);
+  }
+
+  async acknowledged(): Promise<PartitionPositions | null> {
+    const confirmed = await this.#opener.acknowledged();
+    // What was said just now may not have reached the slot yet.
+    const known = this.#acknowledged > (confirmed ?? 0n) ? this.#acknowledged : confirmed;
+    return known === null ? null : { [PARTITION]: positionAfter(known) };
+  }
+
+  async lag(): Promise<Lag> {
+    const place = this.#reading?.place;
+    if (place === undefined) return { events: null, bytes: null };
+    const behind = (await this.#server.end()) - confirmable(place);
+    return { events: null, bytes: behind > 0n ? Number(behind) : 0 };
+  }
+
+  async schema(id: TableId): Promise<TableSchema> {
+    const { catalog } = this.#server,
+      tracker = this.#tracker ?? this.#track(await SchemaHistory.load(this.#ctx.store), catalog);
+    const known = tracker.latest(id);
+    if (known !== null) return known;
+    const [table] = await catalog.tables((schema, name) => schema === id.schema && name === id.table && this.#isTable(schema, name));
+    if (table === undefined) throw noSuchTable(id, this.#server.place.where);
+    return (await tracker.fromCatalog(table)).schema;
+  }
+
+  async close(): Promise<void> {
+    await this.#endStream();
+    if (this.#config.slot_drop_on_stop && this.#reading !== null) {
+      await this.#server.use(null, (session) => dropSlot(session, this.#server.slot, this.#ctx.clock));
+    }
+    await this.#server.connections.close();
+  }
+
+  // -- one reading -------------------------------------------------------------------------------------------------------
+
+  async #begin(opening: Opening, ctx: ReadContext): Promise<{ reading: LogReading; snapshots: Snapshots | null }> {
+    const { history, from, isNew, tables, sends } = opening;
+    const tracker = this.#track(history, this.#server.catalog);
+    if (isNew) await tracker.begin(tables, from, sends);
+    this.#tracker = tracker;
+    const snapshots = this.#config.snapshot_mode === 'never' ? null : await this.#snapshots(opening, tracker, ctx);
+    const reading = new LogReading({
+      source: this.#ctx.name,
+      where: this.#server.place.where,
+      database: this.#server.database ?? '',
+      tracker,
+      ctx,
+      behind: from,
+      emitTruncates: this.#config.on_truncate === 'emit',
+      clock: this.#ctx.clock,
+      snapshots,
+      isMessage: messageFilter(this.#config),
+    });
+    this.#reading = reading;
+    return { reading, snapshots };
+  }
+
+  async #snapshots({ tables, from, stream, isAnew, sends }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
+    const isWanted = tableFilter(this.#config.snapshot.tables);
+    return new Snapshots({
+      server: this.#server,
+      config: this.#config,
+      ctx: this.#ctx,
+      read,
+      tracker,
+      where: this.#server.place.where,
+      tables: tables.filter((t) => isWanted(t.schema, t.table)).map((t) => chunkTable(t, this.#config)),
+      at: confirmable(from),
+      repeatsUntil: await this.#server.end(),
+      isAnew,
+      sends,
+      onWaiting: () => stream.requestKeepalive(),
+    });
+  }
+
+  #track(history: SchemaHistory, catalog: Catalog): SchemaTracker {
+    return new SchemaTracker({
+      database: this.#server.database ?? '',
+      history,
+      catalog,
+      isTable: (schema, table) => this.#isTable(schema, table),
+      isColumn: columnFilter(this.#config.columns),
+    });
+  }
+
+  #isTable(schema: string, table: string): boolean {
+    return tableFilter(tablePatterns(this.#config))(schema, table);
+  }
+
+  /** An idle server says by itself where its log ends only every half minute. */
+  async #ask(stream: ReplicationStream, isWanted: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && isWanted()) {
+      stream.requestKeepalive();
+      await this.#ctx.clock.sleep(ASK_MS, signal);
+    }
+  }
+
+  async #endStream(): Promise<void> {
+    const stream = this.#stream;
+    this.#stream = null;
+    await stream?.close();
+  }
+}
+
+function noSuchTable(id: TableId, where: string): CdcError {
+  return new CdcError('SOURCE_MISCONFIGURED', `There is no captured table ${formatTableId(id)}.`, { where, fix: 'Look at `tables`.' });
+}
+
+/** Frames, or word that there may be rows to send: whichever is first. */
+class Incoming {
+  readonly #stream: ReplicationStream;
+  readonly #changed: Notifier | null;
+  readonly #signal: AbortSignal;
+  #frames: Promise<Frames | null> | null = null;
+  #word: Promise<null> | null = null;
+
+  constructor(stream: ReplicationStream, changed: Notifier | null, signal: AbortSignal) {
+    this.#stream = stream;
+    this.#changed = changed;
+    this.#signal = signal;
+  }
+
+  /** `null`: look again. */
+  async next(): Promise<Frames | null> {
+    if (this.#frames === null) {
+      this.#frames = this.#stream.next(this.#signal);
+      // Whoever waits hears of it; nobody may be waiting when the reading ends.
+      this.#frames.catch(() => undefined);
+    }
+    if (this.#changed !== null) {
+      this.#word ??= this.#changed.wait(this.#signal).then(() => {
+        this.#word = null;
+        return null;
+      });
+    }
+    const frames = await (this.#word === null ? this.#frames : Promise.race([this.#frames, this.#word]));
+    if (frames !== null) this.#frames = null;
+    return frames;
+  }
+}
+
+function chunkTable(table: CatalogTable, { snapshot }: PostgresqlSourceConfig): ChunkTable {
+  const { schema, table: name, identity, primaryKey, identityKey } = table;
+  // FULL has every column of the old row, the key's as well.
+  const sent = identity === 'i' ? identityKey : identity === 'n' ? [] : primaryKey;
+  const where = snapshot.where[`${schema}.${name}`] ?? (schema === 'public' ? snapshot.where[name] : undefined);
+  return {
+    schema,
+    table: name,
+    isPartitioned: table.kind === 'p',
+    key: primaryKey.length > 0 ? primaryKey : sent,
+    identity: sent,
+    where: where ?? null,
+  };
+}
