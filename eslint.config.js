@@ -12,7 +12,7 @@ const TIMERS = ['setTimeout', 'setInterval'].map((name) => ({ name, message: 'Wa
 /** @param {string[]} groups @param {string} message */
 const not = (groups, message) => ({ group: groups, message });
 const ADAPTERS = not(
-  ['**/sources/**', '**/destinations/**', '**/plugins/**'],
+  ['**/sources/**', '**/destinations/**', '**/systems/**', '**/plugins/**'],
   'The core knows no adapter: the catalog names them, the SDK is their contract.',
 );
 const UPWARDS = not(
@@ -23,6 +23,19 @@ const ENGINE = not(
   ['**/engine/**'],
   'Adapters, plugins and the parts below the engine do not know it. Types that both need belong in src/sdk.',
 );
+
+const ADAPTER = [
+  ENGINE,
+  UPWARDS,
+  not(['**/state/**', '**/log/**', '**/observability/**'], 'An adapter sees the SDK, envelope, formats, snapshot and util only.'),
+  not(
+    ['../../sources/*', '../../destinations/*', '../../../sources/**', '../../../destinations/**'],
+    'An adapter never imports another one: move what both need to src/systems/<system>, src/util or src/formats.',
+  ),
+];
+/** @param {string[]} own */
+const OTHER_SYSTEMS = (own) =>
+  not(['**/systems/*/*', ...own], 'src/systems/<system> is for the source and the destination of that system only.');
 
 /** @param {string[]} files @param {ReturnType<typeof not>[]} patterns */
 const boundary = (files, patterns, ignores = []) => ({ files, ignores, rules: { 'no-restricted-imports': ['error', { patterns }] } });
@@ -68,17 +81,9 @@ export default tseslint.config(
   ),
   boundary(['src/{envelope,formats,snapshot,log,state,schema-tracking,dead-letters}/**/*.ts'], [UPWARDS, ADAPTERS]),
   boundary(['src/engine/**/*.ts'], [UPWARDS, ADAPTERS]),
-  boundary(
-    ['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'],
-    [
-      ENGINE,
-      UPWARDS,
-      not(['**/state/**', '**/log/**', '**/observability/**'], 'An adapter sees the SDK, envelope, formats, snapshot and util only.'),
-      not(
-        ['../../sources/*', '../../destinations/*', '../../../sources/**', '../../../destinations/**'],
-        'An adapter never imports another one: move what both need to src/util or src/formats.',
-      ),
-    ],
+  boundary(['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'], [...ADAPTER, OTHER_SYSTEMS([])]),
+  ...['postgresql'].map((system) =>
+    boundary([`src/{sources,destinations,systems}/${system}/**/*.ts`], [...ADAPTER, OTHER_SYSTEMS([`!**/systems/${system}/*`])]),
   ),
   boundary(
     ['plugins/**/*.ts', 'pipelines/**/*.ts'],

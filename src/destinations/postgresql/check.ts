@@ -1,8 +1,9 @@
 // What can be found out before anything is written: reachable, version, privileges, the target table where its name is known.
 
 import type { ErrorCode, Finding } from '../../sdk/index.ts';
+import type { Endpoint } from '../../systems/postgresql/endpoint.ts';
 import { quoteName } from '../../util/sql-names.ts';
-import type { Endpoint, Session } from './connection.ts';
+import type { Session } from './connection.ts';
 import { readTable } from './pg-catalog.ts';
 import { POINTS_TABLE } from './points.ts';
 import { qualified } from './sql.ts';

@@ -1,27 +1,8 @@
 // Configuration of the `postgresql` destination: keys, defaults, and what the schema cannot say.
 
-import { type ConfigOf, type ConfigProblem, Default, Duration, Keys, OneOf, Secret, Type } from '../../sdk/index.ts';
-import { parseUrl } from './connection-url.ts';
+import { type ConfigOf, type ConfigProblem, Default, Duration, Keys, OneOf, Type } from '../../sdk/index.ts';
+import { applicationNameKey, connectionKeys, connectionProblems } from '../../systems/postgresql/config.ts';
 import { placeholderProblems } from './target-name.ts';
-
-const sslSchema = Keys(
-  {
-    ca: Type.Optional(
-      Type.String({
-        description: "File with the certificates (PEM) of the authorities to trust, instead of the system's.",
-        examples: ['certs/ca.pem'],
-      }),
-    ),
-    cert: Type.Optional(
-      Type.String({
-        description: 'File with our certificate (PEM), where the server asks clients for one.',
-        examples: ['certs/client.pem'],
-      }),
-    ),
-    key: Type.Optional(Type.String({ description: 'File with the private key (PEM) of `cert`.', examples: ['certs/client.key'] })),
-  },
-  { description: 'Certificate files of an encrypted connection.' },
-);
 
 const poolSchema = Keys(
   {
@@ -46,41 +27,9 @@ const poolSchema = Keys(
   { description: 'Connections and statement size.' },
 );
 
-export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
-
 export const configSchema = Keys(
   {
-    url: Type.Optional(
-      Secret({
-        description: 'Connection URL. Excludes `host`, `port`, `database`, `username` and `password`.',
-        examples: ['postgresql://cdc:secret@db.example.com:5432/shop?sslmode=verify-full'],
-      }),
-    ),
-    host: Type.Optional(
-      Type.String({
-        description: 'Host name, address, or folder of a Unix socket. Without: `PGHOST`, else localhost.',
-        examples: ['db.example.com'],
-      }),
-    ),
-    port: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 65_535, description: 'Port. Without: `PGPORT`, else 5432.', examples: [5432] }),
-    ),
-    database: Type.Optional(Type.String({ description: 'Database. Without: `PGDATABASE`, else the user name.', examples: ['shop'] })),
-    username: Type.Optional(
-      Type.String({ description: 'Role to log in as. Without: `PGUSER`, else the account of the process.', examples: ['cdc'] }),
-    ),
-    user: Type.Optional(Type.String({ description: 'The same as `username`.', examples: ['cdc'] })),
-    password: Type.Optional(
-      Secret({ description: 'Password. Without: `PGPASSWORD`, else the password file of libpq.', examples: ['${PG_PASSWORD}'] }),
-    ),
-    ssl_mode: Type.Optional(
-      OneOf(SSL_MODES, {
-        description:
-          'Encryption, as libpq means it: `require` encrypts without looking at who answers (with `ssl.ca` it checks the authority), `verify-full` checks authority and host name. Without: `sslmode` of the URL, `PGSSLMODE`, else no encryption.',
-        examples: ['verify-full'],
-      }),
-    ),
-    ssl: Type.Optional(sslSchema),
+    ...connectionKeys,
     schema: Default(Type.String({ minLength: 1, description: 'Schema of the target tables.', examples: ['analytics'] }), 'public'),
     table: Default(
       Type.String({
@@ -132,7 +81,7 @@ export const configSchema = Keys(
       }),
       0,
     ),
-    application_name: Default(Type.String({ description: 'Name in `pg_stat_activity`.', examples: ['cdc-run orders'] }), 'cdc-run'),
+    ...applicationNameKey,
     connection_pool: Default(poolSchema, {}),
   },
   { description: "Tables in PostgreSQL, with the pipeline's place kept in the same transaction as the rows." },
@@ -142,25 +91,7 @@ export type PostgresqlConfig = ConfigOf<typeof configSchema>;
 
 /** What the schema cannot say. */
 export function validate(config: PostgresqlConfig): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  if (config.url !== undefined) {
-    for (const key of ['host', 'port', 'database', 'username', 'user', 'password'] as const) {
-      if (config[key] !== undefined)
-        problems.push({
-          path: [key],
-          message: `"${key}" stands beside "url"`,
-          fix: `Put it into the URL, or write "${key}" and its siblings instead of "url".`,
-        });
-    }
-    const parsed = parseUrl(config.url);
-    if (typeof parsed === 'string')
-      problems.push({ path: ['url'], message: parsed, fix: 'Write postgresql://user:password@host:5432/database.' });
-  }
-  if (config.user !== undefined && config.username !== undefined)
-    problems.push({ path: ['user'], message: '"user" stands beside "username"', fix: 'Keep one of the two.' });
-  if ((config.ssl?.cert === undefined) !== (config.ssl?.key === undefined)) {
-    problems.push({ path: ['ssl'], message: '"cert" and "key" belong together', fix: 'Give both files, or neither.' });
-  }
+  const problems = connectionProblems(config);
   for (const message of placeholderProblems(config.table)) {
     problems.push({ path: ['table'], message, fix: 'Use {table}, {schema}, {database} or {source}.' });
   }

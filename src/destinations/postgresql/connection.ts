@@ -1,85 +1,12 @@
-// Connections: where to, how encrypted, how a session is set up, and what happens to it when the writer is stopped.
+// Connections: how a session is set up, and what happens to it when the writer is stopped.
 
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
-import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Pool, PoolClient, PoolConfig } from 'pg';
 import type { from as CopyFrom } from 'pg-copy-streams';
-import { CdcError, type Logger } from '../../sdk/index.ts';
+import type { Logger } from '../../sdk/index.ts';
+import { type Endpoint, tlsOptions } from '../../systems/postgresql/endpoint.ts';
 import type { PostgresqlConfig } from './config.ts';
-import { parseUrl, type UrlParts } from './connection-url.ts';
-
-type SslMode = NonNullable<PostgresqlConfig['ssl_mode']>;
-
-/** Where to connect; `undefined` leaves it to the driver, which reads the PG* variables. */
-export interface Endpoint extends Omit<UrlParts, 'sslMode'> {
-  readonly sslMode: SslMode;
-  readonly applicationName: string;
-}
-
-/** URL or single keys, one shape. Throws `CONFIG_INVALID_VALUE`. */
-export function endpointOf(config: PostgresqlConfig, env: NodeJS.ProcessEnv): Endpoint {
-  const url = config.url === undefined ? {} : parseUrl(config.url);
-  if (typeof url === 'string')
-    throw new CdcError('CONFIG_INVALID_VALUE', url, { where: 'url', fix: 'Write postgresql://user:password@host:5432/database.' });
-  const user = config.username ?? config.user;
-  const { sslMode: urlMode, ...fromUrl } = url;
-  const own = {
-    ...(config.host === undefined ? {} : { host: config.host }),
-    ...(config.port === undefined ? {} : { port: config.port }),
-    ...(config.database === undefined ? {} : { database: config.database }),
-    ...(user === undefined ? {} : { user }),
-    ...(config.password === undefined ? {} : { password: config.password }),
-    ...(config.ssl?.ca === undefined ? {} : { sslCa: config.ssl.ca }),
-    ...(config.ssl?.cert === undefined ? {} : { sslCert: config.ssl.cert }),
-    ...(config.ssl?.key === undefined ? {} : { sslKey: config.ssl.key }),
-  };
-  return { applicationName: config.application_name, ...fromUrl, ...own, sslMode: config.ssl_mode ?? sslModeOf(urlMode, env['PGSSLMODE']) };
-}
-
-/** libpq's `allow` and `prefer` encrypt when it happens to work: from the environment they count as nothing said. */
-function sslModeOf(fromUrl: string | undefined, fromEnv: string | undefined): SslMode {
-  const mode = fromUrl ?? fromEnv;
-  if (mode === undefined || mode === '' || (fromUrl === undefined && (mode === 'allow' || mode === 'prefer'))) return 'disable';
-  if (mode === 'disable' || mode === 'require' || mode === 'verify-ca' || mode === 'verify-full') return mode;
-  throw new CdcError('CONFIG_INVALID_VALUE', `sslmode "${mode}" is not supported`, {
-    where: fromUrl === undefined ? 'PGSSLMODE' : 'url',
-    fix: 'Use disable, require, verify-ca or verify-full.',
-  });
-}
-
-/** TLS as libpq means the mode: `require` with an authority checks it, too. `false` = not encrypted. */
-export async function tlsOptions(endpoint: Endpoint, read: (file: string) => Promise<string> = readPem): Promise<TlsOptions | false> {
-  const { sslMode, sslCa, sslCert, sslKey } = endpoint;
-  if (sslMode === 'disable') return false;
-  const files: TlsOptions = {
-    ...(sslCa === undefined ? {} : { ca: await read(sslCa) }),
-    ...(sslCert === undefined ? {} : { cert: await read(sslCert) }),
-    ...(sslKey === undefined ? {} : { key: await read(sslKey) }),
-  };
-  if (sslMode === 'require' && sslCa === undefined) return { ...files, rejectUnauthorized: false };
-  const anyName = sslMode === 'verify-full' ? {} : { checkServerIdentity: () => undefined };
-  return { ...files, rejectUnauthorized: true, ...anyName };
-}
-
-async function readPem(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new CdcError('DESTINATION_MISCONFIGURED', `The certificate file ${file} cannot be read.`, {
-      where: 'ssl',
-      fix: 'Correct the path under `ssl`.',
-      cause,
-    });
-  }
-}
-
-/** `host:port/database`, for messages. Never the user's password or the URL. */
-export function describeEndpoint({ host, port, database, user }: Endpoint, env: NodeJS.ProcessEnv): string {
-  const name = database ?? env['PGDATABASE'] ?? user ?? env['PGUSER'];
-  return `${host ?? env['PGHOST'] ?? 'localhost'}:${port ?? env['PGPORT'] ?? 5432}${name === undefined ? '' : `/${name}`}`;
-}
 
 /** A hung process of ours must not hold locks in the target for longer than this. */
 const IDLE_IN_TRANSACTION = '60s';

@@ -11,9 +11,10 @@ import {
   type ResumePoint,
   type WriteResult,
 } from '../../sdk/index.ts';
+import { describeEndpoint, endpointOf } from '../../systems/postgresql/endpoint.ts';
 import { type CheckOptions, findings } from './check.ts';
 import type { PostgresqlConfig } from './config.ts';
-import { Connections, describeEndpoint, endpointOf, type Session } from './connection.ts';
+import { Connections, type Session } from './connection.ts';
 import { classify, located } from './errors.ts';
 import { PointTable } from './points.ts';
 import { isConstant } from './target-name.ts';

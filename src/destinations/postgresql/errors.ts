@@ -2,25 +2,7 @@
 // fault, temporary, or neither. SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 import { CdcError, type ErrorCode } from '../../sdk/index.ts';
-
-/** The fields of an ErrorResponse that we use. `detail` holds rows, so it goes nowhere. */
-interface ServerError extends Error {
-  readonly code: string;
-  readonly severity: string;
-  readonly constraint?: string;
-  readonly table?: string;
-  readonly column?: string;
-}
-
-/** The server said it, as opposed to the network or the driver. */
-function isServerError(error: unknown): error is ServerError {
-  return error instanceof Error && 'severity' in error && typeof (error as { code?: unknown }).code === 'string';
-}
-
-/** The SQLSTATE, or `null` when the error did not come from the server. */
-export function sqlState(error: unknown): string | null {
-  return isServerError(error) ? error.code : null;
-}
+import { driverProblem, isServerError, type ServerError, sqlState } from '../../systems/postgresql/driver-errors.ts';
 
 /** What one SQLSTATE, or a class of them, means to us. */
 interface Meaning {
@@ -92,50 +74,35 @@ function withoutValue(error: Error): string {
   return /^(22|P0)/.test(state) ? error.message.replace(/[:"].*$/s, '').trim() : error.message;
 }
 
-const NETWORK = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'EPIPE',
-  'EHOSTUNREACH',
-  'EHOSTDOWN',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'ENOENT',
-  'EADDRNOTAVAIL',
-]);
-
 /** Any error of a call as a `CdcError`. `server` is `host:port/database` for messages. */
 export function classify(error: unknown, server: string): CdcError {
   if (error instanceof CdcError) return error;
   if (isServerError(error)) return classifyServer(error, server);
-  const message = error instanceof Error ? error.message : String(error);
-  const code = (error as { code?: unknown } | null)?.code;
-  if (typeof code === 'string' && NETWORK.has(code)) return unreachable(server, code, error);
-  if (/terminated|timeout e|not queryable|premature close/i.test(message)) return unreachable(server, message, error);
-  if (/does not support SSL/.test(message)) {
-    return new CdcError('DESTINATION_MISCONFIGURED', `PostgreSQL at ${server} offers no encryption.`, {
-      fix: 'Switch TLS on at the server, or set `ssl_mode: disable`.',
-      cause: error,
-    });
-  }
-  if (isCertificateError(code)) {
-    return new CdcError(
-      'DESTINATION_FORBIDDEN',
-      `The certificate of PostgreSQL at ${server} is not accepted: ${message} (${String(code)}).`,
-      {
+  return classifyDriver(error, server);
+}
+
+function classifyDriver(error: unknown, server: string): CdcError {
+  const { kind, detail } = driverProblem(error);
+  switch (kind) {
+    case 'unreachable':
+      return unreachable(server, detail, error);
+    case 'no_encryption':
+      return new CdcError('DESTINATION_MISCONFIGURED', `PostgreSQL at ${server} offers no encryption.`, {
+        fix: 'Switch TLS on at the server, or set `ssl_mode: disable`.',
+        cause: error,
+      });
+    case 'certificate':
+      return new CdcError('DESTINATION_FORBIDDEN', `The certificate of PostgreSQL at ${server} is not accepted: ${detail}.`, {
         fix: 'Set `ssl.ca` to the certificate of its authority, and `host` to a name in the certificate.',
         cause: error,
-      },
-    );
+      });
+    case 'certificate_file':
+      return new CdcError('DESTINATION_MISCONFIGURED', detail, { where: 'ssl', fix: 'Correct the path under `ssl`.', cause: error });
+    case 'login':
+      return new CdcError('DESTINATION_FORBIDDEN', `The login at ${server} failed: ${detail}.`, { fix: 'Set `password`, or PGPASSWORD.' });
+    case 'other':
+      return new CdcError('DESTINATION_FAILED', `Writing to PostgreSQL at ${server} failed: ${detail}.`, { cause: error });
   }
-  if (/^SASL|password/i.test(message)) {
-    return new CdcError('DESTINATION_FORBIDDEN', `The login at ${server} failed: ${message}.`, { fix: 'Set `password`, or PGPASSWORD.' });
-  }
-  return new CdcError('DESTINATION_FAILED', `Writing to PostgreSQL at ${server} failed: ${message}.`, { cause: error });
 }
 
 /** The same error with the component that it comes from. */
@@ -158,8 +125,4 @@ function unreachable(server: string, why: string, cause: unknown): CdcError {
     retriable: true,
     cause,
   });
-}
-
-function isCertificateError(code: unknown): boolean {
-  return typeof code === 'string' && /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|CRL_|HOSTNAME_MISMATCH)/.test(code);
 }

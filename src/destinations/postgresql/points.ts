@@ -4,9 +4,9 @@
 // claimed, too. `point` is the canonical text of `formatPoint`, so the fence compares texts.
 
 import { CdcError, type Committed, formatPoint, type LaneId, parsePoint, type ResumePoint } from '../../sdk/index.ts';
+import { sqlState } from '../../systems/postgresql/driver-errors.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { Session } from './connection.ts';
-import { sqlState } from './errors.ts';
 import { qualified } from './sql.ts';
 import { inTransaction } from './transaction.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type PostgresqlConfig, validate } from '../../../../src/destinations/postgresql/config.ts';
-import { describeEndpoint, endpointOf, tlsOptions } from '../../../../src/destinations/postgresql/connection.ts';
-import { parseUrl } from '../../../../src/destinations/postgresql/connection-url.ts';
 import { descriptor } from '../../../../src/destinations/postgresql/index.ts';
 import { placeholderProblems, targetName } from '../../../../src/destinations/postgresql/target-name.ts';
 import { silentLogger, systemClock, systemRandom } from '../../../../src/sdk/index.ts';
+import { parseUrl } from '../../../../src/systems/postgresql/connection-url.ts';
+import { describeEndpoint, endpointOf, tlsOptions } from '../../../../src/systems/postgresql/endpoint.ts';
 
 const config = (more: object): PostgresqlConfig =>
   ({

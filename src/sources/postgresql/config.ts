@@ -1,0 +1,268 @@
+// Configuration of the `postgresql` source: keys, defaults, and what the schema cannot say.
+
+import { type ConfigOf, type ConfigProblem, Default, Duration, Keys, OneOf, Size, Type } from '../../sdk/index.ts';
+import { applicationNameKey, connectionKeys, connectionProblems } from '../../systems/postgresql/config.ts';
+import { pollingKeys, pollingProblems } from './config-polling.ts';
+import { isSlotName, MAX_NAME_BYTES } from './names.ts';
+
+export const patterns = (description: string, examples: readonly unknown[]) =>
+  Type.Array(Type.String({ minLength: 1 }), { description, examples: [...examples] });
+
+const columnsSchema = Keys(
+  {
+    include: Default(
+      patterns('Columns that are read, as `schema.table.column`, `table.column` or `column`. Key columns always are.', [
+        ['public.orders.*'],
+      ]),
+      ['*'],
+    ),
+    exclude: Default(patterns('Columns that are left out, written in the same way.', [['customers.password', 'secret_*']]), []),
+  },
+  { description: 'Which columns are read. `*` stands for any letters but the dot.', examples: [{ exclude: ['customers.password'] }] },
+);
+
+const snapshotSchema = Keys(
+  {
+    tables: Default(patterns('Which of the captured tables are read first, written as in `tables`.', [['public.orders']]), ['*.*']),
+    where: Default(
+      Type.Record(Type.String(), Type.String({ minLength: 1 }), {
+        description: 'Table → condition in SQL: only rows that meet it are read first. Changes are captured of all rows.',
+        examples: [{ 'public.orders': "created_at > now() - interval '90 days'" }],
+      }),
+      {},
+    ),
+    chunk_rows: Default(Type.Integer({ minimum: 1, description: 'Rows of a chunk at most.', examples: [10_000] }), 20_000),
+    chunk_bytes: Default(
+      Size({ description: 'Bytes of a chunk, about; wide rows make chunks of fewer rows.', examples: ['4MiB'] }),
+      '8MiB',
+    ),
+    workers: Default(Type.Integer({ minimum: 1, maximum: 64, description: 'Chunks that are read at the same time.', examples: [4] }), 2),
+    on_error: Default(
+      OneOf(['pause', 'skip', 'stop'], {
+        description:
+          'A table that cannot be read: `pause` leaves its snapshot waiting for you, `skip` gives it up, and the other tables go on in both cases; `stop` stops the pipeline.',
+        examples: ['skip'],
+      }),
+      'pause',
+    ),
+  },
+  { description: 'How existing rows are read.', examples: [{ workers: 4, where: { 'public.orders': "status <> 'archived'" } }] },
+);
+
+const publicationSchema = Keys(
+  {
+    name: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'Name of the publication. Default: `cdc_run_` and the name of the pipeline.',
+        examples: ['cdc_orders'],
+      }),
+    ),
+    create: Default(
+      Type.Boolean({
+        description:
+          'Create the publication when it is missing, and add tables to it if it is our own. `false`: it must be there and hold all tables.',
+        examples: [false],
+      }),
+      true,
+    ),
+  },
+  { description: 'Which publication says what the server sends.' },
+);
+
+const heartbeatSchema = Keys(
+  {
+    interval: Duration({ unit: 's', minimum: 1, description: 'Time between two messages.', examples: ['5m'] }),
+    prefix: Default(
+      Type.String({ minLength: 1, description: 'Prefix of the messages. They are not passed on.', examples: ['cdc-run'] }),
+      'cdc-run.heartbeat',
+    ),
+  },
+  {
+    description:
+      'Writes a small message into the log from time to time (`pg_logical_emit_message`, which the role must be allowed to execute), so that the slot moves on while this database is quiet and others of the server write. Off by default: nothing is written at the source.',
+    examples: [{ interval: '5m' }],
+  },
+);
+
+const messagesSchema = Keys(
+  {
+    include: Default(patterns('Prefixes of messages that are passed on; `*` stands for any letters.', [['outbox.*']]), ['*']),
+    exclude: Default(patterns('Prefixes of messages that are left out.', [['noise.*']]), []),
+  },
+  {
+    description: 'Messages that applications write with `pg_logical_emit_message`; they become events of op `m`.',
+    examples: [{ include: ['outbox.*'] }],
+  },
+);
+
+const poolSchema = Keys(
+  {
+    min_connections: Default(Type.Integer({ minimum: 0, description: 'Connections kept open while idle.', examples: [1] }), 0),
+    max_connections: Default(
+      Type.Integer({ minimum: 2, description: 'Connections at most, beside the one that streams.', examples: [10] }),
+      8,
+    ),
+    connection_timeout: Default(
+      Duration({ unit: 's', description: 'How long opening a connection, or waiting for a free one, may take.', examples: ['30s', 30] }),
+      '30s',
+    ),
+    idle_timeout: Default(
+      Duration({ unit: 's', description: 'Close a connection that was not used for this long.', examples: ['5m', 300] }),
+      '1m',
+    ),
+  },
+  { description: 'Connections for snapshots, checks and the catalog.' },
+);
+
+const walKeys = {
+  slot_name: Type.Optional(
+    Type.String({
+      description: 'Replication slot; created when it is missing. Default: `cdc_run_` and the name of the pipeline.',
+      examples: ['cdc_orders'],
+    }),
+  ),
+  slot_drop_on_stop: Default(
+    Type.Boolean({
+      description: 'Drop the slot when the pipeline stops. Changes made while it is stopped are then lost: for trials only.',
+      examples: [true],
+    }),
+    false,
+  ),
+  publication: Type.Optional(
+    Type.Union([Type.String({ minLength: 1 }), publicationSchema], {
+      description: 'Publication: its name, or name and more. It is created when it is missing.',
+      examples: ['cdc_orders', { name: 'cdc_orders', create: false }],
+    }),
+  ),
+  failover: Default(
+    Type.Boolean({
+      description: 'Have the slot kept in step on standbys, so that it outlives a failover. PostgreSQL 17 and later.',
+      examples: [true],
+    }),
+    false,
+  ),
+  heartbeat: Type.Optional(heartbeatSchema),
+  logical_messages: Default(messagesSchema, {}),
+  on_truncate: Default(
+    OneOf(['emit', 'ignore'], {
+      description: '`emit`: TRUNCATE becomes an event of op `t`. `ignore`: it is left out, and the rows stay at the destinations.',
+      examples: ['ignore'],
+    }),
+    'emit',
+  ),
+  status_interval: Default(
+    Duration({
+      unit: 's',
+      minimum: 0.1,
+      description: 'How often the server is told at the latest what it may forget. A third of its `wal_sender_timeout` is never exceeded.',
+      examples: ['5s'],
+    }),
+    '10s',
+  ),
+};
+
+export const configSchema = Keys(
+  {
+    ...connectionKeys,
+    cdc_mode: Default(
+      OneOf(['wal', 'polling'], {
+        description: 'wal: every change, as it was committed. polling: rows are asked for by a watermark column; deletes are not seen.',
+        examples: ['wal'],
+      }),
+      'wal',
+    ),
+    table: Type.Optional(
+      Type.String({ minLength: 1, description: 'The one table to capture, in place of `tables`.', examples: ['public.orders'] }),
+    ),
+    tables: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        minItems: 1,
+        description:
+          'Tables to capture; `*` and `?` are wildcards, and a name without a schema is one of `public`. Default: all of `public`.',
+        examples: [['public.orders', 'public.order_*', 'sales.*']],
+      }),
+    ),
+    columns: Default(columnsSchema, { include: ['*'], exclude: [] }),
+    snapshot_mode: Default(
+      OneOf(['initial', 'initial_only', 'never', 'when_needed'], {
+        description:
+          'initial: existing rows first, then changes. initial_only: existing rows, then stop. never: changes only. when_needed: like initial, and everything is read again when the slot or its history is lost.',
+        examples: ['initial'],
+      }),
+      'initial',
+    ),
+    snapshot: Default(snapshotSchema, {}),
+    ...walKeys,
+    ...pollingKeys,
+    statement_timeout: Default(
+      Duration({ unit: 's', description: 'Longest time for one query of ours, chunks included; 0 = no limit.', examples: ['10m', 0] }),
+      0,
+    ),
+    lock_timeout: Default(
+      Duration({
+        unit: 's',
+        description: 'How long a query of ours waits for a lock, for example of a table that is being altered; 0 = no limit.',
+        examples: ['5s'],
+      }),
+      '10s',
+    ),
+    connection_pool: Default(poolSchema, {}),
+    ...applicationNameKey,
+  },
+  { description: 'Captures changes of a PostgreSQL database.' },
+);
+
+export type PostgresqlSourceConfig = ConfigOf<typeof configSchema>;
+
+const DEFAULT_TABLES: readonly string[] = ['public.*'];
+
+/** `tables`, or `table` as a list. */
+export function tablePatterns({ table, tables }: Pick<PostgresqlSourceConfig, 'table' | 'tables'>): readonly string[] {
+  return tables ?? (table === undefined ? DEFAULT_TABLES : [table]);
+}
+
+/** The publication in its long form. */
+export function publicationOf(
+  { publication }: Pick<PostgresqlSourceConfig, 'publication'>,
+  fallback: string,
+): { name: string; create: boolean } {
+  if (typeof publication === 'string') return { name: publication, create: true };
+  return { name: publication?.name ?? fallback, create: publication?.create ?? true };
+}
+
+/** What the schema cannot say: names that the server refuses, and which keys belong to which mode. */
+export function validate(config: PostgresqlSourceConfig): ConfigProblem[] {
+  const problems = connectionProblems(config);
+  if (config.table !== undefined && config.tables !== undefined)
+    problems.push({ path: ['table'], message: '"table" stands beside "tables"', fix: 'Keep one of the two.' });
+  problems.push(...(config.cdc_mode === 'wal' ? walProblems(config) : walKeyProblems(config)), ...pollingProblems(config));
+  return problems;
+}
+
+function walProblems(config: PostgresqlSourceConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (config.slot_name !== undefined && !isSlotName(config.slot_name)) {
+    problems.push({
+      path: ['slot_name'],
+      message: `"${config.slot_name}" cannot be the name of a slot`,
+      fix: 'Use lower-case letters, digits and underscores, 63 at most.',
+    });
+  }
+  const { name } = publicationOf(config, '');
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
+    problems.push({
+      path: ['publication'],
+      message: 'the name is longer than 63 bytes',
+      fix: 'Choose a shorter name: the server would cut it off.',
+    });
+  }
+  return problems;
+}
+
+/** Keys of the other mode would silently do nothing. */
+function walKeyProblems(config: PostgresqlSourceConfig): ConfigProblem[] {
+  return (['slot_name', 'publication', 'heartbeat'] as const)
+    .filter((key) => config[key] !== undefined)
+    .map((key) => ({ path: [key], message: `"${key}" is for \`cdc_mode: wal\``, fix: 'Remove it, or set `cdc_mode: wal`.' }));
+}
