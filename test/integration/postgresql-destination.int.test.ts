@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { PostgresqlConfig } from '../../src/destinations/postgresql/config.ts';
 import { descriptor } from '../../src/destinations/postgresql/index.ts';
 import {
+  additiveOnly,
   CdcError,
   type ChangeEvent,
   type Column,
@@ -53,6 +54,7 @@ class Lane implements AsyncDisposable {
       logger: silentLogger,
       clock: systemClock,
       random: systemRandom,
+      schemaEvolution: additiveOnly,
     });
     const lane = new Lane(destination, epoch);
     const committed = await destination.committed(LANE);
@@ -944,6 +946,7 @@ async function checkOf(config: PostgresqlConfig): Promise<Finding[]> {
     logger: silentLogger,
     clock: systemClock,
     random: systemRandom,
+    schemaEvolution: additiveOnly,
   });
   try {
     const found: Finding[] = [];
