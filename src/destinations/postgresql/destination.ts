@@ -3,7 +3,7 @@
 import {
   CdcError,
   type Committed,
-  type ComponentContext,
+  type DestinationContext,
   type Finding,
   type LaneBatch,
   type LaneId,
@@ -30,7 +30,7 @@ export class PostgresqlDestination implements PointHoldingDestination {
   readonly #where: string;
   #claim: Claim | null = null;
 
-  constructor(config: PostgresqlConfig, ctx: ComponentContext, env: NodeJS.ProcessEnv) {
+  constructor(config: PostgresqlConfig, ctx: DestinationContext, env: NodeJS.ProcessEnv) {
     const endpoint = endpointOf(config, env),
       { schema, table: template, create_tables: create } = config;
     const pointsSchema = config.points_schema ?? schema;
@@ -38,7 +38,7 @@ export class PostgresqlDestination implements PointHoldingDestination {
     this.#check = { server: describeEndpoint(endpoint, env), endpoint, schema, pointsSchema, template, create };
     this.#connections = new Connections(config, endpoint, ctx.logger);
     this.#points = new PointTable(pointsSchema);
-    this.#targets = new Targets({ schema, template, pointsSchema, create }, ctx.logger);
+    this.#targets = new Targets({ schema, template, pointsSchema, create, evolution: ctx.schemaEvolution }, ctx.logger);
     this.#writer = new Writer({
       points: this.#points,
       targets: this.#targets,
@@ -46,6 +46,7 @@ export class PostgresqlDestination implements PointHoldingDestination {
       keepExisting: config.conflict_resolution === 'ignore',
       keepDeleted: config.deletes === 'ignore',
       sharedTarget: isConstant(template),
+      leavesOut: (table) => ctx.schemaEvolution.modeOf(table) === 'discard',
       maxRows: config.connection_pool.batch_insert_size,
     });
   }
