@@ -96,7 +96,8 @@ export interface Destination {
 export interface SchemaPreview {
   /** The source's table. */
   readonly table: string;
-  readonly sql: string;
+  /** `null`: a difference that no statement mends. */
+  readonly sql: string | null;
   /** Why, and what it means for others: locks, a table that is written anew. */
   readonly note: string;
   /** false: the mode forbids it; it is yours to run. */

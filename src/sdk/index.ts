@@ -11,6 +11,7 @@ export * from './plugin.ts';
 export * from './ports.ts';
 export * from './position.ts';
 export * from './schema-evolution.ts';
+export * from './schema-preview.ts';
 export * from './source.ts';
 export * from './table-schema.ts';
 export * from './value.ts';

@@ -108,10 +108,17 @@ export function describeType(column: Column): string {
 }
 
 /** Invariant 3: the lane stops before the first event that does not fit, so that nothing is lost while somebody decides. */
-export function schemaFrozen(table: TableId, target: string, problems: readonly string[], ddl: readonly string[]): CdcError {
+export function schemaFrozen(
+  table: TableId,
+  target: string,
+  problems: readonly string[],
+  ddl: readonly string[],
+  where?: string,
+): CdcError {
   const source = formatTableId(table);
   const run = ddl.length === 0 ? 'Change the target table by hand' : `Run: ${ddl.join('; ')};`;
   return new CdcError('DESTINATION_SCHEMA_FROZEN', `${source} → ${target}: ${problems.join('; ')}.`, {
+    ...(where === undefined ? {} : { where }),
     fix: `${run} or give ${source} another mode in \`schema_evolution.tables\`.`,
   });
 }

@@ -1,8 +1,7 @@
 // Statements that make and change target tables, and what each means for others. Everything here may be repeated: a crash
 // between such a statement and the rows behind it leaves a table that already fits. Pure.
 
-import type { Column, SchemaDecision, Widening } from '../../sdk/index.ts';
-import { describeType } from '../../sdk/index.ts';
+import { type Column, describeType, type PreviewWords, type SchemaDecision, type TableSchema } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import { isRewrite } from './fit.ts';
 import { qualified } from './sql.ts';
@@ -59,13 +58,21 @@ export function misfitTexts({ misfits }: Decision): string[] {
   });
 }
 
-export const ADD_NOTE = 'waits for ACCESS EXCLUSIVE and holds it for an instant; no rewrite';
-
-/** ACCESS EXCLUSIVE keeps readers out, too. */
-export function widenNote({ target, type }: Widening<TargetColumn>): string {
-  return isRewrite(target, type)
-    ? 'holds ACCESS EXCLUSIVE while the server writes the table and its indexes anew: nobody reads or writes it meanwhile'
-    : 'waits for ACCESS EXCLUSIVE and holds it for an instant; no rewrite';
+/** For `plan`. ACCESS EXCLUSIVE keeps readers out, too. */
+export function previewWords(name: Name, source: TableSchema, decision: Decision): PreviewWords<TargetColumn> {
+  const brief = 'needs ACCESS EXCLUSIVE for an instant; no rewrite';
+  return {
+    create: createTableStatement(name, source.columns, source.key),
+    add: (column) => alterStatement(name, { add: [column], widen: [] }),
+    addNote: brief,
+    widen: (change) => ({
+      sql: alterStatement(name, { add: [], widen: [change] }),
+      note: isRewrite(change.target, change.type)
+        ? 'holds ACCESS EXCLUSIVE while the server writes the table and its indexes anew: nobody reads or writes it meanwhile; `write_timeout` must allow for it'
+        : brief,
+    }),
+    misfits: misfitTexts(decision),
+  };
 }
 
 /** `numeric(6,2)`, `character varying(20)`. */

@@ -9,6 +9,8 @@ import {
   type LaneId,
   type PointHoldingDestination,
   type ResumePoint,
+  type SchemaPreview,
+  type TableSchema,
   type WriteResult,
 } from '../../sdk/index.ts';
 import { describeEndpoint, endpointOf } from '../../systems/postgresql/endpoint.ts';
@@ -91,6 +93,14 @@ export class PostgresqlDestination implements PointHoldingDestination {
       this.#targets.forget();
       throw this.#asRetriable(error as CdcError, signal, wasRemembered);
     }
+  }
+
+  async *previewSchema(source: string, tables: readonly TableSchema[]): AsyncIterable<SchemaPreview> {
+    yield* await this.#use(null, async (session) => {
+      const found: SchemaPreview[] = [];
+      for await (const one of this.#targets.preview(session, source, tables)) found.push(one);
+      return found;
+    });
   }
 
   close(): Promise<void> {

@@ -7,12 +7,14 @@ import {
   changedColumns,
   formatTableId,
   type Logger,
+  previewOf,
   type SchemaEvolution,
+  type SchemaPreview,
   type TableSchema,
 } from '../../sdk/index.ts';
 import { alterTable, loosenColumn } from './alter.ts';
 import type { Session } from './connection.ts';
-import { type Decision, misfitStatements, misfitTexts } from './ddl.ts';
+import { type Decision, misfitStatements, misfitTexts, previewWords } from './ddl.ts';
 import type { RefusedNull } from './errors.ts';
 import { type CatalogTable, createTable, readTable, targetFor } from './pg-catalog.ts';
 import { POINTS_TABLE } from './points.ts';
@@ -131,6 +133,15 @@ export class Targets {
   #decide(table: CatalogTable | null, schema: TableSchema, inRows: ReadonlySet<string>): Decision {
     const { create, evolution } = this.#options;
     return decide(table, schema, inRows, evolution.modeOf(schema.id), create);
+  }
+
+  /** What it would do for these tables as they are now. Reads the catalog only. */
+  async *preview(session: Session, source: string, tables: readonly TableSchema[]): AsyncIterable<SchemaPreview> {
+    for (const schema of tables) {
+      const name = { schema: this.#options.schema, name: targetName(this.#options.template, source, schema) };
+      const decision = this.#decide(await readTable(session, name), schema, new Set(schema.columns.map((c) => c.name)));
+      yield* previewOf(schema, this.#options.evolution.modeOf(schema.id), decision, previewWords(name, schema, decision));
+    }
   }
 
   /** Invariant 3: what a mode leaves out is said, once per column. */
