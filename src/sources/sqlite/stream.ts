@@ -40,7 +40,7 @@ import type { SqliteSourceConfig } from './config.ts';
 import { SourceConnection } from './connection.ts';
 import { planRows } from './decode.ts';
 import { capturesNothing, noSuchTable, positionGone } from './errors.ts';
-import { readTable } from './introspect.ts';
+import { readTable, tableNames } from './introspect.ts';
 import { type ChangePlace, changePositions, FIRST_PLACE, formatPlace, LOG_PARTITION, parsePlace } from './position.ts';
 import { LogSession } from './session.ts';
 import { CHANGES } from './triggers.ts';
@@ -125,6 +125,14 @@ export class TriggerSource implements Source {
     if (place === undefined) return { events: null, bytes: null };
     const last = await this.#connection.read((db) => lastNumber(db));
     return { events: Math.max(0, last - place.id), bytes: null };
+  }
+
+  tables(): Promise<TableId[]> {
+    return this.#connection.read((db) =>
+      tableNames(db)
+        .filter((name) => matchesTable(this.#config.tables, name))
+        .map((table) => ({ database: null, schema: null, table })),
+    );
   }
 
   async schema(id: TableId): Promise<TableSchema> {
