@@ -138,7 +138,8 @@ export class TriggerSource implements Source {
   async schema(id: TableId): Promise<TableSchema> {
     return this.#connection.read((db) => {
       const captured = hasChangeTables(db) ? capturedTables(db).find((t) => t.active && t.name === id.table) : undefined;
-      const table = captured?.table ?? readTable(db, id.table);
+      // As it is now, which the triggers may not have been told yet.
+      const table = readTable(db, id.table) ?? captured?.table ?? null;
       if (table === null || !matchesTable(this.#config.tables, id.table)) throw noSuchTable(formatTableId(id), this.#connection.where);
       return planRows(table, captured?.version ?? 1, this.#config.columns, this.#config.types).schema;
     });
