@@ -2,18 +2,22 @@
 // between a change of a table and the rows behind it is harmless.
 
 import { describe, expect, it } from 'vitest';
+import { isRewrite } from '../../src/destinations/postgresql/fit.ts';
+import { readTable } from '../../src/destinations/postgresql/pg-catalog.ts';
+import type { TargetColumn } from '../../src/destinations/postgresql/target-table.ts';
 import {
   type ChangeEvent,
   type Column,
   type SchemaEvolution,
   type SchemaMode,
+  type SchemaPreview,
   silentLogger,
   type TableSchema,
 } from '../../src/sdk/index.ts';
 import { Events } from '../../src/sdk/testing/index.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { postgresqlConfig } from '../helpers/postgresql-destination.ts';
-import { failed, failureOf, Lane, STORED } from '../helpers/postgresql-lane.ts';
+import { failed, failureOf, Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
 
 const missing = (await skipReason()) !== null;
 const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
@@ -319,3 +323,91 @@ describe.skipIf(missing)('schema evolution in postgresql', () => {
     ]);
   });
 });
+
+describe.skipIf(missing)('previewSchema of postgresql', () => {
+  const preview = async (db: TestDatabase, mode: SchemaMode, ...tables: TableSchema[]): Promise<SchemaPreview[]> => {
+    const destination = await openReplica(postgresqlConfig(db.url), { schemaEvolution: modes(mode) });
+    try {
+      const found: SchemaPreview[] = [];
+      for await (const one of destination.previewSchema?.('shop', tables) ?? []) found.push(one);
+      return found;
+    } finally {
+      await destination.close();
+    }
+  };
+
+  it('shows statements with what they lock, and runs none', async () => {
+    await using db = await createDatabase();
+    await db.query('CREATE TABLE orders (id int PRIMARY KEY, amount numeric(6,2))');
+    const items = { ...ORDERS, id: { ...ORDERS.id, table: 'items' } };
+    const both = changed([...WIDER.columns, column('note', 'string')]);
+    expect(await preview(db, 'evolve', both, items)).toEqual([
+      {
+        table: 'shop.orders',
+        sql: 'ALTER TABLE "public"."orders" ADD COLUMN IF NOT EXISTS "note" text',
+        note: 'needs ACCESS EXCLUSIVE for an instant; no rewrite',
+        runs: true,
+      },
+      {
+        table: 'shop.orders',
+        sql: 'ALTER TABLE "public"."orders" ALTER COLUMN "id" TYPE bigint',
+        note: expect.stringContaining('holds ACCESS EXCLUSIVE while the server writes the table and its indexes anew'),
+        runs: true,
+      },
+      {
+        table: 'shop.orders',
+        sql: 'ALTER TABLE "public"."orders" ALTER COLUMN "amount" TYPE numeric(12,2)',
+        note: 'needs ACCESS EXCLUSIVE for an instant; no rewrite',
+        runs: true,
+      },
+      {
+        table: 'shop.items',
+        sql: 'CREATE TABLE IF NOT EXISTS "public"."items" ("id" integer, "amount" numeric(6,2), PRIMARY KEY ("id"))',
+        note: 'the table is not there',
+        runs: true,
+      },
+    ]);
+    expect(await typesOf(db)).toEqual({ id: 'integer', amount: 'numeric(6,2)' });
+    const left = await preview(db, 'lenient', both);
+    expect(left.map(({ runs, sql }) => ({ runs, sql }))).toEqual([
+      { runs: true, sql: 'ALTER TABLE "public"."orders" ADD COLUMN IF NOT EXISTS "note" text' },
+      { runs: false, sql: 'ALTER TABLE "public"."orders" ALTER COLUMN "id" TYPE bigint' },
+      { runs: false, sql: 'ALTER TABLE "public"."orders" ALTER COLUMN "amount" TYPE numeric(12,2)' },
+    ]);
+  });
+
+  it.each<[string, string, string]>([
+    ['varchar(10)', 'character varying(20)', 'name'],
+    ['numeric(6,2)', 'numeric(12,2)', 'amount'],
+    ['timestamp(3)', 'timestamp(6)', 'at'],
+    ['bit varying(4)', 'bit varying(8)', 'flags'],
+    ['varchar(10)', 'text', 'name'],
+    ['integer', 'bigint', 'n'],
+    ['numeric(6,2)', 'numeric(12,4)', 'amount'],
+    ['date', 'timestamp', 'day'],
+    ['real', 'double precision', 'ratio'],
+  ])('is right about whether the server writes a table anew: %s → %s', async (from, to, name) => {
+    await using db = await createDatabase();
+    await db.query(`CREATE TABLE orders (id int PRIMARY KEY, ${name} ${from}); INSERT INTO orders VALUES (1)`);
+    const [target] = (await tableColumns(db)).filter((c) => c.name === name);
+    const file = async (): Promise<unknown> => (await db.query("SELECT pg_relation_filenode('orders') AS file"))[0];
+    const before = await file();
+    await db.query(`ALTER TABLE orders ALTER COLUMN ${name} TYPE ${to}`);
+    expect(isRewrite(target as TargetColumn, to)).toBe(JSON.stringify(await file()) !== JSON.stringify(before));
+  });
+});
+
+/** As the destination reads them. */
+async function tableColumns(db: TestDatabase): Promise<readonly TargetColumn[]> {
+  const session = { query: async (text: string, values: unknown[]) => ({ rows: (await db.query(text, values)).map(asText) }) };
+  return (await readTable(session as never, { schema: 'public', name: 'orders' }))?.columns ?? [];
+}
+
+/** The destination takes results as text. */
+const asText = (row: object): object =>
+  Object.fromEntries(
+    Object.entries(row).map(([k, v]) => [
+      k,
+      typeof v === 'object' && v !== null ? JSON.stringify(v) : typeof v === 'boolean' ? (v ? 't' : 'f') : v,
+    ]),
+  );
