@@ -70,7 +70,7 @@ const CREATE: SchemaDecision<never> = { stop: false, create: true, add: [], wide
 const NO_TABLE: SchemaDecision<never> = { stop: true, create: false, add: [], widen: [], misfits: [{ kind: 'no_table' }] };
 
 /** Repeatable: asked again about a target that was changed as it said, it finds nothing more to change. */
-export function decideSchema<C>({ mode, mayChange, target, wanted, used, fit }: SchemaQuestion<C>): SchemaDecision<C> {
+export function decideSchema<C>({ mode, mayChange, target, wanted, used, fit: judge }: SchemaQuestion<C>): SchemaDecision<C> {
   if (target === null) return mayChange ? CREATE : NO_TABLE;
   const adds = mayChange && (mode === 'evolve' || mode === 'lenient'),
     widens = mayChange && mode === 'evolve';
@@ -85,7 +85,7 @@ export function decideSchema<C>({ mode, mayChange, target, wanted, used, fit }: 
       continue;
     }
     if (!widens && !used.has(column.name)) continue;
-    const answer = fit(found, column);
+    const answer = judge(found, column);
     if (answer.kind === 'fits') continue;
     const type = answer.kind === 'widen' ? answer.type : null;
     if (widens && type !== null) widen.push({ column, target: found, type });
