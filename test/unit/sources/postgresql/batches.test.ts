@@ -112,12 +112,7 @@ describe('assembler', () => {
       commit(50, 60),
     ];
     const first = eventsOf(await read(sent, { store }));
-    expect(first.map((e) => `${e.op} ${short(e.position)}`)).toEqual([
-      's 32/a/0.s1',
-      'c 32/a/1',
-      's 32/a/1.s1',
-      'c 32/a/2',
-    ]);
+    expect(first.map((e) => `${e.op} ${short(e.position)}`)).toEqual(['s 32/a/0.s1', 'c 32/a/1', 's 32/a/1.s1', 'c 32/a/2']);
     expect(first.map((e) => e.table.version)).toEqual([1, 1, 2, 2]);
     expect(first.map((e) => e.schemaChange?.kind ?? null)).toEqual(['create', null, 'alter', null]);
     const again = eventsOf(await read(sent, { store }));
