@@ -5,13 +5,13 @@ import { createHash } from 'node:crypto';
 import { CdcError, type TextImage } from '../../sdk/index.ts';
 import type { ChunkRead, ChunkRow, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
 import { parseXidSnapshot, type XidSnapshot } from '../../snapshot/xids.ts';
-import { Catalog, type CatalogColumn, type CatalogTable } from './catalog.ts';
 import { type ChunkTable, lockTable, qualifiedName, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
 import type { Session } from './connection.ts';
 import { CopyRows } from './copy-rows.ts';
 import { endOf } from './end-of-log.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import type { CatalogShape, SchemaTracker } from './schemas.ts';
+import { Catalog, type CatalogColumn, type CatalogTable } from './system-catalog.ts';
 
 /** 128 bits. */
 const FINGERPRINT_LETTERS = 22;

@@ -2,7 +2,6 @@
 
 import type { SourceContext } from '../../sdk/index.ts';
 import { describeEndpoint, type Endpoint, endpointOf } from '../../systems/postgresql/endpoint.ts';
-import { Catalog } from './catalog.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import { publicationOf } from './config-wal.ts';
 import { type Session, SourceConnections } from './connection.ts';
@@ -10,6 +9,7 @@ import { endOfLog } from './end-of-log.ts';
 import { type ErrorPlace, sourceError } from './errors.ts';
 import { ownName } from './names.ts';
 import type { Login } from './replication/socket.ts';
+import { Catalog } from './system-catalog.ts';
 
 /** Kept for the catalog, positions and lag, however many read chunks. */
 const SPARE_CONNECTIONS = 2;
