@@ -122,7 +122,8 @@ export class Process {
 
   /** A place right behind what was streamed that no lane has, also none from an earlier process. */
   #announcing(): number {
-    if (this.#o.bug !== 'announced-at-place') this.#place = Math.floor(this.#place / STEP) * STEP + this.#o.announcement();
+    if (this.#o.bug === 'announced-at-place') this.#place++;
+    else this.#place = Math.floor(this.#place / STEP) * STEP + this.#o.announcement();
     return this.#place;
   }
 
