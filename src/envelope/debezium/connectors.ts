@@ -54,9 +54,9 @@ const POSTGRESQL: Connector = {
     'txid_snapshot',
     'pg_snapshot',
   ],
-  // PostgresTransactionMonitor.adjustTxId: `3420:786014104`, the LSN changes from event to event.
+  // PostgresTransactionMonitor.adjustTxId: `3420:786014104`, the LSN changes from event to event. That of END is the commit's.
   transactionId: (id, fields, end) => {
-    const lsn = (end ? fields.end_lsn : null) ?? fields.lsn;
+    const lsn = (end ? (fields.end_lsn ?? fields.commit_lsn) : null) ?? fields.lsn;
     return lsn === null || lsn === undefined ? id : `${fields.txId ?? id}:${lsn}`;
   },
 };
