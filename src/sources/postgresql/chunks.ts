@@ -78,7 +78,9 @@ export class ChunkReader {
         fingerprint,
         h,
         bytes: rows.bytes,
-        rows: images.map((image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [], transaction } })),
+        rows: images.map(
+          (image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [], transaction } }),
+        ),
         lastKey: last === undefined || job.kind === 'keys' ? null : keyOf(last, table.key),
         end: !isCut && images.length < maxRows,
       };
