@@ -162,7 +162,7 @@ export class Encoders {
         name,
         {
           ...source.describe(),
-          fields: (event: ChangeEvent) => source.positions.fields?.(event.position) ?? {},
+          fields: (event: ChangeEvent) => source.positions.fields?.(event.position, event.transaction?.id ?? null) ?? {},
         },
       ]),
     );

@@ -25,8 +25,11 @@ export interface PositionCodec {
    * Without it only stored text is accepted.
    */
   parse?(text: string): Position | null;
-  /** The source's own fields of a position as they appear in an envelope's `source` block (`lsn`, `file`, `pos` …). */
-  fields?(position: Position): Readonly<Record<string, string | number | bigint | null>>;
+  /**
+   * The source's own fields of a position as they appear in an envelope's `source` block (`lsn`, `file`, `pos` …).
+   * `transactionId`: of the event, if it has one.
+   */
+  fields?(position: Position, transactionId?: string | null): Readonly<Record<string, string | number | bigint | null>>;
 }
 
 /** The codec of sources whose position text sorts like their log: fixed-width numbers. Describes by `label` and the text. */

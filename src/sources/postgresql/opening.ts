@@ -2,7 +2,6 @@
 // forgotten. Never a silent gap: what cannot be served is an error with choices.
 
 import { CdcError, type PluginStore, type Position, type SourceContext } from '../../sdk/index.ts';
-import { Catalog, type CatalogColumn, type CatalogTable } from './catalog.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { formatLsn } from './lsn.ts';
 import { tableFilter } from './names.ts';
@@ -17,6 +16,7 @@ import type { ReplicationStream } from './replication/stream.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { nameOf } from './schemas.ts';
 import type { Server } from './server.ts';
+import { Catalog, type CatalogColumn, type CatalogTable } from './system-catalog.ts';
 
 /** Frames that may wait while the pipeline is busy; beyond it the server waits. */
 const MAX_WAITING_BYTES = 16 << 20;

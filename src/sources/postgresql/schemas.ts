@@ -11,11 +11,11 @@ import {
   type TableSchema,
   type Value,
 } from '../../sdk/index.ts';
-import type { Catalog, CatalogColumn, CatalogTable } from './catalog.ts';
 import type { PgTypes } from './pg-type.ts';
 import type { Relation, RelationColumn } from './pgoutput/relation.ts';
 import { RowLayout } from './pgoutput/tuple.ts';
 import type { ColumnFact, SchemaHistory, TableVersion } from './schema-history.ts';
+import type { Catalog, CatalogColumn, CatalogTable } from './system-catalog.ts';
 import { columnOf, textColumnOf, textColumnsOf } from './types.ts';
 
 /** A table as it is read now. One per relation and version; the counts are those of the transaction that is being read. */

@@ -150,6 +150,15 @@ export class Snapshots implements StreamObserver {
     }
   }
 
+  /** All rows of the table have changed without the stream saying so. */
+  readAgain(table: ReadTable): void {
+    const name = this.#nameOf(table);
+    if (!this.#tables.has(name)) return;
+    this.#o.ctx.logger.info('a table was rewritten: its rows are read again', { table: name });
+    this.#engine.request([name]);
+    this.#hasDue = true;
+  }
+
   commit(endLsn: bigint): void {
     this.#engine.commit(endLsn);
     this.#lookAt(endLsn);

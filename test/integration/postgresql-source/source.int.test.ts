@@ -144,6 +144,33 @@ describe.skipIf((await skipReason()) !== null)('a PostgreSQL source', () => {
     expect(events.filter((e) => e.op === 's').map((e) => e.table.version)).toEqual([2]);
   });
 
+  it('reads a table again whose rows a change of type has rewritten', async () => {
+    await using world = await SourceWorld.create(
+      'CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 20) n',
+      {
+        tables: ['t'],
+      },
+    );
+    const reader = await world.open();
+    await world.take(reader, (_, progress) => areDone(progress), 'the rows');
+    await world.db.query("ALTER TABLE t ALTER v TYPE text USING 'n' || v; INSERT INTO t VALUES (21, 'new')");
+    const events = await world.take(reader, (e, progress) => e.length >= 42 && areDone(progress), 'the rows again');
+    expect(events.slice(20).map((e) => e.op)).toEqual(['s', 'c', ...Array.from({ length: 21 }, () => 'r')]);
+    expect(events.at(-1)?.after).toEqual({ id: 21, v: 'new' });
+    expect(events.find((e, i) => i > 22 && e.after?.['id'] === 5)?.after).toEqual({ id: 5, v: 'n5' });
+  });
+
+  it('ends by itself when only existing rows are wanted', async () => {
+    await using world = await SourceWorld.create('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 20)', {
+      tables: ['t'],
+      snapshot_mode: 'initial_only',
+    });
+    const { events } = await (await world.open({ maxBatchEvents: 6 })).toEnd();
+    expect(events.map((e) => [e.op, e.after?.['id']])).toEqual(Array.from({ length: 20 }, (_, i) => ['r', i + 1]));
+    const places = events.map((e) => e.snapshot !== false && e.snapshot.place);
+    expect([places[0], places[1], places.at(-1)]).toEqual(['first', 'true', 'last']);
+  });
+
   it('says that history is lost when the slot is gone, or reads everything anew', async () => {
     await using world = await SourceWorld.create('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)', { tables: ['t'] });
     expect(await (await openOnly(world)).acknowledged()).toBeNull();

@@ -93,7 +93,10 @@ describe('positions', () => {
         expect(position).toHaveLength(40);
         expect(parsePlace(position)).toEqual({ commit, lsn, index });
         expect(confirmable(position)).toBe(commit);
-        expect(logPositions.fields?.(position)).toMatchObject({ commit_lsn: commit });
+        const fields = logPositions.fields?.(position, '7');
+        expect(fields).toMatchObject({ txId: 7 });
+        expect(BigInt(fields?.['commit_lsn'] ?? 0)).toBe(commit);
+        expect(BigInt(fields?.['lsn'] ?? 0)).toBe(lsn === 0n ? commit : lsn);
       }),
     );
   });
