@@ -7,7 +7,7 @@
 // | `(-1)`, `1 + 2`, of domains, arrays, bytes, inet and other types | none |
 
 import type { Column, Value } from '../../sdk/index.ts';
-import { parseDecimal } from '../decimal.ts';
+import { atScale, parseDecimal } from '../decimal.ts';
 import { JsonText } from '../json.ts';
 import { bareName } from './postgres-types.ts';
 
@@ -76,7 +76,8 @@ function float(text: string | undefined): Value | undefined {
 /** More digits than the column has would have to be rounded; then there is none. */
 function decimal(column: Column, text: string | undefined): Value | undefined {
   const parsed = text === undefined || column.nativeType === 'money' ? null : parseDecimal(text);
-  return parsed === null ? undefined : text;
+  if (parsed === null || (column.scale !== undefined && atScale(parsed, column.scale) === null)) return undefined;
+  return text;
 }
 
 const document = (text: string | undefined): Value | undefined =>
