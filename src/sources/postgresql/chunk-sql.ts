@@ -69,6 +69,10 @@ export function selectAll(table: ChunkTable, columns: readonly string[], where: 
   return `SELECT ${list(columns)} FROM ${from(table)}${conditions(table, where)}`;
 }
 
+export function selectAny(table: ChunkTable): string {
+  return `SELECT EXISTS (SELECT FROM ${from(table)}${conditions(table, null)})::text AS found`;
+}
+
 /** Every `rows`-th key behind `after`, `count` of them at most: the index is gone through, not the table. */
 export function selectCuts(table: ChunkTable, where: string | null, after: string | null, rows: number, count: number): string {
   const key = list(table.key);

@@ -22,6 +22,8 @@ export interface SnapshotRow {
   readonly image: Tuple;
   /** Newer columns, oldest first. */
   readonly parts: readonly Tuple[];
+  /** Id of the newest transaction that may have written it. */
+  readonly transaction: string;
 }
 
 export interface ChunkReaderOptions {
@@ -72,13 +74,16 @@ export class ChunkReader {
       }
       const { seen, fingerprint, h, shape } = found;
       const images = rows.tuples(shape.layout),
-        last = images.at(-1);
+        last = images.at(-1),
+        transaction = newestOf(seen);
       return {
         seen,
         fingerprint,
         h,
         bytes: rows.bytes,
-        rows: images.map((image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [] } })),
+        rows: images.map(
+          (image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [], transaction } }),
+        ),
         lastKey: last === undefined || job.kind === 'keys' ? null : keyOf(last, table.key),
         end: !isCut && images.length < maxRows,
       };
@@ -105,7 +110,7 @@ export class ChunkReader {
     session: Session,
     table: ChunkTable,
     { where }: PassJob['tables'][number],
-    shape: CatalogShape,
+    { shape, transaction }: Pick<SnapshotRow, 'shape' | 'transaction'>,
     limits: { readonly rows: number; readonly bytes: number },
   ): AsyncGenerator<{ rows: SnapshotRow[]; bytes: number; isEnd: boolean }, void, undefined> {
     const columns = shape.layout.names;
@@ -113,7 +118,7 @@ export class ChunkReader {
     const take = (isEnd: boolean): { rows: SnapshotRow[]; bytes: number; isEnd: boolean } => {
       const { rest, done } = copied.split();
       copied = rest;
-      return { rows: done.tuples(shape.layout).map((image) => ({ shape, image, parts: [] })), bytes: done.bytes, isEnd };
+      return { rows: done.tuples(shape.layout).map((image) => ({ shape, image, parts: [], transaction })), bytes: done.bytes, isEnd };
     };
     for await (const bytes of session.copyOut(selectAll(table, columns, where))) {
       copied.push(bytes);
@@ -163,6 +168,10 @@ export class ChunkReader {
       fix: 'Connect to the primary, or set `snapshot_mode: never`.',
     });
   }
+}
+
+export function newestOf({ xmax }: XidSnapshot): string {
+  return (xmax - 1n).toString();
 }
 
 /** The texts of these columns, as the server gave them: the same in the stream and in a chunk. `null`: one is NULL or missing. */
