@@ -9,10 +9,11 @@ export interface ChunkTable {
   readonly table: string;
   /** Its rows are in its partitions. */
   readonly isPartitioned: boolean;
-  /** The columns that give the order: unique, without NULL. Empty for tables that are read in one pass. */
+  /**
+   * What every event carries of the old row, if it is unique and has no NULL: by it rows are ordered, and found in the stream.
+   * Empty for tables that are read in one pass.
+   */
   readonly key: readonly string[];
-  /** What every event carries of the old row. */
-  readonly identity: readonly string[];
   /** `snapshot.where` of the configuration. */
   readonly where: string | null;
 }
@@ -59,7 +60,7 @@ export function selectRange(table: ChunkTable, columns: readonly string[], where
 }
 
 export function selectKeys(table: ChunkTable, columns: readonly string[], where: string | null, keys: readonly string[]): string {
-  const these = `${tuple(table.identity)} IN (${keys.map(values).join(', ')})`;
+  const these = `${tuple(table.key)} IN (${keys.map(values).join(', ')})`;
   return `SELECT ${list(columns)} FROM ${from(table)}${conditions(table, where, [these])}`;
 }
 

@@ -75,7 +75,7 @@ export class ChunkReader {
         fingerprint,
         h,
         bytes: rows.bytes,
-        rows: images.map((image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.identity) ?? '', row: { shape, image, parts: [] } })),
+        rows: images.map((image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [] } })),
         lastKey: last === undefined || job.kind === 'keys' ? null : keyOf(last, table.key),
         end: !isCut && images.length < maxRows,
       };
@@ -125,7 +125,7 @@ export class ChunkReader {
     const { rows } = await session.query(SEEN, [now.oid]);
     if (rows[0]?.['standby'] === 't') throw this.#standby();
     const shape = await this.#shapeOf(table, now);
-    const lacking = [...table.key, ...table.identity].find((name) => shape.layout.indexOf(name) < 0);
+    const lacking = table.key.find((name) => shape.layout.indexOf(name) < 0);
     if (lacking !== undefined) throw this.#gone(table);
     const columns = shape.relation.columns.map((c) => [c.name, c.typeOid, c.typmod]);
     const fingerprint = createHash('sha256')

@@ -89,7 +89,7 @@ export class Snapshots implements StreamObserver {
     this.#tables = new Map(tables.map((t) => [nameOf(t), t]));
     this.#engine = new SnapshotEngine({
       source: ctx.name,
-      tables: [...this.#tables].map(([name, t]) => ({ name, keyed: t.key.length > 0 && t.identity.length > 0 })),
+      tables: [...this.#tables].map(([name, t]) => ({ name, keyed: t.key.length > 0, orderedByIdentity: true })),
       resume: read.snapshots,
       boundaries: isAnew ? [] : read.boundaries,
       at,
@@ -138,12 +138,12 @@ export class Snapshots implements StreamObserver {
       known = this.#tables.get(name);
     if (known === undefined || !this.#engine.records(name)) return;
     if (op === 't') this.#engine.truncate(name);
-    else if (op === 'd') this.#engine.delete(name, old && keyOf(old, known.identity));
+    else if (op === 'd') this.#engine.delete(name, old && keyOf(old, known.key));
     else if (row !== null) {
-      const key = keyOf(row, known.identity);
+      const key = keyOf(row, known.key);
       if (op === 'c') this.#engine.insert(name, key);
       // Without an old row the identity is what it was.
-      else this.#engine.update(name, old === null ? key : keyOf(old, known.identity), key, !row.incomplete, row);
+      else this.#engine.update(name, old === null ? key : keyOf(old, known.key), key, !row.incomplete, row);
     }
   }
 
@@ -342,6 +342,8 @@ export class Snapshots implements StreamObserver {
     ctx.logger.warn('rows could not be read', { tables: names, attempt: job.attempt, error: error.message });
     if (isPassing || job.kind === 'bound') {
       this.#engine.onLost(job);
+      // Without it no snapshot of this source can go on.
+      if (!isPassing) this.failure = error;
       return;
     }
     // A run that ends by itself cannot wait for anybody.

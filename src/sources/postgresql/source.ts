@@ -270,15 +270,13 @@ class Incoming {
 
 function chunkTable(table: CatalogTable, { snapshot }: PostgresqlSourceConfig): ChunkTable {
   const { schema, table: name, identity, primaryKey, identityKey } = table;
-  // FULL has every column of the old row, the key's as well.
-  const sent = identity === 'i' ? identityKey : identity === 'n' ? [] : primaryKey;
   const where = snapshot.where[`${schema}.${name}`] ?? (schema === 'public' ? snapshot.where[name] : undefined);
   return {
     schema,
     table: name,
     isPartitioned: table.kind === 'p',
-    key: primaryKey.length > 0 ? primaryKey : sent,
-    identity: sent,
+    // FULL has every column of the old row, those of the primary key as well.
+    key: identity === 'i' ? identityKey : identity === 'n' ? [] : primaryKey,
     where: where ?? null,
   };
 }
