@@ -7,6 +7,7 @@ import type { StateStore } from '../state/store.ts';
 import type { PausedLane } from './errands.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import type { ReplayAsk, ReplayPlan } from './replay-plan.ts';
+import type { SnapshotAsk, SnapshotTaken } from './snapshot-ask.ts';
 
 /** An event that could not be delivered, as it was before the failing step. Kept until an operator decides. */
 export interface DeadLetter {
@@ -189,6 +190,8 @@ export interface PipelineHandle {
   status(): PipelineStatus;
   /** Has a destination get a stretch of the log again. Resolves when that is stored. Throws `LOG_REPLAY_REFUSED`. */
   replay(ask: ReplayAsk): Promise<ReplayPlan>;
+  /** Has a source read tables again, or pauses, resumes or skips their snapshot. Resolves when that is stored. Throws `SOURCE_SNAPSHOT_REFUSED`. */
+  snapshot(ask: SnapshotAsk): Promise<SnapshotTaken>;
   /** Runs `work` at a destination between two batches of its lane. Rejects with `DLQ_BUSY` when that does not come soon. */
   pause<T>(destination: string, work: (lane: PausedLane) => Promise<T>): Promise<T>;
 }

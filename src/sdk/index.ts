@@ -10,6 +10,7 @@ export * from './logger.ts';
 export * from './plugin.ts';
 export * from './ports.ts';
 export * from './position.ts';
+export * from './snapshot-request.ts';
 export * from './source.ts';
 export * from './table-schema.ts';
 export * from './text-image.ts';

@@ -4,6 +4,7 @@
 import type { ChangeBatch } from './change-event.ts';
 import type { Finding } from './errors.ts';
 import type { PartitionPositions, Position, PositionCodec, SnapshotProgress, SourcePoint } from './position.ts';
+import type { SnapshotReceipt, SnapshotRequest } from './snapshot-request.ts';
 import type { TableId, TableSchema } from './table-schema.ts';
 
 /** What the engine offers while a source reads. */
@@ -54,7 +55,7 @@ export interface SourceDescription {
 }
 
 /**
- * Calls never overlap, except that `acknowledge`, `lag` and `schema` may come while `read` waits. After `close` nothing is
+ * Calls never overlap, except that `acknowledge`, `lag`, `schema` and `snapshot` may come while `read` waits. After `close` nothing is
  * called. Errors are `CdcError`s; a retriable one from `read` makes the engine call `read` again after a backoff, with the
  * positions reached by then. Being aborted is not an error: `read` returns.
  */
@@ -80,6 +81,13 @@ export interface Source {
   acknowledged(): Promise<PartitionPositions | null>;
   lag(): Promise<Lag>;
   schema(table: TableId): Promise<TableSchema>;
+  /**
+   * Rows of tables are to be read again, or their snapshot paused, resumed or given up. Resolves once the request is durable in the
+   * store of the source: a reading that is under way takes it up, else the next one does, and so does the next start after a crash,
+   * until destinations have been told (`acknowledge`). A new run begins with a batch that has progress with chunk 0, not `joining`.
+   * Throws `SOURCE_SNAPSHOT_REFUSED` before anything is stored. Absent: the source cannot.
+   */
+  snapshot?(request: SnapshotRequest): Promise<SnapshotReceipt>;
   close(): Promise<void>;
 }
 

@@ -19,6 +19,8 @@ export interface SnapshotTable {
   readonly name: string;
   /** It has a unique key without NULLs to read it by, and every event tells which row it is about. Else: one whole-table pass. */
   readonly keyed: boolean;
+  /** Its rows are read only when somebody asks for it. */
+  readonly onRequest?: boolean;
   /**
    * Chunks are read in the order of what every event carries of the old row (the replica identity). If they are in the order of
    * another key, every row that an incomplete event touches is read once more: prefer the identity.

@@ -38,9 +38,9 @@ export function lockTable(table: ChunkTable): string {
   return `LOCK TABLE ${from(table)} IN ACCESS SHARE MODE`;
 }
 
-/** Conditions of the configuration and of the run; each is SQL of the operator. */
+/** Conditions of the configuration and of the run; each is SQL of the operator, and may end with a comment. */
 function conditions(table: ChunkTable, where: string | null, more: readonly string[] = []): string {
-  const all = [...[table.where, where].flatMap((w) => (w === null ? [] : [`(${w})`])), ...more];
+  const all = [...[table.where, where].flatMap((w) => (w === null ? [] : [`(${w}\n)`])), ...more];
   return all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`;
 }
 

@@ -26,6 +26,7 @@ import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
 import type { CatalogShape, ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
+import type { SnapshotOrders } from './snapshot-orders.ts';
 
 type Engine = SnapshotEngine<SnapshotRow, number, XidSnapshot, number>;
 type TableJob = Exclude<SnapshotJob, { kind: 'bound' }>;
@@ -49,6 +50,9 @@ export interface SnapshotsOptions extends ChunkReaderOptions {
   readonly ctx: SourceContext;
   readonly read: ReadContext;
   readonly tables: readonly ChunkTable[];
+  /** Is the table read without anybody asking for it? */
+  readonly isWanted: (table: ChunkTable) => boolean;
+  readonly orders: SnapshotOrders;
   /** Where reading resumes, and the end of the log at this start. */
   readonly at: bigint;
   readonly repeatsUntil: bigint;
@@ -82,14 +86,19 @@ export class Snapshots implements StreamObserver {
   failure: Error | null = null;
 
   constructor(options: SnapshotsOptions) {
-    const { ctx, config, read, tables, at, repeatsUntil, isAnew } = options,
+    const { ctx, config, read, tables, at, repeatsUntil, isAnew, isWanted, orders } = options,
       { workers, chunk_rows, chunk_bytes } = config.snapshot;
     this.#o = options;
     this.#reader = new ChunkReader(options);
     this.#tables = new Map(tables.map((t) => [nameOf(t), t]));
     this.#engine = new SnapshotEngine({
       source: ctx.name,
-      tables: [...this.#tables].map(([name, t]) => ({ name, keyed: t.key.length > 0, orderedByIdentity: true })),
+      tables: [...this.#tables].map(([name, t]) => ({
+        name,
+        keyed: t.key.length > 0,
+        orderedByIdentity: true,
+        onRequest: !isWanted(t),
+      })),
       resume: read.snapshots,
       boundaries: isAnew ? [] : read.boundaries,
       at,
@@ -105,7 +114,11 @@ export class Snapshots implements StreamObserver {
       },
     });
     this.#truncates = isAnew ? tables : [];
-    if (isAnew) this.#engine.request([...this.#tables.keys()]);
+    if (isAnew) this.#engine.request(tables.filter(isWanted).map(nameOf));
+    orders.onNew = () => {
+      this.#hasDue = true;
+      this.#engine.changed.notify();
+    };
   }
 
   get changed(): Engine['changed'] {
@@ -113,7 +126,11 @@ export class Snapshots implements StreamObserver {
   }
   /** All rows of all tables are out. */
   get isDone(): boolean {
-    return this.#engine.isDone && this.#truncates.length === 0;
+    const { orders, read } = this.#o;
+    if (this.#truncates.length > 0 || orders.hasWork) return false;
+    // A run that ends by itself does not wait for what an operator has paused: the next one goes on with it.
+    const mayWait = read.until === null || orders.paused.size === 0;
+    return this.#engine.isDone || (!mayWait && !this.#hasDue && this.#engine.status().every((t) => t.state !== 'running'));
   }
   /** Something may be due, now that the stream stands where it does. */
   get hasDue(): boolean {
@@ -183,11 +200,22 @@ export class Snapshots implements StreamObserver {
     this.#hasDue = false;
     for (const table of this.#truncates) yield await this.#truncate(table, stream);
     this.#truncates = [];
+    if (this.#o.orders.hasWork) yield* this.#takeOrders(stream);
     for (let due = this.#engine.due(); due !== null; due = this.#engine.due()) {
       if (due.kind === 'output') yield* this.#output(due, stream);
       else if (due.kind === 'pass') yield* this.#passRows(due.job, stream);
       else this.#endPass(due.job);
     }
+  }
+
+  /** What was asked for is told at a place that nobody has yet: who covers it has heard of it, and the order is done. */
+  *#takeOrders(stream: StreamPlace): Generator<ChangeBatch, void, undefined> {
+    const { orders } = this.#o;
+    orders.apply(this.#engine);
+    const progress = this.#engine.takeProgress(),
+      place = progress.length === 0 ? stream.place : stream.announce();
+    orders.told(place);
+    if (progress.length > 0) yield this.#batch([], place, 0, progress);
   }
 
   /** Rows that have gone while nobody looked must not stay at the destinations. */
@@ -229,6 +257,8 @@ export class Snapshots implements StreamObserver {
       };
       yield this.#batch([new ChangeEvent({ ...init, op: 's', schemaChange: change })], at, EVENT_BYTES);
     }
+    // What waits for the end of a run.
+    if (this.#o.orders.hasWork && progress.some((p) => p.state !== 'running')) this.#hasDue = true;
     // A run that begins is told at a place which no lane has: who covers the place has heard of it.
     const place = progress.some((p) => p.chunk === 0) ? stream.announce() : stream.place;
     if (chunk === null || rows.length === 0) {

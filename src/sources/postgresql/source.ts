@@ -9,6 +9,8 @@ import {
   type Lag,
   type PartitionPositions,
   type ReadContext,
+  type SnapshotReceipt,
+  type SnapshotRequest,
   type Source,
   type SourceContext,
   type SourceDescription,
@@ -31,6 +33,8 @@ import type { ReplicationStream } from './replication/stream.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
+import { SnapshotOrders } from './snapshot-orders.ts';
+import { checkCondition, nameOfTable, tablesMeant } from './snapshot-request.ts';
 import { Snapshots } from './snapshots.ts';
 
 /** How often the server is asked where the log ends, while somebody waits for the stream to get there. */
@@ -48,6 +52,7 @@ export class WalSource implements Source {
   #stream: ReplicationStream | null = null;
   #reading: LogReading | null = null;
   #tracker: SchemaTracker | null = null;
+  #orders: Promise<SnapshotOrders> | null = null;
   #acknowledged = 0n;
 
   constructor(config: PostgresqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
@@ -75,9 +80,9 @@ export class WalSource implements Source {
       const { reading, snapshots } = await this.#begin(opening, ctx);
       // The start of the log is stored before anything is sent.
       if (opening.isNew) yield { events: [], source: this.#ctx.name, partition: PARTITION, resume: opening.from, bytes: 0 };
-      snapshots?.start(running);
+      snapshots.start(running);
       if (this.#config.heartbeat !== undefined) void sendHeartbeats(this.#server, this.#config.heartbeat, this.#ctx, running);
-      void this.#ask(opening.stream, () => ctx.until !== null || snapshots?.isDone === false, running);
+      void this.#ask(opening.stream, () => ctx.until !== null || !snapshots.isDone, running);
       yield* this.#follow(opening.stream, reading, snapshots, ctx, running);
     } catch (error) {
       if (signal.aborted) return;
@@ -90,22 +95,22 @@ export class WalSource implements Source {
   async *#follow(
     stream: ReplicationStream,
     reading: LogReading,
-    snapshots: Snapshots | null,
+    snapshots: Snapshots,
     ctx: ReadContext,
     signal: AbortSignal,
   ): AsyncIterable<ChangeBatch> {
     const end = this.#config.snapshot_mode === 'initial_only' ? null : endOf(ctx),
       hasEnd = ctx.until !== null || this.#config.snapshot_mode === 'initial_only';
-    const isDone = (): boolean => hasEnd && snapshots?.isDone !== false && (end === null || reading.hasReached(end));
-    const incoming = new Incoming(stream, snapshots?.changed ?? null, signal);
+    const isDone = (): boolean => hasEnd && snapshots.isDone && (end === null || reading.hasReached(end));
+    const incoming = new Incoming(stream, snapshots.changed, signal);
     while (!signal.aborted) {
-      if (snapshots?.hasDue === true && reading.isBetween) {
+      if (snapshots.hasDue && reading.isBetween) {
         for await (const batch of snapshots.due(reading)) {
           yield batch;
           if (signal.aborted) return;
         }
       }
-      if (snapshots?.failure) throw snapshots.failure;
+      if (snapshots.failure) throw snapshots.failure;
       if (isDone()) return;
       const frames = await incoming.next();
       if (frames === null) continue;
@@ -121,7 +126,9 @@ export class WalSource implements Source {
   }
 
   async acknowledge(upTo: PartitionPositions): Promise<void> {
-    const place = parsePlace(upTo[PARTITION] ?? '');
+    const position = upTo[PARTITION],
+      place = parsePlace(position ?? '');
+    if (position !== undefined && this.#orders !== null) await (await this.#orders).acknowledged(position);
     if (place === null || place.commit <= this.#acknowledged) return;
     this.#acknowledged = place.commit;
     // Invariant 1: commits before this place are durable, and the slot is told of no more than that.
@@ -152,6 +159,22 @@ export class WalSource implements Source {
     return (await tracker.fromCatalog(table)).schema;
   }
 
+  async snapshot(request: SnapshotRequest): Promise<SnapshotReceipt> {
+    const { catalog, place } = this.#server;
+    const captured = await catalog.tables((schema, table) => this.#isTable(schema, table)),
+      meant = tablesMeant(request.tables, captured, place.where);
+    if (request.action === 'begin') await checkCondition(this.#server, meant, request);
+    const tables = meant.map(nameOfTable),
+      orders = await this.#loadOrders();
+    await orders.add({ ...request, tables });
+    return { tables };
+  }
+
+  #loadOrders(): Promise<SnapshotOrders> {
+    this.#orders ??= SnapshotOrders.load(this.#ctx.store, this.#ctx.logger);
+    return this.#orders;
+  }
+
   async close(): Promise<void> {
     await this.#endStream();
     if (this.#config.slot_drop_on_stop && this.#reading !== null) {
@@ -162,12 +185,12 @@ export class WalSource implements Source {
 
   // -- one reading -------------------------------------------------------------------------------------------------------
 
-  async #begin(opening: Opening, ctx: ReadContext): Promise<{ reading: LogReading; snapshots: Snapshots | null }> {
+  async #begin(opening: Opening, ctx: ReadContext): Promise<{ reading: LogReading; snapshots: Snapshots }> {
     const { history, from, isNew, tables, sends } = opening;
     const tracker = this.#track(history, this.#server.catalog);
     if (isNew) await tracker.begin(tables, from, sends);
     this.#tracker = tracker;
-    const snapshots = this.#config.snapshot_mode === 'never' ? null : await this.#snapshots(opening, tracker, ctx);
+    const snapshots = await this.#snapshots(opening, tracker, ctx);
     const reading = new LogReading({
       source: this.#ctx.name,
       where: this.#server.place.where,
@@ -185,7 +208,10 @@ export class WalSource implements Source {
   }
 
   async #snapshots({ tables, from, stream, isAnew, sends }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
-    const isWanted = tableFilter(this.#config.snapshot.tables);
+    const { snapshot, snapshot_mode: mode } = this.#config,
+      isInitial = tableFilter(snapshot.tables),
+      orders = await this.#loadOrders();
+    orders.begin(from);
     return new Snapshots({
       server: this.#server,
       config: this.#config,
@@ -193,7 +219,9 @@ export class WalSource implements Source {
       read,
       tracker,
       where: this.#server.place.where,
-      tables: tables.filter((t) => isWanted(t.schema, t.table)).map((t) => chunkTable(t, this.#config)),
+      tables: tables.map((t) => chunkTable(t, this.#config)),
+      isWanted: (t) => mode !== 'never' && isInitial(t.schema, t.table),
+      orders,
       at: confirmable(from),
       repeatsUntil: await this.#server.end(),
       isAnew,
@@ -238,12 +266,12 @@ function noSuchTable(id: TableId, where: string): CdcError {
 /** Frames, or word that there may be rows to send: whichever is first. */
 class Incoming {
   readonly #stream: ReplicationStream;
-  readonly #changed: Notifier | null;
+  readonly #changed: Notifier;
   readonly #signal: AbortSignal;
   #frames: Promise<Frames | null> | null = null;
   #word: Promise<null> | null = null;
 
-  constructor(stream: ReplicationStream, changed: Notifier | null, signal: AbortSignal) {
+  constructor(stream: ReplicationStream, changed: Notifier, signal: AbortSignal) {
     this.#stream = stream;
     this.#changed = changed;
     this.#signal = signal;
@@ -256,13 +284,11 @@ class Incoming {
       // Whoever waits hears of it; nobody may be waiting when the reading ends.
       this.#frames.catch(() => undefined);
     }
-    if (this.#changed !== null) {
-      this.#word ??= this.#changed.wait(this.#signal).then(() => {
-        this.#word = null;
-        return null;
-      });
-    }
-    const frames = await (this.#word === null ? this.#frames : Promise.race([this.#frames, this.#word]));
+    this.#word ??= this.#changed.wait(this.#signal).then(() => {
+      this.#word = null;
+      return null;
+    });
+    const frames = await Promise.race([this.#frames, this.#word]);
     if (frames !== null) this.#frames = null;
     return frames;
   }

@@ -143,6 +143,7 @@ export function fakeHandle(
       return status.run;
     },
     replay: () => Promise.reject(new Error('not asked for')),
+    snapshot: () => Promise.reject(new Error('not asked for')),
     pause: () => Promise.reject(new Error('not asked for')),
   };
   return handle;
