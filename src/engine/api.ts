@@ -134,6 +134,17 @@ export interface LaneStatus {
   readonly replay: { readonly done: number; readonly total: number } | null;
 }
 
+export interface SnapshotStatus {
+  readonly table: string;
+  readonly state: 'running' | 'paused' | 'done' | 'failed' | 'skipped';
+  readonly rows: number;
+  /** Rows in all, as far as the source knows; `null`: it cannot tell. */
+  readonly estimate: number | null;
+  /** How long it may still take; `null`: it cannot be told, or nothing is left. */
+  readonly etaMs: number | null;
+  readonly error: string | null;
+}
+
 export interface SourceStatus {
   readonly name: string;
   readonly type: string;
@@ -141,7 +152,7 @@ export interface SourceStatus {
   readonly read: number;
   /** Partition → position, described for people. */
   readonly positions: { readonly [partition: string]: string };
-  readonly snapshots: readonly { readonly table: string; readonly state: string; readonly rows: number }[];
+  readonly snapshots: readonly SnapshotStatus[];
   readonly lastEventMs: number | null;
 }
 

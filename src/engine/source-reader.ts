@@ -15,9 +15,10 @@ import {
   type Source,
   toCdcError,
 } from '../sdk/index.ts';
-import type { SourceStatus } from './api.ts';
+import type { SnapshotStatus, SourceStatus } from './api.ts';
 import type { RetryConfig } from './pipeline-config.ts';
 import { waitBeforeRetry } from './retry.ts';
+import { SnapshotPace } from './snapshot-pace.ts';
 
 /** What the pipeline does with what was read. */
 export interface Spine {
@@ -67,6 +68,7 @@ export class SourceReader {
   /** Partitions whose first batches may repeat what was taken in already. */
   readonly #checking = new Set<string>();
   #state: SourceStatus['state'] = 'starting';
+  readonly #pace = new SnapshotPace();
   #read = 0;
   #lastEventMs: number | null = null;
 
@@ -81,17 +83,32 @@ export class SourceReader {
   }
 
   status(): SourceStatus {
-    const positions = Object.entries(this.#o.spine.tail.sources[this.name] ?? {});
-    const snapshots = this.#o.spine.tail.snapshots.filter((s) => s.source === this.name);
+    const positions = Object.entries(this.#o.spine.tail.sources[this.name] ?? {}),
+      snapshots = this.#snapshots();
     return {
       name: this.name,
       type: this.#o.type,
-      state: this.#state,
+      state: stateWith(this.#state, snapshots),
       read: this.#read,
       lastEventMs: this.#lastEventMs,
       positions: Object.fromEntries(positions.map(([partition, p]) => [partition, this.#codec.describe(p)])),
-      snapshots: snapshots.map(({ table, state, rows }) => ({ table, state, rows })),
+      snapshots,
     };
+  }
+
+  #snapshots(): SnapshotStatus[] {
+    const nowMs = this.#o.clock.now(),
+      known = new Map(this.#o.source.snapshots?.().map((t) => [t.table, t]));
+    return this.#o.spine.tail.snapshots
+      .filter((s) => s.source === this.name)
+      .map(({ table, state, rows }) => {
+        const more = known.get(table),
+          isOpen = state === 'running',
+          isPaused = isOpen && more?.state === 'paused',
+          estimate = more?.estimate ?? null;
+        const etaMs = isOpen && !isPaused ? this.#pace.etaMs(table, estimate, nowMs) : null;
+        return { table, state: isPaused ? 'paused' : state, rows, estimate, etaMs, error: more?.error ?? null };
+      });
   }
 
   /** Reads until aborted, ended, or a limit is reached. Throws what cannot be tried again. */
@@ -136,6 +153,7 @@ export class SourceReader {
   async #take(batch: ChangeBatch, signal: AbortSignal): Promise<void> {
     const fresh = this.#upToLimit(this.#withoutRepeats(batch));
     this.#read += fresh.events.length;
+    if (fresh.snapshots !== undefined) this.#pace.follow(fresh.snapshots, this.#o.clock.now());
     const last = fresh.events.at(-1);
     if (last !== undefined) {
       this.#lastEventMs = last.sourceTsMs;
@@ -187,4 +205,10 @@ export class SourceReader {
       reject: (input, at, error) => spine.reject(this.name, input, at, error),
     };
   }
+}
+
+/** Rows go out beside changes: what the last batch was does not say whether tables are missing. */
+function stateWith(state: SourceStatus['state'], snapshots: readonly SnapshotStatus[]): SourceStatus['state'] {
+  if (snapshots.length === 0 || (state !== 'snapshot' && state !== 'streaming')) return state;
+  return snapshots.some((t) => t.state === 'running') ? 'snapshot' : 'streaming';
 }

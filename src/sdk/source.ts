@@ -4,7 +4,7 @@
 import type { ChangeBatch } from './change-event.ts';
 import type { Finding } from './errors.ts';
 import type { PartitionPositions, Position, PositionCodec, SnapshotProgress, SourcePoint } from './position.ts';
-import type { SnapshotReceipt, SnapshotRequest } from './snapshot-request.ts';
+import type { SnapshotReceipt, SnapshotRequest, TableSnapshot } from './snapshot-request.ts';
 import type { TableId, TableSchema } from './table-schema.ts';
 
 /** What the engine offers while a source reads. */
@@ -88,6 +88,8 @@ export interface Source {
    * Throws `SOURCE_SNAPSHOT_REFUSED` before anything is stored. Absent: the source cannot.
    */
   snapshot?(request: SnapshotRequest): Promise<SnapshotReceipt>;
+  /** What is known of the tables that are read, beside their progress. Asked often: from memory. */
+  snapshots?(): readonly TableSnapshot[];
   close(): Promise<void>;
 }
 

@@ -172,6 +172,8 @@ export interface TableStatus {
   readonly state: SnapshotProgress['state'] | 'paused';
   readonly rows: number;
   readonly chunk: number;
+  /** Condition of the run; `null`: all rows. */
+  readonly where: string | null;
   /** Keys that are to be read once more. */
   readonly rereads: number;
   /** What the next chunk waits for; `null` when nothing is to come. */

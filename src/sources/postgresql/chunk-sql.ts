@@ -68,6 +68,11 @@ export function selectAll(table: ChunkTable, columns: readonly string[], where: 
   return `SELECT ${list(columns)} FROM ${from(table)}${conditions(table, where)}`;
 }
 
+/** What the planner believes, as JSON: it goes by statistics and the size of the table. */
+export function explainRows(table: ChunkTable, where: string | null): string {
+  return `EXPLAIN (FORMAT JSON) SELECT 1 FROM ${from(table)}${conditions(table, where)}`;
+}
+
 /** Every `rows`-th key behind `after`, `count` of them at most: the index is gone through, not the table. */
 export function selectCuts(table: ChunkTable, where: string | null, after: string | null, rows: number, count: number): string {
   const key = list(table.key);

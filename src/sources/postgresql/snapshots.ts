@@ -13,6 +13,7 @@ import {
   type SnapshotProgress,
   type SourceContext,
   type TableSchema,
+  type TableSnapshot,
 } from '../../sdk/index.ts';
 import { SnapshotEngine } from '../../snapshot/engine.ts';
 import type { PassJob, SnapshotJob, SnapshotOutput } from '../../snapshot/types.ts';
@@ -24,6 +25,7 @@ import type { PostgresqlSourceConfig } from './config.ts';
 import type { Session } from './connection.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
+import { estimateRows, RowEstimates } from './row-estimates.ts';
 import type { CatalogShape, ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
 import type { SnapshotOrders } from './snapshot-orders.ts';
@@ -35,6 +37,8 @@ const EVENT_BYTES = 300;
 /** Between two tries of one job: 50 ms, doubled each time. */
 const RETRY_MS = 50,
   MAX_RETRY_MS = 5_000;
+/** How often it is looked whether there is a run whose size is unknown. */
+const ESTIMATE_MS = 1_000;
 
 /** Where the stream stands, as far as it has been handed over. */
 export interface StreamPlace {
@@ -76,6 +80,9 @@ export class Snapshots implements StreamObserver {
   readonly #reader: ChunkReader;
   readonly #tables: ReadonlyMap<string, ChunkTable>;
   readonly #names = new WeakMap<ReadTable, string>();
+  readonly #estimates = new RowEstimates();
+  /** Tables that wait for an operator, and why. */
+  readonly #errors = new Map<string, string>();
   /** H of reads that wait for the stream. */
   #waiting: bigint[] = [];
   #pass: OpenPass | null = null;
@@ -140,6 +147,32 @@ export class Snapshots implements StreamObserver {
   /** Reads until `signal` aborts. */
   start(signal: AbortSignal): void {
     for (let i = 0; i < this.#o.config.snapshot.workers; i++) void this.#work(signal);
+    void this.#estimate(signal);
+  }
+
+  /** For people. */
+  status(): TableSnapshot[] {
+    return this.#engine.status().map(({ table, state, error }) => ({
+      table,
+      state: state === 'paused' ? state : null,
+      estimate: this.#estimates.of(table),
+      error: error ?? (state === 'paused' ? (this.#errors.get(table) ?? null) : null),
+    }));
+  }
+
+  async #estimate(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const table = this.#estimates.next(this.#engine.status());
+      if (table === null) {
+        await this.#o.ctx.clock.sleep(ESTIMATE_MS, signal);
+        continue;
+      }
+      // Nothing depends on it: a table that cannot be asked about has no estimate.
+      const rows = await this.#o.server
+        .use(signal, (session) => estimateRows(session, this.#table(table.table), table.where))
+        .catch(() => null);
+      this.#estimates.set(table, rows);
+    }
   }
 
   // -- the stream --------------------------------------------------------------------------------------------------------
@@ -381,7 +414,10 @@ export class Snapshots implements StreamObserver {
     if (policy === 'skip') this.#engine.onFailed(job, error);
     else {
       this.#engine.onLost(job);
-      for (const name of names) this.#engine.pause(name);
+      for (const name of names) {
+        this.#engine.pause(name);
+        this.#errors.set(name, error.message);
+      }
       if (policy === 'stop') this.failure = error;
     }
   }

@@ -16,6 +16,7 @@ import {
   type SourceDescription,
   type TableId,
   type TableSchema,
+  type TableSnapshot,
 } from '../../sdk/index.ts';
 import type { Notifier } from '../../util/signal.ts';
 import type { Catalog, CatalogTable } from './catalog.ts';
@@ -53,6 +54,7 @@ export class WalSource implements Source {
   #reading: LogReading | null = null;
   #tracker: SchemaTracker | null = null;
   #orders: Promise<SnapshotOrders> | null = null;
+  #snapshotting: Snapshots | null = null;
   #acknowledged = 0n;
 
   constructor(config: PostgresqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
@@ -170,6 +172,10 @@ export class WalSource implements Source {
     return { tables };
   }
 
+  snapshots(): readonly TableSnapshot[] {
+    return this.#snapshotting?.status() ?? [];
+  }
+
   #loadOrders(): Promise<SnapshotOrders> {
     this.#orders ??= SnapshotOrders.load(this.#ctx.store, this.#ctx.logger);
     return this.#orders;
@@ -204,6 +210,7 @@ export class WalSource implements Source {
       isMessage: messageFilter(this.#config),
     });
     this.#reading = reading;
+    this.#snapshotting = snapshots;
     return { reading, snapshots };
   }
 

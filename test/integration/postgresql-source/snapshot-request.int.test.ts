@@ -3,12 +3,20 @@
 import { describe, expect, it } from 'vitest';
 import type { ChangeBatch, SnapshotAction, SnapshotProgress, SnapshotReceipt } from '../../../src/sdk/index.ts';
 import { positionsAfter } from '../../../src/sdk/testing/reading.ts';
+import type { PostgresqlSourceConfig } from '../../../src/sources/postgresql/config.ts';
 import { skipReason } from '../../helpers/postgres.ts';
 import { areDone, SourceWorld } from './source-world.ts';
 
 const ROWS = 5000;
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items SELECT i, 'n' || i FROM generate_series(1, ${ROWS}) AS i`;
-const SMALL = { chunk_rows: 100, chunk_bytes: 1 << 20, workers: 2, tables: ['*.*'], where: {}, on_error: 'pause' } as const;
+const SMALL: PostgresqlSourceConfig['snapshot'] = {
+  chunk_rows: 100,
+  chunk_bytes: 1 << 20,
+  workers: 2,
+  tables: ['*.*'],
+  where: {},
+  on_error: 'pause',
+};
 
 let requests = 0;
 const ask = (world: SourceWorld, action: SnapshotAction, where: string | null = null, tables = ['items']): Promise<SnapshotReceipt> =>

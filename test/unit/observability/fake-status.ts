@@ -1,6 +1,6 @@
 // A running pipeline as the engine would show it, for tests of everything that looks at one.
 
-import type { LaneStatus, PipelineHandle, PipelineStatus, SourceStatus } from '../../../src/engine/api.ts';
+import type { LaneStatus, PipelineHandle, PipelineStatus, SnapshotStatus, SourceStatus } from '../../../src/engine/api.ts';
 import type { HealthConfig, PipelineConfig } from '../../../src/engine/pipeline-config.ts';
 import type { Clock, RunSummary } from '../../../src/sdk/index.ts';
 
@@ -21,6 +21,10 @@ export function fakeRun(over: Partial<RunSummary> = {}): RunSummary {
     error: null,
     ...over,
   };
+}
+
+export function fakeSnapshot(over: Partial<SnapshotStatus> = {}): SnapshotStatus {
+  return { table: 'orders', state: 'running', rows: 700, estimate: null, etaMs: null, error: null, ...over };
 }
 
 export function fakeSource(over: Partial<SourceStatus> = {}): SourceStatus {
