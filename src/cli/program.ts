@@ -114,6 +114,13 @@ function createProgram(world: World, done: Done): Command {
     async (cli, args, o) => (await import('./commands/status.ts')).status(cli, args, o),
     ['status', 'status orders --json'],
   );
+  command<FileOptions>(
+    'lag <pipeline>',
+    'how far behind: bytes, milliseconds, what the source keeps',
+    files,
+    async (cli, args, o) => (await import('./commands/lag.ts')).lag(cli, args[0] ?? '', o),
+    ['lag orders', 'lag pipelines/orders.yaml --json'],
+  );
   command<ConsumeFlags>(
     'consume <topic>',
     'print the events of a log on disk: a pipeline, or <pipeline>.<table>',

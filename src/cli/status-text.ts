@@ -4,6 +4,7 @@ import type { LaneStatus, LogStatus, SourceStatus } from '../engine/api.ts';
 import type { ErrorRecord } from '../state/store.ts';
 import type { Running, StoredPipeline } from './commands/status.ts';
 import { formatBytes, formatCount, formatDuration, formatTime, plural, table } from './format.ts';
+import { retentionText } from './lag-text.ts';
 import type { Colors } from './output.ts';
 import { snapshotRows } from './snapshot-text.ts';
 import { positionsText } from './summary.ts';
@@ -28,6 +29,7 @@ export function runningLines({ pid, status: p }: Running, nowMs: number, c: Colo
     ...table([
       ...p.sources.flatMap((s) => [
         [c.dim('from'), s.name, stateText(s.state, c), sourceText(s)],
+        ...(s.lag?.retention === undefined ? [] : [['', c.dim(s.lag.retention.by), '', retentionText(s.lag.retention, c)]]),
         ...snapshotRows(s.snapshots).map(([mark = '', name = '', state = '', text = '']) => [
           mark,
           c.dim(name),
@@ -58,7 +60,8 @@ function tableState(state: string, c: Colors): string {
 
 function sourceText(s: SourceStatus): string {
   const at = positionsText(s.positions);
-  return `${plural(s.read, 'event')}${at === '' ? '' : `, at ${at}`}`;
+  const behind = s.lag?.bytes == null || s.lag.bytes === 0 ? '' : `, ${formatBytes(s.lag.bytes)} behind`;
+  return `${plural(s.read, 'event')}${at === '' ? '' : `, at ${at}`}${behind}`;
 }
 
 function laneText(l: LaneStatus): string {

@@ -2,7 +2,7 @@
 // catalog: descriptors, state, dead letters and time are handed in, which is also how the simulator drives it.
 
 import type { LogStore } from '../log/change-log.ts';
-import type { CdcError, ChangeEvent, Clock, Descriptor, Logger, PluginStore, Random, ResumePoint, RunSummary } from '../sdk/index.ts';
+import type { CdcError, ChangeEvent, Clock, Descriptor, Lag, Logger, PluginStore, Random, ResumePoint, RunSummary } from '../sdk/index.ts';
 import type { StateStore } from '../state/store.ts';
 import type { PausedLane } from './errands.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
@@ -118,6 +118,8 @@ export interface LaneStatus {
   readonly deadLetters: number;
   /** Events in the log that this lane has not confirmed. */
   readonly queued: number;
+  /** Of the sources' logs, not yet delivered; `null` where no source can tell. */
+  readonly lagBytes: number | null;
   /** Commit time at the source → delivered, of the last event; `null` before the first. */
   readonly lagMs: number | null;
   readonly point: ResumePoint | null;
@@ -154,6 +156,14 @@ export interface SourceStatus {
   readonly positions: { readonly [partition: string]: string };
   readonly snapshots: readonly SnapshotStatus[];
   readonly lastEventMs: number | null;
+  /** Commit at the source → read, of the last change; `null` before the first. */
+  readonly lagMs: number | null;
+  /** What the source said last of how far it is behind; `null`: nothing yet. */
+  readonly lag: SourceLag | null;
+}
+
+export interface SourceLag extends Lag {
+  readonly atMs: number;
 }
 
 /** Of the change log. */

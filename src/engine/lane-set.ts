@@ -29,6 +29,7 @@ const AWAY = {
   delivered: 0,
   deadLetters: 0,
   queued: 0,
+  lagBytes: null,
   lagMs: null,
   lastError: null,
   breaker: 'closed',

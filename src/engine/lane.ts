@@ -117,6 +117,8 @@ export class Lane implements RunningLane {
       delivered,
       deadLetters: parked,
       queued: this.#o.log.lastSeq - this.#done.seq,
+      // Sources know: added in run-record.ts.
+      lagBytes: null,
       lagMs,
       point: this.#durable.point,
       lastError,

@@ -7,6 +7,7 @@ import {
   type ChangeBatch,
   type Clock,
   type Logger,
+  type PartitionPositions,
   type Position,
   type PositionCodec,
   type Random,
@@ -15,10 +16,15 @@ import {
   type Source,
   toCdcError,
 } from '../sdk/index.ts';
-import type { SnapshotStatus, SourceStatus } from './api.ts';
+import type { SnapshotStatus, SourceLag, SourceStatus } from './api.ts';
+import { bytesBehind } from './lag.ts';
 import type { RetryConfig } from './pipeline-config.ts';
 import { waitBeforeRetry } from './retry.ts';
 import { SnapshotPace } from './snapshot-pace.ts';
+
+/** How often the source is asked how far it is behind: a query at most. */
+const LAG_MS = 10_000,
+  FIRST_LAG_MS = 1_000;
 
 /** What the pipeline does with what was read. */
 export interface Spine {
@@ -69,6 +75,8 @@ export class SourceReader {
   readonly #checking = new Set<string>();
   #state: SourceStatus['state'] = 'starting';
   readonly #pace = new SnapshotPace();
+  #lag: SourceLag | null = null;
+  #lagMs: number | null = null;
   #read = 0;
   #lastEventMs: number | null = null;
 
@@ -91,6 +99,8 @@ export class SourceReader {
       state: stateWith(this.#state, snapshots),
       read: this.#read,
       lastEventMs: this.#lastEventMs,
+      lagMs: this.#lagMs,
+      lag: this.#lag,
       positions: Object.fromEntries(positions.map(([partition, p]) => [partition, this.#codec.describe(p)])),
       snapshots,
     };
@@ -111,8 +121,37 @@ export class SourceReader {
       });
   }
 
+  /** Of this source's log between the place and its end, as of when the source was last asked; `null`: it cannot be told. */
+  bytesBehind(places: PartitionPositions): number | null {
+    return bytesBehind(this.#codec, this.#lag, places);
+  }
+
   /** Reads until aborted, ended, or a limit is reached. Throws what cannot be tried again. */
   async run(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    void this.#watchLag(AbortSignal.any([signal, over.signal]));
+    try {
+      await this.#readAll(signal);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Only shown: a source that cannot be asked now is asked again. */
+  async #watchLag(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#o.clock.sleep(this.#lag === null ? FIRST_LAG_MS : LAG_MS, signal);
+      if (signal.aborted) return;
+      try {
+        this.#lag = { ...(await this.#o.source.lag()), atMs: this.#o.clock.now() };
+      } catch (error) {
+        this.#o.logger.debug('the source does not say how far it is behind', { error: toCdcError(error).message });
+        await this.#o.clock.sleep(LAG_MS, signal);
+      }
+    }
+  }
+
+  async #readAll(signal: AbortSignal): Promise<void> {
     for (let attempt = 1; !signal.aborted; attempt++) {
       const readBefore = this.#read;
       try {
@@ -157,6 +196,7 @@ export class SourceReader {
     const last = fresh.events.at(-1);
     if (last !== undefined) {
       this.#lastEventMs = last.sourceTsMs;
+      if (last.snapshot === false) this.#lagMs = Math.max(0, this.#o.clock.now() - last.sourceTsMs);
       this.#state = last.snapshot === false ? 'streaming' : 'snapshot';
     } else if (this.#state !== 'snapshot') this.#state = 'streaming';
     await this.#o.spine.ingest(fresh, signal);

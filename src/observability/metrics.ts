@@ -134,6 +134,47 @@ export const METRICS: readonly MetricDeclaration[] = [
       ),
   },
   perLane('gauge', 'cdc_lag_ms', 'Milliseconds from commit at the source to delivery, of the last delivered event.', (l) => l.lagMs),
+  perLane(
+    'gauge',
+    'cdc_destination_lag_bytes',
+    "Bytes of the source's log that the destination has not confirmed, where the source can tell.",
+    (l) => l.lagBytes,
+  ),
+  perSource('gauge', 'cdc_source_lag_ms', 'Milliseconds from commit at the source to its being read, of the last change.', (s) => s.lagMs),
+  perSource('gauge', 'cdc_source_lag_bytes', "Bytes of the source's log that were not read yet.", (s) => s.lag?.bytes ?? null),
+  perSource('gauge', 'cdc_source_lag_events', 'Changes that were not read yet.', (s) => s.lag?.events ?? null),
+  perSource(
+    'gauge',
+    'cdc_source_retained_bytes',
+    'Bytes of its log that the source keeps for this pipeline (a replication slot).',
+    (s) => s.lag?.retention?.retainedBytes ?? null,
+  ),
+  perSource(
+    'gauge',
+    'cdc_source_retention_safe_bytes',
+    'Bytes that may still be written at the source before what it keeps for this pipeline may be lost.',
+    (s) => s.lag?.retention?.safeBytes ?? null,
+  ),
+  perSource(
+    'gauge',
+    'cdc_source_retention_loss_ms',
+    'Milliseconds until what the source keeps for this pipeline may be lost, if all goes on as it does.',
+    (s) => s.lag?.retention?.lossInMs ?? null,
+  ),
+  {
+    name: 'cdc_source_retention_state',
+    help: 'What the source says of the log it keeps for this pipeline, in its own words (wal_status of a replication slot): 1 for the present one.',
+    type: 'gauge',
+    labels: ['pipeline', 'source', 'state'],
+    samples: ({ statuses }) =>
+      statuses.flatMap((p) =>
+        p.sources.flatMap((s) =>
+          s.lag?.retention?.status == null
+            ? []
+            : [{ labels: { pipeline: p.name, source: s.name, state: s.lag.retention.status }, value: 1 }],
+        ),
+      ),
+  },
   perPipeline('gauge', 'cdc_queue_events', 'Events held in the change log.', (p) => p.log.events),
   perPipeline('gauge', 'cdc_queue_bytes', 'Bytes held in the change log.', (p) => p.log.bytes),
   perPipeline('gauge', 'cdc_queue_needed_events', 'Events in the change log that a destination still needs.', (p) => p.log.neededEvents),

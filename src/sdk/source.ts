@@ -46,6 +46,22 @@ export interface ReadContext {
 export interface Lag {
   readonly events: number | null;
   readonly bytes: number | null;
+  /** Where upstream's log ends, so that it can be told how far each destination is behind (`PositionCodec.bytesBetween`). */
+  readonly end?: PartitionPositions;
+  readonly retention?: Retention;
+}
+
+/** What upstream keeps for us until it is acknowledged, and for how long it can. */
+export interface Retention {
+  /** By what: `slot cdc_run_orders`. */
+  readonly by: string;
+  readonly retainedBytes: number | null;
+  /** In upstream's words: `reserved`, `lost`. `null`: it does not say. */
+  readonly status: string | null;
+  /** May still be written before something is lost; `null`: there is no bound, or it is not known. */
+  readonly safeBytes: number | null;
+  /** Until then, if all goes on as it did; 0: it may be any time. `null`: never, or it cannot be told. */
+  readonly lossInMs: number | null;
 }
 
 export interface SourceDescription {

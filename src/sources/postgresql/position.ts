@@ -77,6 +77,10 @@ export const logPositions: PositionCodec = {
     const lsn = parseLsn(text.replace(/^LSN\s+/i, ''));
     return lsn === null ? null : positionAfter(lsn);
   },
+  bytesBetween(from, to) {
+    const [a, b] = [parsePlace(from), parsePlace(to)];
+    return a === null || b === null ? null : Math.max(0, Number(b.commit - a.commit));
+  },
   // Debezium's `sequence` begins with the last commit before this one, which a position does not know.
   fields(position) {
     const place = parsePlace(position);

@@ -22,6 +22,7 @@ import type { Notifier } from '../../util/signal.ts';
 import type { Catalog, CatalogTable } from './catalog.ts';
 import type { ChunkTable } from './chunk-sql.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
+import { SlotForecast, slotLag } from './lag.ts';
 import { messageFilter, sendHeartbeats } from './messages.ts';
 import { columnFilter, tableFilter } from './names.ts';
 import { Opener, type Opening } from './opening.ts';
@@ -56,6 +57,7 @@ export class WalSource implements Source {
   #orders: Promise<SnapshotOrders> | null = null;
   #snapshotting: Snapshots | null = null;
   #acknowledged = 0n;
+  readonly #forecast = new SlotForecast();
 
   constructor(config: PostgresqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
     this.#config = config;
@@ -145,10 +147,16 @@ export class WalSource implements Source {
   }
 
   async lag(): Promise<Lag> {
-    const place = this.#reading?.place;
-    if (place === undefined) return { events: null, bytes: null };
-    const behind = (await this.#server.end()) - confirmable(place);
-    return { events: null, bytes: behind > 0n ? Number(behind) : 0 };
+    const found = await this.#server.use(null, (session) => slotLag(session, this.#server.slot));
+    if (found === null) return { events: null, bytes: null };
+    const place = this.#reading?.place,
+      behind = place === undefined ? found.bytesBehind : found.currentLsn - confirmable(place);
+    return {
+      events: null,
+      bytes: behind > 0n ? Number(behind) : 0,
+      end: { [PARTITION]: positionAfter(found.currentLsn) },
+      retention: this.#forecast.retention(found, this.#ctx.clock.now()),
+    };
   }
 
   async schema(id: TableId): Promise<TableSchema> {

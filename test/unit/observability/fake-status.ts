@@ -36,6 +36,8 @@ export function fakeSource(over: Partial<SourceStatus> = {}): SourceStatus {
     positions: { main: 'change 712' },
     snapshots: [],
     lastEventMs: NOW_MS - 50,
+    lagMs: null,
+    lag: null,
     ...over,
   };
 }
@@ -49,6 +51,7 @@ export function fakeLane(over: Partial<LaneStatus> = {}): LaneStatus {
     delivered: 12,
     deadLetters: 0,
     queued: 0,
+    lagBytes: null,
     lagMs: 120,
     point: null,
     lastError: null,
