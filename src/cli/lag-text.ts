@@ -16,7 +16,7 @@ export interface LagReport {
  * ```
  * orders  running
  *   from  shop                1.2 MiB behind, the last change was read 8 ms after its commit
- *         slot cdc_run_orders  reserved, keeps 16 MiB, 1.0 GiB may still be written, at this rate for 3 h
+ *         slot cdc_run_orders  reserved, keeps 16 MiB, 1 GiB may still be written, at this rate for 3 h
  *   to    replica             1.3 MiB behind, 12 events waiting, lag 120 ms
  * ```
  */
@@ -42,7 +42,7 @@ function sourceText(lag: SourceLag | null, lagMs: number | null): string {
   return behind.length === 0 ? 'does not say how far it is behind' : behind.join(', ');
 }
 
-/** `reserved, keeps 16 MiB, 1.0 GiB may still be written, at this rate for 3 h` */
+/** `reserved, keeps 16 MiB, 1 GiB may still be written, at this rate for 3 h` */
 export function retentionText({ status, retainedBytes, safeBytes, lossInMs }: Retention, c: Colors): string {
   if (status === 'lost') return c.red('lost: what it kept is gone, the tables must be read anew');
   const state = status === 'unreserved' ? c.red('unreserved: it may be lost any time') : status;

@@ -66,7 +66,7 @@ export class SlotForecast {
 
   retention({ slot, retainedBytes }: SlotLag, atMs: number): Retention {
     const sample = { atMs, safeWalSize: slot.safeWalSize };
-    this.#samples = [...this.#samples.filter((s) => s.atMs > atMs - WINDOW_MS), sample];
+    this.#samples = [...this.#samples.filter((s) => s.atMs >= atMs - WINDOW_MS), sample];
     const lossInMs = slot.walStatus === 'lost' ? 0 : timeToLossMs(this.#samples[0] as SlotSample, sample);
     return {
       by: `slot ${slot.name}`,

@@ -3,6 +3,12 @@ import { createMetricsRenderer, METRICS } from '../../../src/observability/metri
 import { parseExposition, type Series } from './exposition.ts';
 import { fakeLane, fakeRun, fakeSnapshot, fakeSource, fakeStatus, NOW_MS } from './fake-status.ts';
 
+const LAG = {
+  events: 3,
+  bytes: 4,
+  atMs: NOW_MS,
+  retention: { by: 'slot s', retainedBytes: 7, status: 'reserved', safeBytes: 8, lossInMs: 9 },
+};
 const renderer = await createMetricsRenderer();
 
 async function scraped(...input: Parameters<typeof renderer.render>): Promise<Map<string, readonly Series[]>> {
@@ -21,7 +27,11 @@ describe('METRICS', () => {
 
   it('give exactly the labels they declare', () => {
     const statuses = [
-      fakeStatus({ sources: [fakeSource({ snapshots: [fakeSnapshot({ rows: 5, estimate: 10, etaMs: 1000 })] })], nextRunMs: NOW_MS }),
+      fakeStatus({
+        sources: [fakeSource({ snapshots: [fakeSnapshot({ rows: 5, estimate: 10, etaMs: 1000 })], lagMs: 8, lag: LAG })],
+        lanes: [fakeLane({ lagBytes: 5 })],
+        nextRunMs: NOW_MS,
+      }),
     ];
     const errors = { orders: [{ component: 'replica', code: 'DESTINATION_FAILED', message: '', count: 2, firstMs: 1, lastMs: 2 }] };
     for (const { name, labels, samples } of METRICS) {
