@@ -118,6 +118,8 @@ export class Lane implements RunningLane {
       deadLetters: parked,
       discardedValues: discarded,
       queued: this.#o.log.lastSeq - this.#done.seq,
+      // Sources know: added in run-record.ts.
+      lagBytes: null,
       lagMs,
       point: this.#durable.point,
       lastError,
