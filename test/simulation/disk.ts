@@ -37,16 +37,16 @@ export function steppingLogStore(world: World, process: SimProcess): LogStore {
       log = await store.open(start, {
         ...listener,
         onSynced: () => {
-          if (log !== null) world.oracle.synced(log.id, log.readableSeq);
+          if (log !== null) world.oracle.log.synced(log.id, log.readableSeq);
           listener.onSynced();
         },
       });
       const opened = log,
         append = opened.append.bind(opened);
-      world.oracle.opened(opened.id, opened.lastSeq);
+      world.oracle.log.opened(opened);
       opened.append = (batch) => {
         const entry = append(batch);
-        world.oracle.appended(opened.id, entry);
+        world.oracle.log.appended(opened.id, entry);
         return entry;
       };
       return opened;
