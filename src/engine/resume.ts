@@ -220,10 +220,14 @@ function placeText({ codecs }: Facts, { sources }: LogPlace): string {
 }
 
 export function positionGone(lane: LaneFacts, facts: Facts, point: ResumePoint): CdcError {
-  return new CdcError('SOURCE_POSITION_GONE', `destination "${lane.name}" stands at ${placeText(facts, point)}, which the source no longer holds`, {
-    where: `destination "${lane.name}"`,
-    fix: `Restore the destination to a later state, or empty it and run with \`--rejoin ${lane.name}\`.`,
-  });
+  return new CdcError(
+    'SOURCE_POSITION_GONE',
+    `destination "${lane.name}" stands at ${placeText(facts, point)}, which the source no longer holds`,
+    {
+      where: `destination "${lane.name}"`,
+      fix: `Restore the destination to a later state, or empty it and run with \`--rejoin ${lane.name}\`.`,
+    },
+  );
 }
 
 /** The state knows nothing, but upstream was used: only what the destination itself tells, or upstream's own mark, is not a guess. */
@@ -306,7 +310,13 @@ export function assertNoMessagesLost(facts: Facts, isDurable: boolean): void {
   }
 }
 
-function detachIfBehind(facts: Facts, lane: LaneFacts, decisions: Map<string, LaneDecision>, start: LogPlace, acknowledged: LogPlace): void {
+function detachIfBehind(
+  facts: Facts,
+  lane: LaneFacts,
+  decisions: Map<string, LaneDecision>,
+  start: LogPlace,
+  acknowledged: LogPlace,
+): void {
   const d = decisions.get(lane.name);
   if (lane.required || d?.kind !== 'resume' || d.isNew) return;
   const behindQueue = facts.state.lanes[lane.name]?.behindQueue ?? false;

@@ -57,6 +57,9 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
     p.freeze();
     world.nowMs += world.dice.int(2 * LEASE_MS);
   },
+  clockJump(world) {
+    world.jump(world.dice.pick([-5, -1, 1, 5]) * LEASE_MS);
+  },
   standby(world) {
     if (world.processes.length < MAX_PROCESSES) world.start();
   },

@@ -215,7 +215,13 @@ export class LaneAudit {
     this.#gaps.push(skips, { from: {}, to: this.#goneUpstream() });
     this.#resent.push(again);
     for (const e of this.#oracle.events.values())
-      if (e.partition !== null && again.to !== null && e.partition in again.to && isIn(again, e) && !(e.partition in this.#goneUpstream())) {
+      if (
+        e.partition !== null &&
+        again.to !== null &&
+        e.partition in again.to &&
+        isIn(again, e) &&
+        !(e.partition in this.#goneUpstream())
+      ) {
         if (this.applied.delete(e.id)) this.#oracle.note('offsets: event due again');
         this.appliedBy.delete(e.id);
       }

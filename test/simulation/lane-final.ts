@@ -129,7 +129,7 @@ export class LaneFinal {
     if (counted.length !== found.size) this.#oracle.fail('duplicate', `an input is in two windows of ${name}`);
     if (isOperated || parked.size > 0) return;
     for (const e of this.#oracle.events.values()) {
-      if (e.fate === 'held' && !found.has(e.id) && !held.has(e.id))
+      if (e.fate === 'held' && !found.has(e.id) && !held.has(e.id) && !this.#lane.inGap(e))
         this.#oracle.fail('lost', `${e.id} was taken into a window and is not in ${name}`);
     }
   }

@@ -39,6 +39,11 @@ export class MoveAudit {
     return effective.size < effective.add(lane).size;
   }
 
+  /** Epochs begin anew, but for those that destinations hold. */
+  stateLost(): void {
+    this.#epoch = 0;
+  }
+
   /** What the operator is shown. */
   announce(moves: readonly LaneMove[]): void {
     this.#announced = moves;

@@ -170,6 +170,7 @@ export class Oracle {
 
   stateLost(): void {
     this.forgetful = true;
+    this.moves.stateLost();
     this.#transformerWas = this.transformerAt;
     this.transformerAt = null;
     for (const lane of this.lanes.values()) lane.stateLost();
@@ -204,7 +205,9 @@ export class Oracle {
     if (e.fate === 'rejected') return this.isRejected(e) ? null : 'neither decoded nor parked';
     if (e.fate === 'held') {
       const at = this.transformerAt?.sources['log']?.[e.partition ?? ''];
-      return (at !== undefined && at >= e.position) || this.isHeldParked(e) ? null : 'held by a transformer whose state is not saved';
+      return (at !== undefined && at >= e.position) || this.isHeldParked(e) || this.#isSkipped(e)
+        ? null
+        : 'held by a transformer whose state is not saved';
     }
     const lacking = this.#world.lanes.filter((l) => l.required && this.lane(l.name).settled(e) === null);
     return lacking.length === 0 ? null : `not at ${lacking.map((l) => l.name).join(', ')}`;
@@ -213,8 +216,11 @@ export class Oracle {
     return this.#world.lanes.some((l) => this.lane(l.name).parked.has(e.id));
   }
   isRejected(e: Audited): boolean {
-    // Or skipped: then nobody was to read it.
-    return this.#rejected.has(e.input ?? '') || this.#world.lanes.every((l) => !l.required || this.lane(l.name).inGap(e));
+    return this.#rejected.has(e.input ?? '') || this.#isSkipped(e);
+  }
+  /** An operator has moved all lanes behind it: nobody was to read it. */
+  #isSkipped(e: Audited): boolean {
+    return this.#world.lanes.every((l) => !l.required || this.lane(l.name).inGap(e));
   }
 
   /** Invariant 5: the log holds no more than it may; one batch per source may be on top. */
@@ -246,7 +252,9 @@ export class Oracle {
   /** Invariant 7: after a drain nothing that was delivered is repeated at the next start. */
   async stoppedCleanly(process: number): Promise<void> {
     const state = await this.#world.state.load(PIPELINE);
-    for (const { name } of this.#world.lanes) {
+    for (const { name, store } of this.#world.lanes) {
+      // Of one that is away not even the place can be written.
+      if (store.faults.down) continue;
       const lane = this.lane(name),
         [point] = state.lanes[name]?.points ?? [];
       if (point === undefined || state.lanes[name]?.detached) continue;

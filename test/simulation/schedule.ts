@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { decide, disturb, heal, rejoinDetached } from './disturb.ts';
+import { plantEngine } from './engine-bugs.ts';
 import { operate } from './operate.ts';
 import type { SimProcess } from './process.ts';
 import { SHUTDOWN_MS } from './shape.ts';
@@ -26,7 +27,16 @@ export interface SearchOptions {
 }
 
 /** Runs schedules until one violates an invariant. */
-export async function search(first: number, count: number, { bugs = [], print, stats }: SearchOptions = {}): Promise<Found | null> {
+export async function search(first: number, count: number, options: SearchOptions = {}): Promise<Found | null> {
+  const unplant = plantEngine(options.bugs ?? []);
+  try {
+    return await searchFrom(first, count, options);
+  } finally {
+    unplant();
+  }
+}
+
+async function searchFrom(first: number, count: number, { bugs = [], print, stats }: SearchOptions): Promise<Found | null> {
   for (let i = 0; i < count; i++) {
     const world = new World(first + i, new Set(bugs), print ?? null);
     const violation = await runSchedule(world);

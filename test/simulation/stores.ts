@@ -4,7 +4,7 @@
 import type { DeadLetter, DeadLetterQueue } from '../../src/engine/api.ts';
 import { CdcError } from '../../src/sdk/index.ts';
 import type { Step } from '../../src/sdk/testing/fakes/step.ts';
-import type { StateChange, StateStore } from '../../src/state/store.ts';
+import type { PipelineState, StateChange, StateStore } from '../../src/state/store.ts';
 import type { World } from './world.ts';
 
 const LOST_REPLY = 0.3;
@@ -28,7 +28,8 @@ export function steppingState(world: World, step: Step): StateStore {
     async load(pipeline) {
       await step('load the state');
       assertUp();
-      return world.state.load(pipeline);
+      const state = await world.state.load(pipeline);
+      return world.has('replay-forgotten') ? withoutReplays(state) : state;
     },
     async save(pipeline, owner, untilMs, change) {
       await step('save the state');
@@ -73,6 +74,10 @@ export function steppingDeadLetters(world: World, step: Step): DeadLetterQueue {
     },
     close: async () => {},
   };
+}
+
+function withoutReplays(state: PipelineState): PipelineState {
+  return { ...state, lanes: Object.fromEntries(Object.entries(state.lanes).map(([name, lane]) => [name, { ...lane, replay: null }])) };
 }
 
 function withoutGaps(change: StateChange): StateChange {

@@ -43,6 +43,7 @@ export class WindowedDestination implements Destination {
   }
 
   async committed(): Promise<Committed> {
+    this.#cut = false;
     await this.#call('connect');
     return { kind: 'untracked' };
   }

@@ -30,6 +30,7 @@ import { steppingLogStore } from './disk.ts';
 import { Oracle } from './oracle.ts';
 import { SimProcess } from './process.ts';
 import { type Dice, diceOf } from './random.ts';
+import { ReducedRows } from './reducing.ts';
 import { configOf, drawShape, type LaneShape, type Shape } from './shape.ts';
 import { steppingDeadLetters, steppingState } from './stores.ts';
 import { choke, explode, filter, nothing } from './transformers.ts';
@@ -56,7 +57,7 @@ export class World {
   deadLettersDown = false;
   /** Time as it passes; what clocks show may have jumped. */
   nowMs = 0;
-  skewMs = 0;
+  skewMs = 1_000_000;
   readonly processes: SimProcess[] = [];
   nextProcess = 1;
   /** Id of the process whose effect is under way. */
@@ -71,6 +72,8 @@ export class World {
   backup: StateStore | null = null;
   /** Lane → puts the last copy of its destination back. */
   readonly copies = new Map<string, () => void>();
+  /** Keys that rows had before they were changed. */
+  readonly moved = new Set<string>();
   /** Messages published, versions of rows made, faults and steps so far. */
   messages = 0;
   versions = 0;
@@ -138,6 +141,12 @@ export class World {
   /** Was the process that is at work asked to let this lane join anew? */
   isAsked(lane: string): boolean {
     return this.processes.find((p) => p.id === this.running)?.rejoin.includes(lane) ?? false;
+  }
+
+  /** The clocks of all machines are set. */
+  jump(ms: number): void {
+    this.skewMs += ms;
+    for (const owner of this.leases.keys()) if (this.leaseRanOut(owner)) this.#ranOut.add(owner);
   }
 
   /** The store has granted or extended a lease. */
@@ -318,12 +327,26 @@ export class World {
 
   #store(lane: LaneShape): LaneStore {
     const faults = new Faults();
+    let reduced: ReducedRows | null = null;
     const observer = {
-      applied: (e: ChangeEvent) => this.oracle.lane(lane.name).apply(e),
+      applied: (e: ChangeEvent) => {
+        this.oracle.lane(lane.name).apply(e);
+        reduced?.applied(e);
+      },
       pointsSet: (points: readonly ResumePoint[]) => this.oracle.lane(lane.name).pointsSet(points),
-      pointMoved: (_worker: number, from: ResumePoint, to: ResumePoint) => this.oracle.lane(lane.name).pointMoved(from, to),
+      pointMoved: (_worker: number, from: ResumePoint, to: ResumePoint) => {
+        this.oracle.lane(lane.name).pointMoved(from, to);
+        reduced?.committed(to);
+      },
     };
     if (lane.kind === 'windowed') return new WindowedStore(faults, observer);
-    return lane.kind === 'holding' ? plantStore(this, new HoldingStore(faults, observer)) : new UntrackedStore(faults, observer);
+    if (lane.kind !== 'holding') return new UntrackedStore(faults, observer);
+    const store = new HoldingStore(faults, observer);
+    reduced = new ReducedRows(
+      store,
+      (what) => this.oracle.fail('reduced to something else', `${lane.name}: ${what}`),
+      (n) => n > 0 && this.oracle.note('batch with incomplete rows reduced'),
+    );
+    return plantStore(this, store);
   }
 }
