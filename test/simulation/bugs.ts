@@ -146,6 +146,7 @@ export function plantDestination(world: World, store: LaneStore, destination: De
       return { kind: 'stored' };
     };
   }
+  plantReplay(world, destination, write);
   if (!(store instanceof HoldingStore)) return destination;
   const holding = destination as PointHoldingDestination;
   if (world.has('unknown-outcome-as-failure')) {
@@ -154,15 +155,6 @@ export function plantDestination(world: World, store: LaneStore, destination: De
         if (!(error instanceof CdcError) || error.code !== 'DESTINATION_OUTCOME_UNKNOWN') throw error;
         throw new CdcError('DESTINATION_UNREACHABLE', error.message, { retriable: true, fix: 'Wait.' });
       });
-  }
-  if (world.has('replay-moves-point')) {
-    destination.write = (batch, signal) => {
-      const last = batch.events.at(-1);
-      if (last === undefined || last.source !== 'log' || placeText(batch.through) !== placeText(batch.previous))
-        return write(batch, signal);
-      const sources = { ...batch.through.sources, log: { ...batch.through.sources['log'], [last.partition]: last.position } };
-      return write({ ...batch, encoded: () => batch.encoded(), through: { ...batch.through, sources } }, signal);
-    };
   }
   if (world.has('old-copy-unnoticed')) plantOldCopy(world, store, holding);
   if (world.has('point-stored-despite-failures')) {
@@ -186,6 +178,20 @@ export function plantDestination(world: World, store: LaneStore, destination: De
   }
   if (world.has('double-start-unfenced')) plantFencingOff(store, holding, write);
   return destination;
+}
+
+function plantReplay(world: World, destination: Destination, write: Destination['write']): void {
+  const isReplay = ({ events, through, previous }: LaneBatch): boolean =>
+    events.some((e) => e.op !== 'r') && placeText(through) === placeText(previous);
+  if (world.has('replay-dropped-by-point'))
+    destination.write = async (batch, signal) => (isReplay(batch) ? { kind: 'stored' } : write(batch, signal));
+  if (!world.has('replay-moves-point')) return;
+  destination.write = (batch, signal) => {
+    const last = batch.events.at(-1);
+    if (last === undefined || last.source !== 'log' || !isReplay(batch)) return write(batch, signal);
+    const sources = { ...batch.through.sources, log: { ...batch.through.sources['log'], [last.partition]: last.position } };
+    return write({ ...batch, encoded: () => batch.encoded(), through: { ...batch.through, sources } }, signal);
+  };
 }
 
 /** Adopts whatever epoch and point the writer believes in, right before the write. */

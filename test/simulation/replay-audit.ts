@@ -62,17 +62,11 @@ export class ReplayAudit {
   }
 
   sent(e: ChangeEvent): void {
-    this.#pending?.sent.add(this.#oracle.idOf(e));
-    const joinedAt = this.#joinedAt,
-      from = joinedAt === null ? undefined : positionsOf(joinedAt)[e.partition],
-      seq = this.#oracle.seqOf(this.#oracle.idOf(e));
-    if (joinedAt === null) return;
-    const isBefore =
-      joinedAt.log !== null && joinedAt.log.id === this.#pending?.request.log
-        ? seq !== null && seq <= joinedAt.log.seq
-        : e.op !== 'r' && e.source === 'log' && from !== undefined && e.position <= from;
-    if (isBefore)
-      this.#oracle.fail('replay from before the lane joined', `${e.id} to ${this.#lane.name}, placed at ${formatPoint(joinedAt)}`);
+    const id = this.#oracle.idOf(e),
+      request = this.#pending?.request;
+    this.#pending?.sent.add(id);
+    if (request === undefined || this.#joinedAt === null || !isBefore(e, this.#oracle.seqOf(id), this.#joinedAt, request.log)) return;
+    this.#oracle.fail('replay from before the lane joined', `${e.id} to ${this.#lane.name}, placed at ${formatPoint(this.#joinedAt)}`);
   }
 
   /** The destination was emptied or put back, or the operator moved the point: what was sent is gone. */
@@ -103,7 +97,7 @@ export class ReplayAudit {
     this.#pending = { ...pending, request: replay };
   }
 
-  #begin(request: ReplayRequest, { points, slots }: LaneState): void {
+  #begin(request: ReplayRequest, { joinedAt, points, slots }: LaneState): void {
     this.#oracle.note('replay: asked for');
     const [point] = points,
       stands = slots === undefined && point?.log?.id === request.log ? point.log.seq : 0,
@@ -111,7 +105,12 @@ export class ReplayAudit {
     const { tables } = request;
     const due = this.#oracle
       .logged(request.log, request.from, to)
-      .filter(({ id, event }) => this.#lane.applied.has(id) && (tables.length === 0 || tables.includes(event.table.id.table)));
+      .filter(
+        ({ id, event, seq }) =>
+          this.#lane.applied.has(id) &&
+          !isBefore(event, seq, joinedAt, request.log) &&
+          (tables.length === 0 || tables.includes(event.table.id.table)),
+      );
     this.#pending = { request, due, sent: new Set() };
     this.#by.clear();
   }
@@ -134,4 +133,11 @@ export class ReplayAudit {
   #lacks({ id, event }: LoggedEvent, sent: ReadonlySet<string>): boolean {
     return !sent.has(id) && !this.#lane.parked.has(id) && !event.incomplete;
   }
+}
+
+/** Had it come before the lane joined, or was placed there? */
+function isBefore(e: ChangeEvent, seq: number | null, joinedAt: ResumePoint, log: string): boolean {
+  if (joinedAt.log?.id === log) return seq !== null && seq <= joinedAt.log.seq;
+  const from = positionsOf(joinedAt)[e.partition];
+  return e.op !== 'r' && e.source === 'log' && from !== undefined && e.position <= from;
 }

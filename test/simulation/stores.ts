@@ -2,7 +2,7 @@
 // its own steps, so that it can die before an effect and between an effect and its reply.
 
 import type { DeadLetter, DeadLetterQueue } from '../../src/engine/api.ts';
-import { CdcError } from '../../src/sdk/index.ts';
+import { CdcError, type ResumePoint } from '../../src/sdk/index.ts';
 import type { Step } from '../../src/sdk/testing/fakes/step.ts';
 import type { PipelineState, StateChange, StateStore } from '../../src/state/store.ts';
 import type { World } from './world.ts';
@@ -35,8 +35,9 @@ export function steppingState(world: World, step: Step): StateStore {
       await step('save the state');
       assertUp();
       if (world.has('state-save-dropped') && change.used === undefined && world.dice.chance(0.3)) return;
-      await world.state.save(pipeline, owner, untilMs, world.has('gap-not-recorded') ? withoutGaps(change) : change);
-      world.oracle.saved(change);
+      const stored = plantChange(world, change);
+      await world.state.save(pipeline, owner, untilMs, stored);
+      world.oracle.saved(world.has('gap-not-recorded') ? change : stored);
       world.leased(owner, untilMs);
       if (world.dice.chance(LOST_REPLY)) await step('hear that the state is saved');
     },
@@ -78,6 +79,20 @@ export function steppingDeadLetters(world: World, step: Step): DeadLetterQueue {
 
 function withoutReplays(state: PipelineState): PipelineState {
   return { ...state, lanes: Object.fromEntries(Object.entries(state.lanes).map(([name, lane]) => [name, { ...lane, replay: null }])) };
+}
+
+function plantChange(world: World, change: StateChange): StateChange {
+  if (world.has('gap-not-recorded')) return withoutGaps(change);
+  return world.has('move-under-old-epoch') && change.intent === null ? underOldEpoch(change) : change;
+}
+
+function underOldEpoch(change: StateChange): StateChange {
+  const old = (point: ResumePoint): ResumePoint => ({ ...point, epoch: point.epoch - 1 });
+  const lanes = Object.entries(change.lanes ?? {}).map(([name, lane]) => [
+    name,
+    lane && { ...lane, joinedAt: old(lane.joinedAt), points: lane.points.map(old) },
+  ]);
+  return { ...change, lanes: Object.fromEntries(lanes) };
 }
 
 function withoutGaps(change: StateChange): StateChange {
