@@ -4,6 +4,7 @@
 //   npx tsx --conditions=source test/simulation/run.ts --bugs                   plants each mistake, counts until it is found
 
 import { BUGS, type BugName } from './bugs.ts';
+import { report } from './report.ts';
 import { reproduction, search } from './schedule.ts';
 
 const args = process.argv.slice(2);
@@ -43,8 +44,5 @@ else {
   if (found !== null) {
     say(`seed ${found.seed}: ${found.violation}\n  again: ${reproduction(found, planted)}`);
     process.exitCode = 1;
-  } else
-    say(
-      `${count} schedules from seed ${seed}: no violation, ${((performance.now() - began) / 1000).toFixed(1)} s\n${JSON.stringify(Object.fromEntries(stats))}`,
-    );
+  } else say(`${count} schedules from seed ${seed}: no violation, ${((performance.now() - began) / 1000).toFixed(1)} s\n${report(stats)}`);
 }

@@ -30,9 +30,11 @@ import { steppingLogStore } from './disk.ts';
 import { Oracle } from './oracle.ts';
 import { SimProcess } from './process.ts';
 import { type Dice, diceOf } from './random.ts';
+import { ReducedRows } from './reducing.ts';
 import { configOf, drawShape, type LaneShape, type Shape } from './shape.ts';
 import { steppingDeadLetters, steppingState } from './stores.ts';
-import { choke, explode, filter } from './transformers.ts';
+import { choke, explode, filter, nothing } from './transformers.ts';
+import { WindowedDestination, WindowedStore } from './windowed.ts';
 
 export const PIPELINE = 'simulated';
 export type LaneStore = HoldingStore | UntrackedStore;
@@ -53,7 +55,9 @@ export class World {
   disk = new MemoryFiles();
   diskFull = false;
   deadLettersDown = false;
+  /** Time as it passes; what clocks show may have jumped. */
   nowMs = 0;
+  skewMs = 1_000_000;
   readonly processes: SimProcess[] = [];
   nextProcess = 1;
   /** Id of the process whose effect is under way. */
@@ -66,6 +70,10 @@ export class World {
   readonly leases = new Map<string, number>();
   /** The state that was lost, for operators who have a copy. */
   backup: StateStore | null = null;
+  /** Lane → puts the last copy of its destination back. */
+  readonly copies = new Map<string, () => void>();
+  /** Keys that rows had before they were changed. */
+  readonly moved = new Set<string>();
   /** Messages published, versions of rows made, faults and steps so far. */
   messages = 0;
   versions = 0;
@@ -91,7 +99,7 @@ export class World {
     this.log = new FakeLog({
       partitions,
       tables,
-      now: () => this.nowMs,
+      now: () => this.wallMs,
       observer: {
         committed: (partition, record) => {
           if (isReady) this.oracle.committed(partition, record);
@@ -115,6 +123,9 @@ export class World {
   trace(what: string): void {
     this.#print?.(`${String(this.nowMs).padStart(6)} ${what}`);
   }
+  get wallMs(): number {
+    return this.nowMs + this.skewMs;
+  }
   get tracing(): boolean {
     return this.#print !== null;
   }
@@ -132,11 +143,17 @@ export class World {
     return this.processes.find((p) => p.id === this.running)?.rejoin.includes(lane) ?? false;
   }
 
+  /** The clocks of all machines are set. */
+  jump(ms: number): void {
+    this.skewMs += ms;
+    for (const owner of this.leases.keys()) if (this.leaseRanOut(owner)) this.#ranOut.add(owner);
+  }
+
   /** The store has granted or extended a lease. */
   leased(owner: string, untilMs: number): void {
     const before = this.leases.get(owner);
     // As the process knew it, its lease may have run out before the renewal.
-    if (before !== undefined && (before <= this.nowMs || this.leaseRanOut(owner))) this.#ranOut.add(owner);
+    if (before !== undefined && (before <= this.wallMs || this.leaseRanOut(owner))) this.#ranOut.add(owner);
     this.#heard.set(owner, before ?? untilMs);
     this.leases.set(owner, untilMs);
     for (const other of this.leases.keys()) if (other !== owner) this.#replaced.add(other);
@@ -147,7 +164,7 @@ export class World {
   }
   /** Its lease ran out before it heard of the renewal: it may stop itself although nobody has taken over. */
   leaseRanOut(owner: string): boolean {
-    return this.#ranOut.has(owner) || this.nowMs >= (this.#heard.get(owner) ?? 0);
+    return this.#ranOut.has(owner) || this.wallMs >= (this.#heard.get(owner) ?? 0);
   }
 
   /** Inputs that are in the saved state of the window, or will be read again. */
@@ -162,8 +179,7 @@ export class World {
 
   start(): SimProcess {
     const rejoin = [...this.rejoined];
-    const process = new SimProcess(this.nextProcess++, () => this.nowMs, rejoin);
-    this.processes.push(process);
+    const process = this.newProcess(rejoin);
     this.trace(`start ${process.owner}${rejoin.length === 0 ? '' : `, ${rejoin.join(', ')} to join anew`}`);
     process.handle = startPipeline(configOf(PIPELINE, this.shape, process.id), this.#deps(process), { ...DEFAULT_RUN_OPTIONS, rejoin });
     void process.handle.done.then((run) => {
@@ -172,6 +188,17 @@ export class World {
       this.trace(`${process.owner} ended: ${run.outcome} ${run.error?.code ?? ''} ${run.error?.message ?? ''}`);
       this.oracle.ended(process, run);
     });
+    return process;
+  }
+
+  newProcess(rejoin: readonly string[] = []): SimProcess {
+    const process = new SimProcess(
+      this.nextProcess++,
+      () => this.wallMs,
+      () => this.nowMs,
+      rejoin,
+    );
+    this.processes.push(process);
     return process;
   }
 
@@ -194,22 +221,29 @@ export class World {
       monitor: null,
       state,
       deadLettersOf: () => deadLetters,
-      resolve: async (kind, type) => this.#descriptor(process, kind, type),
+      resolve: async (kind, type) => this.descriptor(process, kind, type),
       store: (plugin) => ({
         get: (key) => state.getPluginValue(PIPELINE, plugin, key),
         set: (key, value) => state.setPluginValue(PIPELINE, process.owner, plugin, key, value),
       }),
       logStore: this.shape.disk ? steppingLogStore(this, process) : null,
-      isGone: (owner) => this.shape.sameHost && !this.processes.some((p) => p.owner === owner),
+      isGone: (owner) => this.isGone(owner),
     };
   }
 
-  #descriptor(process: SimProcess, kind: Descriptor['kind'], type: string): Descriptor {
+  /** On one machine a dead process is known to be dead. */
+  isGone(owner: string): boolean {
+    return this.shape.sameHost && !this.processes.some((p) => p.owner === owner);
+  }
+
+  descriptor(process: SimProcess, kind: Descriptor['kind'], type: string): Descriptor {
     const { step } = process,
       random = this.dice.next,
-      { beforeImages, silentStart, snapshot } = this.shape;
+      { beforeImages, retains, snapshot } = this.shape,
+      silentStart = this.shape.silentStart && !retains;
     if (type === 'fake_log') {
       const source = plantSource(this, new FakeLogSource(this.log, { name: 'log', step, random, beforeImages, silentStart, snapshot }));
+      if (retains) source.acknowledged = () => step('ask what is acknowledged').then(() => null);
       process.onDeath.push(() => {
         if (this.log.session === source) this.log.cut();
       });
@@ -228,10 +262,25 @@ export class World {
             new FakeWindow({ lengthMs: 60, takes: (e) => e.op !== 'r' && e.table.id.table.startsWith('b'), idOf: (e) => e.id }),
           ),
         );
-      return fakeTransformer(type, () => ({ choke, filter, explode })[type as 'choke']);
+      return fakeTransformer(type, () => ({ choke, filter, explode, nothing })[type as 'choke']);
     }
     // With an encoder of their own: the engine would load one, and loading takes real time, which a virtual clock does not see.
-    return fakeDestination(type.slice('fake_'.length) as LaneShape['kind'], (ctx) => this.#connect(process, ctx.name), 'rows');
+    const holdsAs = type.slice('fake_'.length) as LaneShape['kind'];
+    return fakeDestination(
+      holdsAs === 'windowed' ? 'records' : holdsAs,
+      (ctx) => this.#watched(ctx.name, this.#connect(process, ctx.name)),
+      'rows',
+    );
+  }
+
+  /** The oracle sees each batch before it is written. */
+  #watched(name: string, destination: Destination): Destination {
+    const write = destination.write.bind(destination);
+    destination.write = (batch, signal) => {
+      this.oracle.writing(name, batch);
+      return write(batch, signal);
+    };
+    return destination;
   }
 
   #connect(process: SimProcess, name: string): Destination {
@@ -240,6 +289,16 @@ export class World {
     const named = (what: string): Promise<void> => step(`${name}: ${what}`);
     if (store instanceof HoldingStore)
       return plantDestination(this, store, this.#nameless(store, new FakeHoldingDestination(store, named)));
+    if (store instanceof WindowedStore) {
+      const windowed = new WindowedDestination(store, {
+        step: named,
+        drops: () => store.faults.lostReplies.length > 0 && this.dice.chance(0.5) && store.faults.lostReplies.shift() !== undefined,
+        onHole: () => this.oracle.note('windowed: stored behind a failure'),
+        isBlind: this.has('windowed-point-stored'),
+      });
+      process.onFreeze.push(() => windowed.cut());
+      return plantDestination(this, store, windowed);
+    }
     const destination = kind === 'records' ? new FakeRecordsDestination(store, named, encodeFake) : new FakeRowsDestination(store, named);
     // A write in flight of a frozen process fails when it wakes: no client could promise more where nothing fences it.
     process.onFreeze.push(() => destination.cut());
@@ -268,11 +327,26 @@ export class World {
 
   #store(lane: LaneShape): LaneStore {
     const faults = new Faults();
+    let reduced: ReducedRows | null = null;
     const observer = {
-      applied: (e: ChangeEvent) => this.oracle.lane(lane.name).apply(e),
+      applied: (e: ChangeEvent) => {
+        this.oracle.lane(lane.name).apply(e);
+        reduced?.applied(e);
+      },
       pointsSet: (points: readonly ResumePoint[]) => this.oracle.lane(lane.name).pointsSet(points),
-      pointMoved: (_worker: number, from: ResumePoint, to: ResumePoint) => this.oracle.lane(lane.name).pointMoved(from, to),
+      pointMoved: (_worker: number, from: ResumePoint, to: ResumePoint) => {
+        this.oracle.lane(lane.name).pointMoved(from, to);
+        reduced?.committed(to);
+      },
     };
-    return lane.kind === 'holding' ? plantStore(this, new HoldingStore(faults, observer)) : new UntrackedStore(faults, observer);
+    if (lane.kind === 'windowed') return new WindowedStore(faults, observer);
+    if (lane.kind !== 'holding') return new UntrackedStore(faults, observer);
+    const store = new HoldingStore(faults, observer);
+    reduced = new ReducedRows(
+      store,
+      (what) => this.oracle.fail('reduced to something else', `${lane.name}: ${what}`),
+      (n) => n > 0 && this.oracle.note('batch with incomplete rows reduced'),
+    );
+    return plantStore(this, store);
   }
 }

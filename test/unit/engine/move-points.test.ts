@@ -64,9 +64,9 @@ describe('planMoves', () => {
       { a: ['5 skips 6'] },
     ],
     [
-      'starts from the oldest worker',
-      { lanes: [required('a', points('7', '4'))], known: { a: known('4') }, to: { a: '5' } },
-      { a: ['4 skips 5'] },
+      'says what the furthest worker gets again and what the last one never gets',
+      { lanes: [required('a', points('7', '4', '6', '3'))], known: { a: known('3') }, to: { a: '5' } },
+      { a: ['7 again 5', '3 skips 5'] },
     ],
     ['leaves out lanes that stand there', { lanes: [required('a', points('7'))], known: { a: known('7') }, to: { a: '7' } }, {}],
     [
@@ -139,6 +139,12 @@ describe('planMoves', () => {
       'STATE_MOVE_REFUSED',
       /detached/,
       { ...one, known: { a: known('7', { detached: { from: at('2'), sinceMs: 0, reason: 'x' } }) } },
+    ],
+    [
+      'a lane with a replay that is not finished',
+      'STATE_MOVE_REFUSED',
+      /replay that has come to record 5/,
+      { ...one, known: { a: known('7', { replay: { log: 'l', from: 3, to: null, next: 5, tables: [] } }) } },
     ],
     ['a destination that is empty', 'STATE_MOVE_REFUSED', /no point yet/, { ...one, lanes: [required('a', { kind: 'empty', epoch: 1 })] }],
     ['a lane that is not configured', 'STATE_MOVE_REFUSED', /no destination "z"/, { ...one, to: { z: '3' } }],

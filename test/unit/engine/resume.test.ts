@@ -133,6 +133,17 @@ describe('where a lane resumes', () => {
       { start: '7', r: '7', d: 'detached' },
     ],
     [
+      'nowhere, when it is optional and behind what upstream holds, beside one that joins by snapshot',
+      {
+        lanes: [lane(EMPTY, { name: 'r' }), lane(points('3'), { required: false })],
+        state: { lanes: { r: known('7'), d: known('3') } },
+        acknowledged: '5',
+        snapshots: true,
+        rejoin: ['r'],
+      },
+      { start: 'beginning', r: 'beginning', d: 'detached' },
+    ],
+    [
       'where it stands, when it is optional and ahead',
       {
         lanes: [lane(points('7'), { name: 'r' }), lane(points('9'), { required: false })],
@@ -167,6 +178,15 @@ describe('where a lane resumes', () => {
       'the state is lost and a destination that keeps points is empty',
       'STATE_LOST',
       { lanes: [lane(EMPTY)], state: { used: false }, acknowledged: '4' },
+    ],
+    [
+      'its destination was put back to before what its transformers took in',
+      'SOURCE_POSITION_GONE',
+      {
+        lanes: [lane(points('3'))],
+        state: { lanes: { d: known('5') }, transformer: { point: at('6'), state: new Uint8Array() } },
+        stateful: true,
+      },
     ],
     [
       'the state of its stateful transformers is lost',
