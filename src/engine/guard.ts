@@ -27,11 +27,11 @@ export async function withTimeout<T>(clock: Clock, name: string, ms: number, cal
 }
 
 /** Waits for work that is to end once `signal` aborts, and not longer than `ms` after that. `false`: it is left behind. */
-export async function endsWithin(clock: Clock, ms: number, signal: AbortSignal, work: Promise<void>): Promise<boolean> {
+export async function endsWithin(clock: Clock, ms: () => number, signal: AbortSignal, work: Promise<void>): Promise<boolean> {
   const done = new AbortController();
   const late = async (): Promise<boolean> => {
     await unlessAborted(new Promise(() => {}), signal).catch(() => undefined);
-    await clock.sleep(ms, done.signal);
+    await clock.sleep(ms(), done.signal);
     return false;
   };
   try {

@@ -22,7 +22,7 @@ export interface LaneSetOptions {
   exclusive(change: () => Promise<void>): Promise<void>;
 }
 
-export type LaneCounts = Pick<RunningLane, 'name' | 'delivered' | 'parked'>;
+type LaneCounts = Pick<RunningLane, 'name' | 'delivered' | 'parked'>;
 
 /** Of a destination that has no lane. */
 const AWAY = {

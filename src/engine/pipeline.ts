@@ -26,10 +26,10 @@ export function startPipeline(config: PipelineConfig, deps: EngineDeps, options:
   return new PipelineRun(config, deps, options);
 }
 
-/** For whoever ignores that it is told to end: a little more than a write gets, see ABORT_GRACE_MS. */
-const HANG_TIMEOUT_MS = 1500;
-/** Of the time that a stop may take, what is left for those who must be given up. At most a tenth. */
+/** Of the time that a stop may take, what is left for giving up what hangs, and for the last checkpoint. At most a quarter. */
 const GIVING_UP_MS = 3000;
+/** After a failure nobody waits for the end. */
+const FAILED_END_MS = 60_000;
 
 class PipelineRun implements PipelineHandle {
   readonly name: string;
@@ -89,8 +89,7 @@ class PipelineRun implements PipelineHandle {
       this.#reading.abort();
       this.#lanes.stop();
       // Bounded: what is not drained by then is given up and repeated at the next start.
-      const { shutdownTimeoutMs: ms } = this.config.sync;
-      void this.#deps.clock.sleep(ms - Math.min(GIVING_UP_MS, ms / 10), this.#hard.signal).then(() => this.#hard.abort());
+      void this.#deps.clock.sleep(this.config.sync.shutdownTimeoutMs - this.#givingUpMs, this.#hard.signal).then(() => this.#hard.abort());
     }
     return this.done;
   }
@@ -121,7 +120,8 @@ class PipelineRun implements PipelineHandle {
         const keeping = this.#lease.keep(this.#hard.signal).catch((error: unknown) => this.#fail(error));
         await this.#open();
         this.#record.stage = 'running';
-        if (!(await endsWithin(this.#deps.clock, HANG_TIMEOUT_MS, this.#hard.signal, this.#flow())))
+        const ms = (): number => (this.#stopping ? this.#givingUpMs * 0.8 : FAILED_END_MS);
+        if (!(await endsWithin(this.#deps.clock, ms, this.#hard.signal, this.#flow())))
           this.#deps.logger.warn('something did not end when it was told to, and is left behind; what was confirmed is kept');
         void keeping;
       }
@@ -129,6 +129,10 @@ class PipelineRun implements PipelineHandle {
       if (!(error instanceof StoppedEarly)) this.#fail(error);
     }
     return this.#end();
+  }
+
+  get #givingUpMs(): number {
+    return Math.min(GIVING_UP_MS, this.config.sync.shutdownTimeoutMs / 4);
   }
 
   /** Standby until the lease is ours; `false` when asked to stop before. */

@@ -5,7 +5,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
-export interface MakeFolderOptions {
+interface MakeFolderOptions {
   /** Of the folders that are made. */
   readonly mode?: number;
 }

@@ -7,7 +7,7 @@ import { diskLogStore } from '../../src/log/disk/store.ts';
 import { LaneWorld, type LaneWorldOptions } from './lane-world.ts';
 
 const BOUNDS = { maxEvents: 100_000, maxBytes: 64 * 1024 * 1024, maxAgeMs: null };
-export const DISK_LOG = {
+const DISK_LOG = {
   type: 'disk',
   path: '/log',
   ...BOUNDS,

@@ -2,11 +2,13 @@
 // that are full. Nothing may be lost, nothing doubled where the point is held, and it goes on when the fault is over.
 
 import { describe, expect, it } from 'vitest';
+import { CircuitBreaker } from '../../../src/engine/circuit-breaker.ts';
 import { CdcError, type ChangeEvent } from '../../../src/sdk/index.ts';
 import { rejected } from '../../../src/sdk/testing/fakes/faults.ts';
 import { DiskWorld } from '../../helpers/disk-world.ts';
 import { LaneWorld, type LaneWorldOptions, unreachable } from '../../helpers/lane-world.ts';
 import { pipeline } from '../../helpers/pipeline.ts';
+import { VirtualClock } from '../../helpers/virtual-clock.ts';
 
 const HOUR_MS = 3_600_000;
 const retry = { maxAttempts: 4, maxElapsedMs: null, initialDelayMs: 1000, maxDelayMs: 8000, backoff: 'exponential', jitter: 0.2 } as const;
@@ -114,6 +116,29 @@ describe.each(WORLDS)('with a log of type %s', (type, create) => {
       expect(world.ids).toEqual(range(1, 15));
     });
   });
+});
+
+it('a circuit breaker waits no longer than reset_timeout when the clock is set back while it opens', async () => {
+  const clock = new VirtualClock(),
+    breaker = new CircuitBreaker({ config: circuitBreaker, clock, onChange: () => {} });
+  for (let i = 0; i < 3; i++) breaker.failed(unreachable());
+  clock.set(-HOUR_MS);
+  await clock.until(breaker.wait(new AbortController().signal), circuitBreaker.resetTimeoutMs);
+  expect(breaker.state).toBe('half_open');
+});
+
+it('a dead letter queue that can never be written ends the start, before anything is read', async () => {
+  const world = new LaneWorld();
+  world.fill(1, 3);
+  const gone = new CdcError('DLQ_UNAVAILABLE', 'the path cannot be made', { where: 'dead_letter_queue.path', fix: 'Correct the path.' });
+  Object.assign(world.deps.deadLetters, { check: () => Promise.reject(gone) });
+  expect(await world.run()).toMatchObject({
+    outcome: 'failed',
+    error: { code: 'DLQ_UNAVAILABLE', fix: 'Correct the path.' },
+    eventsRead: 0,
+  });
+  Object.assign(world.deps.deadLetters, { check: () => Promise.reject(new CdcError('DLQ_UNAVAILABLE', 'full', { retriable: true })) });
+  expect((await world.run()).outcome).toBe('done');
 });
 
 describe('a disk that is full for log, state and dead letters at once', () => {
