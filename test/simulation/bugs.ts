@@ -35,7 +35,7 @@ export const BUGS = {
   'joining-not-said': 'a snapshot for one destination is sent as if it were for all',
   'replay-moves-point': 'a replay leaves the place of what it has sent',
   'replay-forgotten': 'a restart does not know of a replay that was under way',
-  'replay-before-join': 'a replay may begin before its lane joined or was placed',
+  'replay-before-join': 'with a replay it is forgotten where its lane joined or was placed',
   'replay-dropped-by-point': 'a replay leaves out what the point covers',
   'move-without-intent': 'an operator moves points without having stored that first',
   'move-under-old-epoch': 'moved points are stored under the epoch they had',

@@ -31,6 +31,8 @@ export class LaneAudit {
   /** Messages of the queue published before this were missed while the lane was detached or lost. */
   #queueUpTo = 0;
   #point: ResumePoint | null = null;
+  /** The cursor that state had when an older copy was put back. */
+  #stale: string | null = null;
   /** One per worker. */
   #points: readonly ResumePoint[] = [];
   /** Wiped and not joined anew since. */
@@ -155,7 +157,9 @@ export class LaneAudit {
     else if (point !== undefined && this.#point !== null) this.pointMoved(this.#point, point);
     this.replay.saved(state, isNew);
     this.#joinedAt = joined;
-    this.#point = point ?? null;
+    // A command may save the old cursor once more before the lane starts where the copy is.
+    this.#point = point === undefined || placeText(point) === this.#stale ? null : point;
+    if (this.#point !== null) this.#stale = null;
     this.#points = state.points;
     if (state.detached !== null && !this.isDetached) {
       this.#oracle.note('detached');
@@ -283,6 +287,7 @@ export class LaneAudit {
       this.#queueUpTo = queueUpTo;
       this.#isEmpty = isEmpty;
       this.#operated = operated;
+      this.#stale = this.#points[0] === undefined ? null : placeText(this.#points[0]);
       this.#point = null;
       this.replay.undone();
     };

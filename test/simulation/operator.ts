@@ -202,9 +202,7 @@ export function replayStopped(world: World, ask: ReplayAsk): void {
       committed.kind === 'untracked' ? lane?.points[0] : committed.kind === 'points' ? committed.points[0] : undefined;
     const { id, firstSeq } = world.oracle.log;
     const place = point?.log?.id === id ? point.log.seq : null;
-    const bound =
-      lane === undefined || !world.has('replay-before-join') ? lane : { ...lane, joinedAt: { ...lane.joinedAt, log: { id, seq: 0 } } };
-    const plan = planReplay({ pipeline: PIPELINE, state: bound, log: { id, firstSeq }, place }, ask);
+    const plan = planReplay({ pipeline: PIPELINE, state: lane, log: { id, firstSeq }, place }, ask);
     if (lane !== undefined) await save({ lanes: { [ask.destination]: { ...lane, replay: plan.request } } });
     return 'stored';
   });

@@ -29,6 +29,7 @@ export function steppingState(world: World, step: Step): StateStore {
       await step('load the state');
       assertUp();
       const state = await world.state.load(pipeline);
+      if (world.has('replay-before-join')) return withoutPlaces(state);
       return world.has('replay-forgotten') ? withoutReplays(state) : state;
     },
     async save(pipeline, owner, untilMs, change) {
@@ -77,6 +78,12 @@ export function steppingDeadLetters(world: World, step: Step): DeadLetterQueue {
     },
     close: async () => {},
   };
+}
+
+function withoutPlaces(state: PipelineState): PipelineState {
+  const beginning = { epoch: 0, log: null, sources: {}, snapshots: [] };
+  const lanes = Object.entries(state.lanes).map(([name, lane]) => [name, lane.replay === null ? lane : { ...lane, joinedAt: beginning }]);
+  return { ...state, lanes: Object.fromEntries(lanes) };
 }
 
 function withoutReplays(state: PipelineState): PipelineState {
