@@ -34,5 +34,10 @@ export interface Gap {
 export const isIn = ({ from, to }: Gap, { partition, position }: Audited): boolean =>
   position > (from[partition ?? ''] ?? '') && (to === null || position <= (to[partition ?? ''] ?? ''));
 
+/** The beginning of a source is written with and without its name. */
+export function pointText(point: ResumePoint): string {
+  const sources = Object.entries(point.sources).filter(([, positions]) => Object.keys(positions).length > 0);
+  return formatPoint({ ...point, sources: Object.fromEntries(sources) });
+}
 /** Without epoch: the same place under another epoch is the same. */
-export const placeText = (point: ResumePoint): string => formatPoint({ ...point, epoch: 0 });
+export const placeText = (point: ResumePoint): string => pointText({ ...point, epoch: 0 });

@@ -4,7 +4,7 @@ import type { LaneMove } from '../../src/engine/move-points.ts';
 import { type ChangeEvent, formatPoint, formatTableId, type LaneBatch, type Position, type ResumePoint } from '../../src/sdk/index.ts';
 import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
 import type { LaneState } from '../../src/state/store.ts';
-import { type Audited, END, type Gap, isIn, type Positions, placeText, positionsOf } from './audited.ts';
+import { type Audited, END, type Gap, isIn, type Positions, placeText, pointText, positionsOf } from './audited.ts';
 import { KeyOrder } from './key-order.ts';
 import { LaneFinal } from './lane-final.ts';
 import type { Oracle } from './oracle.ts';
@@ -142,13 +142,13 @@ export class LaneAudit {
     if (point === undefined || !this.#isEmpty || this.isDetached || !this.#world.isAsked(this.name)) return;
     this.#joinedBefore = this.#joinedAt;
     this.#join(point, true);
-    this.#joinedAt = formatPoint(point);
+    this.#joinedAt = pointText(point);
     this.#point = point;
   }
 
   /** What state says of this lane has changed. */
   saved(state: LaneState): void {
-    const joined = formatPoint(state.joinedAt),
+    const joined = pointText(state.joinedAt),
       [point] = state.points,
       isNew = joined !== this.#joinedAt && joined !== this.#joinedBefore,
       move = this.#oracle.moveOf(this.name);

@@ -24,6 +24,10 @@ export interface SearchOptions {
   readonly bugs?: readonly string[];
   readonly print?: (line: string) => void;
   readonly stats?: Map<string, number>;
+  /** Called with the number of schedules done. */
+  readonly onSchedule?: (done: number) => void;
+  /** Ends the search after the schedule under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs schedules until one violates an invariant. */
@@ -36,13 +40,15 @@ export async function search(first: number, count: number, options: SearchOption
   }
 }
 
-async function searchFrom(first: number, count: number, { bugs = [], print, stats }: SearchOptions): Promise<Found | null> {
-  for (let i = 0; i < count; i++) {
+async function searchFrom(first: number, count: number, options: SearchOptions): Promise<Found | null> {
+  const { bugs = [], print, stats, onSchedule, signal } = options;
+  for (let i = 0; i < count && !signal?.aborted; i++) {
     const world = new World(first + i, new Set(bugs), print ?? null);
     const violation = await runSchedule(world);
     for (const [what, n] of world.oracle.stats) stats?.set(what, (stats.get(what) ?? 0) + n);
     stats?.set('steps', (stats.get('steps') ?? 0) + world.steps);
     if (violation !== null) return { seed: first + i, schedules: i + 1, violation };
+    onSchedule?.(i + 1);
   }
   return null;
 }
