@@ -26,6 +26,8 @@ export class LaneAudit {
   /** Event → the batch in which it goes out. */
   readonly #batches = new WeakMap<ChangeEvent, LaneBatch>();
   #gaps: Gap[] = [];
+  /** The gap whose rows are being read, and of which tables. */
+  #filling: { readonly gap: Gap; readonly tables: readonly string[] } | null = null;
   /** What the operator had sent again. */
   #resent: Gap[] = [];
   /** Messages of the queue published before this were missed while the lane was detached or lost. */
@@ -161,6 +163,7 @@ export class LaneAudit {
     this.#point = point === undefined || placeText(point) === this.#stale ? null : point;
     if (this.#point !== null) this.#stale = null;
     this.#points = state.points;
+    this.#filled(state.points);
     if (state.detached !== null && !this.isDetached) {
       this.#oracle.note('detached');
       this.#operated = true;
@@ -215,6 +218,7 @@ export class LaneAudit {
     };
     const again = between('again'),
       skips = between('skips');
+    if (move.tables.length > 0) this.#readAgain(move.tables, again);
     // A partition that upstream has dropped does not come again, and nothing there could tell the operator.
     this.#gaps.push(skips, { from: {}, to: this.#goneUpstream() });
     this.#resent.push(again);
@@ -229,15 +233,33 @@ export class LaneAudit {
         if (this.applied.delete(e.id)) this.#oracle.note('offsets: event due again');
         this.appliedBy.delete(e.id);
       }
-    if (move.tables.length > 0) {
-      // The rows are read anew, and with them come all changes until then.
-      this.#oracle.note('offsets: tables read again');
-      for (const id of [...this.applied.keys()]) if (!this.#oracle.events.has(id)) this.applied.delete(id);
-      const { partitions } = this.#world.log;
-      this.#gaps.push({ from: again.from, to: Object.fromEntries([...partitions.keys()].map((name) => [name, END])), isFilled: true });
-    }
     this.#order.clear();
     this.replay.restore(null);
+  }
+
+  /** The rows are read anew, and with them come all changes until then. What is skipped after that is not in them. */
+  #readAgain(tables: readonly string[], { from }: Gap): void {
+    this.#oracle.note('offsets: tables read again');
+    for (const id of [...this.applied.keys()]) if (!this.#oracle.events.has(id)) this.applied.delete(id);
+    const { partitions } = this.#world.log;
+    const gap: Gap = { from, to: Object.fromEntries([...partitions.keys()].map((name) => [name, END])), isFilled: true };
+    this.#gaps.push(gap);
+    this.#filling = { gap, tables };
+  }
+
+  /** Once the destination has all rows, what comes next must come by itself. */
+  #filled(points: readonly ResumePoint[]): void {
+    if (this.#filling === null || points.length === 0) return;
+    const { gap, tables } = this.#filling;
+    const hasAll = ({ snapshots }: ResumePoint): boolean =>
+      tables.every((t) => snapshots.some((s) => `${s.source}: ${s.table}` === t && s.state === 'done'));
+    if (!points.every(hasAll)) return;
+    this.#oracle.note('offsets: tables have been read again');
+    this.#filling = null;
+    const to: { [partition: string]: Position } = {};
+    for (const [partition, position] of points.flatMap((point) => Object.entries(positionsOf(point))))
+      if (position > (to[partition] ?? '')) to[partition] = position;
+    this.#gaps = this.#gaps.map((g) => (g === gap ? { ...g, to } : g));
   }
 
   /** Part of it may be sent over newer rows: they are older than they are until somebody looks after them. */
@@ -273,9 +295,12 @@ export class LaneAudit {
   }
 
   /** Of the destination as it is now; what it returns puts that back: what came since has to come again, or the lane must stop. */
-  copied(): () => void {
+  copied(points: readonly ResumePoint[]): () => void {
     const applied = [...this.applied],
       order = this.#order.copied();
+    // It has nothing yet, and gets all rows at the next start as at its first.
+    const isUntouched =
+      this.#shape?.start === 'snapshot' && points.every((p) => p.snapshots.length === 0 && Object.keys(positionsOf(p)).length === 0);
     const gaps = this.#gaps.slice(),
       [queueUpTo, isEmpty, operated] = [this.#queueUpTo, this.#isEmpty, this.#operated];
     return () => {
@@ -289,6 +314,8 @@ export class LaneAudit {
       this.#operated = operated;
       this.#stale = this.#points[0] === undefined ? null : placeText(this.#points[0]);
       this.#point = null;
+      if (isUntouched && !this.#world.shape.disk)
+        this.#gaps.push({ from: {}, to: { ...this.#world.log.acknowledged(), ...this.#goneUpstream() }, isFilled: true });
       this.replay.undone();
     };
   }
@@ -308,7 +335,7 @@ export class LaneAudit {
     return this.#gaps.some((gap) => isIn(gap, e));
   }
   isFilled(e: Audited): boolean {
-    return e.partition !== null && this.#gaps.some((gap) => gap.isFilled && isIn(gap, e)) && !this.parked.has(e.id);
+    return e.partition !== null && this.#gaps.findLast((gap) => isIn(gap, e))?.isFilled === true && !this.parked.has(e.id);
   }
   /** An operator went back behind it. */
   isResent(e: Audited): boolean {

@@ -78,7 +78,7 @@ function copy(world: World): void {
       audit = world.oracle.lane(name);
     if (audit.isDetached || ![...lanes.values()].some((l) => l.points !== null)) continue;
     const kept = { rows: new Map(rows), lanes: [...lanes].map(([id, l]) => [id, { ...l, points: l.points?.slice() ?? null }] as const) },
-      audited = audit.copied();
+      audited = audit.copied([...lanes.values()].flatMap((l) => l.points ?? []));
     world.oracle.note('copy made');
     world.copies.set(name, () => {
       (store as HoldingStore).rows = new Map(kept.rows);
