@@ -8,8 +8,9 @@ import type { FakeQueue } from '../../src/sdk/testing/fakes/queue-source.ts';
 import { applyEvent } from '../../src/sdk/testing/fakes/rows.ts';
 import type { FakeWindow } from '../../src/sdk/testing/fakes/window.ts';
 import { placeText } from './audited.ts';
+import type { LaneStore } from './destinations.ts';
 import { ENGINE_BUGS } from './engine-bugs.ts';
-import type { LaneStore, World } from './world.ts';
+import type { World } from './world.ts';
 
 export const BUGS = {
   ...ENGINE_BUGS,

@@ -6,7 +6,7 @@ import type { World } from './world.ts';
 export function justified(world: World, owner: string, lane: string, code: ErrorCode): boolean {
   const has = (...faults: string[]): boolean => faults.some((f) => world.faults.has(f));
   const causes: { readonly [code: string]: () => boolean } = {
-    STATE_FENCED: () => world.leaseRanOut(owner),
+    STATE_FENCED: () => world.leases.ranOut(owner),
     STATE_UNAVAILABLE: () => has('state down'),
     DESTINATION_POSITION_LOST: () => has(`wiped ${lane}`),
     STATE_LOST: () => has('state lost', `restored ${lane}`),

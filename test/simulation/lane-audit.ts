@@ -1,16 +1,18 @@
 // The oracle's view of one lane: what reached its destination, how often and in which order, and what excuses a gap.
 
 import type { LaneMove } from '../../src/engine/move-points.ts';
-import { type ChangeEvent, formatPoint, formatTableId, type LaneBatch, type Position, type ResumePoint } from '../../src/sdk/index.ts';
+import { type ChangeEvent, formatPoint, formatTableId, type LaneBatch, type ResumePoint } from '../../src/sdk/index.ts';
 import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
 import type { LaneState } from '../../src/state/store.ts';
-import { type Audited, END, type Gap, isIn, type Positions, placeText, pointText, positionsOf } from './audited.ts';
+import { type Audited, placeText, pointText, positionsOf } from './audited.ts';
+import type { LaneStore } from './destinations.ts';
 import { KeyOrder } from './key-order.ts';
 import { LaneFinal } from './lane-final.ts';
+import { LaneGaps } from './lane-gaps.ts';
 import type { Oracle } from './oracle.ts';
 import { ReplayAudit } from './replay-audit.ts';
 import { kindOf } from './transformers.ts';
-import type { LaneStore, World } from './world.ts';
+import type { World } from './world.ts';
 
 export class LaneAudit {
   readonly name: string;
@@ -21,17 +23,11 @@ export class LaneAudit {
   readonly parked = new Set<string>();
   readonly replay: ReplayAudit;
   readonly #order: KeyOrder;
+  readonly #gaps: LaneGaps;
   readonly #oracle: Oracle;
   readonly #world: World;
   /** Event → the batch in which it goes out. */
   readonly #batches = new WeakMap<ChangeEvent, LaneBatch>();
-  #gaps: Gap[] = [];
-  /** The gap whose rows are being read, and of which tables. */
-  #filling: { readonly gap: Gap; readonly tables: readonly string[] } | null = null;
-  /** What the operator had sent again. */
-  #resent: Gap[] = [];
-  /** Messages of the queue published before this were missed while the lane was detached or lost. */
-  #queueUpTo = 0;
   #point: ResumePoint | null = null;
   /** The cursor that state had when an older copy was put back. */
   #stale: string | null = null;
@@ -53,6 +49,7 @@ export class LaneAudit {
     this.#world = world;
     this.replay = new ReplayAudit(this, oracle, world);
     this.#order = new KeyOrder(this, oracle);
+    this.#gaps = new LaneGaps(world);
   }
 
   get store(): LaneStore {
@@ -65,7 +62,7 @@ export class LaneAudit {
     return this.#world.lanes.find((l) => l.name === this.name);
   }
   get isDetached(): boolean {
-    return this.#gaps.some((g) => g.to === null);
+    return this.#gaps.isDetached;
   }
   get isOperated(): boolean {
     return this.#operated;
@@ -163,20 +160,18 @@ export class LaneAudit {
     this.#point = point === undefined || placeText(point) === this.#stale ? null : point;
     if (this.#point !== null) this.#stale = null;
     this.#points = state.points;
-    this.#filled(state.points);
+    if (this.#gaps.stands(state.points)) this.#oracle.note('offsets: tables have been read again');
     if (state.detached !== null && !this.isDetached) {
       this.#oracle.note('detached');
       this.#operated = true;
       // Whoever was emptied while nobody could look lacks more than the engine can know.
-      this.#gaps.push({ from: this.#isEmpty ? {} : positionsOf(state.detached.from), to: null });
+      this.#gaps.detached(this.#isEmpty ? {} : positionsOf(state.detached.from));
     }
   }
 
   /** A first join skips nothing, unless others were there before; a later one must have been asked for. */
   #join(at: ResumePoint, again: boolean): void {
-    // What is gone upstream cannot come again, wherever the lane joins.
-    const to = { ...positionsOf(at), ...this.#goneUpstream() },
-      asked = this.#world.isAsked(this.name);
+    const asked = this.#world.isAsked(this.name);
     this.#world.rejoined.delete(this.name);
     if (!asked && again) {
       this.#oracle.fail('joined anew', `${this.name} at ${formatPoint(at)} without being asked to`);
@@ -188,18 +183,12 @@ export class LaneAudit {
       this.#oracle.note('joined by snapshot');
       this.#isEmpty = false;
       this.#operated = false;
-      this.#gaps = [{ from: {}, to: { ...this.#world.log.acknowledged(), ...to }, isFilled: true }];
+      this.#gaps.joinedBySnapshot(positionsOf(at));
       return;
     }
     this.#isEmpty = false;
     this.#operated = true;
-    this.#queueUpTo = this.#world.messages;
-    if (this.isDetached) this.#gaps = this.#gaps.map((g) => (g.to === null ? { ...g, to } : g));
-    else this.#gaps.push({ from: {}, to });
-  }
-
-  #goneUpstream(): Positions {
-    return Object.fromEntries(this.#world.gonePartitions().map((name) => [name, END]));
+    this.#gaps.joined(positionsOf(at));
   }
 
   // ---- what operators do -------------------------------------------------------------------------------------------------
@@ -207,59 +196,16 @@ export class LaneAudit {
   /** What was announced is due now: events to be sent again are lacking, those to be skipped are in a gap. Once per move. */
   moved(move: LaneMove): void {
     if (!this.#oracle.takesEffect(this.name)) return;
-    const between = (effect: 'again' | 'skips'): Gap => {
-      const parts = move.partitions.filter((p) => p.source === 'log' && p.effect === effect),
-        side = (p: (typeof parts)[number], back: boolean): [string, Positions[string]] => [
-          p.partition,
-          ((back ? p.to : p.from) ?? '') as Position,
-        ];
-      const again = effect === 'again';
-      return { from: Object.fromEntries(parts.map((p) => side(p, again))), to: Object.fromEntries(parts.map((p) => side(p, !again))) };
-    };
-    const again = between('again'),
-      skips = between('skips');
-    if (move.tables.length > 0) this.#readAgain(move.tables, again);
-    // A partition that upstream has dropped does not come again, and nothing there could tell the operator.
-    this.#gaps.push(skips, { from: {}, to: this.#goneUpstream() });
-    this.#resent.push(again);
-    for (const e of this.#oracle.events.values())
-      if (
-        e.partition !== null &&
-        again.to !== null &&
-        e.partition in again.to &&
-        isIn(again, e) &&
-        !(e.partition in this.#goneUpstream())
-      ) {
-        if (this.applied.delete(e.id)) this.#oracle.note('offsets: event due again');
-        this.appliedBy.delete(e.id);
-      }
+    for (const { id } of this.#gaps.moved(move, this.#oracle.events.values())) {
+      if (this.applied.delete(id)) this.#oracle.note('offsets: event due again');
+      this.appliedBy.delete(id);
+    }
+    if (move.tables.length > 0) {
+      this.#oracle.note('offsets: tables read again');
+      for (const id of [...this.applied.keys()]) if (!this.#oracle.events.has(id)) this.applied.delete(id);
+    }
     this.#order.clear();
     this.replay.restore(null);
-  }
-
-  /** The rows are read anew, and with them come all changes until then. What is skipped after that is not in them. */
-  #readAgain(tables: readonly string[], { from }: Gap): void {
-    this.#oracle.note('offsets: tables read again');
-    for (const id of [...this.applied.keys()]) if (!this.#oracle.events.has(id)) this.applied.delete(id);
-    const { partitions } = this.#world.log;
-    const gap: Gap = { from, to: Object.fromEntries([...partitions.keys()].map((name) => [name, END])), isFilled: true };
-    this.#gaps.push(gap);
-    this.#filling = { gap, tables };
-  }
-
-  /** Once the destination has all rows, what comes next must come by itself. */
-  #filled(points: readonly ResumePoint[]): void {
-    if (this.#filling === null || points.length === 0) return;
-    const { gap, tables } = this.#filling;
-    const hasAll = ({ snapshots }: ResumePoint): boolean =>
-      tables.every((t) => snapshots.some((s) => `${s.source}: ${s.table}` === t && s.state === 'done'));
-    if (!points.every(hasAll)) return;
-    this.#oracle.note('offsets: tables have been read again');
-    this.#filling = null;
-    const to: { [partition: string]: Position } = {};
-    for (const [partition, position] of points.flatMap((point) => Object.entries(positionsOf(point))))
-      if (position > (to[partition] ?? '')) to[partition] = position;
-    this.#gaps = this.#gaps.map((g) => (g === gap ? { ...g, to } : g));
   }
 
   /** Part of it may be sent over newer rows: they are older than they are until somebody looks after them. */
@@ -270,7 +216,7 @@ export class LaneAudit {
   stateLost(): void {
     this.#before = { joinedAt: this.#joinedAt, replay: this.replay.pending };
     // Which messages a lane lacks that keeps no point, only the state knew.
-    if (!this.holds) this.#queueUpTo = this.#world.messages;
+    if (!this.holds) this.#gaps.missesMessages();
     this.#joinedAt = null;
     this.#point = null;
     this.replay.restore(null);
@@ -281,12 +227,10 @@ export class LaneAudit {
     this.replay.restore(this.#before?.replay ?? null);
   }
 
-  /** The store was emptied: what it had is gone, and the operator will let it join anew. No queue delivers again what it has forgotten. */
+  /** The store was emptied: what it had is gone, and the operator will let it join anew. */
   wiped(): void {
     this.#isEmpty = true;
-    this.#queueUpTo = this.#world.messages;
-    this.#gaps = this.#gaps.map((g) => (g.to === null ? { from: {}, to: null } : g));
-    this.#gaps.push({ from: {}, to: this.#goneUpstream() });
+    this.#gaps.wiped();
     this.applied.clear();
     this.appliedBy.clear();
     this.#order.clear();
@@ -301,21 +245,18 @@ export class LaneAudit {
     // It has nothing yet, and gets all rows at the next start as at its first.
     const isUntouched =
       this.#shape?.start === 'snapshot' && points.every((p) => p.snapshots.length === 0 && Object.keys(positionsOf(p)).length === 0);
-    const gaps = this.#gaps.slice(),
-      [queueUpTo, isEmpty, operated] = [this.#queueUpTo, this.#isEmpty, this.#operated];
+    const gaps = this.#gaps.copied(isUntouched && !this.#world.shape.disk),
+      [isEmpty, operated] = [this.#isEmpty, this.#operated];
     return () => {
       this.applied.clear();
       this.appliedBy.clear();
       for (const [id, n] of applied) this.applied.set(id, n);
       order();
-      this.#gaps = gaps.slice();
-      this.#queueUpTo = queueUpTo;
+      gaps();
       this.#isEmpty = isEmpty;
       this.#operated = operated;
       this.#stale = this.#points[0] === undefined ? null : placeText(this.#points[0]);
       this.#point = null;
-      if (isUntouched && !this.#world.shape.disk)
-        this.#gaps.push({ from: {}, to: { ...this.#world.log.acknowledged(), ...this.#goneUpstream() }, isFilled: true });
       this.replay.undone();
     };
   }
@@ -331,15 +272,14 @@ export class LaneAudit {
   }
 
   inGap(e: Audited): boolean {
-    if (e.partition === null) return this.isDetached || Number(e.id.split('#')[1]) <= this.#queueUpTo;
-    return this.#gaps.some((gap) => isIn(gap, e));
+    return this.#gaps.isIn(e);
   }
   isFilled(e: Audited): boolean {
-    return e.partition !== null && this.#gaps.findLast((gap) => isIn(gap, e))?.isFilled === true && !this.parked.has(e.id);
+    return this.#gaps.isFilled(e) && !this.parked.has(e.id);
   }
   /** An operator went back behind it. */
   isResent(e: Audited): boolean {
-    return this.#resent.some((gap) => isIn(gap, e));
+    return this.#gaps.isResent(e);
   }
 
   final(): void {

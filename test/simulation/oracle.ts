@@ -6,14 +6,14 @@ import type { LaneMove } from '../../src/engine/move-points.ts';
 import type { ChangeEvent, LaneBatch, PartitionPositions, Position, ResumePoint, RunSummary } from '../../src/sdk/index.ts';
 import type { LogRecord } from '../../src/sdk/testing/fakes/log.ts';
 import type { QueueMessage } from '../../src/sdk/testing/fakes/queue-source.ts';
-import { keyOfRow, rowKey } from '../../src/sdk/testing/fakes/rows.ts';
 import type { StateChange } from '../../src/state/store.ts';
 import type { Audited } from './audited.ts';
+import { expectedMessage, expectedOf } from './expected.ts';
 import { justified } from './justified.ts';
 import { LaneAudit } from './lane-audit.ts';
 import { LogAudit, type LoggedEvent } from './log-audit.ts';
 import { MoveAudit } from './move-audit.ts';
-import { isExploded, kindOf, POISON } from './transformers.ts';
+import { kindOf } from './transformers.ts';
 import { PIPELINE, type World } from './world.ts';
 
 export type { LoggedEvent };
@@ -64,62 +64,12 @@ export class Oracle {
   // ---- what happens upstream ---------------------------------------------------------------------------------------------
 
   committed(partition: string, r: LogRecord): void {
-    const { shape } = this.#world,
-      table = r.table.id.table,
-      id = `log/${partition}/${r.position}`,
-      kind = kindOf(table);
-    if (r.op === 's') return;
-    const keys = [r.before, r.after].flatMap((row) => (row === null || r.input !== null ? [] : [rowKey(table, keyOfRow(r.table, row))]));
-    const isPoison = shape.chokes && String(r.after?.['name']).startsWith(POISON);
-    const fate =
-      r.input !== null
-        ? 'rejected'
-        : isPoison
-          ? 'sent'
-          : shape.filters && kind === 'd'
-            ? 'filtered'
-            : shape.windows && kind === 'b'
-              ? 'held'
-              : 'sent';
-    const event: Audited = {
-      id,
-      partition,
-      position: r.position,
-      place: `${r.position}.0`,
-      table,
-      op: r.op,
-      keys: [...new Set(keys)],
-      incomplete: r.incomplete,
-      fate,
-      input: r.input,
-    };
-    this.events.set(id, event);
-    if (shape.explodes && !isPoison && fate === 'sent' && isExploded(table, r.op)) {
-      const key = `x${table.slice(1)}/${Number(r.position)}`;
-      this.events.set(`${id}.1`, {
-        ...event,
-        id: `${id}.1`,
-        place: `${r.position}.1`,
-        table: `x${table.slice(1)}`,
-        keys: [key],
-        incomplete: false,
-      });
-    }
+    for (const event of expectedOf(this.#world.shape, partition, r)) this.events.set(event.id, event);
   }
 
   published(m: QueueMessage): void {
-    this.events.set(`queue#${m.id}`, {
-      id: `queue#${m.id}`,
-      partition: null,
-      position: '' as Position,
-      place: '',
-      table: 'q',
-      op: 'c',
-      keys: [`q/${m.id}`],
-      incomplete: false,
-      fate: 'sent',
-      input: null,
-    });
+    const event = expectedMessage(m);
+    this.events.set(event.id, event);
   }
 
   /** What lies before is in the snapshot, not in the stream. */
@@ -244,7 +194,7 @@ export class Oracle {
     this.note(error.code);
     const lane = /destination "(\w+)"/.exec(error.where ?? '')?.[1] ?? '';
     // A zombie may see anything; what it then does is judged by its effects.
-    if (world.wasReplaced(proc.owner) && error.code !== 'INTERNAL_UNEXPECTED') return;
+    if (world.leases.wasReplaced(proc.owner) && error.code !== 'INTERNAL_UNEXPECTED') return;
     if (!justified(world, proc.owner, lane, error.code))
       this.fail(
         'needless stop',

@@ -57,7 +57,9 @@ async function keepInvariants(): Promise<void> {
     process.exitCode = 1;
     return;
   }
-  const what = cut.signal.aborted ? `${done} of ${count} schedules from seed ${seed} before it was cut` : `${count} schedules from seed ${seed}`;
+  const what = cut.signal.aborted
+    ? `${done} of ${count} schedules from seed ${seed} before it was cut`
+    : `${count} schedules from seed ${seed}`;
   say(`${what}: no violation, ${seconds()}\n${report(stats)}`);
 }
 

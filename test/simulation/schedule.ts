@@ -148,7 +148,7 @@ async function bury(world: World, process: SimProcess): Promise<void> {
   if (stopped?.running === true && calm && ended?.outcome === 'stopped' && (ended.endedAtMs ?? 0) - stopped.atMs < SHUTDOWN_MS) {
     await world.oracle.stoppedCleanly(process.id);
   }
-  if (!world.wasReplaced(process.owner)) decide(world, process);
+  if (!world.leases.wasReplaced(process.owner)) decide(world, process);
   world.kill(process);
 }
 

@@ -18,7 +18,7 @@ export function steppingState(world: World, step: Step): StateStore {
       await step('take the lease');
       assertUp();
       const lease = await world.state.acquire(pipeline, owner, world.has('lease-ignored') ? Infinity : nowMs, untilMs);
-      if (lease.owner === owner) world.leased(owner, untilMs);
+      if (lease.owner === owner) world.leases.granted(owner, untilMs);
       return lease;
     },
     async release(pipeline, owner) {
@@ -41,7 +41,7 @@ export function steppingState(world: World, step: Step): StateStore {
       const stored = plantChange(world, change);
       await world.state.save(pipeline, owner, untilMs, stored);
       world.oracle.saved(world.has('gap-not-recorded') ? change : stored);
-      world.leased(owner, untilMs);
+      world.leases.granted(owner, untilMs);
       if (world.dice.chance(LOST_REPLY)) await step('hear that the state is saved');
     },
     checkpoints: (pipeline) => world.state.checkpoints(pipeline),

@@ -4,40 +4,27 @@
 import { DEFAULT_RUN_OPTIONS, type EngineDeps } from '../../src/engine/api.ts';
 import { startPipeline } from '../../src/engine/pipeline.ts';
 import { MemoryFiles } from '../../src/log/disk/memory-files.ts';
-import {
-  type ChangeEvent,
-  type Clock,
-  type Descriptor,
-  type Destination,
-  type Random,
-  type ResumePoint,
-  silentLogger,
-} from '../../src/sdk/index.ts';
-import { fakeDestination, fakeLogSource, fakeQueueSource, fakeTransformer } from '../../src/sdk/testing/fakes/descriptors.ts';
-import { encodeFake } from '../../src/sdk/testing/fakes/envelope.ts';
-import { Faults, rejected } from '../../src/sdk/testing/fakes/faults.ts';
-import { FakeHoldingDestination, HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
+import { type Clock, type Descriptor, type Random, silentLogger } from '../../src/sdk/index.ts';
+import { fakeLogSource, fakeQueueSource, fakeTransformer } from '../../src/sdk/testing/fakes/descriptors.ts';
 import { FakeLog } from '../../src/sdk/testing/fakes/log.ts';
 import { FakeLogSource } from '../../src/sdk/testing/fakes/log-source.ts';
 import { FakeQueue, FakeQueueSource } from '../../src/sdk/testing/fakes/queue-source.ts';
-import { FakeRecordsDestination, FakeRowsDestination, UntrackedStore } from '../../src/sdk/testing/fakes/untracked-destination.ts';
 import { FakeWindow } from '../../src/sdk/testing/fakes/window.ts';
 import { ITEMS, tableNamed } from '../../src/sdk/testing/sample-tables.ts';
 import { MemoryStateStore } from '../../src/state/memory-store.ts';
 import type { StateStore } from '../../src/state/store.ts';
-import { plantDestination, plantQueue, plantSource, plantStore, plantWindow } from './bugs.ts';
+import { plantQueue, plantSource, plantWindow } from './bugs.ts';
+import { destinationDescriptor, type LaneStore, laneStore } from './destinations.ts';
 import { steppingLogStore } from './disk.ts';
+import { LeaseAudit } from './lease-audit.ts';
 import { Oracle } from './oracle.ts';
 import { SimProcess } from './process.ts';
 import { type Dice, diceOf } from './random.ts';
-import { ReducedRows } from './reducing.ts';
 import { configOf, drawShape, type LaneShape, type Shape } from './shape.ts';
 import { steppingDeadLetters, steppingState } from './stores.ts';
 import { choke, explode, filter, nothing } from './transformers.ts';
-import { WindowedDestination, WindowedStore } from './windowed.ts';
 
 export const PIPELINE = 'simulated';
-export type LaneStore = HoldingStore | UntrackedStore;
 export interface SimLane extends LaneShape {
   readonly store: LaneStore;
 }
@@ -66,8 +53,7 @@ export class World {
   readonly faults = new Set<string>();
   /** Lanes that the operator lets join anew, at every start until they have. */
   readonly rejoined = new Set<string>();
-  /** Owner → until when it believes to have the lease. */
-  readonly leases = new Map<string, number>();
+  readonly leases = new LeaseAudit(() => this.wallMs);
   /** The state that was lost, for operators who have a copy. */
   backup: StateStore | null = null;
   /** Lane → puts the last copy of its destination back. */
@@ -79,10 +65,6 @@ export class World {
   versions = 0;
   disturbances = 0;
   steps = 0;
-  readonly #ranOut = new Set<string>();
-  /** Owner → the lease before the last renewal: of that one it may not have heard yet. */
-  readonly #heard = new Map<string, number>();
-  readonly #replaced = new Set<string>();
   readonly #bugs: ReadonlySet<string>;
   readonly #print: ((line: string) => void) | null;
 
@@ -112,8 +94,7 @@ export class World {
       this.log.commit([{ op: 'insert', id, name: `old ${id}`, table: tableNamed(this.dice.pick(['a0', 'a0', 'b0']), ITEMS) }], 'p0');
     isReady = true;
     this.queue = plantQueue(this, new FakeQueue({ acknowledging: (m) => this.oracle.acknowledgingMessage(m) }));
-    this.lanes = this.shape.lanes.map((lane) => ({ ...lane, store: this.#store(lane) }));
-    if (this.shape.refusals) for (const { name, store } of this.lanes) store.faults.rejects = (e) => this.#refuses(name, e);
+    this.lanes = this.shape.lanes.map((lane) => ({ ...lane, store: laneStore(this, lane) }));
     this.trace(JSON.stringify(this.shape));
   }
 
@@ -146,25 +127,7 @@ export class World {
   /** The clocks of all machines are set. */
   jump(ms: number): void {
     this.skewMs += ms;
-    for (const owner of this.leases.keys()) if (this.leaseRanOut(owner)) this.#ranOut.add(owner);
-  }
-
-  /** The store has granted or extended a lease. */
-  leased(owner: string, untilMs: number): void {
-    const before = this.leases.get(owner);
-    // As the process knew it, its lease may have run out before the renewal.
-    if (before !== undefined && (before <= this.wallMs || this.leaseRanOut(owner))) this.#ranOut.add(owner);
-    this.#heard.set(owner, before ?? untilMs);
-    this.leases.set(owner, untilMs);
-    for (const other of this.leases.keys()) if (other !== owner) this.#replaced.add(other);
-  }
-  /** Another process has had the lease since: a zombie. */
-  wasReplaced(owner: string): boolean {
-    return this.#replaced.has(owner);
-  }
-  /** Its lease ran out before it heard of the renewal: it may stop itself although nobody has taken over. */
-  leaseRanOut(owner: string): boolean {
-    return this.#ranOut.has(owner) || this.wallMs >= (this.#heard.get(owner) ?? 0);
+    this.leases.look();
   }
 
   /** Inputs that are in the saved state of the window, or will be read again. */
@@ -264,89 +227,6 @@ export class World {
         );
       return fakeTransformer(type, () => ({ choke, filter, explode, nothing })[type as 'choke']);
     }
-    // With an encoder of their own: the engine would load one, and loading takes real time, which a virtual clock does not see.
-    const holdsAs = type.slice('fake_'.length) as LaneShape['kind'];
-    return fakeDestination(
-      holdsAs === 'windowed' ? 'records' : holdsAs,
-      (ctx) => this.#watched(ctx.name, this.#connect(process, ctx.name)),
-      'rows',
-    );
-  }
-
-  /** The oracle sees each batch before it is written. */
-  #watched(name: string, destination: Destination): Destination {
-    const write = destination.write.bind(destination);
-    destination.write = (batch, signal) => {
-      this.oracle.writing(name, batch);
-      return write(batch, signal);
-    };
-    return destination;
-  }
-
-  #connect(process: SimProcess, name: string): Destination {
-    const { store, kind } = this.lanes.find((l) => l.name === name) as SimLane,
-      { step } = process;
-    const named = (what: string): Promise<void> => step(`${name}: ${what}`);
-    if (store instanceof HoldingStore)
-      return plantDestination(this, store, this.#nameless(store, new FakeHoldingDestination(store, named)));
-    if (store instanceof WindowedStore) {
-      const windowed = new WindowedDestination(store, {
-        step: named,
-        drops: () => store.faults.lostReplies.length > 0 && this.dice.chance(0.5) && store.faults.lostReplies.shift() !== undefined,
-        onHole: () => this.oracle.note('windowed: stored behind a failure'),
-        isBlind: this.has('windowed-point-stored'),
-      });
-      process.onFreeze.push(() => windowed.cut());
-      return plantDestination(this, store, windowed);
-    }
-    const destination = kind === 'records' ? new FakeRecordsDestination(store, named, encodeFake) : new FakeRowsDestination(store, named);
-    // A write in flight of a frozen process fails when it wakes: no client could promise more where nothing fences it.
-    process.onFreeze.push(() => destination.cut());
-    return plantDestination(this, store, destination);
-  }
-
-  /** Refuses the whole batch for one event of it, and does not say which. */
-  #nameless(store: HoldingStore, destination: FakeHoldingDestination): FakeHoldingDestination {
-    if (!this.shape.nameless) return destination;
-    const write = destination.write.bind(destination);
-    destination.write = async (batch, signal) => {
-      const bad = batch.events.find((e, i) => !batch.skip.has(i) && store.faults.rejects(e));
-      if (bad !== undefined) throw rejected(bad);
-      return write(batch, signal);
-    };
-    return destination;
-  }
-
-  /** About one in twelve, the same ones at every try. */
-  #refuses(lane: string, e: ChangeEvent): boolean {
-    if (e.op === 'r' || e.op === 't') return false;
-    let hash = 7;
-    for (const c of `${lane} ${this.seed} ${this.oracle.idOf(e)}`) hash = (hash * 31 + c.charCodeAt(0)) >>> 0;
-    return hash % 12 === 0;
-  }
-
-  #store(lane: LaneShape): LaneStore {
-    const faults = new Faults();
-    let reduced: ReducedRows | null = null;
-    const observer = {
-      applied: (e: ChangeEvent) => {
-        this.oracle.lane(lane.name).apply(e);
-        reduced?.applied(e);
-      },
-      pointsSet: (points: readonly ResumePoint[]) => this.oracle.lane(lane.name).pointsSet(points),
-      pointMoved: (_worker: number, from: ResumePoint, to: ResumePoint) => {
-        this.oracle.lane(lane.name).pointMoved(from, to);
-        reduced?.committed(to);
-      },
-    };
-    if (lane.kind === 'windowed') return new WindowedStore(faults, observer);
-    if (lane.kind !== 'holding') return new UntrackedStore(faults, observer);
-    const store = new HoldingStore(faults, observer);
-    reduced = new ReducedRows(
-      store,
-      (what) => this.oracle.fail('reduced to something else', `${lane.name}: ${what}`),
-      (n) => n > 0 && this.oracle.note('batch with incomplete rows reduced'),
-    );
-    return plantStore(this, store);
+    return destinationDescriptor(this, process, type.slice('fake_'.length) as LaneShape['kind']);
   }
 }
