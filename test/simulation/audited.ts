@@ -29,6 +29,8 @@ export interface Gap {
   readonly to: Positions | null;
   /** The rows came as they were at its end. */
   readonly isFilled?: true;
+  /** Not a gap: the operator went back, and what was a gap before is to come. */
+  readonly isDue?: true;
 }
 
 export const isIn = ({ from, to }: Gap, { partition, position }: Audited): boolean =>

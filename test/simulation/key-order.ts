@@ -3,6 +3,7 @@
 
 import type { ChangeEvent } from '../../src/sdk/index.ts';
 import { rowKey } from '../../src/sdk/testing/fakes/rows.ts';
+import type { Audited } from './audited.ts';
 import type { LaneAudit } from './lane-audit.ts';
 import type { Oracle } from './oracle.ts';
 import { WindowedStore } from './windowed.ts';
@@ -15,8 +16,8 @@ export class KeyOrder {
   readonly #oracle: Oracle;
   /** Process → key → the last place. */
   readonly #seen = new Map<number, Map<string, string>>();
-  /** Key → place of the first event that this destination refused, until the table is emptied. */
-  readonly #parked = new Map<string, string>();
+  /** Key → the first event that this destination refused, until the table is emptied. */
+  readonly #parked = new Map<string, Audited>();
 
   constructor(lane: LaneAudit, oracle: Oracle) {
     this.#lane = lane;
@@ -40,7 +41,7 @@ export class KeyOrder {
   park(e: ChangeEvent): void {
     const audited = this.#oracle.events.get(e.id);
     if (audited === undefined || audited.partition === null) return;
-    for (const key of keysOf(e)) if (!this.#parked.has(key)) this.#parked.set(key, audited.place);
+    for (const key of keysOf(e)) if (!this.#parked.has(key)) this.#parked.set(key, audited);
   }
 
   /** Where nothing can be undone a batch may be written twice: a repeat begins again at its place. */
@@ -67,7 +68,7 @@ export class KeyOrder {
     this.#checkParked(e);
   }
 
-  /** Nothing overtakes a parked event of its key, unless what is parked was forgotten. */
+  /** Nothing overtakes a parked event of its key, unless what is parked was forgotten, or skipped before the lane knew of it. */
   #checkParked(e: ChangeEvent): void {
     const audited = this.#oracle.events.get(e.id),
       parked = this.#parked;
@@ -75,9 +76,9 @@ export class KeyOrder {
     if (e.op === 't') for (const key of [...parked.keys()]) if (key.startsWith(`${e.table.id.table}/`)) parked.delete(key);
     if (e.op === 'r' || e.op === 't') return;
     for (const key of keysOf(e)) {
-      const place = parked.get(key);
-      if (place !== undefined && place < audited.place)
-        this.#oracle.fail('overtaken', `${e.id} came to ${this.#lane.name} before ${place} of ${key}, which is parked`);
+      const first = parked.get(key);
+      if (first !== undefined && first.place < audited.place && !this.#lane.wasInGap(first))
+        this.#oracle.fail('overtaken', `${e.id} came to ${this.#lane.name} before ${first.place} of ${key}, which is parked`);
     }
   }
 }

@@ -274,6 +274,9 @@ export class LaneAudit {
   inGap(e: Audited): boolean {
     return this.#gaps.isIn(e);
   }
+  wasInGap(e: Audited): boolean {
+    return this.#gaps.wasIn(e);
+  }
   isFilled(e: Audited): boolean {
     return this.#gaps.isFilled(e) && !this.parked.has(e.id);
   }

@@ -52,8 +52,11 @@ export class LaneFinal {
     }
     return tainted;
   }
+  /** Those of rows that were there before the stream began, too. */
   #keysOf(table: string): string[] {
-    return [...this.#oracle.events.values()].filter((e) => e.table === table).flatMap((e) => e.keys);
+    const { store } = this.#lane;
+    const held = store instanceof WindowedStore ? [] : [...store.rows.keys()].filter((k) => k.startsWith(`${table}/`));
+    return [...[...this.#oracle.events.values()].filter((e) => e.table === table).flatMap((e) => e.keys), ...held];
   }
 
   /** Invariants 3 and 6: no row lost, none resurrected, no old value. */
@@ -88,8 +91,10 @@ export class LaneFinal {
   #firstArrivals(events: readonly ChangeEvent[]): void {
     const seen = new Map<string, string>(),
       ids = new Set<string>();
-    for (const { id, keys, place } of this.#ordered(events)) {
-      if (ids.has(id)) continue;
+    for (const e of this.#ordered(events)) {
+      const { id, keys, place } = e;
+      // What an operator skipped first comes when one goes back behind it.
+      if (ids.has(id) || this.#lane.wasInGap(e)) continue;
       ids.add(id);
       for (const key of keys) {
         const last = seen.get(key);
@@ -102,7 +107,7 @@ export class LaneFinal {
   /** Where a later one may be stored although an earlier one failed: who reads to the end has each key's events in order all the same. */
   #lastArrivals(events: readonly ChangeEvent[]): void {
     // What an operator skipped may have been on its way.
-    const ordered = this.#ordered(events).filter((e) => !this.#lane.inGap(e));
+    const ordered = this.#ordered(events).filter((e) => !this.#lane.wasInGap(e));
     const lastAt = new Map(ordered.map(({ id }, i) => [id, i])),
       seen = new Map<string, string>();
     for (const [i, { id, keys, place }] of ordered.entries()) {

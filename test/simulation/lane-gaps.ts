@@ -69,6 +69,7 @@ export class LaneGaps {
   moved(move: LaneMove, events: Iterable<Audited>): Audited[] {
     const again = between(move, 'again'),
       gone = this.#goneUpstream();
+    this.#gaps.push({ ...again, isDue: true });
     if (move.tables.length > 0) this.#readAgain(move.tables, again);
     // A partition that upstream has dropped does not come again, and nothing there could tell the operator.
     this.#gaps.push(between(move, 'skips'), { from: {}, to: gone });
@@ -103,7 +104,12 @@ export class LaneGaps {
 
   isIn(e: Audited): boolean {
     if (e.partition === null) return this.isDetached || Number(e.id.split('#')[1]) <= this.#queueUpTo;
-    return this.#gaps.some((gap) => isIn(gap, e));
+    const last = this.#gaps.findLast((gap) => isIn(gap, e));
+    return last !== undefined && !last.isDue;
+  }
+  /** Also when an operator has gone back behind it since. */
+  wasIn(e: Audited): boolean {
+    return e.partition === null ? this.isIn(e) : this.#gaps.some((gap) => !gap.isDue && isIn(gap, e));
   }
   isFilled(e: Audited): boolean {
     return e.partition !== null && this.#gaps.findLast((gap) => isIn(gap, e))?.isFilled === true;

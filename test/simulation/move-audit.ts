@@ -21,6 +21,8 @@ export class MoveAudit {
   #announced: readonly LaneMove[] = [];
   #pending: Pending | null = null;
   #epoch = 0;
+  /** Of the state that was lost. */
+  #epochWas = 0;
 
   constructor(oracle: Oracle, world: World) {
     this.#oracle = oracle;
@@ -41,7 +43,11 @@ export class MoveAudit {
 
   /** Epochs begin anew, but for those that destinations hold. */
   stateLost(): void {
+    this.#epochWas = this.#epoch;
     this.#epoch = 0;
+  }
+  stateRestored(): void {
+    this.#epoch = this.#epochWas;
   }
 
   /** What the operator is shown. */

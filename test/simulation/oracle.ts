@@ -132,6 +132,7 @@ export class Oracle {
   /** The old state is back: the lanes have joined where it says. */
   stateRestored(): void {
     this.transformerAt = this.#transformerWas;
+    this.moves.stateRestored();
     for (const lane of this.lanes.values()) lane.stateRestored();
   }
 
