@@ -27,7 +27,7 @@ function livingOf(world: World): SimProcess | undefined {
 
 const holding = (world: World): SimLane[] => world.lanes.filter((l) => l.store instanceof HoldingStore);
 
-function empty(world: World, { name, store }: SimLane): void {
+export function empty(world: World, { name, store }: SimLane): void {
   killAll(world);
   (store as HoldingStore).wipe();
   world.oracle.lane(name).wiped();
@@ -101,7 +101,7 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
   },
   wipe(world) {
     const lanes = holding(world).filter((l) => [...(l.store as HoldingStore).lanes.values()].some((r) => r.points !== null));
-    if (lanes.length === 0 || world.oracle.moves.isPending) return;
+    if (lanes.length === 0) return;
     const lane = world.dice.pick(lanes);
     empty(world, lane);
   },

@@ -64,6 +64,10 @@ export class LaneAudit {
   get isDetached(): boolean {
     return this.#gaps.isDetached;
   }
+  /** Emptied, and not joined anew since. */
+  get isEmpty(): boolean {
+    return this.#isEmpty;
+  }
   get isOperated(): boolean {
     return this.#operated;
   }

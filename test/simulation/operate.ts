@@ -4,6 +4,7 @@
 import type { ReplayAsk } from '../../src/engine/replay-plan.ts';
 import { CdcError } from '../../src/sdk/index.ts';
 import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
+import { empty } from './disturb.ts';
 import { attachedLanes, move, placesAt, placesOfCheckpoint, replayStopped } from './operator.ts';
 import { LEASE_MS } from './shape.ts';
 import type { SimLane, World } from './world.ts';
@@ -96,9 +97,15 @@ function putBack(world: World): void {
     copy(world);
     return;
   }
-  if (world.oracle.moves.isPending || (world.shape.queue && !world.shape.disk)) return;
+  if (world.shape.queue && !world.shape.disk) return;
   stopAll(world);
-  const { name } = world.dice.pick(may);
+  const lane = world.dice.pick(may),
+    { name } = lane;
+  // What its points are moved from is no longer there: it is emptied first, and joins anew.
+  if (world.oracle.moves.isPending) {
+    empty(world, lane);
+    return;
+  }
   world.trace(`${name} is put back`);
   world.faults.add(`restored ${name}`);
   world.oracle.note('copy put back');

@@ -27,6 +27,7 @@ const ANSWERS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SOURCE_UNREACHABLE',
   'DESTINATION_UNREACHABLE',
   'DESTINATION_FENCED',
+  'DESTINATION_POSITION_LOST',
   'LOG_REPLAY_REFUSED',
 ]);
 
@@ -136,7 +137,7 @@ export function move(world: World, what: string, want: Want): void {
     const { save, store } = held,
       { destinations, facts } = await factsOf(world, held, await store.load(PIPELINE));
     const finish = async (state: PipelineState): Promise<PipelineState> =>
-      finishIntent({ pipeline: PIPELINE, state, destinations, need: (_component, call) => call(), save });
+      finishIntent({ pipeline: PIPELINE, state, destinations, rejoin: [], need: (_component, call) => call(), save });
     const now = await facts(await finish(await store.load(PIPELINE)));
     const moves = planMoves(now, await want(now, store));
     if (moves.length === 0) return 'nothing to do';
