@@ -94,7 +94,7 @@ function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point:
   if (!lane.required) return { kind: 'resume', point, isNew: false };
   if (known?.behindQueue || !coversPlace(facts.codecs, point, mustHave(facts, lane, point, upstream)))
     throw positionGone(lane, facts, point);
-  if (wasPutBack(facts, known, point)) {
+  if (wasPutBack(facts, lane, known, point)) {
     throw new CdcError(
       'SOURCE_POSITION_GONE',
       `destination "${lane.name}" stands at ${placeText(facts, point)}, before its cursor, and what came since was taken in by the transformers: it is not read again`,
@@ -109,12 +109,18 @@ function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point:
 
 /**
  * Reading goes on where the transformers' state was saved, when all that had to be written before was written. A destination
- * that stands behind its own cursor has lost some of that: an older copy was put back.
+ * of which a worker stands behind its own cursor has lost some of that: an older copy was put back. The oldest of them all does
+ * not show it: a worker that had nothing to write stays where it was.
  */
-function wasPutBack(facts: Facts, known: LaneState | null, point: ResumePoint): boolean {
-  const { transformer } = facts.state;
-  if (!facts.stateful || transformer === null || known === null || coversPlace(facts.codecs, point, transformer.point)) return false;
-  return !coversPlace(facts.codecs, point, oldestPlace(facts.codecs, known.points));
+function wasPutBack(facts: Facts, lane: LaneFacts, known: LaneState | null, point: ResumePoint): boolean {
+  const { transformer } = facts.state,
+    { codecs } = facts;
+  if (!facts.stateful || transformer === null || known === null || coversPlace(codecs, point, transformer.point)) return false;
+  const held = storedPoints(lane, known),
+    cursors = known.points;
+  // The number of workers changes where all of them stand at one place: no cursor is beyond that.
+  const cursorsOf = (i: number): readonly ResumePoint[] => (held.length === cursors.length ? cursors.slice(i, i + 1) : cursors);
+  return held.some((row, i) => cursorsOf(i).some((cursor) => !coversPlace(codecs, row, cursor)));
 }
 
 /** The state knows nothing, but upstream was used: only what the destination itself tells, or upstream's own mark, is not a guess. */

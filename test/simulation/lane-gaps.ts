@@ -74,8 +74,9 @@ export class LaneGaps {
     // A partition that upstream has dropped does not come again, and nothing there could tell the operator.
     this.#gaps.push(between(move, 'skips'), { from: {}, to: gone });
     this.#resent.push(again);
+    const canCome = ({ id, partition }: Audited): boolean => !((partition ?? '') in gone) || this.#world.oracle.log.isLogged(id);
     const isDue = (e: Audited): boolean =>
-      e.partition !== null && again.to !== null && e.partition in again.to && isIn(again, e) && !(e.partition in gone);
+      e.partition !== null && again.to !== null && e.partition in again.to && isIn(again, e) && canCome(e);
     return [...events].filter(isDue);
   }
 

@@ -7,7 +7,8 @@ import { type Committed, type Position, sortablePositions } from '../../../src/s
 import type { PipelineState } from '../../../src/state/store.ts';
 import { at, known } from '../../helpers/lane-state.ts';
 
-const points = (p: string | null): Committed => ({ kind: 'points', epoch: 1, points: [at(p)] });
+/** One per worker. */
+const points = (...ps: (string | null)[]): Committed => ({ kind: 'points', epoch: 1, points: ps.map((p) => at(p)) });
 const EMPTY: Committed = { kind: 'empty', epoch: 0 },
   UNTRACKED: Committed = { kind: 'untracked' };
 const lane = (committed: Committed, more: Partial<LaneFacts> = {}): LaneFacts => ({
@@ -185,6 +186,24 @@ describe('where a lane resumes', () => {
       {
         lanes: [lane(points('3'))],
         state: { lanes: { d: known('5') }, transformer: { point: at('6'), state: new Uint8Array() } },
+        stateful: true,
+      },
+    ],
+    [
+      'one of its workers was put back, and the oldest stood there anyway',
+      'SOURCE_POSITION_GONE',
+      {
+        lanes: [lane(points('3', '3'))],
+        state: { lanes: { d: known('3', { points: [at('3'), at('5')] }) }, transformer: { point: at('5'), state: new Uint8Array() } },
+        stateful: true,
+      },
+    ],
+    [
+      'it was put back to when it had another number of workers',
+      'SOURCE_POSITION_GONE',
+      {
+        lanes: [lane(points('3'))],
+        state: { lanes: { d: known('3', { points: [at('3'), at('5')] }) }, transformer: { point: at('5'), state: new Uint8Array() } },
         stateful: true,
       },
     ],
