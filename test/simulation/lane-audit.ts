@@ -21,6 +21,8 @@ export class LaneAudit {
   /** Event id → the process that brought it last. */
   readonly appliedBy = new Map<string, number>();
   readonly parked = new Set<string>();
+  /** Events that came from a zombie whose clock was set back: it takes its lease for valid, and nothing fences it here. */
+  readonly late = new Set<string>();
   readonly replay: ReplayAudit;
   readonly #order: KeyOrder;
   readonly #gaps: LaneGaps;
@@ -97,6 +99,7 @@ export class LaneAudit {
       isReplay = batch !== undefined && this.replay.isReplay(batch);
     this.applied.set(id, n);
     this.appliedBy.set(id, this.#world.running);
+    if (this.#world.faults.has('clock set back') && this.#world.leases.wasReplaced(`process-${this.#world.running}`)) this.late.add(id);
     if (isReplay) {
       this.#oracle.note('replay: event sent again');
       this.replay.sent(e);

@@ -107,7 +107,7 @@ export class LaneFinal {
   /** Where a later one may be stored although an earlier one failed: who reads to the end has each key's events in order all the same. */
   #lastArrivals(events: readonly ChangeEvent[]): void {
     // What an operator skipped may have been on its way.
-    const ordered = this.#ordered(events).filter((e) => !this.#lane.wasInGap(e));
+    const ordered = this.#ordered(events).filter((e) => !this.#lane.wasInGap(e) && !this.#lane.late.has(e.id));
     const lastAt = new Map(ordered.map(({ id }, i) => [id, i])),
       seen = new Map<string, string>();
     for (const [i, { id, keys, place }] of ordered.entries()) {

@@ -127,6 +127,7 @@ export class World {
   /** The clocks of all machines are set. */
   jump(ms: number): void {
     this.skewMs += ms;
+    if (ms < 0) this.faults.add('clock set back');
     this.leases.look();
   }
 
