@@ -177,6 +177,7 @@ export class WalSource implements Source {
       behind: from,
       emitTruncates: this.#config.on_truncate === 'emit',
       clock: this.#ctx.clock,
+      isRaw: opening.isRaw,
       snapshots,
       isMessage: messageFilter(this.#config),
     });
@@ -184,7 +185,7 @@ export class WalSource implements Source {
     return { reading, snapshots };
   }
 
-  async #snapshots({ tables, from, stream, isAnew, sends }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
+  async #snapshots({ tables, from, stream, isAnew, sends, isRaw }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
     const isWanted = tableFilter(this.#config.snapshot.tables);
     return new Snapshots({
       server: this.#server,
@@ -197,6 +198,7 @@ export class WalSource implements Source {
       at: confirmable(from),
       repeatsUntil: await this.#server.end(),
       isAnew,
+      isRaw,
       sends,
       onWaiting: () => stream.requestKeepalive(),
     });
