@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { CdcError, type TextImage } from '../../sdk/index.ts';
 import type { ChunkRead, ChunkRow, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
 import { parseXidSnapshot, type XidSnapshot } from '../../snapshot/xids.ts';
+import { brokenColumns, READ_AS_IT_IS } from './broken-rows.ts';
 import { type ChunkTable, lockTable, qualifiedName, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
 import type { Session } from './connection.ts';
 import { CopyRows } from './copy-rows.ts';
@@ -29,6 +30,8 @@ export interface SnapshotRow {
 export interface ChunkReaderOptions {
   readonly tracker: SchemaTracker;
   readonly where: string;
+  /** Texts may be anything, and are read as they are. */
+  readonly isRaw: boolean;
   sends(table: CatalogTable): (column: CatalogColumn) => boolean;
 }
 
@@ -66,6 +69,7 @@ export class ChunkReader {
       const sql =
         job.kind === 'range' ? selectRange(table, columns, job.where, job, maxRows) : selectKeys(table, columns, job.where, job.keys);
       const rows = new CopyRows(columns.length);
+      if (this.#o.isRaw) await session.script(READ_AS_IT_IS);
       let isCut = false;
       for await (const bytes of session.copyOut(sql)) {
         rows.push(bytes);
@@ -73,6 +77,7 @@ export class ChunkReader {
         if (isCut) break;
       }
       const { seen, fingerprint, h, shape } = found;
+      if (this.#o.isRaw) for (const row of rows.tuples(shape.layout)) this.#checkKey(row, table);
       const images = rows.tuples(shape.layout),
         last = images.at(-1),
         transaction = newestOf(seen);
@@ -101,6 +106,7 @@ export class ChunkReader {
       const found: Seen[] = [];
       for (const table of tables) found.push(await this.#look(session, table));
       const [first] = found;
+      if (this.#o.isRaw) await session.script(READ_AS_IT_IS);
       if (first !== undefined) await work({ seen: first.seen, h: first.h, shapes: found.map((f) => f.shape) });
     });
   }
@@ -125,6 +131,16 @@ export class ChunkReader {
       if (copied.count >= limits.rows || copied.bytes >= limits.bytes) yield take(false);
     }
     yield take(true);
+  }
+
+  /** Where reading goes on is said by texts: without them rows would be passed over. */
+  #checkKey(row: Tuple, { schema, table, key }: ChunkTable): void {
+    const broken = brokenColumns(row).find((name) => key.includes(name));
+    if (broken === undefined) return;
+    throw new CdcError('SOURCE_DATA_INVALID', `The key column "${broken}" of ${schema}.${table} holds what is not UTF-8.`, {
+      where: this.#o.where,
+      fix: 'Correct the key at the source, or set `snapshot.where` so that the row is left out.',
+    });
   }
 
   async #look(session: Session, table: ChunkTable): Promise<Seen> {

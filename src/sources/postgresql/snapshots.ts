@@ -19,6 +19,7 @@ import { SnapshotEngine } from '../../snapshot/engine.ts';
 import type { PassJob, SnapshotJob, SnapshotOutput } from '../../snapshot/types.ts';
 import { type XidSnapshot, xidVisibility } from '../../snapshot/xids.ts';
 import type { StreamObserver } from './batches.ts';
+import { brokenRow, isText } from './broken-rows.ts';
 import { type ChunkTable, NEXT_XID, selectAny, selectCuts } from './chunk-sql.ts';
 import { ChunkReader, type ChunkReaderOptions, keyOf, newestOf, type SnapshotRow } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
@@ -282,9 +283,10 @@ export class Snapshots implements StreamObserver {
   }
 
   async *#output(
-    { rows, chunk, progress, bytes }: SnapshotOutput<SnapshotRow>,
+    { rows: found, chunk, progress, bytes }: SnapshotOutput<SnapshotRow>,
     stream: StreamPlace,
   ): AsyncGenerator<ChangeBatch, void, undefined> {
+    const rows = this.#o.isRaw ? await this.#withoutBroken(found, stream.place) : found;
     const schemas = new Map<CatalogShape, TableSchema>();
     for (const { shape } of rows) {
       if (schemas.has(shape)) continue;
@@ -336,6 +338,20 @@ export class Snapshots implements StreamObserver {
       });
     });
     yield this.#batch(events, place, bytes + events.length * EVENT_BYTES, progress);
+  }
+
+  async #withoutBroken(rows: readonly SnapshotRow[], place: Position): Promise<SnapshotRow[]> {
+    const kept: SnapshotRow[] = [];
+    for (const row of rows) {
+      const image = [row.image, ...row.parts].find((part) => !isText(part));
+      if (image === undefined) {
+        kept.push(row);
+        continue;
+      }
+      const { input, at, error } = brokenRow(image, row.shape.schema.id, place, this.#o.where);
+      await this.#o.read.reject(input, `${at} ${keyOf(image, row.shape.schema.key) ?? ''}`.trim(), error);
+    }
+    return kept;
   }
 
   #batch(events: ChangeEvent[], resume: Position, bytes: number, snapshots?: readonly SnapshotProgress[]): ChangeBatch {

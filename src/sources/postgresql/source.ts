@@ -214,6 +214,7 @@ export class WalSource implements Source {
       behind: from,
       emitTruncates: this.#config.on_truncate === 'emit',
       clock: this.#ctx.clock,
+      isRaw: opening.isRaw,
       snapshots,
       isMessage: messageFilter(this.#config),
     });
@@ -222,7 +223,7 @@ export class WalSource implements Source {
     return { reading, snapshots };
   }
 
-  async #snapshots({ tables, from, stream, isAnew, sends }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
+  async #snapshots({ tables, from, stream, isAnew, sends, isRaw }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
     const { snapshot, snapshot_mode: mode } = this.#config,
       isInitial = tableFilter(snapshot.tables),
       orders = await this.#loadOrders();
@@ -240,6 +241,7 @@ export class WalSource implements Source {
       at: confirmable(from),
       repeatsUntil: await this.#server.end(),
       isAnew,
+      isRaw,
       sends,
       onWaiting: () => stream.requestKeepalive(),
     });
