@@ -12,6 +12,7 @@ export * from './ports.ts';
 export * from './position.ts';
 export * from './snapshot-request.ts';
 export * from './source.ts';
+export * from './source-plan.ts';
 export * from './table-schema.ts';
 export * from './text-image.ts';
 export * from './value.ts';
