@@ -103,7 +103,7 @@ function createProgram(world: World, done: Done): Command {
   command<FileOptions & { connect: boolean }>(
     'plan [files...]',
     'show guarantees, risks, and what would be created',
-    (c) => files(c).option('--connect', 'also ask the servers: what would change in the tables of the destinations?', false),
+    (c) => files(c).option('--connect', 'also ask the servers what a start would do and change; 4 when a check says no', false),
     async (cli, args, o) => (await import('./commands/plan.ts')).plan(cli, inputs(args, o), o.connect),
     ['plan pipelines/orders.yaml', 'plan pipelines/orders.yaml --connect'],
   );

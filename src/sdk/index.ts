@@ -14,6 +14,7 @@ export * from './schema-evolution.ts';
 export * from './schema-preview.ts';
 export * from './snapshot-request.ts';
 export * from './source.ts';
+export * from './source-plan.ts';
 export * from './table-schema.ts';
 export * from './text-image.ts';
 export * from './value.ts';

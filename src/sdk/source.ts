@@ -5,6 +5,7 @@ import type { ChangeBatch } from './change-event.ts';
 import type { Finding } from './errors.ts';
 import type { PartitionPositions, Position, PositionCodec, SnapshotProgress, SourcePoint } from './position.ts';
 import type { SnapshotReceipt, SnapshotRequest, TableSnapshot } from './snapshot-request.ts';
+import type { SourcePlan } from './source-plan.ts';
 import type { TableId, TableSchema } from './table-schema.ts';
 
 /** What the engine offers while a source reads. */
@@ -106,6 +107,8 @@ export interface Source {
    * Throws `SOURCE_SNAPSHOT_REFUSED` before anything is stored. Absent: the source cannot.
    */
   snapshot?(request: SnapshotRequest): Promise<SnapshotReceipt>;
+  /** What a start would do, as the server is now. Changes nothing. Absent: only what capabilities say is known. */
+  plan?(): Promise<SourcePlan>;
   /** What is known of the tables that are read, beside their progress. Asked often: from memory. */
   snapshots?(): readonly TableSnapshot[];
   close(): Promise<void>;
@@ -126,4 +129,6 @@ export interface SourceCapabilities {
   readonly risks: readonly string[];
   /** Sentences for `plan` about what is created or written at the source. */
   readonly creates: readonly string[];
+  /** What keeps the source's log for the pipeline, also while it does not run: `the replication slot cdc_run_orders`. */
+  readonly keepsLog?: string;
 }

@@ -14,17 +14,19 @@ import {
   type Source,
   type SourceContext,
   type SourceDescription,
+  type SourcePlan,
   type TableId,
   type TableSchema,
   type TableSnapshot,
 } from '../../sdk/index.ts';
 import type { Notifier } from '../../util/signal.ts';
-import type { ChunkTable } from './chunk-sql.ts';
+
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { SlotForecast, slotLag } from './lag.ts';
 import { messageFilter, sendHeartbeats } from './messages.ts';
 import { columnFilter, tableFilter } from './names.ts';
 import { Opener, type Opening } from './opening.ts';
+import { planSource } from './plan.ts';
 import { confirmable, logPositions, PARTITION, parsePlace, positionAfter } from './position.ts';
 import { checkSource } from './preflight.ts';
 import { endOf, LogReading } from './reading.ts';
@@ -37,7 +39,10 @@ import { Server } from './server.ts';
 import { SnapshotOrders } from './snapshot-orders.ts';
 import { checkCondition, nameOfTable, tablesMeant } from './snapshot-request.ts';
 import { Snapshots } from './snapshots.ts';
-import type { Catalog, CatalogTable } from './system-catalog.ts';
+
+import type { Catalog } from './system-catalog.ts';
+
+import { chunkTable } from './tables-to-read.ts';
 
 /** How often the server is asked where the log ends, while somebody waits for the stream to get there. */
 const ASK_MS = 100;
@@ -189,6 +194,10 @@ export class WalSource implements Source {
     return this.#orders;
   }
 
+  plan(): Promise<SourcePlan> {
+    return planSource(this.#server, this.#config, this.#ctx.clock);
+  }
+
   async close(): Promise<void> {
     await this.#endStream();
     if (this.#config.slot_drop_on_stop && this.#reading !== null) {
@@ -309,17 +318,4 @@ class Incoming {
     if (frames !== null) this.#frames = null;
     return frames;
   }
-}
-
-function chunkTable(table: CatalogTable, { snapshot }: PostgresqlSourceConfig): ChunkTable {
-  const { schema, table: name, identity, primaryKey, identityKey } = table;
-  const where = snapshot.where[`${schema}.${name}`] ?? (schema === 'public' ? snapshot.where[name] : undefined);
-  return {
-    schema,
-    table: name,
-    isPartitioned: table.kind === 'p',
-    // FULL has every column of the old row, those of the primary key as well.
-    key: identity === 'i' ? identityKey : identity === 'n' ? [] : primaryKey,
-    where: where ?? null,
-  };
 }
