@@ -28,7 +28,9 @@ type LaneCounts = Pick<RunningLane, 'name' | 'delivered' | 'parked'>;
 const AWAY = {
   delivered: 0,
   deadLetters: 0,
+  discardedValues: 0,
   queued: 0,
+  lagBytes: null,
   lagMs: null,
   lastError: null,
   breaker: 'closed',

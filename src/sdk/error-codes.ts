@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   // -- source --
   SOURCE_UNREACHABLE: 'The source cannot be reached.',
   SOURCE_FORBIDDEN: 'The source refuses the login or a privilege is missing.',
+  SOURCE_SNAPSHOT_REFUSED: 'What was asked of the snapshot of tables cannot be done. Nothing was stored or begun.',
   SOURCE_MISCONFIGURED: 'The source lacks something that capture needs: a table, a column, a setting.',
   SOURCE_POSITION_GONE: 'The source no longer holds the position that the pipeline must resume from. Continuing would leave a gap.',
   SOURCE_HISTORY_DIVERGED:
@@ -62,6 +63,8 @@ export const ERROR_CODES = {
   DESTINATION_EVENT_REJECTED:
     'The destination refuses this event for good: a constraint, a type, a size. It goes to the dead letter queue.',
   DESTINATION_ROW_MISSING: 'An event with only some of the columns met no row to update. It goes to the dead letter queue.',
+  DESTINATION_SCHEMA_FROZEN:
+    'A table at the source is not what its target can take, and `schema_evolution` freezes it. The lane stopped before the first such event; nothing is lost.',
   DESTINATION_HANGS:
     'The destination neither answered a write in time nor ended it when it was told to. Sending more could overtake it, so the pipeline stops.',
   DESTINATION_FAILED: 'Writing to the destination failed.',

@@ -13,6 +13,7 @@ import {
   type SnapshotProgress,
   type SourceContext,
   type TableSchema,
+  type TableSnapshot,
 } from '../../sdk/index.ts';
 import { SnapshotEngine } from '../../snapshot/engine.ts';
 import type { PassJob, SnapshotJob, SnapshotOutput } from '../../snapshot/types.ts';
@@ -25,8 +26,10 @@ import type { PostgresqlSourceConfig } from './config.ts';
 import type { Session } from './connection.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
+import { estimateRows, RowEstimates } from './row-estimates.ts';
 import type { CatalogShape, ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
+import type { SnapshotOrders } from './snapshot-orders.ts';
 
 type Engine = SnapshotEngine<SnapshotRow, number, XidSnapshot, number>;
 type TableJob = Exclude<SnapshotJob, { kind: 'bound' }>;
@@ -35,6 +38,8 @@ const EVENT_BYTES = 300;
 /** Between two tries of one job: 50 ms, doubled each time. */
 const RETRY_MS = 50,
   MAX_RETRY_MS = 5_000;
+/** How often it is looked whether there is a run whose size is unknown. */
+const ESTIMATE_MS = 1_000;
 
 /** Where the stream stands, as far as it has been handed over. */
 export interface StreamPlace {
@@ -50,6 +55,9 @@ export interface SnapshotsOptions extends ChunkReaderOptions {
   readonly ctx: SourceContext;
   readonly read: ReadContext;
   readonly tables: readonly ChunkTable[];
+  /** Is the table read without anybody asking for it? */
+  readonly isWanted: (table: ChunkTable) => boolean;
+  readonly orders: SnapshotOrders;
   /** Where reading resumes, and the end of the log at this start. */
   readonly at: bigint;
   readonly repeatsUntil: bigint;
@@ -74,6 +82,9 @@ export class Snapshots implements StreamObserver {
   readonly #reader: ChunkReader;
   readonly #tables: ReadonlyMap<string, ChunkTable>;
   readonly #names = new WeakMap<ReadTable, string>();
+  readonly #estimates = new RowEstimates();
+  /** Tables that wait for an operator, and why. */
+  readonly #errors = new Map<string, string>();
   /** H of reads that wait for the stream. */
   #waiting: bigint[] = [];
   #pass: OpenPass | null = null;
@@ -86,14 +97,19 @@ export class Snapshots implements StreamObserver {
   failure: Error | null = null;
 
   constructor(options: SnapshotsOptions) {
-    const { ctx, config, read, tables, at, repeatsUntil, isAnew } = options,
+    const { ctx, config, read, tables, at, repeatsUntil, isAnew, isWanted, orders } = options,
       { workers, chunk_rows, chunk_bytes } = config.snapshot;
     this.#o = options;
     this.#reader = new ChunkReader(options);
     this.#tables = new Map(tables.map((t) => [nameOf(t), t]));
     this.#engine = new SnapshotEngine({
       source: ctx.name,
-      tables: [...this.#tables].map(([name, t]) => ({ name, keyed: t.key.length > 0, orderedByIdentity: true })),
+      tables: [...this.#tables].map(([name, t]) => ({
+        name,
+        keyed: t.key.length > 0,
+        orderedByIdentity: true,
+        onRequest: !isWanted(t),
+      })),
       resume: read.snapshots,
       boundaries: isAnew ? [] : read.boundaries,
       at,
@@ -109,7 +125,11 @@ export class Snapshots implements StreamObserver {
       },
     });
     this.#truncates = isAnew ? tables : [];
-    if (isAnew) this.#engine.request([...this.#tables.keys()]);
+    if (isAnew) this.#engine.request(tables.filter(isWanted).map(nameOf));
+    orders.onNew = () => {
+      this.#hasDue = true;
+      this.#engine.changed.notify();
+    };
   }
 
   get changed(): Engine['changed'] {
@@ -117,7 +137,11 @@ export class Snapshots implements StreamObserver {
   }
   /** All rows of all tables are out. */
   get isDone(): boolean {
-    return this.#engine.isDone && this.#truncates.length === 0;
+    const { orders, read } = this.#o;
+    if (this.#truncates.length > 0 || orders.hasWork) return false;
+    // A run that ends by itself does not wait for what an operator has paused: the next one goes on with it.
+    const mayWait = read.until === null || orders.paused.size === 0;
+    return this.#engine.isDone || (!mayWait && !this.#hasDue && this.#engine.status().every((t) => t.state !== 'running'));
   }
   /** Something may be due, now that the stream stands where it does. */
   get hasDue(): boolean {
@@ -127,6 +151,32 @@ export class Snapshots implements StreamObserver {
   /** Reads until `signal` aborts. */
   start(signal: AbortSignal): void {
     for (let i = 0; i < this.#o.config.snapshot.workers; i++) void this.#work(signal);
+    void this.#estimate(signal);
+  }
+
+  /** For people. */
+  status(): TableSnapshot[] {
+    return this.#engine.status().map(({ table, state, error }) => ({
+      table,
+      state: state === 'paused' ? state : null,
+      estimate: this.#estimates.of(table),
+      error: error ?? (state === 'paused' ? (this.#errors.get(table) ?? null) : null),
+    }));
+  }
+
+  async #estimate(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const table = this.#estimates.next(this.#engine.status());
+      if (table === null) {
+        await this.#o.ctx.clock.sleep(ESTIMATE_MS, signal);
+        continue;
+      }
+      // Nothing depends on it: a table that cannot be asked about has no estimate.
+      const rows = await this.#o.server
+        .use(signal, (session) => estimateRows(session, this.#table(table.table), table.where))
+        .catch(() => null);
+      this.#estimates.set(table, rows);
+    }
   }
 
   // -- the stream --------------------------------------------------------------------------------------------------------
@@ -196,11 +246,22 @@ export class Snapshots implements StreamObserver {
     this.#hasDue = false;
     for (const table of this.#truncates) yield await this.#truncate(table, stream);
     this.#truncates = [];
+    if (this.#o.orders.hasWork) yield* this.#takeOrders(stream);
     for (let due = this.#engine.due(); due !== null; due = this.#engine.due()) {
       if (due.kind === 'output') yield* this.#output(due, stream);
       else if (due.kind === 'pass') yield* this.#passRows(due.job, stream);
       else this.#endPass(due.job);
     }
+  }
+
+  /** What was asked for is told at a place that nobody has yet: who covers it has heard of it, and the order is done. */
+  *#takeOrders(stream: StreamPlace): Generator<ChangeBatch, void, undefined> {
+    const { orders } = this.#o;
+    orders.apply(this.#engine);
+    const progress = this.#engine.takeProgress(),
+      place = progress.length === 0 ? stream.place : stream.announce();
+    orders.told(place);
+    if (progress.length > 0) yield this.#batch([], place, 0, progress);
   }
 
   /** Rows that have gone while nobody looked must not stay at the destinations. */
@@ -243,6 +304,8 @@ export class Snapshots implements StreamObserver {
       };
       yield this.#batch([new ChangeEvent({ ...init, op: 's', schemaChange: change })], at, EVENT_BYTES);
     }
+    // What waits for the end of a run.
+    if (this.#o.orders.hasWork && progress.some((p) => p.state !== 'running')) this.#hasDue = true;
     // A run that begins is told at a place which no lane has: who covers the place has heard of it.
     const place = progress.some((p) => p.chunk === 0) ? stream.announce() : stream.place;
     if (chunk === null || rows.length === 0) {
@@ -390,7 +453,10 @@ export class Snapshots implements StreamObserver {
     if (policy === 'skip') this.#engine.onFailed(job, error);
     else {
       this.#engine.onLost(job);
-      for (const name of names) this.#engine.pause(name);
+      for (const name of names) {
+        this.#engine.pause(name);
+        this.#errors.set(name, error.message);
+      }
       if (policy === 'stop') this.failure = error;
     }
   }
