@@ -5,9 +5,10 @@
 // | `42n` | `{"$bigint": "42"}` |
 // | bytes | `{"$bytes": "base64"}` |
 // | `NaN`, `Infinity`, `-0` | `{"$number": "NaN"}` |
+// | JSON in its source's text | `{"$json": "…"}` |
 // | an object with one key that begins with `$` | `{"$object": {…}}` |
 
-import type { Row, Value } from '../sdk/index.ts';
+import { JsonText, type Row, type Value } from '../sdk/index.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -17,6 +18,7 @@ export function encodeValue(value: Value): Json {
     return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? '-0' : String(value) };
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
+  if (value instanceof JsonText) return { $json: value.text };
   if (isArray(value)) return value.map(encodeValue);
   const encoded = mapValues(value, encodeValue);
   return looksTagged(value) ? { $object: encoded } : encoded;
@@ -31,6 +33,7 @@ export function decodeValue(json: Json): Value {
   if (typeof content === 'string') {
     if (tag === '$bigint') return BigInt(content);
     if (tag === '$number') return Number(content);
+    if (tag === '$json') return new JsonText(content);
     if (tag === '$bytes') return new Uint8Array(Buffer.from(content, 'base64'));
   }
   throw new TypeError(`unknown tag "${tag}" of a value`);

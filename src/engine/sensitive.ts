@@ -1,7 +1,7 @@
 // What must not reach the dead letter queue, logs and state in clear: columns that a transformer hides, of events that failed
 // at or before it, and their values where an error message quotes them. Pure.
 
-import { CdcError, type ChangeEvent, type Row, type Transformer, type Value } from '../sdk/index.ts';
+import { CdcError, type ChangeEvent, JsonText, type Row, type Transformer, type Value } from '../sdk/index.ts';
 
 const HIDDEN = '***';
 /** Shorter values are hidden only where they stand alone: `1` is in every other number. */
@@ -53,7 +53,10 @@ function own(row: Row | null, column: string): Value | undefined {
 function collect(value: Value | undefined, into: Set<string>): void {
   if (value === undefined || value === null || value === '' || typeof value === 'boolean') return;
   if (typeof value !== 'object') into.add(String(value));
-  else if (value instanceof Uint8Array)
+  else if (value instanceof JsonText) {
+    collect(value.text, into);
+    collect(value.parse() as Value, into);
+  } else if (value instanceof Uint8Array)
     for (const form of ['hex', 'base64', 'utf8'] as const) collect(Buffer.from(value).toString(form), into);
   else for (const item of Object.values(value)) collect(item as Value, into);
 }

@@ -7,7 +7,7 @@
 // | `9007199254740993` | `9007199254740993n` |
 // | `0.12345678901234567890`, `1e400` | `'0.12345678901234567890'`, `'1e400'` |
 
-import type { Value } from '../sdk/index.ts';
+import { JsonText, type Value } from '../sdk/index.ts';
 
 /** Values nested deeper than this are refused: what reads or writes them later works by recursion. */
 const MAX_DEPTH = 500;
@@ -45,6 +45,7 @@ export function stringifyJson(value: Value): string {
     return BigInt(value).toString();
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (value instanceof Uint8Array) return `"${Buffer.from(value).toString('base64')}"`;
+  if (value instanceof JsonText) return value.text;
   if (isList(value)) return `[${value.map(stringifyJson).join(',')}]`;
   return `{${Object.entries(value)
     .map(([name, v]) => `${JSON.stringify(name)}:${stringifyJson(v)}`)
@@ -57,7 +58,7 @@ function isList(value: Value): value is readonly Value[] {
 
 function assertWritable(value: Value, depth: number): void {
   if (typeof value === 'string') assertWellFormed(value);
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof JsonText) return;
   if (depth >= MAX_DEPTH) throw new SyntaxError(`nested more than ${MAX_DEPTH} levels deep`);
   if (isList(value)) {
     for (const v of value) assertWritable(v, depth + 1);

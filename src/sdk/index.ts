@@ -6,6 +6,7 @@ export * from './define.ts';
 export * from './destination.ts';
 export * from './error-codes.ts';
 export * from './errors.ts';
+export { JsonText } from './json-text.ts';
 export * from './logger.ts';
 export * from './plugin.ts';
 export * from './ports.ts';

@@ -1,6 +1,8 @@
 // Values and rows: what a column holds once decoded. The JS type depends on the column's type, never on the value
 // (invariant 6), so a consumer may switch on the schema alone.
 
+import type { JsonText } from './json-text.ts';
+
 /**
  * One decoded column value.
  *
@@ -12,10 +14,20 @@
  * | decimal | `string`, the database's digits: `"12.30"` |
  * | date, time, timestamp, timestamptz, interval | ISO-8601 `string` |
  * | bytes | `Uint8Array` |
- * | json, array | plain values |
+ * | json | plain values, or `JsonText` where the source sends text |
+ * | array | plain values |
  * | any | whichever of these the database stored in this row (SQLite) |
  */
-export type Value = null | boolean | number | bigint | string | Uint8Array | readonly Value[] | { readonly [key: string]: Value };
+export type Value =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | JsonText
+  | readonly Value[]
+  | { readonly [key: string]: Value };
 
 /** Column name → value. A column that the source did not send is absent, never a placeholder. */
 export type Row = { [column: string]: Value };

@@ -1,6 +1,6 @@
 // Where the fields to mask are in a row, and what becomes of values that are no text. Pure.
 
-import { CdcError, type Column, type Row, type TableSchema, type Value } from 'cdc-run/sdk';
+import { CdcError, type Column, JsonText, type Row, type TableSchema, type Value } from 'cdc-run/sdk';
 import type { MaskText } from './mask-text.ts';
 
 /** Columns whose values may hold any text. All others (dates, decimals, uuids …) would not take a masked text. */
@@ -61,15 +61,28 @@ function maskPath(tree: Tree, path: readonly string[], leafOf: (name: string) =>
 
 function maskBelow(value: Value, path: readonly string[], leaf: MaskLeaf, masker: Masker, field: string): Value {
   if (value === null) return null;
-  if (isList(value)) return value.map((item) => maskBelow(item, path, leaf, masker, field));
+  if (isList(value)) {
+    const items = value.map((item) => maskBelow(item, path, leaf, masker, field));
+    return items.some((item, i) => item !== value[i]) ? items : value;
+  }
+  if (value instanceof JsonText) return maskJson(value, (parsed) => maskBelow(parsed, path, leaf, masker, field));
   if (isTree(value)) return maskPath(value, path, () => textOf(undefined, masker, field), masker, field);
   // Not the object that the path leads into, perhaps the same content as a text: better too much than too little.
   return leaf(value);
 }
 
+/** A document into which no field leads keeps its text; another is written anew, with the digits that a number holds. */
+function maskJson(json: JsonText, mask: (parsed: Value) => Value): Value {
+  const parsed = json.parse() as Value,
+    masked = mask(parsed);
+  if (masked === parsed) return json;
+  return masked === null ? null : new JsonText(JSON.stringify(masked));
+}
+
 /** A field that holds a list or an object: everything in it. */
 function maskTree(value: Value, leaf: MaskLeaf): Value {
   if (isList(value)) return value.map((item) => maskTree(item, leaf));
+  if (value instanceof JsonText) return maskJson(value, (parsed) => maskTree(parsed, leaf));
   if (isTree(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, maskTree(item, leaf)]));
   return leaf(value);
 }
@@ -101,5 +114,7 @@ function isList(value: Value): value is readonly Value[] {
   return Array.isArray(value);
 }
 function isTree(value: Value): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array) && !(value instanceof JsonText)
+  );
 }

@@ -1,7 +1,7 @@
 // CEL expressions over change events: compiled once, with errors that point at the place. https://cel.dev
 
 import { TypeError as CelTypeError, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js';
-import type { ChangeEvent, Row } from 'cdc-run/sdk';
+import { type ChangeEvent, JsonText, type Row, type Value } from 'cdc-run/sdk';
 
 /** A compiled expression. Throws `ExpressionError` when it cannot be evaluated for this event. */
 export type Condition = (event: ChangeEvent) => boolean;
@@ -117,18 +117,28 @@ class Scope {
     return BigInt(Math.trunc(this.event.sourceTsMs));
   }
   get key(): Row | null {
-    return this.event.key;
+    return plain(this.event.key);
   }
   get before(): Row | null {
-    return this.event.before;
+    return plain(this.event.before);
   }
   get after(): Row | null {
-    return this.event.after;
+    return plain(this.event.after);
   }
   get row(): Row | null {
-    return this.event.after ?? this.event.before;
+    return plain(this.event.after ?? this.event.before);
   }
   get headers(): Record<string, string> {
     return this.event.headers ?? {};
   }
+}
+
+/** JSON in its source's text as what an expression can look into. */
+function plain(row: Row | null): Row | null {
+  let result = row;
+  for (const name in row) {
+    const value = row[name];
+    if (value instanceof JsonText) result = { ...result, [name]: value.parse() as Value };
+  }
+  return result;
 }

@@ -10,7 +10,7 @@
 // | string, enum, geometry | text | | bits(n) | bit varying(n) |
 // | bytes | bytea | | times finer than microseconds | text |
 
-import type { Column, ColumnType, Value } from '../../sdk/index.ts';
+import { type Column, type ColumnType, JsonText, type Value } from '../../sdk/index.ts';
 import type { TargetColumn } from './target-table.ts';
 import {
   arrayText,
@@ -181,7 +181,7 @@ export function encoderFor(target: TargetColumn, { type: source, element }: Sour
 }
 
 const describe = (value: Value): string =>
-  value instanceof Uint8Array ? 'bytes' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+  value instanceof Uint8Array ? 'bytes' : value instanceof JsonText ? 'JSON' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 
 function asString(value: Value, what: string): string {
   if (typeof value !== 'string') throw new UnfitValue(`the value is ${describe(value)}, not the text of a ${what}`);
