@@ -53,12 +53,28 @@ function fieldsOf(connector: Connector, compatible: boolean): readonly SourceFie
 /** Differ from event to event. All else stays for a transaction at least, and is prepared once for it. */
 const RESTLESS: ReadonlySet<string> = new Set(['pos', 'lsn', 'sequence', 'row']);
 
+/** A field that differs from event to event, and how it is written. */
+interface Restless {
+  readonly field: SourceField;
+  readonly how: 'position' | 'sequence' | 'text' | 'number';
+}
+
+// Debezium's `sequence` begins with the last commit before this one, which a position does not know.
+const SEQUENCE_START = Buffer.from('"[null,\\"'),
+  SEQUENCE_END = Buffer.from('\\"]"');
+
+function restlessOf(field: SourceField, { hasLsnSequence = false }: Connector): Restless {
+  if (field.name === 'pos' && field.type === 'string') return { field, how: 'position' };
+  if (field.name === 'sequence' && hasLsnSequence) return { field, how: 'sequence' };
+  return { field, how: field.type === 'string' ? 'text' : 'number' };
+}
+
 export class SourceBlock {
   readonly schema: ConnectField;
   readonly #fields: readonly SourceField[];
   /** Texts of the fields that never change. */
   readonly #fixed: ReadonlyMap<string, string>;
-  readonly #restless: readonly SourceField[];
+  readonly #restless: readonly Restless[];
   /** What stands before each restless field, and at the end, with the steady values of the last event. */
   #pieces: readonly Uint8Array[] = [];
   #tsMs = Number.NaN;
@@ -77,7 +93,7 @@ export class SourceBlock {
       ['table', jsonString(id.table)],
     ]);
     const changing = this.#fields.filter((f) => !this.#fixed.has(f.name));
-    this.#restless = changing.filter((f) => RESTLESS.has(f.name));
+    this.#restless = changing.filter((f) => RESTLESS.has(f.name)).map((f) => restlessOf(f, connector));
     this.schema = {
       type: 'struct',
       fields: this.#fields.map((f) => (f.name === 'snapshot' ? SNAPSHOT_SCHEMA : field(f.name, f.type, f.optional))),
@@ -93,7 +109,7 @@ export class SourceBlock {
       restless = this.#restless;
     for (let i = 0; i < restless.length; i++) {
       json.raw(pieces[i] as Uint8Array);
-      writeRestless(json, restless[i] as SourceField, event, fields);
+      writeRestless(json, restless[i] as Restless, event, fields);
     }
     json.raw(pieces[restless.length] as Uint8Array);
   }
@@ -138,24 +154,37 @@ function sameSteady(a: SourceFields, b: SourceFields): boolean {
 }
 
 /** What `changingText` gives, without the text where it can be. */
-function writeRestless(json: JsonWriter, f: SourceField, event: ChangeEvent, fields: SourceFields): void {
-  if (f.type === 'string') {
-    const value = f.name === 'pos' ? event.position : fields[f.name];
-    if (typeof value === 'string') {
-      json.string(value);
+function writeRestless(json: JsonWriter, { field: f, how }: Restless, event: ChangeEvent, fields: SourceFields): void {
+  if (how === 'position') {
+    json.string(event.position);
+    return;
+  }
+  if (how === 'sequence') {
+    if (fields.sequence === undefined && typeof fields.lsn === 'number') {
+      json.raw(SEQUENCE_START);
+      json.integer(fields.lsn);
+      json.raw(SEQUENCE_END);
       return;
     }
   } else {
     const value = fields[f.name];
-    if (typeof value === 'number') {
+    if (how === 'text' && typeof value === 'string') {
+      json.string(value);
+      return;
+    }
+    if (how === 'number' && typeof value === 'number') {
       json.integer(value);
       return;
     }
   }
-  json.text(changingText(f, event, fields));
+  json.text(changingText(f, event, fields, how === 'sequence'));
 }
 
-function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields): string {
+function sequenceOf({ lsn }: SourceFields): string | null {
+  return lsn === undefined || lsn === null ? null : `[null,"${lsn}"]`;
+}
+
+function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields, hasLsnSequence = false): string {
   switch (f.name) {
     case 'ts_ms':
       return timesText(event.sourceTsMs, '');
@@ -167,6 +196,8 @@ function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields):
       return `${Math.floor(event.sourceTsMs / 1000)}`;
     case 'snapshot':
       return event.snapshot === false ? '"false"' : `"${event.snapshot.place}"`;
+    case 'sequence':
+      return fieldText(fields.sequence ?? (hasLsnSequence ? sequenceOf(fields) : null), f) ?? 'null';
     case 'pos':
       return f.type === 'string' ? jsonString(event.position) : (fieldText(fields.pos, f) ?? '0');
     default:

@@ -6,6 +6,9 @@ import { confirmable, formatPlace, logPositions, parsePlace, positionAfter } fro
 
 const lsns = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
 
+/** As positions give it to envelopes: a number where that is exact. */
+const exact = (lsn: bigint): number | bigint => (lsn < 2n ** 53n ? Number(lsn) : lsn);
+
 describe('LSNs', () => {
   it.each([
     ['16/B374D848', 97_500_059_720n],
@@ -93,7 +96,7 @@ describe('positions', () => {
         expect(position).toHaveLength(40);
         expect(parsePlace(position)).toEqual({ commit, lsn, index });
         expect(confirmable(position)).toBe(commit);
-        expect(logPositions.fields?.(position)).toMatchObject({ commit_lsn: commit });
+        expect(logPositions.fields?.(position)).toMatchObject({ commit_lsn: exact(commit) });
       }),
     );
   });

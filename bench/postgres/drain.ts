@@ -1,0 +1,89 @@
+// A process of its own that runs one pipeline over PostgreSQL and says what that cost: see `DrainTask`. The whole program is
+// in it (configuration, chain, log, points, state in a file), loaded from the sources.
+
+import { loadDescriptor } from '../../src/catalog.ts';
+import { parsePipelineText } from '../../src/config/load.ts';
+import { openRuntime } from '../../src/run.ts';
+import type { Descriptor, Destination, LaneBatch } from '../../src/sdk/index.ts';
+
+export interface DrainTask {
+  /** A pipeline as its file would have it. */
+  readonly pipeline: object;
+  /** Type of its destination. */
+  readonly destination: string;
+  readonly events: number;
+  /** Keep how long each event took since its commit. */
+  readonly latencies?: boolean;
+}
+
+export interface DrainResult {
+  readonly events: number;
+  /** From the start of the pipeline to the end of the last write. */
+  readonly seconds: number;
+  readonly firstEventSeconds: number;
+  /** Of this process, per event from the first write on: what starting costs is paid once. */
+  readonly cpuMicrosPerEvent: number;
+  /** Of this process until the last write, without loading the program. */
+  readonly cpuSeconds: number;
+  /** The most at once. */
+  readonly rssMb: number;
+  readonly latenciesMs: readonly number[];
+}
+
+const task = JSON.parse(process.argv[2] as string) as DrainTask;
+const begun = { ms: performance.now(), cpu: process.cpuUsage() };
+const seen = { events: 0, writes: 0, firstMs: 0, firstEvents: 0, firstCpu: begun.cpu, lastMs: 0, lastCpu: begun.cpu, rss: 0 };
+/** Asking for it costs as much as a batch does. */
+const WRITES_PER_LOOK = 64;
+const latenciesMs: number[] = [];
+
+function note(batch: LaneBatch): void {
+  const now = performance.now();
+  seen.events += batch.events.length;
+  seen.lastMs = now;
+  if (seen.firstEvents === 0 && seen.events > 0) {
+    seen.firstMs = now;
+    seen.firstEvents = seen.events;
+    seen.firstCpu = process.cpuUsage();
+  }
+  if (seen.events === task.events) seen.lastCpu = process.cpuUsage();
+  if (seen.writes++ % WRITES_PER_LOOK === 0) seen.rss = Math.max(seen.rss, process.memoryUsage.rss());
+  if (task.latencies === true) for (const event of batch.events) latenciesMs.push(performance.timeOrigin + now - event.sourceTsMs);
+}
+
+/** The destination itself, looked at after each write. */
+async function observed(type: string): Promise<Descriptor> {
+  const descriptor = await loadDescriptor('destination', type, { baseDir: '.' });
+  if (descriptor.kind !== 'destination') throw new Error(`${type} is no destination`);
+  return {
+    ...descriptor,
+    create: async (config: never, ctx: never): Promise<Destination> => {
+      const inner = await descriptor.create(config, ctx);
+      const write = inner.write.bind(inner);
+      inner.write = async (batch, signal) => {
+        const result = await write(batch, signal);
+        note(batch);
+        return result;
+      };
+      return inner;
+    },
+  } as Descriptor;
+}
+
+const { pipelines, problems } = await parsePipelineText(JSON.stringify(task.pipeline), { file: 'bench.yaml', baseDir: '.', env: {} });
+if (problems.length > 0) throw new Error(JSON.stringify(problems));
+const runtime = await openRuntime(pipelines, { descriptors: [await observed(task.destination)], limit: task.events, failFast: true });
+const [summary] = await runtime.done;
+if (summary?.outcome !== 'done' || seen.events !== task.events)
+  throw new Error(`${seen.events} of ${task.events} events arrived: ${summary?.outcome}`, { cause: summary?.error });
+const micros = ({ user, system }: NodeJS.CpuUsage): number => user + system;
+const result: DrainResult = {
+  events: seen.events,
+  seconds: (seen.lastMs - begun.ms) / 1000,
+  firstEventSeconds: (seen.firstMs - begun.ms) / 1000,
+  cpuMicrosPerEvent: (micros(seen.lastCpu) - micros(seen.firstCpu)) / (seen.events - seen.firstEvents),
+  cpuSeconds: (micros(seen.lastCpu) - micros(begun.cpu)) / 1e6,
+  rssMb: seen.rss / 1048576,
+  latenciesMs,
+};
+console.log(JSON.stringify(result));
