@@ -8,7 +8,7 @@ import { decodeMessage } from '../../src/sources/postgresql/pgoutput/decode.ts';
 import type { PgoutputHandler } from '../../src/sources/postgresql/pgoutput/handler.ts';
 import type { Relation } from '../../src/sources/postgresql/pgoutput/relation.ts';
 import { RowLayout, type Tuple } from '../../src/sources/postgresql/pgoutput/tuple.ts';
-import { logPositions, positionAfter } from '../../src/sources/postgresql/position.ts';
+import { positionAfter } from '../../src/sources/postgresql/position.ts';
 import { columnOf, textColumnsOf } from '../../src/sources/postgresql/types.ts';
 import { round } from '../lib/cpu.ts';
 import { relationMessage, type Tape, TYPES, tape } from './orders.ts';
@@ -94,7 +94,7 @@ const envelope = createEnvelope(
     pipeline: 'bench',
     version: '0.1.0',
     now: () => 1_709_210_097_000,
-    sources: { shop: { connector: 'postgresql', database: 'shop', fields: (e) => logPositions.fields?.(e.position) ?? {} } },
+    sources: { shop: { connector: 'postgresql', database: 'shop', fields: (e) => e.lazyPosition()?.fields() ?? {} } },
   },
 );
 

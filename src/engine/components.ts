@@ -162,7 +162,7 @@ export class Encoders {
         name,
         {
           ...source.describe(),
-          fields: (event: ChangeEvent) => source.positions.fields?.(event.position) ?? {},
+          fields: (event: ChangeEvent) => event.lazyPosition()?.fields() ?? source.positions.fields?.(event.position) ?? {},
         },
       ]),
     );

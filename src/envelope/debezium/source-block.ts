@@ -69,6 +69,60 @@ function restlessOf(field: SourceField, { hasLsnSequence = false }: Connector): 
   return { field, how: field.type === 'string' ? 'text' : 'number' };
 }
 
+/** Where a restless field stands in a block. */
+interface Hole {
+  readonly how: Restless['how'];
+  readonly at: number;
+  readonly end: number;
+}
+
+const QUOTES = 2;
+
+/**
+ * A block as it was written: the next one differs by its LSN and its position, mostly of the same length, so it is copied whole
+ * and those are overwritten. Half the time of writing it piece by piece.
+ */
+class LastBlock {
+  readonly #bytes: Uint8Array;
+  /** Ends of the LSN's digits, in `sequence` and by itself. */
+  readonly #lsnEnds: readonly [number, number];
+  /** LSNs with as many digits are from `least` to before `most`. */
+  readonly #least: number;
+  readonly #most: number;
+  readonly #positionAt: number;
+  readonly #positionLength: number;
+
+  private constructor(bytes: Uint8Array, [sequence, lsn, position]: readonly [Hole, Hole, Hole]) {
+    this.#bytes = bytes;
+    this.#lsnEnds = [sequence.end - SEQUENCE_END.length, lsn.end];
+    this.#most = 10 ** (lsn.end - lsn.at);
+    this.#least = this.#most / 10;
+    this.#positionAt = position.at + 1;
+    this.#positionLength = position.end - position.at - QUOTES;
+  }
+
+  /** `null`: this kind of block has other fields. */
+  static of(bytes: Uint8Array, [sequence, lsn, position]: readonly Hole[], fields: SourceFields): LastBlock | null {
+    if (sequence?.how !== 'sequence' || lsn?.how !== 'number' || position?.how !== 'position') return null;
+    if (fields.sequence !== undefined || typeof fields.lsn !== 'number') return null;
+    return new LastBlock(Uint8Array.from(bytes), [sequence, lsn, position]);
+  }
+
+  /** `false`, with nothing written: the block has another length. */
+  write(json: JsonWriter, event: ChangeEvent, { lsn, sequence }: SourceFields): boolean {
+    const position = event.lazyPosition();
+    if (position === null || position.length !== this.#positionLength || sequence !== undefined) return false;
+    if (typeof lsn !== 'number' || !(lsn >= this.#least && lsn < this.#most)) return false;
+    json.raw(this.#bytes);
+    const { bytes } = json,
+      start = json.at - this.#bytes.length;
+    json.digitsBefore(start + this.#lsnEnds[0], lsn);
+    json.digitsBefore(start + this.#lsnEnds[1], lsn);
+    position.put(bytes, start + this.#positionAt);
+    return true;
+  }
+}
+
 export class SourceBlock {
   readonly schema: ConnectField;
   readonly #fields: readonly SourceField[];
@@ -80,6 +134,10 @@ export class SourceBlock {
   #tsMs = Number.NaN;
   #place: string | false = false;
   #fieldsBefore: SourceFields = {};
+  /** Since the steady values changed. */
+  #events = 0;
+  /** From the second event on: a transaction of one change would make it in vain. */
+  #last: LastBlock | null = null;
 
   constructor(init: SourceBlockInit) {
     const { connector, description, compatible, id } = init;
@@ -105,13 +163,19 @@ export class SourceBlock {
 
   write(json: JsonWriter, event: ChangeEvent, fields: SourceFields): void {
     if (!this.#isPrepared(event, fields)) this.#prepare(event, fields);
+    else if (this.#last?.write(json, event, fields) === true) return;
     const pieces = this.#pieces,
-      restless = this.#restless;
+      restless = this.#restless,
+      start = json.written;
+    const holes: Hole[] = [];
     for (let i = 0; i < restless.length; i++) {
       json.raw(pieces[i] as Uint8Array);
+      const at = json.written - start;
       writeRestless(json, restless[i] as Restless, event, fields);
+      holes.push({ how: (restless[i] as Restless).how, at, end: json.written - start });
     }
     json.raw(pieces[restless.length] as Uint8Array);
+    this.#last = this.#events++ === 0 ? null : LastBlock.of(json.bytes.subarray(json.at - (json.written - start), json.at), holes, fields);
   }
 
   #isPrepared(event: ChangeEvent, fields: SourceFields): boolean {
@@ -123,6 +187,8 @@ export class SourceBlock {
     this.#tsMs = event.sourceTsMs;
     this.#place = event.snapshot !== false && event.snapshot.place;
     this.#fieldsBefore = fields;
+    this.#events = 0;
+    this.#last = null;
     const pieces: Uint8Array[] = [];
     let piece = '';
     for (const f of this.#fields) {
@@ -156,7 +222,7 @@ function sameSteady(a: SourceFields, b: SourceFields): boolean {
 /** What `changingText` gives, without the text where it can be. */
 function writeRestless(json: JsonWriter, { field: f, how }: Restless, event: ChangeEvent, fields: SourceFields): void {
   if (how === 'position') {
-    json.string(event.position);
+    json.position(event);
     return;
   }
   if (how === 'sequence') {

@@ -16,13 +16,15 @@
 // record is before it is not. The number counts all changes that the decoder sees, before any filter of ours, so filters
 // may change between runs without moving a place (invariant 2).
 
-import { type Position, type PositionCodec, sortablePositions } from '../../sdk/index.ts';
+import { LazyPosition, type Position, type PositionCodec, sortablePositions } from '../../sdk/index.ts';
 import { formatLsn, parseLsn } from './lsn.ts';
 
 /** The only partition: the log is one. */
 export const PARTITION = 'main';
 /** 16 million changes with one LSN; a heap page holds fewer than 300 rows, so one record never has more. */
 const MAX_INDEX = 0xff_ffff;
+const PLACE_LENGTH = 40,
+  LSN_AT = 17;
 const AFTER = '/0000000000000000/000000';
 
 export interface LogPlace {
@@ -30,6 +32,9 @@ export interface LogPlace {
   readonly lsn: bigint;
   readonly index: number;
 }
+
+/** A place as `source` blocks show it. */
+type LogFields = Readonly<Record<'lsn' | 'commit_lsn', number | bigint> & Record<'xmin' | 'origin' | 'origin_lsn', null>>;
 
 /** What the last place began with: all but the lowest digits of the change stay for many changes in a row. */
 const cache = { commitHi: -1, commitLo: -1, lsnHi: -1, lsnHigh: -1, text: '' };
@@ -59,6 +64,45 @@ export function formatPlace(commitHi: number, commitLo: number, lsnHi: number, l
   }
   if (index > MAX_INDEX) throw new RangeError(`more than ${MAX_INDEX} changes with one LSN`);
   return (cache.text + hex4(lsnLo & 0xffff) + endText(index)) as Position;
+}
+
+/** The place of a change, as the stream gives its parts. */
+export class ChangePlace extends LazyPosition {
+  readonly length = PLACE_LENGTH;
+  // Signed: small integers to V8, where unsigned ones would each be an object.
+  readonly #commitHi: number;
+  readonly #commitLo: number;
+  readonly #lsnHi: number;
+  readonly #lsnLo: number;
+  readonly #index: number;
+
+  constructor(commitHi: number, commitLo: number, lsnHi: number, lsnLo: number, index: number) {
+    super();
+    if (index > MAX_INDEX) throw new RangeError(`more than ${MAX_INDEX} changes with one LSN`);
+    this.#commitHi = commitHi | 0;
+    this.#commitLo = commitLo | 0;
+    this.#lsnHi = lsnHi | 0;
+    this.#lsnLo = lsnLo | 0;
+    this.#index = index;
+  }
+
+  override text(): Position {
+    return formatPlace(this.#commitHi, this.#commitLo, this.#lsnHi, this.#lsnLo, this.#index);
+  }
+
+  override put(bytes: Uint8Array, at: number): void {
+    putHex(bytes, at + 8, this.#commitHi, 8);
+    putHex(bytes, at + 16, this.#commitLo, 8);
+    bytes[at + 16] = SLASH;
+    putHex(bytes, at + 25, this.#lsnHi, 8);
+    putHex(bytes, at + 33, this.#lsnLo, 8);
+    bytes[at + 33] = SLASH;
+    putHex(bytes, at + PLACE_LENGTH, this.#index, 6);
+  }
+
+  override fields(): LogFields {
+    return fieldsOf(lsnFrom(this.#commitHi, this.#commitLo), lsnFrom(this.#lsnHi, this.#lsnLo));
+  }
 }
 
 /** Everything that committed before `lsn` is done. */
@@ -96,15 +140,11 @@ export const logPositions: PositionCodec = {
   // One call per event and envelope: no regular expression, no bigint while a number is exact.
   fields(position) {
     if (position.length < PLACE_LENGTH || position.charCodeAt(LSN_AT - 1) !== SLASH) return {};
-    const commit = lsnIn(position, 0),
-      lsn = lsnIn(position, LSN_AT);
-    return { lsn: lsn === 0 ? commit : lsn, commit_lsn: commit, xmin: null, origin: null, origin_lsn: null };
+    return fieldsOf(lsnIn(position, 0), lsnIn(position, LSN_AT));
   },
 };
 
-const PLACE_LENGTH = 40,
-  LSN_AT = 17,
-  SLASH = 0x2f,
+const SLASH = 0x2f,
   NINE = 0x39,
   ZERO = 0x30,
   TEN_BELOW_A = 0x57;
@@ -113,9 +153,27 @@ const TWO_32 = 0x1_0000_0000;
 const BIG_HI = 0x20_0000;
 
 function lsnIn(text: string, at: number): number | bigint {
-  const hi = uint32In(text, at),
-    lo = uint32In(text, at + 8);
-  return hi < BIG_HI ? hi * TWO_32 + lo : (BigInt(hi) << 32n) | BigInt(lo);
+  return lsnFrom(uint32In(text, at), uint32In(text, at + 8));
+}
+
+function lsnFrom(hi: number, lo: number): number | bigint {
+  const high = hi >>> 0,
+    low = lo >>> 0;
+  return high < BIG_HI ? high * TWO_32 + low : (BigInt(high) << 32n) | BigInt(low);
+}
+
+function fieldsOf(commit: number | bigint, lsn: number | bigint): LogFields {
+  return { lsn: lsn === 0 ? commit : lsn, commit_lsn: commit, xmin: null, origin: null, origin_lsn: null };
+}
+
+/** `count` hex digits that end before `end`. */
+function putHex(bytes: Uint8Array, end: number, n: number, count: number): void {
+  let rest = n;
+  for (let at = end - 1; at >= end - count; at--) {
+    const digit = rest & 15;
+    bytes[at] = digit < 10 ? ZERO + digit : TEN_BELOW_A + digit;
+    rest >>>= 4;
+  }
 }
 
 /** Eight hex digits. */
