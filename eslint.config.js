@@ -16,7 +16,7 @@ const ADAPTERS = not(
   'The core knows no adapter: the catalog names them, the SDK is their contract.',
 );
 const UPWARDS = not(
-  ['**/cli/**', '**/http/**', '**/catalog.ts', '**/config/**', '**/run.ts', '**/control/**'],
+  ['**/cli/**', '**/http/**', '../catalog.ts', '../../catalog.ts', '../../../catalog.ts', '**/config/**', '**/run.ts', '**/control/**'],
   'Arrows point one way: … ← engine ← catalog ← config ← cli.',
 );
 const ENGINE = not(

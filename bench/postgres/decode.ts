@@ -94,7 +94,9 @@ const envelope = createEnvelope(
     pipeline: 'bench',
     version: '0.1.0',
     now: () => 1_709_210_097_000,
-    sources: { shop: { connector: 'postgresql', database: 'shop', fields: (e) => e.lazyPosition()?.fields() ?? {} } },
+    sources: {
+      shop: { connector: 'postgresql', database: 'shop', fields: (e) => e.lazyPosition()?.fields(e.transaction?.id ?? null) ?? {} },
+    },
   },
 );
 

@@ -1,6 +1,7 @@
 // Asks every source and destination of a pipeline to check itself: reachable, permitted, set up. Nothing is started or created.
 
 import type { ComponentConfig, PipelineConfig } from '../engine/pipeline-config.ts';
+import { schemaModes } from '../engine/schema-modes.ts';
 import type { Descriptor } from '../sdk/define.ts';
 import { CdcError, type Finding } from '../sdk/errors.ts';
 import { silentLogger } from '../sdk/logger.ts';
@@ -50,6 +51,7 @@ async function check(
       clock,
       random: systemRandom,
       store: forgetfulStore,
+      schemaEvolution: schemaModes(config.schemaEvolution),
     });
     try {
       for await (const finding of instance.check()) findings.push(finding);

@@ -99,12 +99,12 @@ function createProgram(world: World, done: Done): Command {
     async (cli, args, o) => (await import('./commands/validate.ts')).validate(cli, inputs(args, o), o.connect),
     ['validate pipelines/', 'validate pipelines/orders.yaml --connect'],
   );
-  command<FileOptions>(
+  command<FileOptions & { connect: boolean }>(
     'plan [files...]',
     'show guarantees, risks, and what would be created',
-    files,
-    async (cli, args, o) => (await import('./commands/plan.ts')).plan(cli, inputs(args, o)),
-    ['plan pipelines/orders.yaml'],
+    (c) => files(c).option('--connect', 'also ask the servers: what would change in the tables of the destinations?', false),
+    async (cli, args, o) => (await import('./commands/plan.ts')).plan(cli, inputs(args, o), o.connect),
+    ['plan pipelines/orders.yaml', 'plan pipelines/orders.yaml --connect'],
   );
   command<FileOptions & { state: readonly string[] }>(
     'status [names...]',

@@ -58,6 +58,7 @@ function laneText(l: LaneStatus): string {
     ...(l.replay === null ? [] : [`replay: ${formatCount(l.replay.done)} of ${plural(l.replay.total, 'record')}`]),
     ...(l.queued > 0 ? [`${formatCount(l.queued)} waiting`] : []),
     ...(l.deadLetters > 0 ? [plural(l.deadLetters, 'dead letter')] : []),
+    ...(l.discardedValues > 0 ? [`${plural(l.discardedValues, 'value')} left out`] : []),
     ...(l.parkedKeys > 0 ? [`${plural(l.parkedKeys, 'key')} parked`] : []),
     ...(l.breaker === 'closed' ? [] : [`circuit breaker ${l.breaker.replace('_', ' ')}`]),
     ...(l.lagMs === null ? [] : [`lag ${formatDuration(l.lagMs)}`]),

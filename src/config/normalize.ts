@@ -21,6 +21,7 @@ import { warnOfNoEffect } from './no-effect.ts';
 import type { HealthSection } from './operation-sections.ts';
 import { parallelismConfig } from './parallelism.ts';
 import { checkPlugins, type FoundPlugin } from './plugins.ts';
+import { checkSchemaEvolution, schemaEvolutionConfig } from './schema-evolution.ts';
 import type { StateSection, SyncSection } from './sections.ts';
 import {
   ConnectorShell,
@@ -68,6 +69,7 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
   const deadLetterQueue = await checkDeadLetterQueue(shell.error_handling, ['error_handling'], name, context);
   const plugins = await checkPlugins(shell.plugins, context);
   checkShell(shell, isConnector, document);
+  checkSchemaEvolution(shell.schema_evolution, document);
   if (document.problems.length > 0 || deadLetterQueue === null) return null;
   unavailableInShell(shell, context.unavailable);
   return {
@@ -84,6 +86,7 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
     topicPrefix: shell.output?.topic_prefix ?? null,
     state: stateConfig(shell.state),
     deduplication: shell.deduplication === undefined ? null : { windowMs: shell.deduplication.window, maxIds: shell.deduplication.max_ids },
+    schemaEvolution: schemaEvolutionConfig(shell.schema_evolution),
     retry: retryConfig(shell.error_handling.retry),
     deadLetterQueue,
     health: healthConfig(shell.health_checks),

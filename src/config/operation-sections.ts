@@ -1,7 +1,7 @@
 // The sections of a pipeline file about what happens when something fails, changes, or is asked for: error handling, schema
 // evolution, health.
 
-import { type ConfigOf, Default, Duration, Keys, OneOf, Secret, Type } from '../sdk/index.ts';
+import { type ConfigOf, Default, Duration, Keys, OneOf, SCHEMA_MODES, Secret, Type } from '../sdk/index.ts';
 
 const flag = (description: string): ReturnType<typeof Type.Boolean> => Type.Boolean({ description, examples: [true] });
 
@@ -133,28 +133,39 @@ export const ErrorHandlingSchema = Keys(
   { description: 'What happens when a write fails.' },
 );
 
-const EVOLUTION = ['evolve', 'lenient', 'freeze', 'discard', 'dlq'] as const;
-
 export type ErrorHandlingSection = ConfigOf<typeof ErrorHandlingSchema>;
 export type DestinationErrorHandlingSection = ConfigOf<typeof DestinationErrorHandling>;
 
+const MODE_MEANINGS =
+  'evolve = tables follow: columns are added, types widened, NOT NULL dropped where NULLs come; lenient = columns are added, nothing else; freeze = what the target cannot take stops the destination; discard = values of columns that the target lacks are left out and counted; dlq = events that the target cannot take go to the dead letter queue.';
+
+const TableMode = Keys(
+  { mode: OneOf(SCHEMA_MODES, { description: MODE_MEANINGS, examples: ['freeze'] }) },
+  { description: 'Mode of a table.' },
+);
+
 export const SchemaEvolutionSchema = Keys(
   {
-    enabled: Default(flag('Follow schema changes.'), true),
-    mode: Default(
-      OneOf(EVOLUTION, { description: 'What a destination does when a table of the source changes.', examples: ['evolve'] }),
-      'evolve',
+    enabled: Default(flag('false: as if this section were not there.'), true),
+    mode: Type.Optional(
+      OneOf(SCHEMA_MODES, {
+        description: `What sqlite and postgresql destinations do when a table of the source changes: ${MODE_MEANINGS} Without: evolve.`,
+        examples: ['evolve'],
+      }),
     ),
-    strict_mode: Type.Optional(flag('Stop at changes that lose data.')),
+    strict_mode: Type.Optional(flag('Short form of `mode`: true = freeze, false = evolve.')),
     tables: Type.Optional(
-      Type.Record(Type.String(), OneOf(EVOLUTION, { description: 'Mode of these tables.' }), {
-        description: 'Other modes for some tables, by name or pattern.',
-        examples: [{ 'public.audit_*': 'freeze' }],
+      Type.Record(Type.String({ minLength: 1 }), Type.Union([OneOf(SCHEMA_MODES, { description: 'Mode of these tables.' }), TableMode]), {
+        description:
+          'Other modes for some tables, by name as the source gives it (`public.orders`) or pattern. An exact name wins, then the first pattern that matches.',
+        examples: [{ 'public.orders': { mode: 'freeze' }, 'public.audit_*': 'dlq' }],
       }),
     ),
   },
-  { description: 'What to do when the schema of a table changes. Not available yet.' },
+  { description: 'What destinations do when a table changes. Without this section columns are added (`lenient`).' },
 );
+
+export type SchemaEvolutionSection = ConfigOf<typeof SchemaEvolutionSchema>;
 
 const Endpoint = Keys(
   {

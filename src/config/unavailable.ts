@@ -16,14 +16,13 @@ function adder(into: Unavailable[]): Add {
     });
 }
 
-type Shell = Pick<PipelineSection, 'sync' | 'state' | 'schema_evolution'> & { readonly merge_strategy?: string };
+type Shell = Pick<PipelineSection, 'sync' | 'state'> & { readonly merge_strategy?: string };
 
 /** What the pipeline as a whole asks for. */
 export function unavailableInShell(shell: Shell, into: Unavailable[]): void {
   const add = adder(into);
-  const { sync, state, schema_evolution, merge_strategy } = shell;
+  const { sync, state, merge_strategy } = shell;
   if (sync.compression?.enabled) add(['sync', 'compression'], `${sync.compression.algorithm} compression`);
   if (state.type !== 'sqlite' && state.type !== 'file') add(['state', 'type'], `state in ${state.type}`);
-  if (schema_evolution?.enabled) add(['schema_evolution'], 'schema evolution');
   if (merge_strategy !== undefined) add(['merge_strategy'], `merging by ${merge_strategy}`);
 }

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { DeadLetterQueue } from '../engine/api.ts';
 import type { DeadLetterQueueConfig, PipelineConfig } from '../engine/pipeline-config.ts';
-import type { Clock, Descriptor, Logger, Random } from '../sdk/index.ts';
+import { additiveOnly, type Clock, type Descriptor, type Logger, type Random } from '../sdk/index.ts';
 import { type Cipher, createCipher } from './cipher.ts';
 import { openDestinationDeadLetterQueue } from './destination-queue.ts';
 import { openFileDeadLetterQueue } from './file-queue.ts';
@@ -98,6 +98,14 @@ async function openDestination(
     envelope,
     version,
     now: () => clock.now(),
-    open: () => descriptor.create(config as never, { pipeline, name, clock, random, logger: deps.logger.child({ component: name }) }),
+    open: () =>
+      descriptor.create(config as never, {
+        pipeline,
+        name,
+        clock,
+        random,
+        logger: deps.logger.child({ component: name }),
+        schemaEvolution: additiveOnly,
+      }),
   });
 }

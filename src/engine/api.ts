@@ -115,6 +115,8 @@ export interface LaneStatus {
   readonly state: 'starting' | 'running' | 'retrying' | 'detached' | 'stopped' | 'failed';
   readonly delivered: number;
   readonly deadLetters: number;
+  /** Values that were left out because the target has no column for them (`schema_evolution: discard`). */
+  readonly discardedValues: number;
   /** Events in the log that this lane has not confirmed. */
   readonly queued: number;
   /** Commit time at the source → delivered, of the last event; `null` before the first. */

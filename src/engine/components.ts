@@ -24,6 +24,7 @@ import { withTimeout } from './guard.ts';
 import type { NamedMiddleware } from './lane-options.ts';
 import { type LaneStep, LaneTransform } from './lane-transform.ts';
 import type { ComponentConfig, DestinationConfig, ParallelismConfig, PipelineConfig, PluginConfig } from './pipeline-config.ts';
+import { schemaModes } from './schema-modes.ts';
 import { createSlots, type Slots } from './slots.ts';
 import type { ChainStep } from './transform-chain.ts';
 
@@ -66,7 +67,10 @@ export async function openSource(config: PipelineConfig, component: ComponentCon
 export async function openDestination(config: PipelineConfig, component: DestinationConfig, deps: OpeningDeps): Promise<OpenDestination> {
   const descriptor = await deps.resolve('destination', component.type);
   if (descriptor.kind !== 'destination') throw new TypeError(`${component.type} is a ${descriptor.kind}`);
-  const destination = await descriptor.create(component.config as never, contextOf(config, component, deps));
+  const destination = await descriptor.create(component.config as never, {
+    ...contextOf(config, component, deps),
+    schemaEvolution: schemaModes(config.schemaEvolution),
+  });
   return { config: component, destination, capabilities: descriptor.capabilities(component.config as never) };
 }
 
@@ -162,7 +166,10 @@ export class Encoders {
         name,
         {
           ...source.describe(),
-          fields: (event: ChangeEvent) => event.lazyPosition()?.fields() ?? source.positions.fields?.(event.position) ?? {},
+          fields: (event: ChangeEvent) => {
+            const id = event.transaction?.id ?? null;
+            return event.lazyPosition()?.fields(id) ?? source.positions.fields?.(event.position, id) ?? {};
+          },
         },
       ]),
     );

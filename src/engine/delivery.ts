@@ -216,6 +216,7 @@ export class Delivery {
   async #result(portion: Portion, previous: ResumePoint, outcome: WriteResult, signal: AbortSignal): Promise<Attempt> {
     const { load, indices, isLast } = portion;
     if (outcome.kind === 'stored') {
+      this.#record.discarded += outcome.discarded ?? 0;
       this.#narrowing.stored(indices.length);
       if (!isLast) {
         for (const i of indices) load.skip.add(i);

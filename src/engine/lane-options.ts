@@ -105,6 +105,7 @@ export class LaneRecord {
   state: LaneStatus['state'] = 'starting';
   delivered = 0;
   parked = 0;
+  discarded = 0;
   lagMs: number | null = null;
   lastError: CdcError | null = null;
 }

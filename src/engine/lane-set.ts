@@ -28,6 +28,7 @@ type LaneCounts = Pick<RunningLane, 'name' | 'delivered' | 'parked'>;
 const AWAY = {
   delivered: 0,
   deadLetters: 0,
+  discardedValues: 0,
   queued: 0,
   lagMs: null,
   lastError: null,

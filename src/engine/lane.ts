@@ -108,7 +108,7 @@ export class Lane implements RunningLane {
   }
 
   status(): LaneStatus {
-    const { state, delivered, parked, lagMs, lastError } = this.#record;
+    const { state, delivered, parked, discarded, lagMs, lastError } = this.#record;
     return {
       name: this.name,
       type: this.#o.config.type,
@@ -116,6 +116,7 @@ export class Lane implements RunningLane {
       state,
       delivered,
       deadLetters: parked,
+      discardedValues: discarded,
       queued: this.#o.log.lastSeq - this.#done.seq,
       lagMs,
       point: this.#durable.point,

@@ -1,7 +1,7 @@
 // A pipeline after normalize: the one shape the rest of the program reads. All defaults are filled in, units resolved
 // (milliseconds, bytes), aliases replaced by their types; no code behind this asks "is it set?".
 
-import type { HookEvent } from '../sdk/index.ts';
+import type { HookEvent, SchemaMode } from '../sdk/index.ts';
 
 /** A component as configured. `config` holds the keys of its own type, validated against its descriptor's schema. */
 export interface ComponentConfig {
@@ -160,6 +160,13 @@ export interface HealthConfig {
   readonly token?: string | null;
 }
 
+/** What destinations do with tables whose schema changes. */
+export interface SchemaEvolutionConfig {
+  readonly mode: SchemaMode;
+  /** Names and patterns in the order of the file: an exact name wins, then the first pattern that matches. */
+  readonly tables: readonly { readonly pattern: string; readonly mode: SchemaMode }[];
+}
+
 export interface PipelineConfig {
   readonly name: string;
   /** The file and document it came from, for messages: `pipelines/orders.yaml`. */
@@ -184,6 +191,7 @@ export interface PipelineConfig {
   };
   /** Messages of queues that were delivered this lately are dropped when they come again; `null` = they are not. */
   readonly deduplication: { readonly windowMs: number; readonly maxIds: number } | null;
+  readonly schemaEvolution: SchemaEvolutionConfig;
   readonly retry: RetryConfig;
   readonly deadLetterQueue: DeadLetterQueueConfig;
   readonly health: HealthConfig;

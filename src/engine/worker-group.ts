@@ -75,6 +75,7 @@ export class WorkerGroup implements RunningLane {
       ...worst,
       delivered: this.delivered,
       deadLetters: this.parked,
+      discardedValues: all.reduce((n, s) => n + s.discardedValues, 0),
       queued: Math.max(...all.map((s) => s.queued)),
       lagMs: lags.length === 0 ? null : Math.max(...lags),
       lastError: all.find((s) => s.lastError !== null)?.lastError ?? null,

@@ -1,7 +1,7 @@
 // Values to JSON text, without loss: every digit of a bigint, every string however broken, bytes as base64. JSON.stringify
 // alone would refuse bigints, turn NaN into null and bytes into objects.
 
-import type { Value } from '../sdk/index.ts';
+import { JsonText, type Value } from '../sdk/index.ts';
 
 // Quote, backslash and control characters, which JSON must escape; and surrogates: a lone one has no UTF-8 form and would
 // arrive as U+FFFD.
@@ -61,17 +61,6 @@ export function jsonObject(object: { readonly [key: string]: Value | undefined }
     if (value !== undefined) out += `${(out === '' ? '{' : ',') + jsonString(name)}:${jsonValue(value)}`;
   }
   return out === '' ? '{}' : `${out}}`;
-}
-
-/**
- * A JSON document as the source's own text, which keeps spacing and digits that a parsed value would lose. A source may put
- * it where the value of a `json` column stands.
- */
-export class JsonText {
-  readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
 }
 
 /** The text as part of a larger document: what is not JSON becomes a string, and line breaks, which only stand between tokens, spaces. */

@@ -7,7 +7,7 @@
 // | `9007199254740993` | `9007199254740993n` |
 // | `0.12345678901234567890`, `1e400` | `'0.12345678901234567890'`, `'1e400'` |
 
-import type { Value } from '../sdk/index.ts';
+import { JsonText, type Value } from '../sdk/index.ts';
 
 /** Values nested deeper than this are refused: what reads or writes them later works by recursion. */
 const MAX_DEPTH = 500;
@@ -44,6 +44,7 @@ export function stringifyJson(value: Value): string {
   if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21)
     return BigInt(value).toString();
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (value instanceof JsonText) return value.text;
   if (value instanceof Uint8Array) return `"${Buffer.from(value).toString('base64')}"`;
   if (isList(value)) return `[${value.map(stringifyJson).join(',')}]`;
   return `{${Object.entries(value)

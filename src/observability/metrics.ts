@@ -109,6 +109,12 @@ export const METRICS: readonly MetricDeclaration[] = [
     'Events of this destination sent to the dead letter queue in this run.',
     (l) => l.deadLetters,
   ),
+  perLane(
+    'counter',
+    'cdc_destination_discarded_values_total',
+    'Values left out in this run because the target has no column for them (`schema_evolution` mode discard).',
+    (l) => l.discardedValues,
+  ),
   {
     name: 'cdc_errors_total',
     help: 'Errors recorded in state, by component and code.',

@@ -5,6 +5,7 @@ import type { Destination, DestinationCapabilities } from './destination.ts';
 import type { Logger } from './logger.ts';
 import type { Hook, Middleware, Transformer } from './plugin.ts';
 import type { Clock, PluginStore, Random } from './ports.ts';
+import type { SchemaEvolution } from './schema-evolution.ts';
 import type { Source, SourceCapabilities } from './source.ts';
 
 /** What every component gets when it is made. */
@@ -21,6 +22,11 @@ export interface ComponentContext {
 export interface SourceContext extends ComponentContext {
   /** Each `set` is durable once it resolves. A command that only looks at a source gives an empty one and keeps nothing. */
   readonly store: PluginStore;
+}
+
+/** Destinations also get what the pipeline says about tables whose schema changes. */
+export interface DestinationContext extends ComponentContext {
+  readonly schemaEvolution: SchemaEvolution;
 }
 
 /** Plugins also get a store of their own, and the folder of the pipeline file for paths of code. */
@@ -48,7 +54,7 @@ export interface SourceDescriptor<S extends TSchema = TSchema> extends Descripto
 export interface DestinationDescriptor<S extends TSchema = TSchema> extends DescriptorBase<S> {
   readonly kind: 'destination';
   capabilities(config: Static<S>): DestinationCapabilities;
-  create(config: Static<S>, ctx: ComponentContext): Promise<Destination>;
+  create(config: Static<S>, ctx: DestinationContext): Promise<Destination>;
 }
 export interface TransformerDescriptor<S extends TSchema = TSchema> extends DescriptorBase<S> {
   readonly kind: 'transformer';

@@ -4,6 +4,7 @@
 import type { ChangeEvent } from './change-event.ts';
 import type { CdcError, Finding } from './errors.ts';
 import type { ResumePoint } from './position.ts';
+import type { TableSchema } from './table-schema.ts';
 
 /** A destination's own way through the change log. */
 export interface LaneId {
@@ -47,13 +48,14 @@ export interface WriteFailure {
 }
 
 /**
- * - `stored`: every event that is not in `skip` is durable, and the point with them where the destination holds it.
+ * - `stored`: every event that is not in `skip` is durable, and the point with them where the destination holds it. `discarded`: how
+ *   many values were left out because the table has no column for them and `schema_evolution` says so.
  * - `refused`: nothing was stored; these events can never be. The engine parks them and calls again with them in `skip`.
  * - `partial`: only for destinations that cannot undo: `written` are durable, `failed` can never be, no point was stored.
  *   The engine parks the failed ones and calls again with both in `skip` if anything is left.
  */
 export type WriteResult =
-  | { readonly kind: 'stored' }
+  | { readonly kind: 'stored'; readonly discarded?: number }
   | { readonly kind: 'refused'; readonly failed: readonly WriteFailure[] }
   | { readonly kind: 'partial'; readonly written: readonly number[]; readonly failed: readonly WriteFailure[] };
 
@@ -83,6 +85,23 @@ export interface Destination {
   write(batch: LaneBatch, signal: AbortSignal): Promise<WriteResult>;
   /** Waits for what is under way. Idempotent. */
   close(): Promise<void>;
+  /**
+   * What it would do to its tables, given these of a source as they are now, and why. Reads catalogs, changes nothing. Only for
+   * destinations that make tables.
+   */
+  previewSchema?(source: string, tables: readonly TableSchema[]): AsyncIterable<SchemaPreview>;
+}
+
+/** A statement about a target table. */
+export interface SchemaPreview {
+  /** The source's table. */
+  readonly table: string;
+  /** `null`: a difference that no statement mends. */
+  readonly sql: string | null;
+  /** Why, and what it means for others: locks, a table that is written anew. */
+  readonly note: string;
+  /** false: the mode forbids it; it is yours to run. */
+  readonly runs: boolean;
 }
 
 /** A destination that keeps the lane's point with the data. Implement these two if `capabilities.holdsPoint`. */

@@ -62,6 +62,8 @@ export const ERROR_CODES = {
   DESTINATION_EVENT_REJECTED:
     'The destination refuses this event for good: a constraint, a type, a size. It goes to the dead letter queue.',
   DESTINATION_ROW_MISSING: 'An event with only some of the columns met no row to update. It goes to the dead letter queue.',
+  DESTINATION_SCHEMA_FROZEN:
+    'A table at the source is not what its target can take, and `schema_evolution` freezes it. The lane stopped before the first such event; nothing is lost.',
   DESTINATION_HANGS:
     'The destination neither answered a write in time nor ended it when it was told to. Sending more could overtake it, so the pipeline stops.',
   DESTINATION_FAILED: 'Writing to the destination failed.',

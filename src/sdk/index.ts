@@ -10,6 +10,8 @@ export * from './logger.ts';
 export * from './plugin.ts';
 export * from './ports.ts';
 export * from './position.ts';
+export * from './schema-evolution.ts';
+export * from './schema-preview.ts';
 export * from './source.ts';
 export * from './table-schema.ts';
 export * from './text-image.ts';

@@ -25,8 +25,11 @@ export interface PositionCodec {
    * Without it only stored text is accepted.
    */
   parse?(text: string): Position | null;
-  /** The source's own fields of a position as they appear in an envelope's `source` block (`lsn`, `file`, `pos` …). */
-  fields?(position: Position): Readonly<Record<string, string | number | bigint | null>>;
+  /**
+   * The source's own fields of a position as they appear in an envelope's `source` block (`lsn`, `file`, `pos` …).
+   * `transactionId`: of the event, if it has one.
+   */
+  fields?(position: Position, transactionId?: string | null): Readonly<Record<string, string | number | bigint | null>>;
 }
 
 /**
@@ -40,7 +43,7 @@ export abstract class LazyPosition {
   /** Puts the text into `bytes`, which have room for it. */
   abstract put(bytes: Uint8Array, at: number): void;
   /** What the codec's `fields` gives for the text. */
-  abstract fields(): Readonly<Record<string, string | number | bigint | null>>;
+  abstract fields(transactionId: string | null): Readonly<Record<string, string | number | bigint | null>>;
 }
 
 /** The codec of sources whose position text sorts like their log: fixed-width numbers. Describes by `label` and the text. */

@@ -80,6 +80,8 @@ export interface Source {
   acknowledged(): Promise<PartitionPositions | null>;
   lag(): Promise<Lag>;
   schema(table: TableId): Promise<TableSchema>;
+  /** The tables that are captured, as things stand: `plan` asks. Without it nobody can tell before they are read. */
+  tables?(): Promise<readonly TableId[]>;
   close(): Promise<void>;
 }
 

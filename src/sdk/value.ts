@@ -34,3 +34,14 @@ export abstract class RowImage {
     return Object.keys(this.decode());
   }
 }
+
+/**
+ * A JSON document as the source's own text, which keeps spacing and digits that a parsed value would lose. A source may put
+ * it where the value of a `json` column stands.
+ */
+export class JsonText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}

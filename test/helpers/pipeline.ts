@@ -65,6 +65,7 @@ export function pipeline(parts: Partial<PipelineConfig> & Pick<PipelineConfig, '
     log: { type: 'memory', maxEvents: 100_000, maxBytes: 256 * 1024 * 1024 },
     state: { type: 'sqlite', path: ':memory:', leaseMs: 30_000, checkpoints: 20 },
     deduplication: null,
+    schemaEvolution: { mode: 'lenient', tables: [] },
     retry: RETRY,
     deadLetterQueue: { type: 'file', path: 'unused', key: null },
     health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },

@@ -2,12 +2,14 @@
 
 import { descriptor } from '../../src/destinations/sqlite/index.ts';
 import {
+  additiveOnly,
   type ChangeEvent,
   type Clock,
   type LaneBatch,
   type PointHoldingDestination,
   positionOfNumber,
   type ResumePoint,
+  type SchemaEvolution,
   silentLogger,
   systemClock,
 } from '../../src/sdk/index.ts';
@@ -24,8 +26,12 @@ export const SQLITE_DEFAULTS = {
 export const LANE = { pipeline: 'p', lane: 'd' };
 export const at = (n: number): ResumePoint => ({ epoch: 1, log: null, sources: { s: { p: positionOfNumber(n) } }, snapshots: [] });
 
-export async function openReplica(config: { readonly path: string }, clock: Clock = systemClock): Promise<PointHoldingDestination> {
-  const context = { ...LANE, name: LANE.lane, logger: silentLogger, clock, random: () => 0 };
+export async function openReplica(
+  config: { readonly path: string },
+  clock: Clock = systemClock,
+  schemaEvolution: SchemaEvolution = additiveOnly,
+): Promise<PointHoldingDestination> {
+  const context = { ...LANE, name: LANE.lane, logger: silentLogger, clock, random: () => 0, schemaEvolution };
   return (await descriptor.create({ ...SQLITE_DEFAULTS, ...config } as never, context)) as PointHoldingDestination;
 }
 

@@ -5,95 +5,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PostgresqlConfig } from '../../src/destinations/postgresql/config.ts';
-import { descriptor } from '../../src/destinations/postgresql/index.ts';
 import {
-  CdcError,
+  type CdcError,
   type ChangeEvent,
   type Column,
-  type Destination,
   type Finding,
   formatPoint,
-  type LaneBatch,
-  type PointHoldingDestination,
   type ResumePoint,
   type Row,
-  silentLogger,
-  systemClock,
-  systemRandom,
   type TableSchema,
-  type WriteResult,
 } from '../../src/sdk/index.ts';
-import { Events, ITEMS, item, laneBatch, pointAt } from '../../src/sdk/testing/index.ts';
+import { Events, ITEMS, item, pointAt } from '../../src/sdk/testing/index.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { PostgresProxy } from '../helpers/postgres-proxy.ts';
 import { postgresqlConfig } from '../helpers/postgresql-destination.ts';
+import { failed, failureOf, LANE, Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
 import { selfSigned } from '../helpers/self-signed.ts';
 
 const missing = (await skipReason()) !== null;
-const LANE = { pipeline: 'orders', lane: 'replica' };
 const never = new AbortController().signal;
 
 type Changes = Partial<PostgresqlConfig>;
-
-/** A lane that has joined, and its place. */
-class Lane implements AsyncDisposable {
-  readonly destination: PointHoldingDestination;
-  point: ResumePoint = pointAt(0);
-  readonly epoch: number;
-
-  constructor(destination: Destination, epoch: number) {
-    this.destination = destination as PointHoldingDestination;
-    this.epoch = epoch;
-  }
-
-  static async join(config: PostgresqlConfig, epoch = 1): Promise<Lane> {
-    const destination = await descriptor.create(config, {
-      pipeline: LANE.pipeline,
-      name: LANE.lane,
-      logger: silentLogger,
-      clock: systemClock,
-      random: systemRandom,
-    });
-    const lane = new Lane(destination, epoch);
-    const committed = await destination.committed(LANE);
-    await lane.destination.claim(LANE, epoch);
-    if (committed.kind === 'points') lane.point = committed.points[0] as ResumePoint;
-    else await lane.destination.setPoints(LANE, epoch, [lane.point]);
-    return lane;
-  }
-
-  batch(events: readonly ChangeEvent[], options: Parameters<typeof laneBatch>[1] = {}): LaneBatch {
-    const { through } = laneBatch(events, { previous: this.point, epoch: this.epoch });
-    return laneBatch(events, { previous: this.point, through: events.length === 0 ? this.point : through, epoch: this.epoch, ...options });
-  }
-
-  async write(events: readonly ChangeEvent[], options: Parameters<typeof laneBatch>[1] = {}): Promise<WriteResult> {
-    const batch = this.batch(events, options);
-    const result = await this.destination.write(batch, never);
-    if (result.kind === 'stored') this.point = batch.through;
-    return result;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.destination.close();
-  }
-}
-
-const STORED = { kind: 'stored' };
-
-async function failureOf(call: Promise<unknown>): Promise<CdcError> {
-  const error: unknown = await call.then(
-    () => null,
-    (e: unknown) => e,
-  );
-  if (error instanceof CdcError) return error;
-  throw new Error(`expected a CdcError, got ${String(error)}`);
-}
-
-function failed(result: WriteResult): { index: number; code: string; message: string }[] {
-  if (result.kind !== 'refused') throw new Error(`expected a refusal, got ${result.kind}`);
-  return result.failed.map(({ index, error }) => ({ index, code: error.code, message: error.message }));
-}
 
 describe.skipIf(missing)('postgresql', () => {
   describe('order and reduction', () => {
@@ -938,13 +870,7 @@ async function waitFor(db: TestDatabase, state: string): Promise<void> {
 }
 
 async function checkOf(config: PostgresqlConfig): Promise<Finding[]> {
-  const destination = await descriptor.create(config, {
-    pipeline: LANE.pipeline,
-    name: LANE.lane,
-    logger: silentLogger,
-    clock: systemClock,
-    random: systemRandom,
-  });
+  const destination = await openReplica(config);
   try {
     const found: Finding[] = [];
     for await (const finding of destination.check()) found.push(finding);

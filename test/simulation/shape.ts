@@ -167,6 +167,7 @@ export function configOf(name: string, shape: Shape, start: number): PipelineCon
     state: { type: 'sqlite', path: 'state.db', leaseMs: LEASE_MS, checkpoints: 20 },
     // Not drawn: schedules stay what they were.
     deduplication: shape.queue && shape.faults % 2 === 0 ? { windowMs: 1000, maxIds: 1000 } : null,
+    schemaEvolution: { mode: 'lenient', tables: [] },
     retry: RETRY,
     deadLetterQueue: { type: 'file', path: 'dead.ndjson', key: null },
     health: { enabled: false, host: '127.0.0.1', port: 0, endpoints: [], stallAfterMs: 60_000 },

@@ -1,4 +1,5 @@
-// `cdc-run plan [files…]`: what running these pipelines would mean. Reads files and capabilities only; nothing is contacted.
+// `cdc-run plan [files…]`: what running these pipelines would mean. Reads files and capabilities only; with `--connect` it also
+// asks sources and destinations what would change in the tables of the latter.
 
 import { placeOf } from '../../dead-letters/place.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
@@ -12,6 +13,7 @@ import { formatBytes, formatDuration, table, wrap } from '../format.ts';
 import { type Guarantee, guaranteeOf } from '../guarantee.ts';
 import { inputsOrDefault, issueLines, loadOrReport } from '../load.ts';
 import type { Colors } from '../output.ts';
+import { type TableChanges, tableChangeLines, tableChanges } from '../table-changes.ts';
 
 /** The plan of one pipeline, as data. */
 export interface Plan {
@@ -30,20 +32,33 @@ export interface Plan {
   readonly creates: readonly string[];
   readonly risks: readonly string[];
   readonly unavailable: readonly string[];
+  /** Only where servers were asked. */
+  readonly tableChanges?: readonly TableChanges[];
 }
 
 type Resolve = (kind: Descriptor['kind'], type: string, options: { readonly baseDir: string }) => Promise<Descriptor>;
 
-export async function plan(cli: Cli, inputs: readonly string[]): Promise<number> {
+export async function plan(cli: Cli, inputs: readonly string[], connect: boolean): Promise<number> {
   const loaded = await loadOrReport(cli, inputsOrDefault(inputs, 'plan'));
   if (loaded === null) return EXIT.configuration;
   const { pipelines, warnings } = loaded;
   const { loadDescriptor } = await import('../../catalog.ts');
-  const plans = await Promise.all(pipelines.map((config) => planOf(config, loadDescriptor)));
+  const plans = await Promise.all(
+    pipelines.map(async (config) => ({
+      ...(await planOf(config, loadDescriptor)),
+      ...(connect ? { tableChanges: await changesOf(cli, config, loadDescriptor) } : {}),
+    })),
+  );
   if (!cli.output.json && warnings.length > 0) cli.output.note(await issueLines(warnings, cli.output.errColors, 'warning'));
   if (cli.output.json) cli.output.document({ ok: true, plans, warnings });
   else cli.output.print(plans.flatMap((p, i) => [...(i === 0 ? [] : ['']), ...planLines(p, cli.output.colors, cli.output.width)]));
   return EXIT.ok;
+}
+
+/** What cannot run is not opened: `unavailable` says so. */
+async function changesOf(cli: Cli, config: PipelineConfig, resolve: Resolve): Promise<TableChanges[]> {
+  if (config.unavailable.length > 0) return [];
+  return tableChanges(config, (kind, type) => resolve(kind, type, { baseDir: config.baseDir }), cli.world.clock);
 }
 
 export async function planOf(config: PipelineConfig, resolve: Resolve): Promise<Plan> {
@@ -161,6 +176,7 @@ export function planLines(p: Plan, c: Colors, width: number): string[] {
     ),
     ...section('Guarantees', table(p.guarantees.map((g) => [`${g.source} → ${g.destination}`, guaranteeText(g, c), c.dim(g.reason)]))),
     ...section('Creates', bullets(p.creates, c.green('+'))),
+    ...tableChangeLines(p.tableChanges ?? [], c, width),
     ...section('Risks', bullets(p.risks, c.yellow('!'))),
     ...section('Not available in this version', bullets(p.unavailable, c.red('✖'))),
   ];

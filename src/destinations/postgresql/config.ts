@@ -41,7 +41,8 @@ export const configSchema = Keys(
     ),
     create_tables: Default(
       Type.Boolean({
-        description: 'Create the schema, tables and columns that are missing. Nothing is ever dropped or changed.',
+        description:
+          'Create the schema and tables that are missing, and change tables as `schema_evolution` says. Nothing is ever dropped or narrowed.',
         examples: [true],
       }),
       true,

@@ -3,12 +3,14 @@
 import {
   CdcError,
   type Committed,
-  type ComponentContext,
+  type DestinationContext,
   type Finding,
   type LaneBatch,
   type LaneId,
   type PointHoldingDestination,
   type ResumePoint,
+  type SchemaPreview,
+  type TableSchema,
   type WriteResult,
 } from '../../sdk/index.ts';
 import { describeEndpoint, endpointOf } from '../../systems/postgresql/endpoint.ts';
@@ -30,7 +32,7 @@ export class PostgresqlDestination implements PointHoldingDestination {
   readonly #where: string;
   #claim: Claim | null = null;
 
-  constructor(config: PostgresqlConfig, ctx: ComponentContext, env: NodeJS.ProcessEnv) {
+  constructor(config: PostgresqlConfig, ctx: DestinationContext, env: NodeJS.ProcessEnv) {
     const endpoint = endpointOf(config, env),
       { schema, table: template, create_tables: create } = config;
     const pointsSchema = config.points_schema ?? schema;
@@ -38,7 +40,7 @@ export class PostgresqlDestination implements PointHoldingDestination {
     this.#check = { server: describeEndpoint(endpoint, env), endpoint, schema, pointsSchema, template, create };
     this.#connections = new Connections(config, endpoint, ctx.logger);
     this.#points = new PointTable(pointsSchema);
-    this.#targets = new Targets({ schema, template, pointsSchema, create }, ctx.logger);
+    this.#targets = new Targets({ schema, template, pointsSchema, create, evolution: ctx.schemaEvolution }, ctx.logger);
     this.#writer = new Writer({
       points: this.#points,
       targets: this.#targets,
@@ -46,6 +48,7 @@ export class PostgresqlDestination implements PointHoldingDestination {
       keepExisting: config.conflict_resolution === 'ignore',
       keepDeleted: config.deletes === 'ignore',
       sharedTarget: isConstant(template),
+      leavesOut: (table) => ctx.schemaEvolution.modeOf(table) === 'discard',
       maxRows: config.connection_pool.batch_insert_size,
     });
   }
@@ -90,6 +93,14 @@ export class PostgresqlDestination implements PointHoldingDestination {
       this.#targets.forget();
       throw this.#asRetriable(error as CdcError, signal, wasRemembered);
     }
+  }
+
+  async *previewSchema(source: string, tables: readonly TableSchema[]): AsyncIterable<SchemaPreview> {
+    yield* await this.#use(null, async (session) => {
+      const found: SchemaPreview[] = [];
+      for await (const one of this.#targets.preview(session, source, tables)) found.push(one);
+      return found;
+    });
   }
 
   close(): Promise<void> {

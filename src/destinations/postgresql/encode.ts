@@ -1,7 +1,16 @@
 // Change event → row change: names and values spelled for the target table. What cannot be spelled is an event that this
 // destination refuses for good. Pure.
 
-import { CdcError, type ChangeEvent, type ErrorCode, formatTableId, type Row, type TableSchema, type Value } from '../../sdk/index.ts';
+import {
+  CdcError,
+  type ChangeEvent,
+  type ErrorCode,
+  formatTableId,
+  type Row,
+  type TableId,
+  type TableSchema,
+  type Value,
+} from '../../sdk/index.ts';
 import type { RowChange } from './reduce.ts';
 import { remembered } from './remembered.ts';
 import { describeTarget, keyColumns, type TargetColumn, type TargetTable } from './target-table.ts';
@@ -13,12 +22,16 @@ export interface EncodeOptions {
   readonly keepExisting: boolean;
   /** Several source tables go to the target: a truncate of one must not empty it. */
   readonly sharedTarget: boolean;
+  /** Values of columns that the target lacks are left out, for events of this table. */
+  leavesOut(table: TableId): boolean;
 }
 
 /** How the columns of one kind of row are spelled: worked out once per table schema and set of columns. */
 interface Shape {
   readonly names: readonly string[];
   readonly encoders: readonly Encoder[];
+  /** Columns of the row that are left out because the target has no place for them. */
+  readonly leftOut: number;
 }
 
 export type Change = RowChange<TargetTable>;
@@ -26,6 +39,8 @@ export type Change = RowChange<TargetTable>;
 /** Spells events for their targets. Keeps the shapes that it has met. */
 export class EventEncoder {
   readonly #options: EncodeOptions;
+  /** Values left out since it was made. */
+  leftOut = 0;
   readonly #shapes = new WeakMap<TargetTable, WeakMap<TableSchema, Map<string, Shape>>>();
 
   constructor(options: EncodeOptions) {
@@ -68,7 +83,8 @@ export class EventEncoder {
     const { after, incomplete } = event;
     if (after === null) throw rejected(event, table, `the event of op "${event.op}" has no row`);
     const row = withKey(event, after);
-    const { names, encoders } = this.#shape(event, table, row);
+    const { names, encoders, leftOut } = this.#shape(event, table, row);
+    this.leftOut += leftOut;
     const values = new Array<string | null>(names.length);
     for (let i = 0; i < names.length; i++) {
       const name = names[i] as string,
@@ -122,24 +138,24 @@ export class EventEncoder {
       names = only ?? Object.keys(row);
     const ofTable = remembered(this.#shapes, table, () => new WeakMap<TableSchema, Map<string, Shape>>());
     const ofSchema = remembered(ofTable, schema, () => new Map<string, Shape>());
-    return remembered(ofSchema, names.join('\0'), () => makeShape(event, table, names));
+    return remembered(ofSchema, names.join('\0'), () => makeShape(event, table, names, this.#options.leavesOut(schema.id)));
   }
 }
 
-function makeShape(event: ChangeEvent, table: TargetTable, all: readonly string[]): Shape {
+function makeShape(event: ChangeEvent, table: TargetTable, all: readonly string[], leavesOut: boolean): Shape {
   const unknown = all.filter((name) => !table.byName.has(name));
-  if (unknown.length > 0) {
+  if (unknown.length > 0 && !leavesOut) {
     throw rejected(
       event,
       table,
       `the target has no column ${unknown.map((n) => `"${n}"`).join(', ')}`,
-      'Add the column, set `create_tables: true`, or drop it by a transformer.',
+      'Add the column, let the table follow (`create_tables: true`, `schema_evolution`), or drop it by a transformer.',
     );
   }
   const names = all.filter((name) => table.byName.get(name)?.generated === false);
   const types = new Map(event.table.columns.map((c) => [c.name, c]));
   const encoders = names.map((name) => encoderFor(table.byName.get(name) as TargetColumn, types.get(name) ?? { type: 'any' }));
-  return { names, encoders };
+  return { names, encoders, leftOut: unknown.length };
 }
 
 /** Some sources give the key beside the row. */

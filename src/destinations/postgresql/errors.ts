@@ -59,6 +59,35 @@ export function isCertainRollback(error: unknown): boolean {
   return state !== null && (isDataError(error) || /^(40001|40002|40P01|42|0A|53|55)/.test(state));
 }
 
+/** A NULL that the server refused, and the column there. */
+export interface RefusedNull {
+  readonly schema: string;
+  readonly table: string;
+  readonly column: string;
+}
+
+export function refusedNull(error: unknown): RefusedNull | null {
+  if (!isServerError(error) || error.code !== '23502') return null;
+  const { schema, table, column } = error;
+  return schema === undefined || table === undefined || column === undefined ? null : { schema, table, column };
+}
+
+/** The server will not change the table: not ours, used by a view, a default that cannot be converted. */
+export function isDdlRefusal(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== null && /^(0A|22|23|2B|42)/.test(state);
+}
+
+export function tableChangeRefused(error: unknown, target: string, statement: string): CdcError {
+  const state = sqlState(error) ?? '';
+  const who = state === '42501' ? ' as the owner of the table' : '';
+  return new CdcError(
+    state === '42501' ? 'DESTINATION_FORBIDDEN' : 'DESTINATION_MISCONFIGURED',
+    `PostgreSQL does not change ${target}: ${withoutValue(error as Error)} (SQLSTATE ${state}).`,
+    { fix: `Run${who}: ${statement}; or give the table another mode in \`schema_evolution.tables\`.`, cause: error },
+  );
+}
+
 /** An event that the server refuses. The message names the rule, never the value. */
 export function refusal(error: unknown, what: string): CdcError {
   const state = sqlState(error) ?? '';

@@ -17,7 +17,9 @@ export const descriptor = defineDestination({
     maxInFlight: 1,
     creates: [
       `the table ${config.points_schema ?? config.schema}.cdc_run_points, which keeps the pipeline's place`,
-      ...(config.create_tables ? [`tables and columns that are missing in the schema ${config.schema}`] : []),
+      ...(config.create_tables
+        ? [`tables and columns that are missing in the schema ${config.schema}; with \`schema_evolution: evolve\` types are widened`]
+        : []),
     ],
   }),
   create: async (config, ctx) => {

@@ -1,14 +1,14 @@
-// The target tables as the database knows them, and the making of what is missing: tables and columns are added, nothing is
-// ever changed or dropped. Runs between data transactions; all of it may be repeated.
+// The target tables as the database knows them, and the making of new ones. Runs between data transactions; all of it may be
+// repeated.
 
 import { CdcError, type Column, formatTableId, type TableSchema } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { Session } from './connection.ts';
+import { createTableStatement } from './ddl.ts';
 import { creationScript } from './points.ts';
 import { qualified } from './sql.ts';
-import { checkedName } from './target-name.ts';
 import { describeTarget, type TargetColumn, type TargetTable } from './target-table.ts';
-import { KINDS, newColumnType } from './types.ts';
+import { KINDS } from './types.ts';
 
 /** A table as it was read. */
 export interface CatalogTable {
@@ -87,14 +87,21 @@ function toType(raw: RawType & { readonly element?: RawType | null }, modifier: 
     type: raw.type,
     kind,
     bulk: raw.class === 'b' && kind !== 'array' && kind !== 'other',
-    length: modifier >= 4 && ['varchar', 'bpchar'].includes(raw.base) ? modifier - 4 : null,
+    length: lengthOf(raw.base, modifier),
+    precision: kind === 'numeric' && modifier >= 4 ? ((modifier - 4) >> 16) & 0xffff : null,
     fraction: fractionOf(kind, modifier),
+    domain: raw.class === 'd',
     caseless: raw.base === 'citext',
     padded: raw.base === 'bpchar',
     element: isArray ? toType(raw.element as RawType, -1) : null,
     generated: false,
     identity: 'none',
   };
+}
+
+function lengthOf(base: string, modifier: number): number | null {
+  if (base === 'varchar' || base === 'bpchar') return modifier >= 4 ? modifier - 4 : null;
+  return (base === 'bit' || base === 'varbit') && modifier >= 0 ? modifier : null;
 }
 
 function fractionOf(kind: TargetColumn['kind'], modifier: number): number | null {
@@ -124,29 +131,8 @@ export function targetFor(name: Name, found: CatalogTable, source: TableSchema):
   return { ...name, place: qualified(name), columns, key: source.key, truncatable, byName: new Map(columns.map((c) => [c.name, c])) };
 }
 
-/** Columns that rows of `source` need: those of its schema, then others that the rows have. The latter may hold anything. */
-export function wantedColumns(source: TableSchema, inRows: ReadonlySet<string>): Column[] {
-  const known = new Set(source.columns.map((c) => c.name));
-  const others = [...inRows].filter((name) => !known.has(name));
-  return [...source.columns, ...others.map((name): Column => ({ name, type: 'any', nativeType: '', nullable: true }))];
-}
-
 /** Makes the table, with its schema if need be. */
 export async function createTable(session: Session, name: Name, source: TableSchema, columns: readonly Column[]): Promise<void> {
-  const parts = columns.map((c) => `${columnName(c)} ${newColumnType(c)}`);
-  if (source.key.length > 0) parts.push(`PRIMARY KEY (${source.key.map(quoteName).join(', ')})`);
   const { rows } = await session.query('SELECT to_regnamespace($1) AS schema', [quoteName(name.schema)]);
-  await session.script(
-    creationScript(name.schema, rows[0]?.['schema'] == null, `CREATE TABLE IF NOT EXISTS ${qualified(name)} (${parts.join(', ')})`),
-  );
-}
-
-/** Adds columns, nullable: rows that are there have no value for them. */
-export async function addColumns(session: Session, name: Name, columns: readonly Column[]): Promise<void> {
-  const parts = columns.map((c) => `ADD COLUMN IF NOT EXISTS ${columnName(c)} ${newColumnType(c)}`);
-  await session.query(`ALTER TABLE ${qualified(name)} ${parts.join(', ')}`);
-}
-
-function columnName(column: Column): string {
-  return quoteName(checkedName(column.name, `column "${column.name}"`));
+  await session.script(creationScript(name.schema, rows[0]?.['schema'] == null, createTableStatement(name, columns, source.key)));
 }

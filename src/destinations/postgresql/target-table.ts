@@ -13,8 +13,12 @@ export interface TargetColumn {
   readonly bulk: boolean;
   /** Characters or bits, where the type has a length. */
   readonly length: number | null;
+  /** Digits of a numeric in all; `null` = as many as there are. */
+  readonly precision: number | null;
   /** Fractional digits that fit: of a numeric with a scale, of times. `null` = as many as there are. */
   readonly fraction: number | null;
+  /** A type of the user's own over another one, with rules that we do not know. */
+  readonly domain: boolean;
   /** Case does not matter for equality (citext). */
   readonly caseless: boolean;
   /** Blanks at the end do not matter for equality (char). */

@@ -1,7 +1,7 @@
 // Spelling values the way PostgreSQL reads them, and noticing what it could not keep: the server rounds, cuts and drops time
 // zones silently, so what does not fit is refused here (invariant 6). Pure.
 
-import type { Value } from '../../sdk/index.ts';
+import { JsonText, type Value } from '../../sdk/index.ts';
 
 /** A value that the column cannot hold as it is. The message never holds the value: it may be sensitive. */
 export class UnfitValue extends Error {
@@ -70,6 +70,7 @@ export function jsonText(value: Value): string {
     default:
   }
   if (value === null) return 'null';
+  if (value instanceof JsonText) return value.text;
   if (value instanceof Uint8Array) return `{"$bytes":"${Buffer.from(value).toString('base64')}"}`;
   if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;
   return `{${Object.entries(value)

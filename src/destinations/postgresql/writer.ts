@@ -6,13 +6,14 @@ import {
   formatTableId,
   type LaneBatch,
   type LaneId,
+  type TableId,
   type WriteFailure,
   type WriteResult,
 } from '../../sdk/index.ts';
 import { type ApplyOptions, applySegments, RowMissing } from './apply.ts';
 import type { Session } from './connection.ts';
 import { type Change, EventEncoder, rejected } from './encode.ts';
-import { isDataError, refusal } from './errors.ts';
+import { isDataError, refusal, refusedNull } from './errors.ts';
 import type { PointTable } from './points.ts';
 import { reduce } from './reduce.ts';
 import { describeTarget, type TargetTable } from './target-table.ts';
@@ -27,6 +28,7 @@ export interface WriterOptions extends ApplyOptions {
   /** Deletes and truncates are left out. */
   readonly keepDeleted: boolean;
   readonly sharedTarget: boolean;
+  leavesOut(table: TableId): boolean;
 }
 
 /** Who writes, and under which epoch. */
@@ -49,19 +51,26 @@ export class Writer {
 
   /** `batch` is stored whole with its point, or nothing of it is. */
   async write(session: Session, claim: Claim, batch: LaneBatch): Promise<WriteResult> {
-    const { changes, failed } = await this.#encode(session, batch);
+    const { changes, failed, leftOut } = await this.#encode(session, batch);
     // What cannot be spelled can never be stored; the rest waits until the engine has parked these.
     if (failed.length > 0) return { kind: 'refused', failed };
-    try {
-      await this.#store(session, claim, batch, () => this.#apply(session, changes));
-      return { kind: 'stored' };
-    } catch (error) {
-      if (!isEventsFault(error)) throw error;
-      return this.#isolate(session, claim, batch, changes);
+    const stored = { kind: 'stored', ...(leftOut === 0 ? {} : { discarded: leftOut }) } as const;
+    for (;;) {
+      try {
+        await this.#store(session, claim, batch, () => this.#apply(session, changes));
+        return stored;
+      } catch (error) {
+        if (!isEventsFault(error)) throw error;
+        // Ends: each turn lets one more column take NULLs.
+        const missing = refusedNull(error);
+        if (missing !== null && (await this.#options.targets.loosen(session, missing))) continue;
+        const result = await this.#isolate(session, claim, batch, changes);
+        return result.kind === 'stored' ? stored : result;
+      }
     }
   }
 
-  async #encode(session: Session, batch: LaneBatch): Promise<{ changes: Change[]; failed: WriteFailure[] }> {
+  async #encode(session: Session, batch: LaneBatch): Promise<{ changes: Change[]; failed: WriteFailure[]; leftOut: number }> {
     const { keepDeleted, targets } = this.#options;
     const events = batch.events
       .map((event, index) => ({ event, index }))
@@ -71,7 +80,8 @@ export class Writer {
       events.map((e) => e.event),
     );
     const changes: Change[] = [],
-      failed: WriteFailure[] = [];
+      failed: WriteFailure[] = [],
+      before = this.#encoder.leftOut;
     for (const [i, { event, index }] of events.entries()) {
       const table = tables[i] ?? null;
       if (table === null || event.op === 's' || event.op === 'm') continue;
@@ -82,7 +92,7 @@ export class Writer {
         failed.push({ index, error });
       }
     }
-    return { changes, failed };
+    return { changes, failed, leftOut: this.#encoder.leftOut - before };
   }
 
   #apply(session: Session, changes: readonly Change[]): Promise<void> {

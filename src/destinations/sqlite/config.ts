@@ -18,7 +18,10 @@ export const configSchema = Keys(
       '{table}',
     ),
     create_tables: Default(
-      Type.Boolean({ description: 'Create tables and columns that are missing. Nothing is ever dropped or changed.', examples: [true] }),
+      Type.Boolean({
+        description: 'Create tables and columns that are missing, as far as `schema_evolution` says. Nothing is ever dropped or changed.',
+        examples: [true],
+      }),
       true,
     ),
     conflict_resolution: Default(

@@ -3,12 +3,14 @@
 import {
   CdcError,
   type Committed,
-  type ComponentContext,
+  type DestinationContext,
   type Finding,
   type LaneBatch,
   type LaneId,
   type PointHoldingDestination,
   type ResumePoint,
+  type SchemaPreview,
+  type TableSchema,
   type WriteResult,
 } from '../../sdk/index.ts';
 import { fileIdentity, inTransaction, nextTurn, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
@@ -17,6 +19,7 @@ import type { SqliteConfig } from './config.ts';
 import { openDatabase } from './connection.ts';
 import { classify, isEventError, isOutcomeOpen, outcomeUnknown } from './errors.ts';
 import { PointTable } from './points.ts';
+import { previewSchema } from './preview.ts';
 import { Targets } from './target.ts';
 import { BatchWriter } from './writer.ts';
 
@@ -31,12 +34,12 @@ interface Open {
 
 export class SqliteDestination implements PointHoldingDestination {
   readonly #config: SqliteConfig;
-  readonly #ctx: ComponentContext;
+  readonly #ctx: DestinationContext;
   #open: Open | null = null;
   /** What this run claimed: batches are written under it. */
   #claimed: { readonly lane: LaneId; readonly epoch: number } | null = null;
 
-  constructor(config: SqliteConfig, ctx: ComponentContext) {
+  constructor(config: SqliteConfig, ctx: DestinationContext) {
     this.#config = config;
     this.#ctx = ctx;
   }
@@ -75,10 +78,11 @@ export class SqliteDestination implements PointHoldingDestination {
 
   /** One transaction: rows and point, or nothing. The point first, so that a fenced process finds that out before anything else. */
   #store({ db, points, targets, writer }: Open, batch: LaneBatch, { lane, epoch }: { lane: LaneId; epoch: number }): WriteResult {
+    let discarded: number;
     db.exec('BEGIN IMMEDIATE');
     try {
       points.advance(lane, epoch, batch);
-      writer.apply(batch);
+      discarded = writer.apply(batch);
     } catch (error) {
       // Some errors (disk full, I/O) have rolled back already.
       if (db.inTransaction) db.exec('ROLLBACK');
@@ -87,7 +91,7 @@ export class SqliteDestination implements PointHoldingDestination {
       return { kind: 'refused', failed: this.#probe(db, targets, () => writer.findFailures(batch)) };
     }
     this.#commit(db, targets);
-    return { kind: 'stored' };
+    return { kind: 'stored', ...(discarded === 0 ? {} : { discarded }) };
   }
 
   #commit(db: SqliteDatabase, targets: Targets): void {
@@ -129,7 +133,12 @@ export class SqliteDestination implements PointHoldingDestination {
 
   async #connect(): Promise<Open> {
     const db = await openDatabase(this.#config);
-    const targets = new Targets(db, this.#config);
+    const targets = new Targets(db, {
+      config: this.#config,
+      evolution: this.#ctx.schemaEvolution,
+      logger: this.#ctx.logger,
+      where: `destination "${this.#ctx.name}"`,
+    });
     return {
       db,
       identity: fileIdentity(this.#config.path),
@@ -137,6 +146,10 @@ export class SqliteDestination implements PointHoldingDestination {
       targets,
       writer: new BatchWriter(db, this.#config, targets),
     };
+  }
+
+  previewSchema(source: string, tables: readonly TableSchema[]): AsyncIterable<SchemaPreview> {
+    return previewSchema(this.#config, this.#ctx.schemaEvolution, source, tables);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 // Values of events → what SQLite binds. SQLite converts what it is given to the affinity of its column; wherever that could
 // change the value, it is bound in a form that cannot change, or refused (invariant 6). Pure.
 
-import type { ColumnType, Value } from '../../sdk/index.ts';
+import { type ColumnType, JsonText, type Value } from '../../sdk/index.ts';
 import type { Affinity } from './types.ts';
 
 /** What SQLite stores. */
@@ -91,6 +91,7 @@ function jsonText(value: Value): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' && !Number.isFinite(value)) throw new Unstorable('holds a number that JSON does not have');
   if (value === null || typeof value !== 'object') return String(value);
+  if (value instanceof JsonText) return value.text;
   if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'));
   if (Array.isArray(value)) return `[${(value as readonly Value[]).map(jsonText).join(',')}]`;
   return `{${Object.entries(value as { readonly [key: string]: Value })

@@ -15,6 +15,12 @@ export function isEventError(error: unknown): boolean {
 /** A column or table that somebody dropped while we had it in mind. */
 const isMissingThing = (error: unknown): boolean => /no such (column|table)|has no column named/.test((error as Error).message);
 
+/** The column that takes no NULL, when that was the reason. */
+export function refusedNull(error: unknown): string | null {
+  if (sqliteCode(error) !== 'SQLITE_CONSTRAINT_NOTNULL') return null;
+  return /failed: .*?\.([^.]+)$/s.exec((error as Error).message)?.[1] ?? null;
+}
+
 export function eventError(error: unknown, where: string): CdcError {
   if (error instanceof CdcError) return error;
   return new CdcError('DESTINATION_EVENT_REJECTED', `SQLite refuses the row: ${(error as Error).message}`, {

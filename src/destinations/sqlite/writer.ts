@@ -5,7 +5,7 @@ import { CdcError, type ChangeEvent, formatTableId, type LaneBatch, type Row, ty
 import type { SqliteDatabase } from '../../util/sqlite.ts';
 import type { SqliteConfig } from './config.ts';
 import { type Bound, bind, Unstorable } from './encode.ts';
-import { eventError, isEventError } from './errors.ts';
+import { eventError, isEventError, refusedNull } from './errors.ts';
 import type { Shape, Target, Targets } from './target.ts';
 import type { Affinity } from './types.ts';
 
@@ -13,6 +13,7 @@ export class BatchWriter {
   readonly #db: SqliteDatabase;
   readonly #config: SqliteConfig;
   readonly #targets: Targets;
+  #leftOut = 0;
 
   constructor(db: SqliteDatabase, config: SqliteConfig, targets: Targets) {
     this.#db = db;
@@ -20,9 +21,12 @@ export class BatchWriter {
     this.#targets = targets;
   }
 
-  /** Inside a transaction. Throws what the first event that fails threw. */
-  apply({ events, skip, through }: LaneBatch): void {
+  /** Inside a transaction. Throws what the first event that fails threw. Returns how many values were left out. */
+  apply({ events, skip, through }: LaneBatch): number {
+    this.#leftOut = 0;
+    this.#targets.refresh();
     for (const [index, event] of events.entries()) if (!skip.has(index)) this.#apply(event, through);
+    return this.#leftOut;
   }
 
   /** Inside a transaction that will be rolled back: which events fail, each judged with those before it in place. */
@@ -47,8 +51,21 @@ export class BatchWriter {
   #apply(event: ChangeEvent, through: LaneBatch['through']): void {
     if (event.op === 'm') return;
     const target = this.#targets.of(event.table, event.source);
+    try {
+      this.#run(event, target, through);
+    } catch (error) {
+      const column = refusedNull(error);
+      if (column === null) throw error;
+      throw (
+        this.#targets.frozenBy(event.table, target.name, `column "${column}" is NOT NULL there, and a row has no value for it`) ?? error
+      );
+    }
+  }
+
+  #run(event: ChangeEvent, target: Target, through: LaneBatch['through']): void {
     switch (event.op) {
       case 's':
+        if (event.schemaChange?.kind !== 'drop') this.#targets.follow(event, target);
         return;
       case 't':
         if (this.#config.deletes === 'apply') target.empty.run();
@@ -64,15 +81,17 @@ export class BatchWriter {
     }
   }
 
-  #insert(event: ChangeEvent, target: Target): void {
-    const shape = this.#shape(event, target);
+  #insert(event: ChangeEvent, found: Target): void {
+    const shape = this.#shape(event, found),
+      { target } = shape;
     this.#assertKey(event, target, shape);
     if (this.#config.conflict_resolution === 'replace') target.remove?.run(keyValues(event.key, target));
     shape.insert.run(valuesOf(event, shape));
   }
 
-  #update(event: ChangeEvent, target: Target, through: LaneBatch['through']): void {
-    const shape = this.#shape(event, target),
+  #update(event: ChangeEvent, found: Target, through: LaneBatch['through']): void {
+    const shape = this.#shape(event, found),
+      { target } = shape,
       { oldKey } = event;
     if (target.key.length === 0) throw noKey(event);
     this.#assertKey(event, target, shape);
@@ -101,15 +120,10 @@ export class BatchWriter {
     target.remove.run(keyValues(event.key, target));
   }
 
-  #shape(event: ChangeEvent, target: Target): Shape {
-    const columns = event.columns('after');
-    try {
-      return target.shape(columns);
-    } catch (error) {
-      if (!this.#config.create_tables || !isEventError(error)) throw error;
-      this.#targets.addColumns(event.table, event.source, columns);
-      return this.#targets.of(event.table, event.source).shape(columns);
-    }
+  #shape(event: ChangeEvent, found: Target): Shape {
+    const shape = this.#targets.shape(event, found);
+    this.#leftOut += shape.leftOut;
+    return shape;
   }
 
   /** NULL equals nothing, so rows with it in their key would pile up instead of replacing each other. */

@@ -9,10 +9,11 @@
 // | 8 | bytes: length, bytes |
 // | 9, 10 | array: count, values · object: count, then name and value |
 // | 11, 12, 13 | bigint up to 2^53, negative one, any other as decimal text |
+// | 14 | JSON document as its text |
 // | 64–191 | text of 0–127 characters |
 // | 192–255 | whole number 0–63 |
 
-import { CdcError, type Row, type Value } from '../../sdk/index.ts';
+import { CdcError, JsonText, type Row, type Value } from '../../sdk/index.ts';
 import type { FrameReader, FrameWriter } from './frame.ts';
 
 const NULL = 0,
@@ -29,6 +30,7 @@ const NULL = 0,
   BIG = 11,
   BIG_NEGATIVE = 12,
   BIG_TEXT = 13,
+  JSON_TEXT = 14,
   SHORT_TEXT = 64,
   SMALL = 192;
 const SHORT_TEXTS = SMALL - SHORT_TEXT,
@@ -95,6 +97,9 @@ function writeObject(w: FrameWriter, value: object): void {
   if (value instanceof Uint8Array) {
     w.byte(BYTES);
     w.bytes(value);
+  } else if (value instanceof JsonText) {
+    w.byte(JSON_TEXT);
+    w.string(value.text);
   } else if (Array.isArray(value)) {
     w.byte(ARRAY);
     w.varint(value.length);
@@ -150,6 +155,8 @@ export function readValue(r: FrameReader): Value {
       return BigInt(-r.varint());
     case BIG_TEXT:
       return BigInt(r.string());
+    case JSON_TEXT:
+      return new JsonText(r.string()) as unknown as Value;
     case ARRAY:
       return Array.from({ length: r.varint() }, () => readValue(r));
     case OBJECT:

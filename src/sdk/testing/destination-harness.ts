@@ -1,20 +1,21 @@
 // What a destination's author writes for `describeDestination`: how to read back what is stored, and how to break the
 // system. Everything optional switches on cases; a case that cannot run says why.
 
-import type {
-  ChangeEvent,
-  Column,
-  ColumnType,
-  Destination,
-  DestinationCapabilities,
-  DestinationDescriptor,
-  EncodedBatch,
-  PointHoldingDestination,
-  ResumePoint,
-  Row,
-  TableSchema,
-  Value,
-  WriteResult,
+import {
+  additiveOnly,
+  type ChangeEvent,
+  type Column,
+  type ColumnType,
+  type Destination,
+  type DestinationCapabilities,
+  type DestinationDescriptor,
+  type EncodedBatch,
+  type PointHoldingDestination,
+  type ResumePoint,
+  type Row,
+  type TableSchema,
+  type Value,
+  type WriteResult,
 } from '../index.ts';
 import { type BatchOptions, type Events, LANE, laneBatch, pointAt } from './batches.ts';
 import { encodeFake } from './fakes/envelope.ts';
@@ -86,7 +87,8 @@ export class DestinationTest {
 
   /** A session as it is made, nothing called yet. */
   async create(config: unknown = this.harness.config): Promise<Destination> {
-    const destination = await this.#descriptor.create(config as never, testContext(this.#descriptor.type));
+    const context = { ...testContext(this.#descriptor.type), schemaEvolution: additiveOnly };
+    const destination = await this.#descriptor.create(config as never, context);
     this.#opened.push(destination);
     return destination;
   }

@@ -2,6 +2,7 @@
 // values, so they are written as literals without a type: each takes that of the column beside it.
 
 import { quoteName } from '../../util/sql-names.ts';
+import { END_OF_LOG } from './end-of-log.ts';
 
 /** How a table is read. */
 export interface ChunkTable {
@@ -68,6 +69,10 @@ export function selectAll(table: ChunkTable, columns: readonly string[], where: 
   return `SELECT ${list(columns)} FROM ${from(table)}${conditions(table, where)}`;
 }
 
+export function selectAny(table: ChunkTable): string {
+  return `SELECT EXISTS (SELECT FROM ${from(table)}${conditions(table, null)})::text AS found`;
+}
+
 /** Every `rows`-th key behind `after`, `count` of them at most: the index is gone through, not the table. */
 export function selectCuts(table: ChunkTable, where: string | null, after: string | null, rows: number, count: number): string {
   const key = list(table.key);
@@ -84,10 +89,14 @@ export function selectCuts(table: ChunkTable, where: string | null, after: strin
 export const NEXT_XID = "SELECT ((age('3'::xid)::bigint + 3) & 4294967295)::text AS xid";
 
 /**
- * Behind the lock: S, and the files of the table; of a partitioned one those of all partitions. $1: its oid. TRUNCATE and rewrites
- * give it another file.
+ * One statement behind the lock: S, the table and its files, what its columns are, and last H, the end of the log. Of a partitioned
+ * table the files of all partitions count: TRUNCATE and rewrites give it another one. $1: its name.
  */
 export const SEEN = `
-  SELECT pg_current_snapshot()::text AS seen, pg_is_in_recovery() AS standby,
+  SELECT pg_current_snapshot()::text AS seen, pg_is_in_recovery() AS standby, ${END_OF_LOG},
     (SELECT string_agg(c.oid::text || ':' || c.relfilenode::text, ' ' ORDER BY c.oid) FROM pg_class c
-      WHERE c.oid = $1::oid OR c.oid IN (SELECT t.relid FROM pg_partition_tree($1::oid) t WHERE t.isleaf)) AS files`;
+      WHERE c.oid = t.oid OR c.oid IN (SELECT p.relid FROM pg_partition_tree(t.oid) p WHERE p.isleaf)) AS files,
+    (SELECT md5(string_agg(a::text, ' ' ORDER BY a.attnum)) FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attnum > 0) AS columns
+  FROM (SELECT to_regclass($1)::oid AS oid) AS t`;
+
+export const qualifiedName = ({ schema, table }: ChunkTable): string => `${quoteName(schema)}.${quoteName(table)}`;

@@ -5,13 +5,16 @@ import { createHash } from 'node:crypto';
 import { CdcError, type TextImage } from '../../sdk/index.ts';
 import type { ChunkRead, ChunkRow, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
 import { parseXidSnapshot, type XidSnapshot } from '../../snapshot/xids.ts';
-import { Catalog, type CatalogColumn, type CatalogTable } from './catalog.ts';
-import { type ChunkTable, lockTable, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
+import { type ChunkTable, lockTable, qualifiedName, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
 import type { Session } from './connection.ts';
 import { CopyRows } from './copy-rows.ts';
+import { endOf } from './end-of-log.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import type { CatalogShape, SchemaTracker } from './schemas.ts';
-import { endOfLog } from './server.ts';
+import { Catalog, type CatalogColumn, type CatalogTable } from './system-catalog.ts';
+
+/** 128 bits. */
+const FINGERPRINT_LETTERS = 22;
 
 /** A row that was read, and its shape then. */
 export interface SnapshotRow {
@@ -19,6 +22,8 @@ export interface SnapshotRow {
   readonly image: Tuple;
   /** Newer columns, oldest first. */
   readonly parts: readonly Tuple[];
+  /** Id of the newest transaction that may have written it. */
+  readonly transaction: string;
 }
 
 export interface ChunkReaderOptions {
@@ -69,13 +74,16 @@ export class ChunkReader {
       }
       const { seen, fingerprint, h, shape } = found;
       const images = rows.tuples(shape.layout),
-        last = images.at(-1);
+        last = images.at(-1),
+        transaction = newestOf(seen);
       return {
         seen,
         fingerprint,
         h,
         bytes: rows.bytes,
-        rows: images.map((image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [] } })),
+        rows: images.map(
+          (image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [], transaction } }),
+        ),
         lastKey: last === undefined || job.kind === 'keys' ? null : keyOf(last, table.key),
         end: !isCut && images.length < maxRows,
       };
@@ -102,7 +110,7 @@ export class ChunkReader {
     session: Session,
     table: ChunkTable,
     { where }: PassJob['tables'][number],
-    shape: CatalogShape,
+    { shape, transaction }: Pick<SnapshotRow, 'shape' | 'transaction'>,
     limits: { readonly rows: number; readonly bytes: number },
   ): AsyncGenerator<{ rows: SnapshotRow[]; bytes: number; isEnd: boolean }, void, undefined> {
     const columns = shape.layout.names;
@@ -110,7 +118,7 @@ export class ChunkReader {
     const take = (isEnd: boolean): { rows: SnapshotRow[]; bytes: number; isEnd: boolean } => {
       const { rest, done } = copied.split();
       copied = rest;
-      return { rows: done.tuples(shape.layout).map((image) => ({ shape, image, parts: [] })), bytes: done.bytes, isEnd };
+      return { rows: done.tuples(shape.layout).map((image) => ({ shape, image, parts: [], transaction })), bytes: done.bytes, isEnd };
     };
     for await (const bytes of session.copyOut(selectAll(table, columns, where))) {
       copied.push(bytes);
@@ -120,28 +128,27 @@ export class ChunkReader {
   }
 
   async #look(session: Session, table: ChunkTable): Promise<Seen> {
-    const now = await new Catalog(session).named(table.schema, table.table);
-    if (now === null) throw this.#gone(table);
-    const { rows } = await session.query(SEEN, [now.oid]);
-    if (rows[0]?.['standby'] === 't') throw this.#standby();
-    const shape = await this.#shapeOf(table, now);
+    const { rows } = await session.query(SEEN, [qualifiedName(table)]);
+    const { seen = '', files, columns, standby } = rows[0] ?? {};
+    if (standby === 't') throw this.#standby();
+    const shape = await this.#shapeOf(session, table, columns ?? '');
     const lacking = table.key.find((name) => shape.layout.indexOf(name) < 0);
     if (lacking !== undefined) throw this.#gone(table);
-    const columns = shape.relation.columns.map((c) => [c.name, c.typeOid, c.typmod]);
+    const parts = shape.relation.columns.map((c) => [c.name, c.typeOid, c.typmod]);
     const fingerprint = createHash('sha256')
-      .update(JSON.stringify([rows[0]?.['files'], columns]))
+      .update(JSON.stringify([files, parts]))
       .digest('base64url')
-      .slice(0, 22);
-    // Asked for behind S.
-    const h = await endOfLog(session);
-    return { seen: parseXidSnapshot(rows[0]?.['seen'] ?? ''), fingerprint, h, shape };
+      .slice(0, FINGERPRINT_LETTERS);
+    return { seen: parseXidSnapshot(seen ?? ''), fingerprint, h: endOf(rows[0]), shape };
   }
 
-  async #shapeOf(table: ChunkTable, now: CatalogTable): Promise<CatalogShape> {
-    const name = JSON.stringify([table.schema, table.table]),
-      columns = JSON.stringify([now.columns, now.primaryKey, now.identity, now.identityKey]);
-    const known = this.#shapes.get(name);
+  /** `columns`: a digest of what the catalog says of them. */
+  async #shapeOf(session: Session, table: ChunkTable, columns: string): Promise<CatalogShape> {
+    const name = qualifiedName(table),
+      known = this.#shapes.get(name);
     if (known?.columns === columns) return known.shape;
+    const now = await new Catalog(session).named(table.schema, table.table);
+    if (now === null) throw this.#gone(table);
     const shape = await this.#o.tracker.fromCatalog(now, this.#o.sends(now));
     this.#shapes.set(name, { columns, shape });
     return shape;
@@ -161,6 +168,10 @@ export class ChunkReader {
       fix: 'Connect to the primary, or set `snapshot_mode: never`.',
     });
   }
+}
+
+export function newestOf({ xmax }: XidSnapshot): string {
+  return (xmax - 1n).toString();
 }
 
 /** The texts of these columns, as the server gave them: the same in the stream and in a chunk. `null`: one is NULL or missing. */

@@ -2,7 +2,6 @@
 // forgotten. Never a silent gap: what cannot be served is an error with choices.
 
 import { CdcError, type PluginStore, type Position, type SourceContext } from '../../sdk/index.ts';
-import { Catalog, type CatalogColumn, type CatalogTable } from './catalog.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { formatLsn } from './lsn.ts';
 import { tableFilter } from './names.ts';
@@ -17,6 +16,7 @@ import type { ReplicationStream } from './replication/stream.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { nameOf } from './schemas.ts';
 import type { Server } from './server.ts';
+import { Catalog, type CatalogColumn, type CatalogTable } from './system-catalog.ts';
 
 /** Frames that may wait while the pipeline is busy; beyond it the server waits. */
 const MAX_WAITING_BYTES = 16 << 20;
@@ -200,18 +200,30 @@ export class Opener {
   }
 }
 
+interface Sent {
+  /** By table, where the server lists them. */
+  readonly columns: ReadonlyMap<string, readonly string[]>;
+  /** Before 18 generated columns are never sent, though 15 lists them. */
+  readonly generated: boolean;
+}
+
 /** What the server sends of each table, where it says so: before 15 that is all but generated columns. */
-async function sentColumns(queries: Queries, publication: string): Promise<Map<string, readonly string[]>> {
+async function sentColumns(queries: Queries, publication: string): Promise<Sent> {
   const tables = (await readPublication(queries, publication))?.tables ?? [];
-  return new Map(tables.flatMap((t) => (t.columns === null ? [] : [[nameOf(t), t.columns] as const])));
+  const { rows } = await queries.query("SELECT (current_setting('server_version_num')::int >= 180000)::text AS generated");
+  return {
+    columns: new Map(tables.flatMap((t) => (t.columns === null ? [] : [[nameOf(t), t.columns] as const]))),
+    generated: rows[0]?.['generated'] === 'true',
+  };
 }
 
 /** A list of columns leaves out others than generated ones; without one, columns that are added are sent, too. */
-function sentBy(sent: ReadonlyMap<string, readonly string[]>): Opening['sends'] {
+function sentBy(sent: Sent): Opening['sends'] {
   return (table) => {
-    const columns = sent.get(nameOf(table));
+    const columns = sent.columns.get(nameOf(table));
     if (columns === undefined) return (column) => column.generated === '';
-    const isList = table.columns.some((c) => c.generated === '' && !columns.includes(c.name));
-    return isList ? (column) => columns.includes(column.name) : (column) => column.generated === '' || columns.includes(column.name);
+    const isList = table.columns.some((c) => c.generated === '' && !columns.includes(c.name)),
+      isSent = (column: CatalogColumn): boolean => column.generated === '' || sent.generated;
+    return (column) => isSent(column) && (columns.includes(column.name) || (!isList && column.generated === ''));
   };
 }

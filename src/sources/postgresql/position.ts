@@ -34,7 +34,9 @@ export interface LogPlace {
 }
 
 /** A place as `source` blocks show it. */
-type LogFields = Readonly<Record<'lsn' | 'commit_lsn', number | bigint> & Record<'xmin' | 'origin' | 'origin_lsn', null>>;
+type LogFields = Readonly<
+  Record<'lsn' | 'commit_lsn', number | bigint> & Record<'xmin' | 'origin' | 'origin_lsn', null> & { txId: number | null }
+>;
 
 /** What the last place began with: all but the lowest digits of the change stay for many changes in a row. */
 const cache = { commitHi: -1, commitLo: -1, lsnHi: -1, lsnHigh: -1, text: '' };
@@ -98,8 +100,8 @@ export class ChangePlace extends LazyPosition {
     putHex(bytes, at + PLACE_LENGTH, this.#index, 6);
   }
 
-  override fields(): LogFields {
-    return fieldsOf(lsnFrom(this.#commitHi, this.#commitLo), lsnFrom(this.#lsnHi, this.#lsnLo));
+  override fields(transactionId: string | null): LogFields {
+    return fieldsOf(transactionId, lsnFrom(this.#commitHi, this.#commitLo), lsnFrom(this.#lsnHi, this.#lsnLo));
   }
 }
 
@@ -136,9 +138,9 @@ export const logPositions: PositionCodec = {
     return lsn === null ? null : positionAfter(lsn);
   },
   // One call per event and envelope: no regular expression, no bigint while a number is exact.
-  fields(position) {
+  fields(position, transactionId = null) {
     if (position.length < PLACE_LENGTH || position.charCodeAt(LSN_AT - 1) !== SLASH) return {};
-    return fieldsOf(lsnIn(position, 0), lsnIn(position, LSN_AT));
+    return fieldsOf(transactionId, lsnIn(position, 0), lsnIn(position, LSN_AT));
   },
 };
 
@@ -160,8 +162,16 @@ function lsnFrom(hi: number, lo: number): number | bigint {
   return high < BIG_HI ? high * TWO_32 + low : (BigInt(high) << 32n) | BigInt(low);
 }
 
-function fieldsOf(commit: number | bigint, lsn: number | bigint): LogFields {
-  return { lsn: lsn === 0 ? commit : lsn, commit_lsn: commit, xmin: null, origin: null, origin_lsn: null };
+/** The number of the last transaction: the same for many events. */
+const transaction = { id: '', number: 0 };
+
+function fieldsOf(transactionId: string | null, commit: number | bigint, lsn: number | bigint): LogFields {
+  if (transactionId !== null && transactionId !== transaction.id) {
+    transaction.id = transactionId;
+    transaction.number = Number(transactionId);
+  }
+  const txId = transactionId === null ? null : transaction.number;
+  return { txId, lsn: lsn === 0 ? commit : lsn, commit_lsn: commit, xmin: null, origin: null, origin_lsn: null };
 }
 
 /** `count` hex digits that end before `end`. */

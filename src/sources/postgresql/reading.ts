@@ -1,7 +1,7 @@
 // One reading of the stream: frames → messages → batches, tables looked up when their first row comes, and the end of a
 // one_time run. The loop over frames waits for nothing but room and the catalog.
 
-import { CdcError, type ChangeBatch, type Clock, type Position, type ReadContext } from '../../sdk/index.ts';
+import { CdcError, type ChangeBatch, type Clock, type Position, type ReadContext, type TableSchema } from '../../sdk/index.ts';
 import { Assembler } from './batches.ts';
 import { formatLsn } from './lsn.ts';
 import { decodeMessage } from './pgoutput/decode.ts';
@@ -124,6 +124,8 @@ export class LogReading implements StreamPlace {
     const at = `${before}.s${String(relation.oid).padStart(10, '0')}` as Position;
     const { table, change } = await this.#o.tracker.meet(relation, at);
     this.#assembler.resolve(relation, table, change, at);
+    // ALTER TYPE has given every row another value, and sends none of them.
+    if (table !== null && change?.previous && hasOtherTypes(change.previous, table.schema)) this.#o.snapshots?.readAgain(table);
   }
 
   #invalid(bytes: Buffer, frame: number, error: unknown): Error {
@@ -135,6 +137,14 @@ export class LogReading implements StreamPlace {
       cause: error,
     });
   }
+}
+
+function hasOtherTypes(before: TableSchema, after: TableSchema): boolean {
+  return before.columns.some((b) => {
+    const a = after.columns.find((c) => c.name === b.name);
+    // A text that may be longer is the same text.
+    return a !== undefined && a.nativeType !== b.nativeType && !(a.type === 'string' && b.type === 'string');
+  });
 }
 
 /** `until` of a one_time run as a place; `null`: it has none. */

@@ -11,11 +11,11 @@ import {
   type TableSchema,
   type Value,
 } from '../../sdk/index.ts';
-import type { Catalog, CatalogColumn, CatalogTable } from './catalog.ts';
 import type { PgTypes } from './pg-type.ts';
 import type { Relation, RelationColumn } from './pgoutput/relation.ts';
 import { RowLayout } from './pgoutput/tuple.ts';
 import type { ColumnFact, SchemaHistory, TableVersion } from './schema-history.ts';
+import type { Catalog, CatalogColumn, CatalogTable } from './system-catalog.ts';
 import { columnOf, textColumnOf, textColumnsOf } from './types.ts';
 
 /** A table as it is read now. One per relation and version; the counts are those of the transaction that is being read. */
@@ -158,7 +158,7 @@ export class SchemaTracker {
       if (!this.#isRead(schema, table, c.name, version.key)) continue;
       const { notNull, default: sql } = version.facts[i] as ColumnFact;
       const value = literalDefault(sql, textColumnOf(c, types).decode);
-      columns.push(columnOf({ ...c, nullable: !notNull, ...(value === undefined ? {} : { default: value }) }, types));
+      columns.push(columnOf({ ...c, nullable: !notNull, defaultSql: sql, ...(value === undefined ? {} : { default: value }) }, types));
     }
     return { id: { database: this.#o.database, schema, table }, columns, key: version.key, version: version.version };
   }

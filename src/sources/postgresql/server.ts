@@ -1,16 +1,15 @@
 // What a source knows of its server: where it is, who may log in, how it is asked. Shared by check, opening, stream and snapshots.
 
 import type { SourceContext } from '../../sdk/index.ts';
-import { reachableLsn } from '../../snapshot/xids.ts';
 import { describeEndpoint, type Endpoint, endpointOf } from '../../systems/postgresql/endpoint.ts';
-import { Catalog } from './catalog.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import { publicationOf } from './config-wal.ts';
 import { type Session, SourceConnections } from './connection.ts';
+import { endOfLog } from './end-of-log.ts';
 import { type ErrorPlace, sourceError } from './errors.ts';
-import { parseLsn } from './lsn.ts';
 import { ownName } from './names.ts';
 import type { Login } from './replication/socket.ts';
+import { Catalog } from './system-catalog.ts';
 
 /** Kept for the catalog, positions and lag, however many read chunks. */
 const SPARE_CONNECTIONS = 2;
@@ -69,15 +68,4 @@ export class Server {
   end(signal: AbortSignal | null = null): Promise<bigint> {
     return this.use(signal, endOfLog);
   }
-}
-
-/** On a standby what it has replayed, which is all that it can decode. */
-const END = `
-  SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END AS lsn,
-    current_setting('wal_block_size') AS block, (SELECT setting FROM pg_settings WHERE name = 'wal_segment_size') AS segment`;
-
-export async function endOfLog(session: Pick<Session, 'query'>): Promise<bigint> {
-  const { rows } = await session.query(END);
-  const lsn = parseLsn(rows[0]?.['lsn'] ?? '') ?? 0n;
-  return reachableLsn(lsn, Number(rows[0]?.['block']), Number(rows[0]?.['segment']));
 }

@@ -18,8 +18,8 @@ import { SnapshotEngine } from '../../snapshot/engine.ts';
 import type { PassJob, SnapshotJob, SnapshotOutput } from '../../snapshot/types.ts';
 import { type XidSnapshot, xidVisibility } from '../../snapshot/xids.ts';
 import type { StreamObserver } from './batches.ts';
-import { type ChunkTable, NEXT_XID, selectCuts } from './chunk-sql.ts';
-import { ChunkReader, type ChunkReaderOptions, keyOf, type SnapshotRow } from './chunks.ts';
+import { type ChunkTable, NEXT_XID, selectAny, selectCuts } from './chunk-sql.ts';
+import { ChunkReader, type ChunkReaderOptions, keyOf, newestOf, type SnapshotRow } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Session } from './connection.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
@@ -63,6 +63,7 @@ interface OpenPass {
   readonly job: PassJob;
   readonly session: Session;
   readonly shapes: readonly CatalogShape[];
+  readonly transaction: string;
   end(): void;
 }
 
@@ -78,6 +79,8 @@ export class Snapshots implements StreamObserver {
   #truncates: readonly ChunkTable[];
   #isRecording = false;
   #hasDue = true;
+  /** Tables that had no row when somebody looked. */
+  readonly #empty = new Map<string, boolean>();
   /** Ends the reading: a table could not be read, and the configuration says to stop then. */
   failure: Error | null = null;
 
@@ -145,6 +148,15 @@ export class Snapshots implements StreamObserver {
       // Without an old row the identity is what it was.
       else this.#engine.update(name, old === null ? key : keyOf(old, known.key), key, !row.incomplete, row);
     }
+  }
+
+  /** All rows of the table have changed without the stream saying so. */
+  readAgain(table: ReadTable): void {
+    const name = this.#nameOf(table);
+    if (!this.#tables.has(name)) return;
+    this.#o.ctx.logger.info('a table was rewritten: its rows are read again', { table: name });
+    this.#engine.request([name]);
+    this.#hasDue = true;
   }
 
   commit(endLsn: bigint): void {
@@ -238,7 +250,7 @@ export class Snapshots implements StreamObserver {
     const nowMs = this.#o.ctx.clock.now(),
       others = this.#engine.status().filter((t) => t.table !== chunk.table);
     const isFirstTable = others.every((t) => t.rows === 0),
-      isLastTable = others.every((t) => t.state !== 'running' && t.state !== 'paused');
+      isLastTable = others.every((t) => isOver(t.state) || this.#empty.get(t.table) === true);
     const events = rows.map((row, i): ChangeEvent => {
       const first = chunk.isFirst && i === 0,
         last = chunk.isLast && i === rows.length - 1;
@@ -246,15 +258,8 @@ export class Snapshots implements StreamObserver {
         run: chunk.run,
         table: chunk.table,
         chunk: chunk.chunk,
-        place: last
-          ? isLastTable
-            ? 'last'
-            : 'last_in_data_collection'
-          : first
-            ? isFirstTable
-              ? 'first'
-              : 'first_in_data_collection'
-            : 'true',
+        place: placeOf(first, last, isFirstTable, isLastTable),
+        transaction: row.transaction,
       };
       return new ChangeEvent({
         op: 'r',
@@ -318,7 +323,11 @@ export class Snapshots implements StreamObserver {
         return;
       default: {
         const accepts = (seen: XidSnapshot): boolean => engine.accepts(job, seen);
-        const read = await server.use(signal, (session) => this.#reader.read(session, this.#table(job.table), job, accepts));
+        const read = await server.use(signal, async (session) => {
+          const found = await this.#reader.read(session, this.#table(job.table), job, accepts);
+          if (found?.end === true) await this.#lookAhead(session, job.table);
+          return found;
+        });
         if (read === null) {
           engine.onLost(job);
           return;
@@ -327,6 +336,20 @@ export class Snapshots implements StreamObserver {
         engine.onRead(job, read);
         this.#o.onWaiting();
       }
+    }
+  }
+
+  /** Are all tables that come behind this one empty? Then its last row is the last of all: a mark, which may be missing. */
+  async #lookAhead(session: Session, table: string): Promise<void> {
+    for (const other of this.#engine.status()) {
+      if (other.table === table || other.rows > 0 || isOver(other.state)) continue;
+      let isEmpty = this.#empty.get(other.table);
+      if (isEmpty === undefined) {
+        const found = await session.query(selectAny(this.#table(other.table))).catch(() => null);
+        isEmpty = found?.rows[0]?.['found'] === 'false';
+        this.#empty.set(other.table, isEmpty);
+      }
+      if (!isEmpty) return;
     }
   }
 
@@ -365,7 +388,7 @@ export class Snapshots implements StreamObserver {
       job.tables.map((t) => this.#table(t.name)),
       async ({ seen, h, shapes }) => {
         const ended = new AbortController();
-        this.#pass = { job, session, shapes, end: () => ended.abort() };
+        this.#pass = { job, session, shapes, transaction: newestOf(seen), end: () => ended.abort() };
         if (!this.#engine.onOpened(job, { seen, h })) {
           this.#pass = null;
           return;
@@ -386,7 +409,8 @@ export class Snapshots implements StreamObserver {
     const { maxBatchEvents: rows, maxBatchBytes: bytes } = this.#o.read;
     try {
       for (const [i, table] of job.tables.entries()) {
-        const portions = this.#reader.all(pass.session, this.#table(table.name), table, pass.shapes[i] as CatalogShape, { rows, bytes });
+        const shape = pass.shapes[i] as CatalogShape;
+        const portions = this.#reader.all(pass.session, this.#table(table.name), table, { ...pass, shape }, { rows, bytes });
         for await (const portion of portions) {
           const output = this.#engine.passRows(job, table.name, portion.rows, portion.bytes, portion.isEnd);
           if (output === null) return;
@@ -409,6 +433,16 @@ export class Snapshots implements StreamObserver {
 
 const nameOf = ({ schema, table }: ChunkTable): string => formatTableId({ database: null, schema, table });
 const tablesOf = (job: TableJob): readonly string[] => (job.kind === 'pass' ? job.tables.map((t) => t.name) : [job.table]);
+
+const isOver = (state: string): boolean => state !== 'running' && state !== 'paused';
+
+/** Debezium's marks, the first that fits. */
+function placeOf(first: boolean, last: boolean, isFirstTable: boolean, isLastTable: boolean): Exclude<SnapshotMark, false>['place'] {
+  if (last && isLastTable) return 'last';
+  if (first && isFirstTable) return 'first';
+  if (last) return 'last_in_data_collection';
+  return first ? 'first_in_data_collection' : 'true';
+}
 
 function merged({ image, parts }: SnapshotRow): Row {
   const row = image.decode();

@@ -16,7 +16,6 @@ import {
   type TableSchema,
 } from '../../sdk/index.ts';
 import type { Notifier } from '../../util/signal.ts';
-import type { Catalog, CatalogTable } from './catalog.ts';
 import type { ChunkTable } from './chunk-sql.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { messageFilter, sendHeartbeats } from './messages.ts';
@@ -32,6 +31,7 @@ import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
 import { Snapshots } from './snapshots.ts';
+import type { Catalog, CatalogTable } from './system-catalog.ts';
 
 /** How often the server is asked where the log ends, while somebody waits for the stream to get there. */
 const ASK_MS = 100;

@@ -112,6 +112,11 @@ export class PollingSource implements Source {
     return { events: null, bytes: null };
   }
 
+  async tables(): Promise<TableId[]> {
+    const queries = await this.#connection.read((db) => this.#queries(db));
+    return queries.map((q) => q.plan.schema.id);
+  }
+
   async schema(id: TableId): Promise<TableSchema> {
     const queries = await this.#connection.read((db) => this.#queries(db));
     const found = queries.find((q) => q.partition === id.table);

@@ -40,7 +40,7 @@ import type { SqliteSourceConfig } from './config.ts';
 import { SourceConnection } from './connection.ts';
 import { planRows } from './decode.ts';
 import { capturesNothing, noSuchTable, positionGone } from './errors.ts';
-import { readTable } from './introspect.ts';
+import { readTable, tableNames } from './introspect.ts';
 import { type ChangePlace, changePositions, FIRST_PLACE, formatPlace, LOG_PARTITION, parsePlace } from './position.ts';
 import { LogSession } from './session.ts';
 import { CHANGES } from './triggers.ts';
@@ -127,10 +127,19 @@ export class TriggerSource implements Source {
     return { events: Math.max(0, last - place.id), bytes: null };
   }
 
+  tables(): Promise<TableId[]> {
+    return this.#connection.read((db) =>
+      tableNames(db)
+        .filter((name) => matchesTable(this.#config.tables, name))
+        .map((table) => ({ database: null, schema: null, table })),
+    );
+  }
+
   async schema(id: TableId): Promise<TableSchema> {
     return this.#connection.read((db) => {
       const captured = hasChangeTables(db) ? capturedTables(db).find((t) => t.active && t.name === id.table) : undefined;
-      const table = captured?.table ?? readTable(db, id.table);
+      // As it is now, which the triggers may not have been told yet.
+      const table = readTable(db, id.table) ?? captured?.table ?? null;
       if (table === null || !matchesTable(this.#config.tables, id.table)) throw noSuchTable(formatTableId(id), this.#connection.where);
       return planRows(table, captured?.version ?? 1, this.#config.columns, this.#config.types).schema;
     });

@@ -8,6 +8,7 @@ export interface ServerError extends Error {
   readonly code: string;
   readonly severity: string;
   readonly constraint?: string;
+  readonly schema?: string;
   readonly table?: string;
   readonly column?: string;
   /** The function of the server that raised it: unlike the message it is never translated. */

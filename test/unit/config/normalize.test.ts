@@ -60,6 +60,7 @@ describe('normalize', () => {
       log: { type: 'memory', maxEvents: 100_000, maxBytes: 268_435_456 },
       state: { type: 'sqlite', path: '.cdc/state.db', leaseMs: 30_000, checkpoints: 20 },
       deduplication: null,
+      schemaEvolution: { mode: 'lenient', tables: [] },
       retry,
       deadLetterQueue: { type: 'file', path: '.cdc/dlq/orders.ndjson', key: null },
       health: { enabled: false, host: '127.0.0.1', port: 8080, endpoints: [], stallAfterMs: 300_000 },
@@ -130,7 +131,6 @@ describe('normalize', () => {
   it.each([
     ['sync: {compression: {algorithm: zstd}}', 'sync.compression', 'zstd compression'],
     ['state: {type: redis, url: redis://localhost}', 'state.type', 'state in redis'],
-    ['schema_evolution: {mode: freeze}', 'schema_evolution', 'schema evolution'],
     ['merge_strategy: key_based', 'merge_strategy', 'merging by key_based'],
   ])('says that %s cannot be done yet', async (section, where, what) => {
     const { unavailable } = await pipelineOf(`${ENDS}${section}\n`);
@@ -143,7 +143,6 @@ describe('normalize', () => {
     'sync: {parallelism: {enabled: false, worker_count: 4}}',
     'sync: {parallelism: {worker_count: 1}}',
     'sync: {compression: {enabled: false}}',
-    'schema_evolution: {enabled: false}',
   ])('takes %s', async (section) => {
     expect((await pipelineOf(`${ENDS}${section}\n`)).unavailable).toEqual([]);
   });

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { decodeEnvelope } from '../../../src/envelope/create.ts';
-import { JsonText } from '../../../src/envelope/json.ts';
 import type { Column, Row, TableSchema, Transaction, Value } from '../../../src/sdk/index.ts';
+import { JsonText } from '../../../src/sdk/index.ts';
 import { AT_MS, column, context, encode, event, type Json, NOW_MS, ORDERS, object, onlyValue, records } from './helpers.ts';
 
 const oneColumn = (c: Column): TableSchema => ({ ...ORDERS, columns: [c], key: [] });
@@ -217,8 +217,8 @@ describe('columns that are not there, in compatible mode', () => {
       column('tag', 'string', { default: 'new' }),
       column('doc', 'json'),
       column('raw', 'bytes'),
-      column('tags', 'array', { element: 'string' }),
-      column('ns', 'array', { element: 'int32' }),
+      column('tags', 'array', { nativeType: 'text[]', element: 'string' }),
+      column('ns', 'array', { nativeType: 'integer[]', element: 'int32' }),
       column('big', 'decimal'),
       column('h', 'json', { nativeType: 'hstore' }),
     ],

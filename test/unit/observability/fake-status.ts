@@ -44,6 +44,7 @@ export function fakeLane(over: Partial<LaneStatus> = {}): LaneStatus {
     state: 'running',
     delivered: 12,
     deadLetters: 0,
+    discardedValues: 0,
     queued: 0,
     lagMs: 120,
     point: null,
@@ -94,6 +95,7 @@ export function fakeConfig(over: Partial<PipelineConfig> = {}): PipelineConfig {
   return {
     name: 'orders',
     file: 'pipelines/orders.yaml',
+    schemaEvolution: { mode: 'lenient', tables: [] },
     baseDir: '/pipelines',
     topicPrefix: null,
     sources: [{ name: 'shop', type: 'sqlite', config: {}, where: 'source' }],

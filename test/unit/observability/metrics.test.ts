@@ -48,7 +48,7 @@ describe('the metrics page', () => {
     const status = fakeStatus({
       run: fakeRun({ eventsFiltered: 4, deadLetters: 3 }),
       sources: [fakeSource({ state: 'snapshot', snapshots: [{ table: 'orders', state: 'running', rows: 700 }] })],
-      lanes: [fakeLane({ queued: 7, lagMs: 250, deadLetters: 2 }), fakeLane({ name: 'files', lagMs: null })],
+      lanes: [fakeLane({ queued: 7, lagMs: 250, deadLetters: 2, discardedValues: 5 }), fakeLane({ name: 'files', lagMs: null })],
       log: { type: 'disk', events: 7, bytes: 700, neededEvents: 5, neededBytes: 500, maxEvents: null, maxBytes: 1000 },
     });
     const page = await scraped({
@@ -59,6 +59,7 @@ describe('the metrics page', () => {
     expect(values('cdc_events_filtered_total')).toEqual([4]);
     expect(values('cdc_dead_letters_total')).toEqual([3]);
     expect(values('cdc_destination_dead_letters_total')).toEqual([2, 0]);
+    expect(values('cdc_destination_discarded_values_total')).toEqual([5, 0]);
     expect(values('cdc_queue_events')).toEqual([7]);
     expect(values('cdc_queue_bytes')).toEqual([700]);
     expect([values('cdc_queue_needed_events'), values('cdc_queue_needed_bytes')]).toEqual([[5], [500]]);

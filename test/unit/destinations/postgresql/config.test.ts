@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type PostgresqlConfig, validate } from '../../../../src/destinations/postgresql/config.ts';
 import { descriptor } from '../../../../src/destinations/postgresql/index.ts';
 import { placeholderProblems, targetName } from '../../../../src/destinations/postgresql/target-name.ts';
-import { silentLogger, systemClock, systemRandom } from '../../../../src/sdk/index.ts';
+import { additiveOnly, silentLogger, systemClock, systemRandom } from '../../../../src/sdk/index.ts';
 import { parseUrl } from '../../../../src/systems/postgresql/connection-url.ts';
 import { describeEndpoint, endpointOf, tlsOptions } from '../../../../src/systems/postgresql/endpoint.ts';
 
@@ -132,6 +132,7 @@ describe('descriptor', () => {
       logger: silentLogger,
       clock: systemClock,
       random: systemRandom,
+      schemaEvolution: additiveOnly,
     });
     await expect(made).rejects.toMatchObject({ code: 'CONFIG_FEATURE_NOT_AVAILABLE' });
   });

@@ -12,6 +12,8 @@ const column = (name: string, kind: TargetColumn['kind'], more: Partial<TargetCo
   bulk: true,
   length: null,
   fraction: null,
+  precision: null,
+  domain: false,
   caseless: false,
   padded: false,
   element: null,
@@ -34,7 +36,12 @@ const event = (init: Partial<ChangeEventInit> & Pick<ChangeEventInit, 'op'>): Ch
   new ChangeEvent({ table: schema, source: 'shop', partition: 'p', position: '1' as Position, sourceTsMs: 0, ...init });
 
 const encode = (init: Parameters<typeof event>[0], table = target(), options: Partial<EncodeOptions> = {}, mayBeMissing = false): unknown =>
-  new EventEncoder({ keepExisting: false, sharedTarget: false, ...options }).encode(event(init), 3, table, mayBeMissing);
+  new EventEncoder({ keepExisting: false, sharedTarget: false, leavesOut: () => false, ...options }).encode(
+    event(init),
+    3,
+    table,
+    mayBeMissing,
+  );
 
 describe('events', () => {
   it.each<[string, Parameters<typeof event>[0], object]>([

@@ -16,6 +16,8 @@ const column = (name: string, type: string, more: Partial<TargetColumn> = {}): T
   bulk: true,
   length: null,
   fraction: null,
+  precision: null,
+  domain: false,
   caseless: false,
   padded: false,
   element: null,

@@ -12,6 +12,8 @@ function column(kind: TargetColumn['kind'], more: Partial<TargetColumn> = {}): T
     bulk: true,
     length: null,
     fraction: null,
+    precision: null,
+    domain: false,
     caseless: false,
     padded: false,
     element: null,

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { ChangeBatch, ChangeEvent, Position } from '../../../../src/sdk/index.ts';
 import { memoryStore } from '../../../../src/sdk/testing/index.ts';
 import { Assembler } from '../../../../src/sources/postgresql/batches.ts';
-import { Catalog } from '../../../../src/sources/postgresql/catalog.ts';
 import type { Relation } from '../../../../src/sources/postgresql/pgoutput/relation.ts';
 import { positionAfter } from '../../../../src/sources/postgresql/position.ts';
 import { SchemaHistory } from '../../../../src/sources/postgresql/schema-history.ts';
 import { SchemaTracker } from '../../../../src/sources/postgresql/schemas.ts';
+import { Catalog } from '../../../../src/sources/postgresql/system-catalog.ts';
 import { begin, commit, feed, insert, message, relation, remove, type Sent, truncate, update } from '../../../helpers/pgoutput-stream.ts';
 
 const ORDERS: Relation = {

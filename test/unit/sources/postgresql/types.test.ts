@@ -1,8 +1,8 @@
 // Each type: what its column is called here, and what its texts become.
 
 import { describe, expect, test } from 'vitest';
-import { JsonText } from '../../../../src/envelope/json.ts';
 import type { Column, Value } from '../../../../src/sdk/index.ts';
+import { JsonText } from '../../../../src/sdk/index.ts';
 import { BoundedArray } from '../../../../src/sources/postgresql/nested-values.ts';
 import { type PgType, spell } from '../../../../src/sources/postgresql/pg-type.ts';
 import { columnOf, textColumnOf } from '../../../../src/sources/postgresql/types.ts';
@@ -175,8 +175,8 @@ describe('a type becomes a column', () => {
     ['bit', 8, { type: 'bits', nativeType: 'bit(8)', length: 8 }],
     ['varbit', -1, { type: 'bits', nativeType: 'bit varying' }],
     ['mood', -1, { type: 'enum', nativeType: 'mood', values: ['sad', 'ok', 'happy'] }],
-    ['price', -1, { type: 'decimal', nativeType: 'numeric(12,2)', precision: 12, scale: 2 }],
-    ['ids', -1, { type: 'array', nativeType: 'integer[]', element: 'int32' }],
+    ['price', -1, { type: 'decimal', nativeType: 'numeric(12,2)', precision: 12, scale: 2, domain: 'price' }],
+    ['ids', -1, { type: 'array', nativeType: 'integer[]', element: 'int32', domain: 'ids' }],
     ['_numeric', 786_438, { type: 'array', nativeType: 'numeric(12,2)[]', element: 'decimal', precision: 12, scale: 2 }],
     ['_mood', -1, { type: 'array', nativeType: 'mood[]', element: 'enum', values: ['sad', 'ok', 'happy'] }],
     ['_address', -1, { type: 'array', nativeType: 'address[]', element: 'json' }],
