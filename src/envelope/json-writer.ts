@@ -1,7 +1,7 @@
 // JSON straight into bytes: what an event costs is mostly here. Measured for an event of 690 bytes: 1.2 µs to build the
 // string, 1.4 µs more to flatten it and turn it into UTF-8; written as bytes from the start it is less than half of both.
 
-import type { Value } from '../sdk/index.ts';
+import type { ChangeEvent, Value } from '../sdk/index.ts';
 import { jsonNumber, jsonString, jsonValue, needsEscape } from './json.ts';
 
 /** A chunk holds the records of many events; one that is kept keeps its chunk, so it is not larger. */
@@ -56,6 +56,11 @@ export class JsonWriter {
   /** What was written since `begin`. Never written to again. */
   end(): Uint8Array {
     return this.bytes.subarray(this.#start, this.at);
+  }
+
+  /** How many bytes were written since `begin`. */
+  get written(): number {
+    return this.at - this.#start;
   }
 
   /** Makes room for those who write bytes themselves, into `bytes` from `at` on. They say by `at` how far they came. */
@@ -146,11 +151,44 @@ export class JsonWriter {
     this.#digits(n - high * SMALL, SMALL_DIGITS);
   }
 
+  /** A position with its quotes. */
+  position(event: ChangeEvent): void {
+    const lazy = event.lazyPosition();
+    if (lazy === null) {
+      this.string(event.position);
+      return;
+    }
+    this.room(lazy.length + 2);
+    this.bytes[this.at++] = QUOTE;
+    lazy.put(this.bytes, this.at);
+    this.at += lazy.length;
+    this.bytes[this.at++] = QUOTE;
+  }
+
   /** Any value by its JS type. */
   value(value: Value): void {
     if (typeof value === 'string') this.string(value);
     else if (typeof value === 'number' && value > 0 && value < SMALL && (value | 0) === value) this.#digits(value, 1);
     else this.text(jsonValue(value));
+  }
+
+  /** The digits of a whole number below 1e15 over what stands before `end`. */
+  digitsBefore(end: number, n: number): void {
+    const { bytes } = this,
+      high = Math.floor(n / SMALL);
+    let at = end,
+      rest = n - high * SMALL;
+    const least = high === 0 ? end - 1 : end - SMALL_DIGITS;
+    while (rest > 0 || at > least) {
+      const quotient = (rest / 10) | 0;
+      bytes[--at] = ZERO + rest - quotient * 10;
+      rest = quotient;
+    }
+    for (let left = high; left > 0; ) {
+      const quotient = (left / 10) | 0;
+      bytes[--at] = ZERO + left - quotient * 10;
+      left = quotient;
+    }
   }
 
   /** Digit by digit, without a string between: a third of the time. `least`: 1, or all digits of a lower half. */
