@@ -52,6 +52,8 @@ const [handle] = runtime.handles;
 while (handle?.status().sources[0]?.state !== 'streaming') await sleep(20);
 
 const client = await connect(task.url);
+// The server sends what is flushed, and without this it flushes five times a second.
+await client.query('SET synchronous_commit = on');
 const insert = `INSERT INTO orders SELECT $1::bigint, 'customer', 'new', repeat('x', 60), 1, clock_timestamp(), true, '{"sku": "SKU-1", "tags": ["a", "b"]}'`;
 const total = task.perSecond * task.seconds,
   began = performance.now();

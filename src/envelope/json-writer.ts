@@ -36,26 +36,37 @@ export class JsonWriter {
   view: DataView;
   at = 0;
   #start = 0;
+  /** Of `bytes`: kept, because asking for it costs as much as making a view. */
+  #memory: ArrayBuffer;
+  #offset = 0;
 
   /** `expectedBytes`: a batch of few events needs no whole chunk. */
   constructor(expectedBytes = CHUNK_BYTES) {
     this.bytes = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(expectedBytes, 2 * ROOM_BYTES)));
     this.view = viewOf(this.bytes);
+    this.#memory = this.bytes.buffer as ArrayBuffer;
+    this.#offset = this.bytes.byteOffset;
+  }
+
+  #goOnIn(bytes: Buffer): void {
+    this.bytes = bytes;
+    this.view = viewOf(bytes);
+    this.#memory = bytes.buffer as ArrayBuffer;
+    this.#offset = bytes.byteOffset;
   }
 
   /** Starts a text of its own. */
   begin(): void {
     if (this.bytes.length - this.at < ROOM_BYTES) {
-      this.bytes = Buffer.allocUnsafe(CHUNK_BYTES);
-      this.view = viewOf(this.bytes);
+      this.#goOnIn(Buffer.allocUnsafe(CHUNK_BYTES));
       this.at = 0;
     }
     this.#start = this.at;
   }
 
-  /** What was written since `begin`. Never written to again. */
+  /** What was written since `begin`. Never written to again. Not by `subarray`, which takes twice as long. */
   end(): Uint8Array {
-    return this.bytes.subarray(this.#start, this.at);
+    return new Uint8Array(this.#memory, this.#offset + this.#start, this.at - this.#start);
   }
 
   /** How many bytes were written since `begin`. */
@@ -212,8 +223,7 @@ export class JsonWriter {
       size = begun + length;
     const next = Buffer.allocUnsafe(size > CHUNK_BYTES ? size * 2 : CHUNK_BYTES);
     next.set(this.bytes.subarray(this.#start, this.at));
-    this.bytes = next;
-    this.view = viewOf(next);
+    this.#goOnIn(next);
     this.#start = 0;
     this.at = begun;
   }
