@@ -107,4 +107,18 @@ export class LaneRecord {
   parked = 0;
   lagMs: number | null = null;
   lastError: CdcError | null = null;
+
+  failed(error: CdcError): void {
+    this.state = 'failed';
+    this.lastError = error;
+  }
+
+  /** Of one worker. */
+  status(
+    { name, type, required }: DestinationConfig,
+    now: Pick<LaneStatus, 'queued' | 'point' | 'breaker' | 'batchSize' | 'parkedKeys' | 'replay'>,
+  ): LaneStatus {
+    const { state, delivered, parked: deadLetters, lagMs, lastError } = this;
+    return { name, type, required, state, delivered, deadLetters, lagMs, lastError, workers: 1, ...now };
+  }
 }
