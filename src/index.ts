@@ -41,6 +41,7 @@ export async function runPipeline(pipeline: string | PipelineConfig, options: Ru
     config: handle.config,
     status: () => handle.status(),
     replay: (ask) => handle.replay(ask),
+    snapshot: (ask) => handle.snapshot(ask),
     pause: (destination, work) => handle.pause(destination, work),
     done: runtime.done.then(([summary]) => summary ?? handle.done),
     stop: async () => (await runtime.stop())[0] ?? handle.done,

@@ -42,7 +42,12 @@ const ENVIRONMENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'HEALTH_PORT_UNAVAILABLE',
 ]);
 
-const CHECK: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['AUDIT_CHAIN_BROKEN', 'STATE_MOVE_REFUSED', 'LOG_REPLAY_REFUSED']);
+const CHECK: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'AUDIT_CHAIN_BROKEN',
+  'STATE_MOVE_REFUSED',
+  'LOG_REPLAY_REFUSED',
+  'SOURCE_SNAPSHOT_REFUSED',
+]);
 
 export function exitCodeOf(code: ErrorCode): number {
   if (code.startsWith('CONFIG_') || CONFIGURATION.has(code)) return EXIT.configuration;

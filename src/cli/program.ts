@@ -9,6 +9,7 @@ import { collect, LOG_FORMATS, parseBefore, parseChoice, parseLimit, parseNames,
 import { type Cli, createCli, type GlobalOptions, type World } from './cli.ts';
 import type { ConsumeFlags } from './commands/consume.ts';
 import type { ReplayFlags } from './commands/replay.ts';
+import type { SnapshotFlags } from './commands/snapshot.ts';
 import { EXIT } from './exit-code.ts';
 import { commandHelp, programHelp } from './help.ts';
 
@@ -102,7 +103,7 @@ function createProgram(world: World, done: Done): Command {
   command<FileOptions & { connect: boolean }>(
     'plan [files...]',
     'show guarantees, risks, and what would be created',
-    (c) => files(c).option('--connect', 'also ask the servers: what would change in the tables of the destinations?', false),
+    (c) => files(c).option('--connect', 'also ask the servers what a start would do and change; 4 when a check says no', false),
     async (cli, args, o) => (await import('./commands/plan.ts')).plan(cli, inputs(args, o), o.connect),
     ['plan pipelines/orders.yaml', 'plan pipelines/orders.yaml --connect'],
   );
@@ -112,6 +113,13 @@ function createProgram(world: World, done: Done): Command {
     (c) => files(c).option('--state <file>', 'look in this state file (repeatable)', collect, []),
     async (cli, args, o) => (await import('./commands/status.ts')).status(cli, args, o),
     ['status', 'status orders --json'],
+  );
+  command<FileOptions>(
+    'lag <pipeline>',
+    'how far behind: bytes, milliseconds, what the source keeps',
+    files,
+    async (cli, args, o) => (await import('./commands/lag.ts')).lag(cli, args[0] ?? '', o),
+    ['lag orders', 'lag pipelines/orders.yaml --json'],
   );
   command<ConsumeFlags>(
     'consume <topic>',
@@ -126,6 +134,17 @@ function createProgram(world: World, done: Done): Command {
     replayOptions,
     async (cli, args, o) => (await import('./commands/replay.ts')).replay(cli, args[0] ?? '', o),
     ['replay orders --from 6h --dry-run', 'replay orders --destination replica --from 2026-01-02T03:04:05Z --tables orders,items'],
+  );
+  command<SnapshotFlags>(
+    'snapshot <pipeline>',
+    'read tables again; pause, resume or skip their snapshot',
+    snapshotOptions,
+    async (cli, args, o) => (await import('./commands/snapshot.ts')).snapshot(cli, args[0] ?? '', o),
+    [
+      'snapshot orders --tables items,sales.orders',
+      `snapshot orders --tables items --where "id > 1000"`,
+      'snapshot orders --tables items --pause',
+    ],
   );
   command<OffsetsFlags>(
     'offsets [action] [pipeline]',
@@ -312,6 +331,16 @@ function replayOptions(command: Command): Command {
     .option('--dry-run', 'only show what would be sent', false)
     .option('--force', 'also what may leave rows older than they are', false)
     .option('--cancel', 'take a replay back that a stopped pipeline has not done', false);
+}
+
+function snapshotOptions(command: Command): Command {
+  return files(command)
+    .option('--tables <tables>', 'these: items,sales.orders,audit.*', parseNames, [])
+    .option('--source <name>', 'of this source; may be left out when there is one')
+    .option('--where <condition>', 'only rows that meet it, in the language of the source')
+    .option('--pause', 'read no more of them until --resume', false)
+    .option('--resume', 'go on with what was paused', false)
+    .option('--skip', 'give up what is not out yet', false);
 }
 
 export interface DlqFlags extends FileOptions {

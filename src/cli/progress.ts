@@ -7,6 +7,7 @@ import type { Clock } from '../sdk/ports.ts';
 import { formatCount, formatDuration, formatRate, formatTime } from './format.ts';
 import type { Colors } from './output.ts';
 import type { Screen } from './screen.ts';
+import { snapshotSummary } from './snapshot-text.ts';
 import { startedFrom } from './summary.ts';
 
 const REDRAW_MS = 200;
@@ -71,9 +72,7 @@ function flow(p: PipelineStatus, rate: number, c: Colors): string {
 function sourcePart(s: SourceStatus, c: Colors): string {
   if (s.state === 'retrying') return `${s.name} ${c.yellow('retrying')}`;
   if (s.state !== 'snapshot') return `${s.name} ${formatCount(s.read)} read`;
-  const running = s.snapshots.find((t) => t.state === 'running');
-  const rows = formatCount(s.snapshots.reduce((sum, t) => sum + t.rows, 0));
-  return `${s.name} snapshot${running === undefined ? '' : ` of ${running.table}`}, ${rows} rows`;
+  return `${s.name} ${snapshotSummary(s.snapshots)}`;
 }
 
 function lanePart(l: LaneStatus, c: Colors): string {

@@ -4,7 +4,9 @@ import type { LaneStatus, LogStatus, SourceStatus } from '../engine/api.ts';
 import type { ErrorRecord } from '../state/store.ts';
 import type { Running, StoredPipeline } from './commands/status.ts';
 import { formatBytes, formatCount, formatDuration, formatTime, plural, table } from './format.ts';
+import { retentionText } from './lag-text.ts';
 import type { Colors } from './output.ts';
+import { snapshotRows } from './snapshot-text.ts';
 import { positionsText } from './summary.ts';
 
 /** More errors than this are in `--json`. */
@@ -25,7 +27,16 @@ export function runningLines({ pid, status: p }: Running, nowMs: number, c: Colo
   return [
     head,
     ...table([
-      ...p.sources.map((s) => [c.dim('from'), s.name, stateText(s.state, c), sourceText(s)]),
+      ...p.sources.flatMap((s) => [
+        [c.dim('from'), s.name, stateText(s.state, c), sourceText(s)],
+        ...(s.lag?.retention === undefined ? [] : [['', c.dim(s.lag.retention.by), '', retentionText(s.lag.retention, c)]]),
+        ...snapshotRows(s.snapshots).map(([mark = '', name = '', state = '', text = '']) => [
+          mark,
+          c.dim(name),
+          tableState(state, c),
+          text,
+        ]),
+      ]),
       ...p.lanes.map((l) => [c.dim('to'), l.name, stateText(l.state, c), laneText(l)]),
       ...(p.log.type === 'disk' ? [[c.dim('log'), 'on disk', '', logText(p.log)]] : []),
     ]),
@@ -43,13 +54,14 @@ function stateText(state: SourceStatus['state'] | LaneStatus['state'], c: Colors
   return state === 'retrying' || state === 'starting' ? c.yellow(state) : state;
 }
 
+function tableState(state: string, c: Colors): string {
+  return state === 'failed' ? c.red(state) : state === 'paused' ? c.yellow(state) : state;
+}
+
 function sourceText(s: SourceStatus): string {
   const at = positionsText(s.positions);
-  const running = s.snapshots
-    .filter((t) => t.state === 'running')
-    .map((t) => `, snapshot of ${t.table}: ${plural(t.rows, 'row')}`)
-    .join('');
-  return `${plural(s.read, 'event')}${at === '' ? '' : `, at ${at}`}${running}`;
+  const behind = s.lag?.bytes == null || s.lag.bytes === 0 ? '' : `, ${formatBytes(s.lag.bytes)} behind`;
+  return `${plural(s.read, 'event')}${at === '' ? '' : `, at ${at}`}${behind}`;
 }
 
 function laneText(l: LaneStatus): string {

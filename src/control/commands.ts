@@ -29,6 +29,13 @@ export function controlCommands(
         throw badRequest('`replay` needs one pipeline, and what is to be sent again');
       return handle.replay(request.replay);
     },
+    // Answers once it is stored, like `replay`.
+    snapshot: (request) => {
+      const [handle, second] = chosen(handles(), request);
+      if (request.snapshot === undefined || handle === undefined || second !== undefined)
+        throw badRequest('`snapshot` needs one pipeline, and what is to be done with which tables');
+      return handle.snapshot(request.snapshot);
+    },
     // Answers when it is done, or after a while that it is not.
     dlq: (request) => {
       const [handle, second] = chosen(handles(), request),

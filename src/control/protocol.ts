@@ -7,6 +7,7 @@
 
 import type { LetterSelection } from '../dead-letters/selection.ts';
 import type { ReplayAsk } from '../engine/replay-plan.ts';
+import type { SnapshotAsk } from '../engine/snapshot-ask.ts';
 import { CdcError } from '../sdk/errors.ts';
 
 export interface ControlRequest {
@@ -16,6 +17,8 @@ export interface ControlRequest {
   readonly pipelines?: readonly string[];
   /** With `replay`: what is to be sent again. */
   readonly replay?: ReplayAsk;
+  /** With `snapshot`: which tables of which source. */
+  readonly snapshot?: SnapshotAsk;
   /** With `dlq`: what is to be done with which letters. */
   readonly letters?: LettersAsk;
 }
@@ -78,11 +81,12 @@ export function parseRequest(line: string): ControlRequest {
     throw badRequest('the line is not JSON');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRequest('the line is not a JSON object');
-  const { id = null, cmd, pipelines, replay, letters } = value as Record<string, unknown>;
+  const { id = null, cmd, pipelines, replay, snapshot, letters } = value as Record<string, unknown>;
   if (id !== null && typeof id !== 'string' && typeof id !== 'number') throw badRequest('`id` is neither text nor number');
   if (typeof cmd !== 'string') throw badRequest('`cmd` is missing');
   const rest = {
     ...(replay === undefined ? {} : { replay: parseReplay(replay) }),
+    ...(snapshot === undefined ? {} : { snapshot: parseSnapshot(snapshot) }),
     ...(letters === undefined ? {} : { letters: parseLetters(letters) }),
   };
   if (pipelines === undefined) return { id, cmd, ...rest };
@@ -101,6 +105,17 @@ function parseReplay(value: unknown): ReplayAsk {
   )
     throw badRequest('`replay` is not {destination, from, to, tables, force}');
   return { destination, from, to, tables, force };
+}
+
+const SNAPSHOT_ACTIONS = ['begin', 'pause', 'resume', 'skip'] as const;
+
+function parseSnapshot(value: unknown): SnapshotAsk {
+  const { id, source = null, action, tables, where = null } = (value ?? {}) as Record<string, unknown>,
+    known = SNAPSHOT_ACTIONS.find((a) => a === action);
+  const isText = (text: unknown): text is string | null => text === null || typeof text === 'string';
+  if (typeof id !== 'string' || !isText(source) || known === undefined || !isNames(tables) || tables.length === 0 || !isText(where))
+    throw badRequest('`snapshot` is not {id, source, action, tables, where}');
+  return { id, source, action: known, tables, where };
 }
 
 function parseLetters(value: unknown): LettersAsk {

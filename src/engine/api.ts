@@ -2,11 +2,12 @@
 // catalog: descriptors, state, dead letters and time are handed in, which is also how the simulator drives it.
 
 import type { LogStore } from '../log/change-log.ts';
-import type { CdcError, ChangeEvent, Clock, Descriptor, Logger, PluginStore, Random, ResumePoint, RunSummary } from '../sdk/index.ts';
+import type { CdcError, ChangeEvent, Clock, Descriptor, Lag, Logger, PluginStore, Random, ResumePoint, RunSummary } from '../sdk/index.ts';
 import type { StateStore } from '../state/store.ts';
 import type { PausedLane } from './errands.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import type { ReplayAsk, ReplayPlan } from './replay-plan.ts';
+import type { SnapshotAsk, SnapshotTaken } from './snapshot-ask.ts';
 
 /** An event that could not be delivered, as it was before the failing step. Kept until an operator decides. */
 export interface DeadLetter {
@@ -119,6 +120,8 @@ export interface LaneStatus {
   readonly discardedValues: number;
   /** Events in the log that this lane has not confirmed. */
   readonly queued: number;
+  /** Of the sources' logs, not yet delivered; `null` where no source can tell. */
+  readonly lagBytes: number | null;
   /** Commit time at the source → delivered, of the last event; `null` before the first. */
   readonly lagMs: number | null;
   readonly point: ResumePoint | null;
@@ -135,6 +138,17 @@ export interface LaneStatus {
   readonly replay: { readonly done: number; readonly total: number } | null;
 }
 
+export interface SnapshotStatus {
+  readonly table: string;
+  readonly state: 'running' | 'paused' | 'done' | 'failed' | 'skipped';
+  readonly rows: number;
+  /** Rows in all, as far as the source knows; `null`: it cannot tell. */
+  readonly estimate: number | null;
+  /** How long it may still take; `null`: it cannot be told, or nothing is left. */
+  readonly etaMs: number | null;
+  readonly error: string | null;
+}
+
 export interface SourceStatus {
   readonly name: string;
   readonly type: string;
@@ -142,8 +156,16 @@ export interface SourceStatus {
   readonly read: number;
   /** Partition → position, described for people. */
   readonly positions: { readonly [partition: string]: string };
-  readonly snapshots: readonly { readonly table: string; readonly state: string; readonly rows: number }[];
+  readonly snapshots: readonly SnapshotStatus[];
   readonly lastEventMs: number | null;
+  /** Commit at the source → read, of the last change; `null` before the first. */
+  readonly lagMs: number | null;
+  /** What the source said last of how far it is behind; `null`: nothing yet. */
+  readonly lag: SourceLag | null;
+}
+
+export interface SourceLag extends Lag {
+  readonly atMs: number;
 }
 
 /** Of the change log. */
@@ -191,6 +213,8 @@ export interface PipelineHandle {
   status(): PipelineStatus;
   /** Has a destination get a stretch of the log again. Resolves when that is stored. Throws `LOG_REPLAY_REFUSED`. */
   replay(ask: ReplayAsk): Promise<ReplayPlan>;
+  /** Has a source read tables again, or pauses, resumes or skips their snapshot. Resolves when that is stored. Throws `SOURCE_SNAPSHOT_REFUSED`. */
+  snapshot(ask: SnapshotAsk): Promise<SnapshotTaken>;
   /** Runs `work` at a destination between two batches of its lane. Rejects with `DLQ_BUSY` when that does not come soon. */
   pause<T>(destination: string, work: (lane: PausedLane) => Promise<T>): Promise<T>;
 }

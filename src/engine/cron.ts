@@ -10,6 +10,7 @@ import { logStatus } from './log-status.ts';
 import { startPipeline } from './pipeline.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { type ReplayAsk, type ReplayPlan, refused } from './replay-plan.ts';
+import { refusedSnapshot, type SnapshotAsk, type SnapshotTaken } from './snapshot-ask.ts';
 
 /** Longest sleep at a time: the wall clock may be set, or the machine suspended. */
 const MAX_SLEEP_MS = 30_000;
@@ -72,6 +73,11 @@ class CronRun implements PipelineHandle {
   async replay(ask: ReplayAsk): Promise<ReplayPlan> {
     if (this.#current !== null) return this.#current.replay(ask);
     throw refused({ pipeline: this.name }, 'it waits for its next run', 'Stop it and ask then: the next run begins with the replay.');
+  }
+
+  async snapshot(ask: SnapshotAsk): Promise<SnapshotTaken> {
+    if (this.#current !== null) return this.#current.snapshot(ask);
+    throw refusedSnapshot(this.name, 'it waits for its next run', 'Ask again: between two runs the request is stored for the next one.');
   }
 
   pause<T>(destination: string, work: (lane: PausedLane) => Promise<T>): Promise<T> {

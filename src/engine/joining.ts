@@ -1,10 +1,11 @@
 // How destinations join a run: their points are read, an epoch above all is claimed, it is decided where each lane resumes,
 // and a first point is stored before the first event. Nothing is read from a source before this is done.
 
-import type { DurableLog } from '../log/change-log.ts';
+import type { DurableLog, LogPlace } from '../log/change-log.ts';
 import { CdcError, type Committed, type LaneId, type ResumePoint } from '../sdk/index.ts';
 import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
 import type { RunOptions } from './api.ts';
+import { placeInside } from './batcher.ts';
 import { type OpenDestination, type OpenSource, openSlots, pointHolder } from './components.ts';
 import type { Patience } from './patience.ts';
 import type { Codecs } from './places.ts';
@@ -117,7 +118,33 @@ async function planFrom(o: JoiningOptions, epoch: number, found: Found): Promise
   const { state, codecs, stateful } = o;
   const facts = { state, epoch, codecs, sources, lanes, stateful, rejoin: o.options.rejoin };
   if (o.log === null) assertNoMessagesLost(facts, o.isDurable);
-  return o.log === null ? planResume(facts) : planDurableResume(facts, o.log);
+  return o.log === null ? planResume(facts) : withLogPlaces(o, o.log, planDurableResume(facts, o.log));
+}
+
+/**
+ * Lanes enter the log at a record, and what stands there is read from the log: a lane that had entered by position, and was
+ * stopped before the log caught up with it, is still ahead, and what its point covers is still dropped.
+ */
+async function withLogPlaces(o: JoiningOptions, log: DurableLog, plan: ResumePlan): Promise<ResumePlan> {
+  const queues = new Set(o.sources.filter((s) => s.source.ordering === 'queue').map((s) => s.config.name));
+  const entries = new Map(plan.entries);
+  for (const [name, { seq }] of entries) {
+    const place = seq >= log.lastSeq ? log.tail : seq < log.firstSeq ? log.head : await placeBehind(log, seq, queues);
+    if (place !== null) entries.set(name, { seq, place });
+  }
+  return { ...plan, entries };
+}
+
+/** `null`: the record cannot be read, which is for the lane to find. */
+async function placeBehind(log: DurableLog, seq: number, queues: ReadonlySet<string>): Promise<LogPlace | null> {
+  try {
+    const batch = await log.read(seq + 1);
+    if (batch === null) return null;
+    const inside = seq + 1 - batch.firstSeq;
+    return inside === 0 ? batch.before : placeInside(batch, inside, queues.has(batch.source));
+  } catch {
+    return null;
+  }
 }
 
 /** `null`: the destination is detached. */

@@ -30,6 +30,7 @@ const AWAY = {
   deadLetters: 0,
   discardedValues: 0,
   queued: 0,
+  lagBytes: null,
   lagMs: null,
   lastError: null,
   breaker: 'closed',

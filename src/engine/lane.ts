@@ -1,5 +1,6 @@
 // A lane: a destination's own way through the change log. It collects a batch, has it delivered, and remembers what is
-// confirmed. Nothing here decides about the source; how a batch is delivered is in delivery.ts.
+// confirmed. Nothing here decides about the source; how a batch is delivered is in delivery.ts, what comes between two batches
+// in lane-interruptions.ts.
 
 import type { LogReader } from '../log/change-log.ts';
 import { type CdcError, type ResumePoint, toCdcError } from '../sdk/index.ts';
@@ -8,11 +9,10 @@ import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
 import { Batcher, type Collected } from './batcher.ts';
 import { Delivery } from './delivery.ts';
-import { DestinationCaller } from './destination-caller.ts';
-import { busy, Errands, type PausedLane } from './errands.ts';
+import type { PausedLane } from './errands.ts';
+import { type InterruptedLane, LaneInterruptions } from './lane-interruptions.ts';
 import { cutLoad, type Load, loadOf, pointOnly, settle } from './lane-load.ts';
 import { type LaneOptions, LaneRecord, type RunningLane } from './lane-options.ts';
-import { LaneReplay } from './lane-replay.ts';
 
 export class Lane implements RunningLane {
   readonly name: string;
@@ -21,8 +21,7 @@ export class Lane implements RunningLane {
   readonly #batcher: Batcher;
   readonly #delivery: Delivery;
   readonly #reader: LogReader;
-  readonly #replay: LaneReplay;
-  readonly #errands: Errands;
+  readonly #interruptions: LaneInterruptions;
   readonly #record = new LaneRecord();
   readonly #wake = new Notifier();
   /** Stop once the log's end is reached. */
@@ -60,21 +59,30 @@ export class Lane implements RunningLane {
     this.#reader = log.reader(entry.seq);
     this.#nextSeq = entry.seq + 1;
     this.#done = this.#durable = { seq: entry.seq, point };
-    this.#replay = new LaneReplay({
-      options,
+    this.#interruptions = new LaneInterruptions(this.#interrupted());
+  }
+
+  #interrupted(): InterruptedLane {
+    return {
+      options: this.#o,
       record: this.#record,
       delivery: this.#delivery,
+      worker: this,
       // A lane that entered the log by position has had what its point covers, which is read from here on only to be dropped.
-      place: () => (this.#batcher.isAhead ? log.readableSeq : this.#done.seq),
+      place: () => (this.#batcher.isAhead ? this.#o.log.readableSeq : this.#done.seq),
       held: () => this.#durable.point,
+      heldSeq: () => this.#durable.seq,
       rewritten: (held) => this.#rewritten(held),
       transformed: (batch, signal) => this.#transformed(batch, signal),
+      writeProgress: (signal) => this.#writeProgress(signal),
+      isReady: (signal) => this.#isReady(signal),
       isStopping: () => this.#until !== null,
-    });
-    this.#errands = new Errands(this.name, options.clock, () => {
-      this.lookUp();
-      options.worker?.meeting.moved();
-    });
+      isGivenUp: () => this.#givenUp,
+      giveUp: () => {
+        this.#givenUp = true;
+      },
+      lookUp: () => this.lookUp(),
+    };
   }
 
   get doneSeq(): number {
@@ -91,14 +99,14 @@ export class Lane implements RunningLane {
     return Math.max(this.#begun, this.#done.seq, this.#batcher.isAhead ? this.#o.log.readableSeq : 0);
   }
   get isDue(): boolean {
-    return this.#errands.isDue || this.#replay.isDue;
+    return this.#interruptions.isDue;
   }
   get isEnding(): boolean {
     return this.#until !== null;
   }
   /** What state is to know of a replay. */
   get replay(): ReplayRequest | null {
-    return this.#replay.request;
+    return this.#interruptions.replay;
   }
   get delivered(): number {
     return this.#record.delivered;
@@ -118,6 +126,8 @@ export class Lane implements RunningLane {
       deadLetters: parked,
       discardedValues: discarded,
       queued: this.#o.log.lastSeq - this.#done.seq,
+      // Sources know: added in run-record.ts.
+      lagBytes: null,
       lagMs,
       point: this.#durable.point,
       lastError,
@@ -125,7 +135,7 @@ export class Lane implements RunningLane {
       batchSize: this.#delivery.batchEvents,
       parkedKeys: this.#delivery.parking.keys,
       workers: 1,
-      replay: this.#replay.status(),
+      replay: this.#interruptions.replayStatus(),
     };
   }
 
@@ -141,12 +151,11 @@ export class Lane implements RunningLane {
   }
 
   beginReplay(request: ReplayRequest): void {
-    this.#replay.begin(request);
-    this.lookUp();
+    this.#interruptions.beginReplay(request);
   }
 
   pause<T>(work: (lane: PausedLane) => Promise<T>): Promise<T> {
-    return this.#errands.ask(work);
+    return this.#interruptions.pause(work);
   }
 
   /** There is something else to do than to wait for events. */
@@ -158,7 +167,7 @@ export class Lane implements RunningLane {
   /** `until`: what the furthest worker has done. */
   finish(until = this.#done.seq): void {
     this.#until = until;
-    this.#errands.end();
+    this.#interruptions.end();
     this.lookUp();
   }
 
@@ -169,12 +178,12 @@ export class Lane implements RunningLane {
 
   stop(): void {
     this.#delivery.stop();
-    this.#errands.end();
+    this.#interruptions.end();
   }
 
   release(): void {
     this.#reader.close();
-    this.#replay.close();
+    this.#interruptions.release();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -183,7 +192,7 @@ export class Lane implements RunningLane {
     try {
       await this.#delivery.parking.load(signal);
       while (!signal.aborted && !this.#givenUp && (this.#until === null || this.#done.seq < this.#until)) {
-        if (await this.#interrupted(signal)) continue;
+        if (await this.#interruptions.take(signal)) continue;
         await this.#gather();
         const batch = await this.#batcher.collect(this.#nextSeq, this.#delivery.batchEvents, this.#bound());
         if (batch !== null) await this.#process(batch, signal);
@@ -200,80 +209,13 @@ export class Lane implements RunningLane {
       this.#fail(toCdcError(error));
       throw error;
     } finally {
-      this.#errands.end();
-    }
-  }
-
-  /** Something old is to be sent before what is new. `true`: look again what there is to do. */
-  async #interrupted(signal: AbortSignal): Promise<boolean> {
-    const meeting = this.#o.worker?.meeting;
-    if (meeting === undefined) {
-      if (!this.isDue) return false;
-      await this.#doDue(signal);
-      return true;
-    }
-    if (!meeting.isCalled || this.#until !== null || this.#done.seq < meeting.place) return false;
-    // It may wait for long: what it has skipped must not come between its point and what the log still holds.
-    await this.#writeProgress(signal);
-    if (this.#givenUp || signal.aborted) return true;
-    const met = await meeting.attend(this, signal);
-    if (met === 'never') this.#givenUp = true;
-    if (met !== 'lead') return true;
-    try {
-      await this.#doDue(signal);
-    } finally {
-      meeting.over();
-    }
-    return true;
-  }
-
-  async #doDue(signal: AbortSignal): Promise<void> {
-    if (!this.#errands.isDue) {
-      this.#givenUp = (await this.#replay.run(signal)) === 'away';
-      return;
-    }
-    // A letter leaves its queue when it is confirmed: from then on no restart may come to its event again.
-    await this.#writeProgress(signal);
-    await this.#ownPoint(signal);
-    if (!this.#givenUp && !signal.aborted) await this.#errands.run(this.#paused(AbortSignal.any([signal, this.#errands.signal])));
-  }
-
-  #paused(signal: AbortSignal): PausedLane {
-    const caller = new DestinationCaller(this.#o);
-    return {
-      options: this.#o,
-      point: this.#durable.point,
-      signal,
-      write: async (batch) => {
-        if (await this.#o.rate.take(batch.events.length - batch.skip.size, 0, signal)) return caller.write(batch, signal);
-        throw busy(this.name, 'is ending');
-      },
-      saveKeys: async () => {
-        await this.#delivery.parking.stored(signal);
-        if (signal.aborted) throw busy(this.name, 'is ending');
-      },
-    };
-  }
-
-  /** Under our epoch: a write that leaves it where it is cannot be told from one that did not take place. */
-  async #ownPoint(signal: AbortSignal): Promise<void> {
-    const { epoch, holdsPoint } = this.#o,
-      { seq, point } = this.#durable;
-    if (!holdsPoint || point.epoch === epoch) return;
-    const own = { ...point, epoch };
-    while (await this.#isReady(signal)) {
-      const outcome = await this.#delivery.attempt(pointOnly(seq, own), own, point, signal);
-      if (outcome === 'stopped') return;
-      if (outcome === 'again') continue;
-      this.#rewritten(own);
-      return;
+      this.#interruptions.end();
     }
   }
 
   /** Where it stops for now: at the end, or where the workers meet. */
   #bound(): number | null {
-    const meeting = this.#o.worker?.meeting;
-    return this.#until ?? (meeting?.isCalled === true ? meeting.place : null);
+    return this.#until ?? this.#interruptions.bound;
   }
 
   #fail(error: CdcError): void {

@@ -55,8 +55,8 @@ export function refused(facts: Pick<MoveFacts, 'pipeline'>, what: string, fix: s
   return new CdcError('STATE_MOVE_REFUSED', what, { where: `pipeline "${facts.pipeline}"`, fix });
 }
 
-/** Where a lane stands: what its destination holds if it can tell, else its cursor in state. Throws when it cannot be moved. */
-export function movablePoint(facts: MoveFacts, name: string): ResumePoint {
+/** Where a lane stands, by worker: what its destination holds if it can tell, else its cursors in state. Throws when it cannot be moved. */
+function movablePoints(facts: MoveFacts, name: string): readonly [ResumePoint, ...ResumePoint[]] {
   const lane = facts.lanes.find((l) => l.name === name),
     known = facts.state.lanes[name] ?? null;
   if (lane === undefined) throw refused(facts, `no destination "${name}" is configured`, 'Name one of the destinations of the file.');
@@ -66,6 +66,12 @@ export function movablePoint(facts: MoveFacts, name: string): ResumePoint {
   const [first, ...rest] = points ?? [];
   if (first === undefined)
     throw refused(facts, `destination "${name}" has no point yet`, 'Run the pipeline first: a new destination joins by its `start`.');
+  return [first, ...rest];
+}
+
+/** The oldest of them: from there nothing is missed. */
+export function movablePoint(facts: MoveFacts, name: string): ResumePoint {
+  const [first, ...rest] = movablePoints(facts, name);
   return rest.length === 0 ? first : { ...first, ...oldestPlace(facts.codecs, [first, ...rest]) };
 }
 
@@ -80,10 +86,11 @@ export function planMoves(facts: MoveFacts, targets: ReadonlyMap<string, LogPlac
   }
   const moves: LaneMove[] = [];
   for (const [lane, place] of targets) {
-    const from = movablePoint(facts, lane);
+    const from = movablePoints(facts, lane);
+    assertNoReplay(facts, lane);
     const to: ResumePoint = { epoch: facts.state.epoch, log: null, sources: place.sources, snapshots: place.snapshots };
     const partitions = partitionMoves(facts.codecs, from, to);
-    const tables = tablesReadAgain(from, to);
+    const tables = [...new Set(from.flatMap((point) => tablesReadAgain(point, to)))];
     if (partitions.length > 0 || tables.length > 0) moves.push({ lane, to, partitions, tables });
   }
   for (const move of moves) assertServable(facts, move);
@@ -91,18 +98,38 @@ export function planMoves(facts: MoveFacts, targets: ReadonlyMap<string, LogPlac
   return moves;
 }
 
-function partitionMoves(codecs: Codecs, from: LogPlace, to: LogPlace): PartitionMove[] {
+/** Cut off in the midst it would leave rows older than they are. */
+function assertNoReplay(facts: MoveFacts, lane: string): void {
+  const replay = facts.state.lanes[lane]?.replay ?? null;
+  if (replay === null) return;
+  throw refused(
+    facts,
+    `destination "${lane}" has a replay that has come to record ${replay.next}`,
+    `Start the pipeline to let it finish, or take it back with \`cdc-run replay ${facts.pipeline} --destination ${lane} --cancel\`.`,
+  );
+}
+
+/** Workers may stand apart: then what the furthest has is sent again, and what the last one lacks is skipped. */
+function partitionMoves(codecs: Codecs, from: readonly LogPlace[], to: LogPlace): PartitionMove[] {
   const moves: PartitionMove[] = [];
   for (const [source, codec] of Object.entries(codecs)) {
-    const old = from.sources[source] ?? {},
-      next = to.sources[source] ?? {};
-    for (const partition of new Set([...Object.keys(old), ...Object.keys(next)])) {
-      const a = old[partition] ?? null,
-        b = next[partition] ?? null;
-      if (a !== b) moves.push({ source, partition, from: a, to: b, effect: effectOf(codec, a, b) });
+    const next = to.sources[source] ?? {};
+    for (const partition of new Set([...from.flatMap((p) => Object.keys(p.sources[source] ?? {})), ...Object.keys(next)])) {
+      const b = next[partition] ?? null;
+      const others = from.map((p) => p.sources[source]?.[partition] ?? null).filter((a) => a !== b);
+      const again = others.filter((a) => effectOf(codec, a, b) === 'again'),
+        skips = others.filter((a) => effectOf(codec, a, b) === 'skips');
+      if (again.length > 0) moves.push({ source, partition, from: furthest(codec, again), to: b, effect: 'again' });
+      if (skips.length > 0) moves.push({ source, partition, from: furthest(codec, skips, true), to: b, effect: 'skips' });
     }
   }
   return moves;
+}
+
+/** `null` is the beginning. `back`: the one that is furthest back. */
+function furthest(codec: PositionCodec, positions: readonly (Position | null)[], back = false): Position | null {
+  const covers = (a: Position | null, b: Position | null): boolean => b === null || (a !== null && codec.covers(a, b));
+  return positions.reduce((best, a) => ((back ? covers(best, a) : covers(a, best)) ? a : best));
 }
 
 function effectOf(codec: PositionCodec, from: Position | null, to: Position | null): PartitionMove['effect'] {
@@ -190,6 +217,8 @@ export interface FinishOptions {
   readonly pipeline: string;
   readonly state: PipelineState;
   readonly destinations: readonly OpenDestination[];
+  /** Lanes that the operator lets join anew: one that was emptied is not moved. */
+  readonly rejoin: readonly string[];
   /** Calls a destination, in the way that suits the caller: trying again, or not. */
   need<T>(component: string, call: () => Promise<T>): Promise<T>;
   save(change: StateChange): Promise<void>;
@@ -204,20 +233,26 @@ export async function finishIntent(o: FinishOptions): Promise<PipelineState> {
     { intent } = state;
   if (intent === null) return state;
   const holders = o.destinations.flatMap((open) => {
-    const { name } = open.config,
+    const { name, required } = open.config,
       holder = pointHolder(open),
       point = intent.lanes[name];
-    return holder === null || point === undefined ? [] : [{ name, holder, point }];
+    return holder === null || point === undefined ? [] : [{ name, required, holder, point }];
   });
   let highest = state.epoch;
-  for (const { name, holder } of holders) {
+  const emptied = new Set<string>();
+  for (const { name, required, holder } of holders) {
     const committed = await o.need(`destination "${name}"`, () => holder.committed({ pipeline, lane: name }));
     if (committed.kind !== 'untracked') highest = Math.max(highest, committed.epoch);
+    if (committed.kind !== 'empty') continue;
+    // A point there would say that it has what lies before (invariant 2). An optional one is detached by the start that follows.
+    if (required && !o.rejoin.includes(name)) throw emptiedSince(name, intent.what);
+    emptied.add(name);
   }
   const epoch = highest + 1;
   await o.save({ epoch });
   const at = (point: ResumePoint): ResumePoint => ({ ...point, epoch, log: null });
   for (const { name, holder, point } of holders) {
+    if (emptied.has(name)) continue;
     await o.need(`destination "${name}"`, async () => {
       await holder.claim({ pipeline, lane: name }, epoch);
       await holder.setPoints({ pipeline, lane: name }, epoch, [at(point)]);
@@ -225,6 +260,7 @@ export async function finishIntent(o: FinishOptions): Promise<PipelineState> {
   }
   const lanes: { [lane: string]: LaneState } = {};
   for (const [name, point] of Object.entries(intent.lanes)) {
+    if (emptied.has(name)) continue;
     const behindQueue = state.lanes[name]?.behindQueue ?? false;
     // A replay never starts before a place that an operator chose.
     lanes[name] = { points: [at(point)], joinedAt: at(point), detached: null, behindQueue, replay: null };
@@ -232,4 +268,11 @@ export async function finishIntent(o: FinishOptions): Promise<PipelineState> {
   // Last, and in one step with the cursors: until here everything is done again.
   await o.save({ lanes, intent: null });
   return { ...state, epoch, lanes: { ...state.lanes, ...lanes }, intent: null };
+}
+
+function emptiedSince(name: string, what: string): CdcError {
+  return new CdcError('DESTINATION_POSITION_LOST', `destination "${name}" is empty, and "${what}" is still to move its point`, {
+    where: `destination "${name}"`,
+    fix: `Restore its data, or run with \`--rejoin ${name}\` to let it join anew.`,
+  });
 }

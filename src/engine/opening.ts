@@ -21,7 +21,7 @@ import { restoreChain, saveChain } from './stateful.ts';
 
 /** `stored`: what state held when the run began. */
 export async function openFlow(run: RunContext, stored: PipelineState): Promise<void> {
-  const { config, deps, patience, parts, record } = run;
+  const { config, deps, options, patience, parts, record } = run;
   const listener: LogListener = { onSynced: () => run.onSynced(), onError: (error) => run.onError('log', error) };
   const store = config.log.type === 'disk' ? deps.logStore : null;
   const open = (start: LogPlace): Promise<DurableLog | null> =>
@@ -32,6 +32,7 @@ export async function openFlow(run: RunContext, stored: PipelineState): Promise<
     pipeline: config.name,
     state: stored,
     destinations: parts.destinations,
+    rejoin: options.rejoin,
     need: (component, call) => patience.need(component, call),
     save: (change) => run.save(change),
   });

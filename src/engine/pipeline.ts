@@ -20,6 +20,7 @@ import type { PipelineConfig } from './pipeline-config.ts';
 import { type ReplayAsk, type ReplayPlan, refused } from './replay-plan.ts';
 import type { RunContext } from './run-context.ts';
 import { RunRecord } from './run-record.ts';
+import { refusedSnapshot, requestSnapshot, type SnapshotAsk, type SnapshotTaken, sourceAsked } from './snapshot-ask.ts';
 
 /** Starts a pipeline for one run. What it needs from outside comes in `deps`; nothing is thrown, see `done`. */
 export function startPipeline(config: PipelineConfig, deps: EngineDeps, options: RunOptions): PipelineHandle {
@@ -101,6 +102,12 @@ class PipelineRun implements PipelineHandle {
     if (flowing === null || this.#stopping || this.#hard.signal.aborted || this.#record.stage !== 'running')
       throw refused({ pipeline: this.name }, `it is ${this.#record.stage} just now`, 'Ask again when it runs, or when it has stopped.');
     return this.#lanes.replay(this.name, flowing.log, ask);
+  }
+
+  async snapshot(ask: SnapshotAsk): Promise<SnapshotTaken> {
+    if (this.#parts.flowing === null || this.#stopping || this.#hard.signal.aborted || this.#record.stage !== 'running')
+      throw refusedSnapshot(this.name, `it is ${this.#record.stage} just now`, 'Ask again when it runs, or when it has stopped.');
+    return requestSnapshot(this.name, sourceAsked(this.name, this.#parts.sources, ask), ask);
   }
 
   pause<T>(destination: string, work: (lane: PausedLane) => Promise<T>): Promise<T> {

@@ -157,8 +157,8 @@ function entryAt(facts: ResumeFacts, log: LogFacts, point: ResumePoint, limit: L
 /** Where one of several workers enters a durable log: at its own record, where its point is of this one. */
 export function entryOfWorker(point: ResumePoint, log: Pick<ChangeLog, 'id' | 'lastSeq' | 'tail'>, lane: LogEntry): LogEntry {
   if (point.log?.id !== log.id || point.log.seq <= lane.seq) return lane;
-  // Beyond the end there may be more that the point covers.
-  return { seq: point.log.seq, place: point.log.seq === log.lastSeq ? log.tail : point };
+  // What stands there is not the worker's own place: that may be further, when it entered the log by position.
+  return { seq: point.log.seq, place: point.log.seq === log.lastSeq ? log.tail : lane.place };
 }
 
 /** By its `start`. With `snapshot` the source reads the rows for it, and they come behind the end of the log. */

@@ -114,11 +114,17 @@ export function canBegin({ sources, stateful, state }: Facts, source: string): b
   return !(stateful && state.transformer !== null) && (sources.find((s) => s.name === source)?.snapshots ?? false);
 }
 
+/** For people: `shop: change 27`. */
+export function placeText({ codecs }: Facts, { sources }: LogPlace): string {
+  return (
+    Object.entries(sources)
+      .flatMap(([s, ps]) => Object.values(ps).map((p) => `${s}: ${codecs[s]?.describe(p) ?? p}`))
+      .join(', ') || 'the beginning'
+  );
+}
+
 export function positionGone(lane: LaneFacts, facts: Facts, point: ResumePoint): CdcError {
-  const at =
-    Object.entries(point.sources)
-      .flatMap(([s, ps]) => Object.values(ps).map((p) => `${s}: ${facts.codecs[s]?.describe(p) ?? p}`))
-      .join(', ') || 'the beginning';
+  const at = placeText(facts, point);
   return new CdcError('SOURCE_POSITION_GONE', `destination "${lane.name}" stands at ${at}, which the source no longer holds`, {
     where: `destination "${lane.name}"`,
     fix: `Restore the destination to a later state, or empty it and run with \`--rejoin ${lane.name}\`.`,

@@ -15,6 +15,7 @@ import {
   type LaneFacts,
   MEMORY_LOG,
   mustHave,
+  placeText,
   positionGone,
   type ResumeFacts,
   type ResumePlan,
@@ -49,7 +50,7 @@ export function planResume(facts: Facts): ResumePlan {
           facts.codecs,
           counted.map((lane) => pointOf(decisions, lane.name)),
         );
-  for (const lane of facts.lanes) detachIfBehind(facts, lane, decisions, start);
+  for (const lane of facts.lanes) detachIfBehind(facts, lane, decisions, start, acknowledged);
 
   // Of each worker: what one of them has of a snapshot must not be cut otherwise.
   const places = facts.lanes.flatMap((lane): readonly LogPlace[] => {
@@ -93,7 +94,33 @@ function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point:
   if (!lane.required) return { kind: 'resume', point, isNew: false };
   if (known?.behindQueue || !coversPlace(facts.codecs, point, mustHave(facts, lane, point, upstream)))
     throw positionGone(lane, facts, point);
+  if (wasPutBack(facts, lane, known, point)) {
+    throw new CdcError(
+      'SOURCE_POSITION_GONE',
+      `destination "${lane.name}" stands at ${placeText(facts, point)}, before its cursor, and what came since was taken in by the transformers: it is not read again`,
+      {
+        where: `destination "${lane.name}"`,
+        fix: `Restore the destination to a later state, or empty it and run with \`--rejoin ${lane.name}\`.`,
+      },
+    );
+  }
   return { kind: 'resume', point, isNew: false };
+}
+
+/**
+ * Reading goes on where the transformers' state was saved, when all that had to be written before was written. A destination
+ * of which a worker stands behind its own cursor has lost some of that: an older copy was put back. The oldest of them all does
+ * not show it: a worker that had nothing to write stays where it was.
+ */
+function wasPutBack(facts: Facts, lane: LaneFacts, known: LaneState | null, point: ResumePoint): boolean {
+  const { transformer } = facts.state,
+    { codecs } = facts;
+  if (!facts.stateful || transformer === null || known === null || coversPlace(codecs, point, transformer.point)) return false;
+  const held = storedPoints(lane, known),
+    cursors = known.points;
+  // The number of workers changes where all of them stand at one place: no cursor is beyond that.
+  const cursorsOf = (i: number): readonly ResumePoint[] => (held.length === cursors.length ? cursors.slice(i, i + 1) : cursors);
+  return held.some((row, i) => cursorsOf(i).some((cursor) => !coversPlace(codecs, row, cursor)));
 }
 
 /** The state knows nothing, but upstream was used: only what the destination itself tells, or upstream's own mark, is not a guess. */
@@ -158,11 +185,19 @@ export function assertNoMessagesLost(facts: Facts, isDurable: boolean): void {
   }
 }
 
-function detachIfBehind(facts: Facts, lane: LaneFacts, decisions: Map<string, LaneDecision>, start: LogPlace): void {
+function detachIfBehind(
+  facts: Facts,
+  lane: LaneFacts,
+  decisions: Map<string, LaneDecision>,
+  start: LogPlace,
+  acknowledged: LogPlace,
+): void {
   const d = decisions.get(lane.name);
   if (lane.required || d?.kind !== 'resume' || d.isNew) return;
   const behindQueue = facts.state.lanes[lane.name]?.behindQueue ?? false;
-  if (!behindQueue && coversPlace(facts.codecs, d.point, start)) return;
+  // Beside a lane that joins by snapshot the start is the beginning, and the source goes on where it was told to forget.
+  const must = [start, mustHave(facts, lane, d.point, acknowledged)];
+  if (!behindQueue && must.every((place) => coversPlace(facts.codecs, d.point, place))) return;
   decisions.set(lane.name, { kind: 'detached', from: d.point, reason: 'it was behind when the pipeline restarted' });
 }
 

@@ -2,7 +2,7 @@
 
 import type { CdcError, Clock, RunSummary } from '../sdk/index.ts';
 import { newRun } from '../state/codec.ts';
-import type { PipelineStatus } from './api.ts';
+import type { LaneStatus, PipelineStatus } from './api.ts';
 import type { LaneSet } from './lane-set.ts';
 import { logStatus } from './log-status.ts';
 import type { Parts } from './parts.ts';
@@ -70,12 +70,23 @@ export class RunRecord {
       startedMs: this.startedMs,
       run: this.run.endedAtMs === null ? this.summary() : this.run,
       sources: parts.readers.map((r) => r.status()),
-      lanes: lanes.statuses(),
+      lanes: lanes.statuses().map((lane) => ({ ...lane, lagBytes: this.#bytesBehind(lane) })),
       log: logStatus(config.log, parts.flowing?.log ?? null),
       lastCheckpointMs: this.#lastCheckpointMs,
       lastProgressMs: this.#lastProgressMs,
       nextRunMs: null,
       error: this.failure,
     };
+  }
+
+  /** Of all sources together: one that cannot tell leaves it open. */
+  #bytesBehind({ point }: LaneStatus): number | null {
+    let bytes: number | null = null;
+    for (const reader of this.#o.parts.readers) {
+      const behind = point === null ? null : reader.bytesBehind(point.sources[reader.name] ?? {});
+      if (behind === null) return null;
+      bytes = (bytes ?? 0) + behind;
+    }
+    return bytes;
   }
 }

@@ -7,6 +7,7 @@ import {
   type ChangeBatch,
   type Clock,
   type Logger,
+  type PartitionPositions,
   type Position,
   type PositionCodec,
   type Random,
@@ -15,9 +16,15 @@ import {
   type Source,
   toCdcError,
 } from '../sdk/index.ts';
-import type { SourceStatus } from './api.ts';
+import type { SnapshotStatus, SourceLag, SourceStatus } from './api.ts';
+import { bytesBehind } from './lag.ts';
 import type { RetryConfig } from './pipeline-config.ts';
 import { waitBeforeRetry } from './retry.ts';
+import { SnapshotPace } from './snapshot-pace.ts';
+
+/** How often the source is asked how far it is behind: a query at most. */
+const LAG_MS = 10_000,
+  FIRST_LAG_MS = 1_000;
 
 /** What the pipeline does with what was read. */
 export interface Spine {
@@ -67,6 +74,9 @@ export class SourceReader {
   /** Partitions whose first batches may repeat what was taken in already. */
   readonly #checking = new Set<string>();
   #state: SourceStatus['state'] = 'starting';
+  readonly #pace = new SnapshotPace();
+  #lag: SourceLag | null = null;
+  #lagMs: number | null = null;
   #read = 0;
   #lastEventMs: number | null = null;
 
@@ -81,21 +91,67 @@ export class SourceReader {
   }
 
   status(): SourceStatus {
-    const positions = Object.entries(this.#o.spine.tail.sources[this.name] ?? {});
-    const snapshots = this.#o.spine.tail.snapshots.filter((s) => s.source === this.name);
+    const positions = Object.entries(this.#o.spine.tail.sources[this.name] ?? {}),
+      snapshots = this.#snapshots();
     return {
       name: this.name,
       type: this.#o.type,
-      state: this.#state,
+      state: stateWith(this.#state, snapshots),
       read: this.#read,
       lastEventMs: this.#lastEventMs,
+      lagMs: this.#lagMs,
+      lag: this.#lag,
       positions: Object.fromEntries(positions.map(([partition, p]) => [partition, this.#codec.describe(p)])),
-      snapshots: snapshots.map(({ table, state, rows }) => ({ table, state, rows })),
+      snapshots,
     };
+  }
+
+  #snapshots(): SnapshotStatus[] {
+    const nowMs = this.#o.clock.now(),
+      known = new Map(this.#o.source.snapshots?.().map((t) => [t.table, t]));
+    return this.#o.spine.tail.snapshots
+      .filter((s) => s.source === this.name)
+      .map(({ table, state, rows }) => {
+        const more = known.get(table),
+          isOpen = state === 'running',
+          isPaused = isOpen && more?.state === 'paused',
+          estimate = more?.estimate ?? null;
+        const etaMs = isOpen && !isPaused ? this.#pace.etaMs(table, estimate, nowMs) : null;
+        return { table, state: isPaused ? 'paused' : state, rows, estimate, etaMs, error: more?.error ?? null };
+      });
+  }
+
+  /** Of this source's log between the place and its end, as of when the source was last asked; `null`: it cannot be told. */
+  bytesBehind(places: PartitionPositions): number | null {
+    return bytesBehind(this.#codec, this.#lag, places);
   }
 
   /** Reads until aborted, ended, or a limit is reached. Throws what cannot be tried again. */
   async run(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    void this.#watchLag(AbortSignal.any([signal, over.signal]));
+    try {
+      await this.#readAll(signal);
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Only shown: a source that cannot be asked now is asked again. */
+  async #watchLag(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#o.clock.sleep(this.#lag === null ? FIRST_LAG_MS : LAG_MS, signal);
+      if (signal.aborted) return;
+      try {
+        this.#lag = { ...(await this.#o.source.lag()), atMs: this.#o.clock.now() };
+      } catch (error) {
+        this.#o.logger.debug('the source does not say how far it is behind', { error: toCdcError(error).message });
+        await this.#o.clock.sleep(LAG_MS, signal);
+      }
+    }
+  }
+
+  async #readAll(signal: AbortSignal): Promise<void> {
     for (let attempt = 1; !signal.aborted; attempt++) {
       const readBefore = this.#read;
       try {
@@ -136,9 +192,11 @@ export class SourceReader {
   async #take(batch: ChangeBatch, signal: AbortSignal): Promise<void> {
     const fresh = this.#upToLimit(this.#withoutRepeats(batch));
     this.#read += fresh.events.length;
+    if (fresh.snapshots !== undefined) this.#pace.follow(fresh.snapshots, this.#o.clock.now());
     const last = fresh.events.at(-1);
     if (last !== undefined) {
       this.#lastEventMs = last.sourceTsMs;
+      if (last.snapshot === false) this.#lagMs = Math.max(0, this.#o.clock.now() - last.sourceTsMs);
       this.#state = last.snapshot === false ? 'streaming' : 'snapshot';
     } else if (this.#state !== 'snapshot') this.#state = 'streaming';
     await this.#o.spine.ingest(fresh, signal);
@@ -187,4 +245,10 @@ export class SourceReader {
       reject: (input, at, error) => spine.reject(this.name, input, at, error),
     };
   }
+}
+
+/** Rows go out beside changes: what the last batch was does not say whether tables are missing. */
+function stateWith(state: SourceStatus['state'], snapshots: readonly SnapshotStatus[]): SourceStatus['state'] {
+  if (snapshots.length === 0 || (state !== 'snapshot' && state !== 'streaming')) return state;
+  return snapshots.some((t) => t.state === 'running') ? 'snapshot' : 'streaming';
 }

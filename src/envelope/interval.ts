@@ -43,3 +43,8 @@ export function microsOfInterval(i: Interval): string {
   const seconds = ((days * 24 + i.hours) * 60 + i.minutes) * 60 + i.seconds;
   return BigInt(Math.trunc(seconds * 1e6)).toString();
 }
+
+/** Debezium's Interval: all parts, also those that are 0. */
+export function isoOfInterval(i: Interval): string {
+  return `P${i.years}Y${i.months}M${i.days}DT${i.hours}H${i.minutes}M${i.seconds}S`;
+}

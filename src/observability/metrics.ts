@@ -3,7 +3,7 @@
 //
 // Labels have few values by design: names of configured components, states, error codes. Never keys, rows or messages.
 
-import type { LaneStatus, PipelineStatus, SourceStatus } from '../engine/api.ts';
+import type { LaneStatus, PipelineStatus, SnapshotStatus, SourceStatus } from '../engine/api.ts';
 import type { ErrorRecord } from '../state/store.ts';
 
 /** What one scrape is made of. */
@@ -65,6 +65,19 @@ function perLane(type: 'counter' | 'gauge', name: string, help: string, value: F
   };
 }
 
+function perSnapshot(name: string, help: string, value: (t: SnapshotStatus) => number | null): MetricDeclaration {
+  return {
+    name,
+    help,
+    type: 'gauge',
+    labels: ['pipeline', 'source', 'table'],
+    samples: ({ statuses }) =>
+      statuses.flatMap((p) =>
+        p.sources.flatMap((s) => s.snapshots.flatMap((t) => sample({ pipeline: p.name, source: s.name, table: t.table }, value(t)))),
+      ),
+  };
+}
+
 const PIPELINE_STATES = [
   'starting',
   'standby',
@@ -83,6 +96,7 @@ const SOURCE_STATES = [
   'stopped',
   'failed',
 ] as const satisfies readonly SourceStatus['state'][];
+const SNAPSHOT_STATES = ['running', 'paused', 'done', 'failed', 'skipped'] as const satisfies readonly SnapshotStatus['state'][];
 const BREAKER_STATES = ['closed', 'open', 'half_open'] as const satisfies readonly LaneStatus['breaker'][];
 const LANE_STATES = ['starting', 'running', 'retrying', 'detached', 'stopped', 'failed'] as const satisfies readonly LaneStatus['state'][];
 
@@ -126,6 +140,47 @@ export const METRICS: readonly MetricDeclaration[] = [
       ),
   },
   perLane('gauge', 'cdc_lag_ms', 'Milliseconds from commit at the source to delivery, of the last delivered event.', (l) => l.lagMs),
+  perLane(
+    'gauge',
+    'cdc_destination_lag_bytes',
+    "Bytes of the source's log that the destination has not confirmed, where the source can tell.",
+    (l) => l.lagBytes,
+  ),
+  perSource('gauge', 'cdc_source_lag_ms', 'Milliseconds from commit at the source to its being read, of the last change.', (s) => s.lagMs),
+  perSource('gauge', 'cdc_source_lag_bytes', "Bytes of the source's log that were not read yet.", (s) => s.lag?.bytes ?? null),
+  perSource('gauge', 'cdc_source_lag_events', 'Changes that were not read yet.', (s) => s.lag?.events ?? null),
+  perSource(
+    'gauge',
+    'cdc_source_retained_bytes',
+    'Bytes of its log that the source keeps for this pipeline (a replication slot).',
+    (s) => s.lag?.retention?.retainedBytes ?? null,
+  ),
+  perSource(
+    'gauge',
+    'cdc_source_retention_safe_bytes',
+    'Bytes that may still be written at the source before what it keeps for this pipeline may be lost.',
+    (s) => s.lag?.retention?.safeBytes ?? null,
+  ),
+  perSource(
+    'gauge',
+    'cdc_source_retention_loss_ms',
+    'Milliseconds until what the source keeps for this pipeline may be lost, if all goes on as it does.',
+    (s) => s.lag?.retention?.lossInMs ?? null,
+  ),
+  {
+    name: 'cdc_source_retention_state',
+    help: 'What the source says of the log it keeps for this pipeline, in its own words (wal_status of a replication slot): 1 for the present one.',
+    type: 'gauge',
+    labels: ['pipeline', 'source', 'state'],
+    samples: ({ statuses }) =>
+      statuses.flatMap((p) =>
+        p.sources.flatMap((s) =>
+          s.lag?.retention?.status == null
+            ? []
+            : [{ labels: { pipeline: p.name, source: s.name, state: s.lag.retention.status }, value: 1 }],
+        ),
+      ),
+  },
   perPipeline('gauge', 'cdc_queue_events', 'Events held in the change log.', (p) => p.log.events),
   perPipeline('gauge', 'cdc_queue_bytes', 'Bytes held in the change log.', (p) => p.log.bytes),
   perPipeline('gauge', 'cdc_queue_needed_events', 'Events in the change log that a destination still needs.', (p) => p.log.neededEvents),
@@ -186,14 +241,19 @@ export const METRICS: readonly MetricDeclaration[] = [
   },
   perLane('gauge', 'cdc_destination_batch_size', 'Events of one write to the destination at most, as things stand.', (l) => l.batchSize),
   perLane('gauge', 'cdc_destination_parked_keys', 'Keys whose events wait in the dead letter queue.', (l) => l.parkedKeys),
+  perSnapshot('cdc_snapshot_rows', 'Rows read so far by the snapshot of a table.', (t) => t.rows),
+  perSnapshot('cdc_snapshot_estimated_rows', 'Rows the table is believed to have, where the source can tell.', (t) => t.estimate),
+  perSnapshot('cdc_snapshot_eta_ms', 'Milliseconds that the snapshot of a table may still take.', (t) => t.etaMs),
   {
-    name: 'cdc_snapshot_rows',
-    help: 'Rows read so far by the snapshot of a table.',
+    name: 'cdc_snapshot_state',
+    help: 'State of the snapshot of a table: 1 for the present one.',
     type: 'gauge',
-    labels: ['pipeline', 'source', 'table'],
+    labels: ['pipeline', 'source', 'table', 'state'],
     samples: ({ statuses }) =>
       statuses.flatMap((p) =>
-        p.sources.flatMap((s) => s.snapshots.map((t) => ({ labels: { pipeline: p.name, source: s.name, table: t.table }, value: t.rows }))),
+        p.sources.flatMap((s) =>
+          s.snapshots.flatMap((t) => stateSet({ pipeline: p.name, source: s.name, table: t.table }, SNAPSHOT_STATES, t.state)),
+        ),
       ),
   },
 ];

@@ -31,6 +31,8 @@ export type SnapshotMark =
       readonly table: string;
       readonly chunk: number;
       readonly place: 'first' | 'first_in_data_collection' | 'true' | 'last_in_data_collection' | 'last';
+      /** Id of the newest transaction that the row may be of, where the source has such ids. */
+      readonly transaction?: string;
     };
 
 /** A logical message written to the source's log by an application (op `m`). */

@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   // -- source --
   SOURCE_UNREACHABLE: 'The source cannot be reached.',
   SOURCE_FORBIDDEN: 'The source refuses the login or a privilege is missing.',
+  SOURCE_SNAPSHOT_REFUSED: 'What was asked of the snapshot of tables cannot be done. Nothing was stored or begun.',
   SOURCE_MISCONFIGURED: 'The source lacks something that capture needs: a table, a column, a setting.',
   SOURCE_POSITION_GONE: 'The source no longer holds the position that the pipeline must resume from. Continuing would leave a gap.',
   SOURCE_HISTORY_DIVERGED:

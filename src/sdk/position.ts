@@ -25,6 +25,8 @@ export interface PositionCodec {
    * Without it only stored text is accepted.
    */
   parse?(text: string): Position | null;
+  /** Bytes of the source's log between two places of one partition, 0 when `to` comes first; `null`: it cannot be told. */
+  bytesBetween?(from: Position, to: Position): number | null;
   /**
    * The source's own fields of a position as they appear in an envelope's `source` block (`lsn`, `file`, `pos` …).
    * `transactionId`: of the event, if it has one.

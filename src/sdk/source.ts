@@ -4,6 +4,8 @@
 import type { ChangeBatch } from './change-event.ts';
 import type { Finding } from './errors.ts';
 import type { PartitionPositions, Position, PositionCodec, SnapshotProgress, SourcePoint } from './position.ts';
+import type { SnapshotReceipt, SnapshotRequest, TableSnapshot } from './snapshot-request.ts';
+import type { SourcePlan } from './source-plan.ts';
 import type { TableId, TableSchema } from './table-schema.ts';
 
 /** What the engine offers while a source reads. */
@@ -45,6 +47,22 @@ export interface ReadContext {
 export interface Lag {
   readonly events: number | null;
   readonly bytes: number | null;
+  /** Where upstream's log ends, so that it can be told how far each destination is behind (`PositionCodec.bytesBetween`). */
+  readonly end?: PartitionPositions;
+  readonly retention?: Retention;
+}
+
+/** What upstream keeps for us until it is acknowledged, and for how long it can. */
+export interface Retention {
+  /** By what: `slot cdc_run_orders`. */
+  readonly by: string;
+  readonly retainedBytes: number | null;
+  /** In upstream's words: `reserved`, `lost`. `null`: it does not say. */
+  readonly status: string | null;
+  /** May still be written before something is lost; `null`: there is no bound, or it is not known. */
+  readonly safeBytes: number | null;
+  /** Until then, if all goes on as it did; 0: it may be any time. `null`: never, or it cannot be told. */
+  readonly lossInMs: number | null;
 }
 
 export interface SourceDescription {
@@ -54,7 +72,7 @@ export interface SourceDescription {
 }
 
 /**
- * Calls never overlap, except that `acknowledge`, `lag` and `schema` may come while `read` waits. After `close` nothing is
+ * Calls never overlap, except that `acknowledge`, `lag`, `schema` and `snapshot` may come while `read` waits. After `close` nothing is
  * called. Errors are `CdcError`s; a retriable one from `read` makes the engine call `read` again after a backoff, with the
  * positions reached by then. Being aborted is not an error: `read` returns.
  */
@@ -82,6 +100,17 @@ export interface Source {
   schema(table: TableId): Promise<TableSchema>;
   /** The tables that are captured, as things stand: `plan` asks. Without it nobody can tell before they are read. */
   tables?(): Promise<readonly TableId[]>;
+  /**
+   * Rows of tables are to be read again, or their snapshot paused, resumed or given up. Resolves once the request is durable in the
+   * store of the source: a reading that is under way takes it up, else the next one does, and so does the next start after a crash,
+   * until destinations have been told (`acknowledge`). A new run begins with a batch that has progress with chunk 0, not `joining`.
+   * Throws `SOURCE_SNAPSHOT_REFUSED` before anything is stored. Absent: the source cannot.
+   */
+  snapshot?(request: SnapshotRequest): Promise<SnapshotReceipt>;
+  /** What a start would do, as the server is now. Changes nothing. Absent: only what capabilities say is known. */
+  plan?(): Promise<SourcePlan>;
+  /** What is known of the tables that are read, beside their progress. Asked often: from memory. */
+  snapshots?(): readonly TableSnapshot[];
   close(): Promise<void>;
 }
 
@@ -100,4 +129,6 @@ export interface SourceCapabilities {
   readonly risks: readonly string[];
   /** Sentences for `plan` about what is created or written at the source. */
   readonly creates: readonly string[];
+  /** What keeps the source's log for the pipeline, also while it does not run: `the replication slot cdc_run_orders`. */
+  readonly keepsLog?: string;
 }

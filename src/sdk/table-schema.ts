@@ -61,6 +61,10 @@ export interface Column {
   readonly values?: readonly string[];
   /** Literal default, when the source can tell; `undefined` = none known. */
   readonly default?: Value;
+  /** The default as the source system spells it, a literal or not: `nextval('orders_id_seq'::regclass)`. */
+  readonly defaultSql?: string;
+  /** The domain of a column that has one; its other members say what that is made of. */
+  readonly domain?: string;
 }
 
 export interface TableSchema {

@@ -55,7 +55,8 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     for (const table of options.tables) this.#tables.set(table.name, new TableRun(options.source, table, this.#limits));
     this.#pass = new WholePass(options.visibility);
     this.#jobs = new JobPlanner(this.#tables, this.#pass, this.#limits);
-    for (const t of this.#tables.values()) this.#start(t);
+    for (const table of options.tables)
+      this.#start(this.#tables.get(table.name) as TableRun<Row, Id, Seen, Bound>, table.onRequest === true);
   }
 
   // -- the stream: every transaction from the place where reading resumed, also what lanes have already ------------------------
@@ -143,7 +144,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     return this.#pending.length === 0 && this.#forking.size === 0 && !this.#some((t) => t.isRunning);
   }
   status(): TableStatus[] {
-    return [...this.#tables.values()].map((t) => t.status());
+    return [...this.#tables.values()].filter((t) => t.run !== '').map((t) => t.status());
   }
 
   // -- jobs --------------------------------------------------------------------------------------------------------------------
@@ -253,10 +254,15 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
 
   // -- runs --------------------------------------------------------------------------------------------------------------------
 
-  #start(t: TableRun<Row, Id, Seen, Bound>): void {
+  #start(t: TableRun<Row, Id, Seen, Bound>, onRequest: boolean): void {
     const { resume, boundaries, at, source } = this.#o,
       ahead = boundaries.filter((b) => b.table === t.table);
     const progress = resume.find((p) => p.table === t.table);
+    if (onRequest && !(progress?.state === 'running' && parseNotes(progress).requested === true)) {
+      // Not read, and no progress says so: destinations are not to hear of it.
+      t.state = 'skipped';
+      return;
+    }
     if (progress === undefined) {
       // From the very place where another lane's run began both have had all changes.
       const known = t.keyed ? ahead.find((b) => parseRun(b.run)?.isJoinable === true && parseRun(b.run)?.at === at) : undefined;

@@ -178,10 +178,10 @@ export class TableRun<Row, Id, Seen, Bound> {
   }
 
   status(): TableStatus {
-    const { table, run, rows, chunk, error } = this;
+    const { table, run, rows, chunk, error, where } = this;
     const waitsFor = !this.isRunning || this.isPaused ? null : this.#waitsFor();
     const state = this.isRunning && this.isPaused ? 'paused' : this.state;
-    return { table, run, state, rows, chunk, rereads: this.list.size, waitsFor, error };
+    return { table, run, state, rows, chunk, where, rereads: this.list.size, waitsFor, error };
   }
 
   #waitsFor(): TableStatus['waitsFor'] {

@@ -19,6 +19,8 @@ export interface SnapshotTable {
   readonly name: string;
   /** It has a unique key without NULLs to read it by, and every event tells which row it is about. Else: one whole-table pass. */
   readonly keyed: boolean;
+  /** Its rows are read only when somebody asks for it. */
+  readonly onRequest?: boolean;
   /**
    * Chunks are read in the order of what every event carries of the old row (the replica identity). If they are in the order of
    * another key, every row that an incomplete event touches is read once more: prefer the identity.
@@ -170,6 +172,8 @@ export interface TableStatus {
   readonly state: SnapshotProgress['state'] | 'paused';
   readonly rows: number;
   readonly chunk: number;
+  /** Condition of the run; `null`: all rows. */
+  readonly where: string | null;
   /** Keys that are to be read once more. */
   readonly rereads: number;
   /** What the next chunk waits for; `null` when nothing is to come. */

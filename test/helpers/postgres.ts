@@ -34,11 +34,11 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /** Makes an empty database. Its name is unique, so a shared server will do; only what is made here is dropped. */
-export async function createDatabase(): Promise<TestDatabase> {
+export async function createDatabase(encoding: 'UTF8' | 'SQL_ASCII' = 'UTF8'): Promise<TestDatabase> {
   const server = await postgresUrl();
   if (server === null) throw new Error('no PostgreSQL for tests');
   const name = `cdc_test_${randomBytes(6).toString('hex')}`;
-  await once(server, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'UTF8'`);
+  await once(server, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}'`);
   const url = new URL(server);
   url.pathname = `/${name}`;
   const clients: pg.Client[] = [];

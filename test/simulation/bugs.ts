@@ -7,16 +7,20 @@ import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts
 import type { FakeQueue } from '../../src/sdk/testing/fakes/queue-source.ts';
 import { applyEvent } from '../../src/sdk/testing/fakes/rows.ts';
 import type { FakeWindow } from '../../src/sdk/testing/fakes/window.ts';
-import type { LaneStore, World } from './world.ts';
+import { placeText } from './audited.ts';
+import type { LaneStore } from './destinations.ts';
+import { ENGINE_BUGS } from './engine-bugs.ts';
+import type { World } from './world.ts';
 
 export const BUGS = {
+  ...ENGINE_BUGS,
   'acknowledge-before-durable': 'upstream may forget a batch as soon as it is read',
   'state-save-dropped': 'some saves of the state report success and store nothing',
   'dlq-write-lost': 'dead letters are reported as parked and are not',
-  'fencing-off': 'the destination stores whatever point it is given, under any epoch',
+  'double-start-unfenced': 'the destination stores whatever point it is given, under any epoch',
   'point-stored-despite-failures': 'the point is stored although events of the batch were refused, and they are not named',
   'point-not-stored': 'the rows are stored without the point',
-  'stored-before-durable': 'a write is confirmed before it has happened',
+  'cursor-before-write': 'a write is confirmed, and with it its cursor saved, before it has happened',
   'unknown-outcome-as-failure': 'a lost reply is reported as a failure that stored nothing',
   'redelivery-dropped': 'the queue forgets what a dead session had received',
   'lease-ignored': 'the lease is granted to whoever asks',
@@ -28,8 +32,16 @@ export const BUGS = {
   'window-state-empty': 'the window saves nothing of what it holds',
   'chunk-dropped-by-position': 'rows of a snapshot are taken for events of the stream',
   'gap-not-recorded': 'the state does not keep that a destination is detached',
-  'points-of-workers-mixed': 'what one worker has done is stored as done by all',
+  'checkpoint-out-of-order': 'what one worker has done is stored as done by all',
   'joining-not-said': 'a snapshot for one destination is sent as if it were for all',
+  'replay-moves-point': 'a replay leaves the place of what it has sent',
+  'replay-forgotten': 'a restart does not know of a replay that was under way',
+  'replay-before-join': 'with a replay it is forgotten where its lane joined or was placed',
+  'replay-dropped-by-point': 'a replay leaves out what the point covers',
+  'move-without-intent': 'an operator moves points without having stored that first',
+  'move-under-old-epoch': 'moved points are stored under the epoch they had',
+  'windowed-point-stored': 'a window is confirmed although some of it failed',
+  'old-copy-unnoticed': 'a destination that was put back is taken to hold what it held last',
   'snapshot-start-unsaved': 'the stream beside a snapshot begins at the end of the log at every start',
 } as const;
 export type BugName = keyof typeof BUGS;
@@ -129,12 +141,13 @@ export function plantStore(world: World, store: HoldingStore): HoldingStore {
 
 export function plantDestination(world: World, store: LaneStore, destination: Destination): Destination {
   const write = destination.write.bind(destination);
-  if (world.has('stored-before-durable') && !(store instanceof HoldingStore)) {
+  if (world.has('cursor-before-write') && !(store instanceof HoldingStore)) {
     destination.write = async (batch, signal) => {
       void write(batch, signal).catch(() => {});
       return { kind: 'stored' };
     };
   }
+  plantReplay(world, destination, write);
   if (!(store instanceof HoldingStore)) return destination;
   const holding = destination as PointHoldingDestination;
   if (world.has('unknown-outcome-as-failure')) {
@@ -144,6 +157,7 @@ export function plantDestination(world: World, store: LaneStore, destination: De
         throw new CdcError('DESTINATION_UNREACHABLE', error.message, { retriable: true, fix: 'Wait.' });
       });
   }
+  if (world.has('old-copy-unnoticed')) plantOldCopy(world, store, holding);
   if (world.has('point-stored-despite-failures')) {
     destination.write = async (batch, signal) => {
       const result = await write(batch, signal);
@@ -155,7 +169,7 @@ export function plantDestination(world: World, store: LaneStore, destination: De
         : result;
     };
   }
-  if (world.has('points-of-workers-mixed')) {
+  if (world.has('checkpoint-out-of-order')) {
     destination.write = async (batch, signal) => {
       const result = await write(batch, signal),
         held = [...store.lanes.values()][0];
@@ -163,8 +177,22 @@ export function plantDestination(world: World, store: LaneStore, destination: De
       return result;
     };
   }
-  if (world.has('fencing-off')) plantFencingOff(store, holding, write);
+  if (world.has('double-start-unfenced')) plantFencingOff(store, holding, write);
   return destination;
+}
+
+function plantReplay(world: World, destination: Destination, write: Destination['write']): void {
+  const isReplay = ({ events, through, previous }: LaneBatch): boolean =>
+    events.some((e) => e.op !== 'r') && placeText(through) === placeText(previous);
+  if (world.has('replay-dropped-by-point'))
+    destination.write = async (batch, signal) => (isReplay(batch) ? { kind: 'stored' } : write(batch, signal));
+  if (!world.has('replay-moves-point')) return;
+  destination.write = (batch, signal) => {
+    const last = batch.events.at(-1);
+    if (last === undefined || last.source !== 'log' || !isReplay(batch)) return write(batch, signal);
+    const sources = { ...batch.through.sources, log: { ...batch.through.sources['log'], [last.partition]: last.position } };
+    return write({ ...batch, encoded: () => batch.encoded(), through: { ...batch.through, sources } }, signal);
+  };
 }
 
 /** Adopts whatever epoch and point the writer believes in, right before the write. */
@@ -188,5 +216,17 @@ function plantFencingOff(store: HoldingStore, destination: PointHoldingDestinati
       held.epoch = Math.max(held.epoch, batch.through.epoch);
       return { kind: 'stored' };
     }
+  };
+}
+
+/** The points it held last, whoever put an older copy back since. */
+function plantOldCopy(world: World, store: HoldingStore, destination: PointHoldingDestination): void {
+  const committed = destination.committed.bind(destination);
+  destination.committed = async (lane) => {
+    const found = await committed(lane),
+      cursor = (await world.state.load(lane.pipeline)).lanes[lane.lane]?.points;
+    if (found.kind !== 'points' || cursor === undefined) return found;
+    store.lane(lane).points = cursor.slice();
+    return { ...found, points: cursor };
   };
 }

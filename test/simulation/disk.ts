@@ -10,13 +10,14 @@ import type { SimProcess } from './process.ts';
 import { DISK_EVENTS } from './shape.ts';
 import { PIPELINE, type World } from './world.ts';
 
+export const LOG_FOLDER = 'log';
 /** Little, so that lanes that lag behind read from the disk. */
 const CACHE_BYTES = 600;
 
 export function steppingLogStore(world: World, process: SimProcess): LogStore {
   const store = diskLogStore(
     {
-      path: 'log',
+      path: LOG_FOLDER,
       pipeline: PIPELINE,
       maxEvents: DISK_EVENTS,
       maxBytes: Number.POSITIVE_INFINITY,
@@ -37,16 +38,16 @@ export function steppingLogStore(world: World, process: SimProcess): LogStore {
       log = await store.open(start, {
         ...listener,
         onSynced: () => {
-          if (log !== null) world.oracle.synced(log.id, log.readableSeq);
+          if (log !== null) world.oracle.log.synced(log.id, log.readableSeq);
           listener.onSynced();
         },
       });
       const opened = log,
         append = opened.append.bind(opened);
-      world.oracle.opened(opened.id, opened.lastSeq);
+      world.oracle.log.opened(opened);
       opened.append = (batch) => {
         const entry = append(batch);
-        world.oracle.appended(opened.id, entry);
+        world.oracle.log.appended(opened.id, entry);
         return entry;
       };
       return opened;

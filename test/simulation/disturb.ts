@@ -1,5 +1,6 @@
 // Faults and what operators do. Each is something that happens to real pipelines; none of them excuses a loss.
 
+import type { ErrorCode } from '../../src/sdk/index.ts';
 import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
 import { MemoryStateStore } from '../../src/state/memory-store.ts';
 import type { SimProcess } from './process.ts';
@@ -7,6 +8,13 @@ import { LEASE_MS } from './shape.ts';
 import type { SimLane, World } from './world.ts';
 
 const MAX_PROCESSES = 3;
+/** What a destination cannot recover from by itself: the operator lets it join anew. */
+const NEEDS_JOIN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'STATE_LOST',
+  'DESTINATION_POSITION_LOST',
+  'SOURCE_POSITION_GONE',
+  'STATE_LOG_GAP',
+]);
 
 function killAll(world: World): void {
   for (const process of [...world.processes]) world.kill(process);
@@ -19,7 +27,7 @@ function livingOf(world: World): SimProcess | undefined {
 
 const holding = (world: World): SimLane[] => world.lanes.filter((l) => l.store instanceof HoldingStore);
 
-function empty(world: World, { name, store }: SimLane): void {
+export function empty(world: World, { name, store }: SimLane): void {
   killAll(world);
   (store as HoldingStore).wipe();
   world.oracle.lane(name).wiped();
@@ -49,13 +57,16 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
     p.freeze();
     world.nowMs += world.dice.int(2 * LEASE_MS);
   },
+  clockJump(world) {
+    world.jump(world.dice.pick([-5, -1, 1, 5]) * LEASE_MS);
+  },
   standby(world) {
     if (world.processes.length < MAX_PROCESSES) world.start();
   },
   stop(world) {
     const p = livingOf(world);
     if (p?.handle === undefined || p.handle === null) return;
-    p.stopped = { running: p.handle.status().state === 'running', disturbances: world.disturbances, atMs: world.nowMs };
+    p.stopped = { running: p.handle.status().state === 'running', disturbances: world.disturbances, atMs: world.wallMs };
     void p.handle.stop();
   },
   cutSource(world) {
@@ -95,7 +106,8 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
     empty(world, lane);
   },
   loseState(world) {
-    if (world.backup !== null) return;
+    // Half of a move would be lost with it: nobody could finish it.
+    if (world.backup !== null || world.oracle.moves.isPending) return;
     killAll(world);
     world.backup = world.state;
     world.state = new MemoryStateStore();
@@ -119,6 +131,7 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
 export function disturb(world: World): void {
   const name = world.dice.pick(Object.keys(FAULTS));
   world.trace(`— ${name}`);
+  world.oracle.note(`fault: ${name}`);
   world.disturbances++;
   FAULTS[name]?.(world);
 }
@@ -150,7 +163,7 @@ export function decide(world: World, process: SimProcess): void {
     world.state = world.backup;
     world.backup = null;
     world.oracle.stateRestored();
-  } else if (lane !== undefined && (error?.code === 'STATE_LOST' || error?.code === 'DESTINATION_POSITION_LOST')) letJoin(world, lane);
+  } else if (lane !== undefined && error !== null && error !== undefined && NEEDS_JOIN.has(error.code)) letJoin(world, lane);
 }
 
 /** To get all rows a destination must be empty. */

@@ -2,28 +2,30 @@
 // effect, and it looks once more after the drain. It never throws into the engine: the first violation is kept.
 
 import type { DeadLetter } from '../../src/engine/api.ts';
-import type { LogBatch, LogPlace } from '../../src/log/change-log.ts';
-import type { ChangeEvent, PartitionPositions, Position, ResumePoint, RunSummary } from '../../src/sdk/index.ts';
+import type { LaneMove } from '../../src/engine/move-points.ts';
+import type { ChangeEvent, LaneBatch, PartitionPositions, Position, ResumePoint, RunSummary } from '../../src/sdk/index.ts';
 import type { LogRecord } from '../../src/sdk/testing/fakes/log.ts';
 import type { QueueMessage } from '../../src/sdk/testing/fakes/queue-source.ts';
-import { keyOfRow, rowKey } from '../../src/sdk/testing/fakes/rows.ts';
 import type { StateChange } from '../../src/state/store.ts';
-import { type Audited, LaneAudit } from './lane-audit.ts';
-import { isExploded, kindOf, POISON } from './transformers.ts';
+import type { Audited } from './audited.ts';
+import { expectedMessage, expectedOf } from './expected.ts';
+import { justified } from './justified.ts';
+import { LaneAudit } from './lane-audit.ts';
+import { LogAudit, type LoggedEvent } from './log-audit.ts';
+import { MoveAudit } from './move-audit.ts';
+import { kindOf } from './transformers.ts';
 import { PIPELINE, type World } from './world.ts';
+
+export type { LoggedEvent };
 
 export class Oracle {
   readonly events = new Map<string, Audited>();
+  /** Where the stream of each partition begins. */
+  readonly slots = new Map<string, Position>();
   readonly lanes = new Map<string, LaneAudit>();
   readonly stats = new Map<string, number>();
-  /** What was appended to the log on disk. */
-  #logged: {
-    readonly log: string;
-    readonly endSeq: number;
-    readonly ids: readonly string[];
-    readonly after: LogPlace;
-    isSynced: boolean;
-  }[] = [];
+  readonly log = new LogAudit((e) => this.idOf(e));
+  readonly moves: MoveAudit;
   /** Inputs that could not be decoded and are parked. */
   readonly #rejected = new Set<string>();
   /** Where the window transformer's state is saved. */
@@ -36,6 +38,7 @@ export class Oracle {
 
   constructor(world: World) {
     this.#world = world;
+    this.moves = new MoveAudit(this, world);
   }
 
   get violation(): string | null {
@@ -61,66 +64,17 @@ export class Oracle {
   // ---- what happens upstream ---------------------------------------------------------------------------------------------
 
   committed(partition: string, r: LogRecord): void {
-    const { shape } = this.#world,
-      table = r.table.id.table,
-      id = `log/${partition}/${r.position}`,
-      kind = kindOf(table);
-    if (r.op === 's') return;
-    const keys = [r.before, r.after].flatMap((row) => (row === null || r.input !== null ? [] : [rowKey(table, keyOfRow(r.table, row))]));
-    const isPoison = shape.chokes && String(r.after?.['name']).startsWith(POISON);
-    const fate =
-      r.input !== null
-        ? 'rejected'
-        : isPoison
-          ? 'sent'
-          : shape.filters && kind === 'd'
-            ? 'filtered'
-            : shape.windows && kind === 'b'
-              ? 'held'
-              : 'sent';
-    const event: Audited = {
-      id,
-      partition,
-      position: r.position,
-      place: `${r.position}.0`,
-      table,
-      op: r.op,
-      keys: [...new Set(keys)],
-      incomplete: r.incomplete,
-      fate,
-      input: r.input,
-    };
-    this.events.set(id, event);
-    if (shape.explodes && !isPoison && fate === 'sent' && isExploded(table, r.op)) {
-      const key = `x${table.slice(1)}/${Number(r.position)}`;
-      this.events.set(`${id}.1`, {
-        ...event,
-        id: `${id}.1`,
-        place: `${r.position}.1`,
-        table: `x${table.slice(1)}`,
-        keys: [key],
-        incomplete: false,
-      });
-    }
+    for (const event of expectedOf(this.#world.shape, partition, r)) this.events.set(event.id, event);
   }
 
   published(m: QueueMessage): void {
-    this.events.set(`queue#${m.id}`, {
-      id: `queue#${m.id}`,
-      partition: null,
-      position: '' as Position,
-      place: '',
-      table: 'q',
-      op: 'c',
-      keys: [`q/${m.id}`],
-      incomplete: false,
-      fate: 'sent',
-      input: null,
-    });
+    const event = expectedMessage(m);
+    this.events.set(event.id, event);
   }
 
   /** What lies before is in the snapshot, not in the stream. */
   slotCreated(partition: string, at: Position): void {
+    this.slots.set(partition, at);
     for (const e of this.events.values()) if (e.partition === partition && e.position <= at) this.events.delete(e.id);
   }
 
@@ -141,28 +95,35 @@ export class Oracle {
     else for (const lane of this.#world.lanes) this.lane(lane.name).parked.add(id).add(`${id}.1`);
   }
 
-  /** A log on disk, and what it has from before. */
-  opened(log: string, lastSeq: number): void {
-    this.#logged = this.#logged.filter((r) => r.log === log && r.endSeq <= lastSeq);
-    this.synced(log, lastSeq);
+  moveOf(lane: string): LaneMove | null {
+    return this.moves.of(lane);
   }
-  appended(log: string, { endSeq, events, after }: LogBatch): void {
-    this.#logged.push({ log, endSeq, ids: events.map((e) => this.idOf(e)), after, isSynced: false });
+  takesEffect(lane: string): boolean {
+    return this.moves.takesEffect(lane);
   }
-  synced(log: string, seq: number): void {
-    for (const r of this.#logged) if (r.log === log && r.endSeq <= seq) r.isSynced = true;
+  seqOf(id: string): number | null {
+    return this.log.seqOf(id);
   }
-  #isLogged(id: string): boolean {
-    return this.#logged.some((r) => r.isSynced && r.ids.includes(id));
+  logged(log: string, from: number, to: number): LoggedEvent[] {
+    return this.log.between(log, from, to);
+  }
+  /** Id of the process that is at work. */
+  get running(): number {
+    return this.#world.running;
+  }
+  writing(lane: string, batch: LaneBatch): void {
+    this.lane(lane).writing(batch);
   }
 
   saved(change: StateChange): void {
     if (change.transformer !== undefined) this.transformerAt = change.transformer.point;
     for (const [name, state] of Object.entries(change.lanes ?? {})) if (state !== null) this.lane(name).saved(state);
+    this.moves.saved(change);
   }
 
   stateLost(): void {
     this.forgetful = true;
+    this.moves.stateLost();
     this.#transformerWas = this.transformerAt;
     this.transformerAt = null;
     for (const lane of this.lanes.values()) lane.stateLost();
@@ -171,6 +132,7 @@ export class Oracle {
   /** The old state is back: the lanes have joined where it says. */
   stateRestored(): void {
     this.transformerAt = this.#transformerWas;
+    this.moves.stateRestored();
     for (const lane of this.lanes.values()) lane.stateRestored();
   }
 
@@ -193,11 +155,13 @@ export class Oracle {
 
   /** Why upstream must still have this event; `null` when it may forget it. */
   unsafe(e: Audited): string | null {
-    if (e.fate === 'filtered' || this.#isLogged(e.id)) return null;
-    if (e.fate === 'rejected') return this.#rejected.has(e.input ?? '') ? null : 'neither decoded nor parked';
+    if (e.fate === 'filtered' || this.log.isLogged(e.id)) return null;
+    if (e.fate === 'rejected') return this.isRejected(e) ? null : 'neither decoded nor parked';
     if (e.fate === 'held') {
       const at = this.transformerAt?.sources['log']?.[e.partition ?? ''];
-      return (at !== undefined && at >= e.position) || this.isHeldParked(e) ? null : 'held by a transformer whose state is not saved';
+      return (at !== undefined && at >= e.position) || this.isHeldParked(e) || this.#isSkipped(e)
+        ? null
+        : 'held by a transformer whose state is not saved';
     }
     const lacking = this.#world.lanes.filter((l) => l.required && this.lane(l.name).settled(e) === null);
     return lacking.length === 0 ? null : `not at ${lacking.map((l) => l.name).join(', ')}`;
@@ -206,7 +170,11 @@ export class Oracle {
     return this.#world.lanes.some((l) => this.lane(l.name).parked.has(e.id));
   }
   isRejected(e: Audited): boolean {
-    return this.#rejected.has(e.input ?? '');
+    return this.#rejected.has(e.input ?? '') || this.#isSkipped(e);
+  }
+  /** An operator has moved all lanes behind it: nobody was to read it. */
+  #isSkipped(e: Audited): boolean {
+    return this.#world.lanes.every((l) => !l.required || this.lane(l.name).inGap(e));
   }
 
   /** Invariant 5: the log holds no more than it may; one batch per source may be on top. */
@@ -227,14 +195,8 @@ export class Oracle {
     this.note(error.code);
     const lane = /destination "(\w+)"/.exec(error.where ?? '')?.[1] ?? '';
     // A zombie may see anything; what it then does is judged by its effects.
-    if (world.wasReplaced(proc.owner) && error.code !== 'INTERNAL_UNEXPECTED') return;
-    const justified = {
-      STATE_FENCED: () => world.leaseRanOut(proc.owner),
-      STATE_UNAVAILABLE: () => world.faults.has('state down'),
-      DESTINATION_POSITION_LOST: () => world.faults.has(`wiped ${lane}`),
-      STATE_LOST: () => world.faults.has('state lost'),
-    }[error.code as string];
-    if (justified?.() !== true)
+    if (world.leases.wasReplaced(proc.owner) && error.code !== 'INTERNAL_UNEXPECTED') return;
+    if (!justified(world, proc.owner, lane, error.code))
       this.fail(
         'needless stop',
         `process ${proc.id}: ${error.code} ${error.message} (${error.where ?? 'nowhere'})${error.code === 'INTERNAL_UNEXPECTED' ? `\n${String((error.cause as Error | undefined)?.stack ?? error.stack)}` : ''}`,
@@ -244,7 +206,9 @@ export class Oracle {
   /** Invariant 7: after a drain nothing that was delivered is repeated at the next start. */
   async stoppedCleanly(process: number): Promise<void> {
     const state = await this.#world.state.load(PIPELINE);
-    for (const { name } of this.#world.lanes) {
+    for (const { name, store } of this.#world.lanes) {
+      // Of one that is away not even the place can be written.
+      if (store.faults.down) continue;
       const lane = this.lane(name),
         [point] = state.lanes[name]?.points ?? [];
       if (point === undefined || state.lanes[name]?.detached) continue;
@@ -278,6 +242,7 @@ export class Oracle {
   final(): void {
     const [lost] = this.missing();
     if (lost !== undefined) this.fail('lost', lost);
+    this.moves.final();
     for (const { name, store } of this.#world.lanes) if (!store.faults.down) this.lane(name).final();
   }
 }

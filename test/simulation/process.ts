@@ -27,6 +27,10 @@ export class SimProcess {
   ended: RunSummary | null = null;
   /** Set when it was asked to stop, and how things stood then. */
   stopped: { readonly running: boolean; readonly disturbances: number; readonly atMs: number } | null = null;
+  /** An operator's command, not a pipeline: what it is, for the trace. */
+  command: string | null = null;
+  /** It dies after so many effects. */
+  stepsLeft = Infinity;
   /** Lanes that the operator let join anew with this start. */
   readonly rejoin: readonly string[];
   /** Closes what the process holds open outside, as the operating system does when it dies. */
@@ -36,11 +40,12 @@ export class SimProcess {
   #pending: Pending[] = [];
   #sleepers: Sleeper[] = [];
 
-  constructor(id: number, now: () => number, rejoin: readonly string[]) {
+  /** `now`: of this machine's clock, which may jump; sleeping does not heed that. */
+  constructor(id: number, now: () => number, ticks: () => number, rejoin: readonly string[]) {
     this.id = id;
     this.owner = `process-${id}`;
     this.rejoin = rejoin;
-    this.clock = { now, sleep: (ms, signal) => this.#sleep(now() + ms, signal) };
+    this.clock = { now, sleep: (ms, signal) => this.#sleep(ticks() + ms, signal) };
   }
 
   /** Every effect awaits this first. */

@@ -1,11 +1,13 @@
 // Runs schedules by hand.
-//   npx tsx --conditions=source test/simulation/run.ts --schedules 10000 --seed 1
+//   npx tsx --conditions=source test/simulation/run.ts --schedules 10000 --seed 1          how far it is: on stderr; SIGTERM: says what it has shown
 //   npx tsx --conditions=source test/simulation/run.ts --seed 17 --trace        one schedule, step by step
 //   npx tsx --conditions=source test/simulation/run.ts --bugs                   plants each mistake, counts until it is found
 
 import { BUGS, type BugName } from './bugs.ts';
+import { report } from './report.ts';
 import { reproduction, search } from './schedule.ts';
 
+const PROGRESS_MS = 5000;
 const args = process.argv.slice(2);
 const option = (name: string): string | undefined => {
   const i = args.indexOf(`--${name}`);
@@ -35,16 +37,31 @@ async function findBugs(): Promise<void> {
   }
 }
 
-if (args.includes('--bugs')) await findBugs();
-else {
+async function keepInvariants(): Promise<void> {
   const stats = new Map<string, number>(),
     began = performance.now();
-  const found = await search(seed, count, { bugs: planted, stats, ...(trace ? { print: say } : {}) });
+  let done = 0,
+    saidMs = began;
+  const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
+  const onSchedule = (n: number): void => {
+    done = n;
+    if (trace || performance.now() - saidMs < PROGRESS_MS) return;
+    saidMs = performance.now();
+    process.stderr.write(`${done} of ${count} schedules from seed ${seed}, ${seconds()}\n`);
+  };
+  const cut = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => cut.abort());
+  const found = await search(seed, count, { bugs: planted, stats, onSchedule, signal: cut.signal, ...(trace ? { print: say } : {}) });
   if (found !== null) {
     say(`seed ${found.seed}: ${found.violation}\n  again: ${reproduction(found, planted)}`);
     process.exitCode = 1;
-  } else
-    say(
-      `${count} schedules from seed ${seed}: no violation, ${((performance.now() - began) / 1000).toFixed(1)} s\n${JSON.stringify(Object.fromEntries(stats))}`,
-    );
+    return;
+  }
+  const what = cut.signal.aborted
+    ? `${done} of ${count} schedules from seed ${seed} before it was cut`
+    : `${count} schedules from seed ${seed}`;
+  say(`${what}: no violation, ${seconds()}\n${report(stats)}`);
 }
+
+if (args.includes('--bugs')) await findBugs();
+else await keepInvariants();

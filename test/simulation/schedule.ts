@@ -2,6 +2,8 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { decide, disturb, heal, rejoinDetached } from './disturb.ts';
+import { plantEngine } from './engine-bugs.ts';
+import { operate } from './operate.ts';
 import type { SimProcess } from './process.ts';
 import { SHUTDOWN_MS } from './shape.ts';
 import { commit, publish } from './upstream.ts';
@@ -22,16 +24,31 @@ export interface SearchOptions {
   readonly bugs?: readonly string[];
   readonly print?: (line: string) => void;
   readonly stats?: Map<string, number>;
+  /** Called with the number of schedules done. */
+  readonly onSchedule?: (done: number) => void;
+  /** Ends the search after the schedule under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** Runs schedules until one violates an invariant. */
-export async function search(first: number, count: number, { bugs = [], print, stats }: SearchOptions = {}): Promise<Found | null> {
-  for (let i = 0; i < count; i++) {
+export async function search(first: number, count: number, options: SearchOptions = {}): Promise<Found | null> {
+  const unplant = plantEngine(options.bugs ?? []);
+  try {
+    return await searchFrom(first, count, options);
+  } finally {
+    unplant();
+  }
+}
+
+async function searchFrom(first: number, count: number, options: SearchOptions): Promise<Found | null> {
+  const { bugs = [], print, stats, onSchedule, signal } = options;
+  for (let i = 0; i < count && !signal?.aborted; i++) {
     const world = new World(first + i, new Set(bugs), print ?? null);
     const violation = await runSchedule(world);
     for (const [what, n] of world.oracle.stats) stats?.set(what, (stats.get(what) ?? 0) + n);
     stats?.set('steps', (stats.get('steps') ?? 0) + world.steps);
     if (violation !== null) return { seed: first + i, schedules: i + 1, violation };
+    onSchedule?.(i + 1);
   }
   return null;
 }
@@ -45,7 +62,7 @@ async function runSchedule(world: World): Promise<string | null> {
   const { dice, shape, oracle } = world;
   let transactions = shape.transactions,
     messages = shape.queue ? shape.messages : 0,
-    faults = shape.faults;
+    { faults, operations } = shape;
   for (let n = 60 + dice.int(140); n > 0 && oracle.violation === null; n--) {
     const roll = dice.int(100);
     if (roll < 8 && transactions > 0) {
@@ -58,7 +75,10 @@ async function runSchedule(world: World): Promise<string | null> {
       faults--;
       disturb(world);
     } else if (roll < 19) heal(world, false);
-    else await someone(world);
+    else if (roll < 22 && operations > 0) {
+      operations--;
+      operate(world);
+    } else await someone(world);
     if (n % 8 === 0) checkMemory(world);
   }
   if (oracle.violation === null) await drain(world);
@@ -71,7 +91,10 @@ async function someone(world: World): Promise<void> {
   const { dice } = world;
   world.steps++;
   world.nowMs += dice.int(3);
-  for (const p of [...world.processes]) if (p.ended !== null) await bury(world, p);
+  for (const p of [...world.processes]) {
+    if (p.ended !== null) await bury(world, p);
+    else if (p.stepsLeft <= 0) crash(world, p);
+  }
   if (!world.processes.some((p) => p.canRun)) {
     if (dice.chance(0.3)) rejoinDetached(world);
     world.start();
@@ -84,12 +107,19 @@ async function someone(world: World): Promise<void> {
   await settle();
 }
 
+function crash(world: World, process: SimProcess): void {
+  world.trace(`${process.owner} dies`);
+  world.oracle.note(`${process.command}: dies`);
+  world.kill(process);
+}
+
 function takeStep(world: World, index: number): void {
   for (const process of world.processes) {
     if (index < process.steps) {
       world.running = process.id;
       const what = process.run(index);
       world.trace(`${process.owner} ${what}`);
+      process.stepsLeft--;
       return;
     }
     index -= process.steps;
@@ -118,7 +148,7 @@ async function bury(world: World, process: SimProcess): Promise<void> {
   if (stopped?.running === true && calm && ended?.outcome === 'stopped' && (ended.endedAtMs ?? 0) - stopped.atMs < SHUTDOWN_MS) {
     await world.oracle.stoppedCleanly(process.id);
   }
-  if (!world.wasReplaced(process.owner)) decide(world, process);
+  if (!world.leases.wasReplaced(process.owner)) decide(world, process);
   world.kill(process);
 }
 
@@ -178,7 +208,7 @@ async function stopLast(world: World): Promise<void> {
   const last = world.processes.find((p) => p.ended === null && p.handle?.status().state === 'running') as SimProcess;
   for (const p of [...world.processes]) if (p !== last) world.kill(p);
   world.trace('— stop');
-  last.stopped = { running: true, disturbances: world.disturbances, atMs: world.nowMs };
+  last.stopped = { running: true, disturbances: world.disturbances, atMs: world.wallMs };
   void last.handle?.stop();
   for (let n = 0; last.ended === null && n < DRAIN_STEPS; n++) {
     world.nowMs++;

@@ -6,7 +6,8 @@ import type { Dice } from './random.ts';
 
 export interface LaneShape {
   readonly name: string;
-  readonly kind: FakeDestinationKind;
+  /** `windowed`: publishes a window of records at a time; see windowed.ts. */
+  readonly kind: FakeDestinationKind | 'windowed';
   readonly required: boolean;
   readonly batchEvents: number;
   /** 1: always; else the number changes from start to start. */
@@ -14,6 +15,8 @@ export interface LaneShape {
   readonly lingerMs: number;
   /** How it joins anew: with all rows, emptied before, or with what comes next. */
   readonly start: 'snapshot' | 'now';
+  /** A filter of its own lets nothing through: it moves all the same. */
+  readonly passesNothing: boolean;
 }
 
 export interface Shape {
@@ -45,12 +48,16 @@ export interface Shape {
   readonly nameless: boolean;
   /** A circuit breaker that opens soon. */
   readonly breaker: boolean;
+  /** Upstream keeps what was acknowledged, as brokers and files do: an operator can go back. */
+  readonly retains: boolean;
+  /** What operators do: replay, offsets set, rollback, copies put back. */
+  readonly operations: number;
 }
 
 export function drawShape(dice: Dice, seed: number): Shape {
   const snapshot = dice.chance(0.35),
     windows = dice.chance(0.2);
-  const lane = (name: string, kind: FakeDestinationKind, required: boolean): LaneShape => ({
+  const lane = (name: string, kind: LaneShape['kind'], required: boolean): LaneShape => ({
     name,
     kind,
     required,
@@ -59,11 +66,13 @@ export function drawShape(dice: Dice, seed: number): Shape {
     lingerMs: dice.chance(0.25) ? 15 : 0,
     // What a window has taken in cannot be read again.
     start: snapshot && !windows && kind === 'holding' && dice.chance(0.7) ? 'snapshot' : 'now',
+    passesNothing: kind !== 'holding' && dice.chance(0.1),
   });
   const lanes = [
     ...(dice.chance(0.85) ? [lane('tx', 'holding', true)] : []),
     ...(dice.chance(0.6) ? [lane('idem', 'rows', true)] : []),
     ...(dice.chance(0.4) ? [lane('append', 'records', true)] : []),
+    ...(dice.chance(0.25) ? [lane('windowed', 'windowed', true)] : []),
   ];
   if (lanes.length === 0) lanes.push(lane('tx', 'holding', true));
   if (dice.chance(0.4)) lanes.push(lane('optional', dice.chance(snapshot ? 0.8 : 0.5) ? 'holding' : 'rows', false));
@@ -90,6 +99,8 @@ export function drawShape(dice: Dice, seed: number): Shape {
     faults: dice.int(7),
     nameless: seed % 3 === 0,
     breaker: seed % 4 === 0,
+    retains: !snapshot && dice.chance(0.5),
+    operations: dice.chance(0.5) ? 1 + dice.int(4) : 0,
   };
 }
 
@@ -123,7 +134,7 @@ export function configOf(name: string, shape: Shape, start: number): PipelineCon
         envelope: { type: 'plain', options: {} },
         batch: { maxEvents: lane.batchEvents, maxBytes, timeoutMs: lane.lingerMs },
         deadLetterQueue: null,
-        transformers: [],
+        transformers: lane.passesNothing ? [plugin('nothing')] : [],
         parallelism: { workers: workersOf(lane, start), strategy: 'hash', field: null, ranges: [], module: null },
         delivery: {
           retry: RETRY,

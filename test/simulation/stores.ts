@@ -2,9 +2,9 @@
 // its own steps, so that it can die before an effect and between an effect and its reply.
 
 import type { DeadLetter, DeadLetterQueue } from '../../src/engine/api.ts';
-import { CdcError } from '../../src/sdk/index.ts';
+import { CdcError, type ResumePoint } from '../../src/sdk/index.ts';
 import type { Step } from '../../src/sdk/testing/fakes/step.ts';
-import type { StateChange, StateStore } from '../../src/state/store.ts';
+import type { PipelineState, StateChange, StateStore } from '../../src/state/store.ts';
 import type { World } from './world.ts';
 
 const LOST_REPLY = 0.3;
@@ -18,7 +18,7 @@ export function steppingState(world: World, step: Step): StateStore {
       await step('take the lease');
       assertUp();
       const lease = await world.state.acquire(pipeline, owner, world.has('lease-ignored') ? Infinity : nowMs, untilMs);
-      if (lease.owner === owner) world.leased(owner, untilMs);
+      if (lease.owner === owner) world.leases.granted(owner, untilMs);
       return lease;
     },
     async release(pipeline, owner) {
@@ -28,7 +28,9 @@ export function steppingState(world: World, step: Step): StateStore {
     async load(pipeline) {
       await step('load the state');
       assertUp();
-      return world.state.load(pipeline);
+      const state = await world.state.load(pipeline);
+      if (world.has('replay-before-join')) return withoutPlaces(state);
+      return world.has('replay-forgotten') ? withoutReplays(state) : state;
     },
     async save(pipeline, owner, untilMs, change) {
       await step('save the state');
@@ -36,9 +38,10 @@ export function steppingState(world: World, step: Step): StateStore {
       if (world.has('state-save-dropped') && change.used === undefined && world.dice.chance(0.3)) return;
       // A renewal asks, too.
       if (world.has('lease-ignored')) await world.state.acquire(pipeline, owner, Infinity, untilMs);
-      await world.state.save(pipeline, owner, untilMs, world.has('gap-not-recorded') ? withoutGaps(change) : change);
-      world.oracle.saved(change);
-      world.leased(owner, untilMs);
+      const stored = plantChange(world, change);
+      await world.state.save(pipeline, owner, untilMs, stored);
+      world.oracle.saved(world.has('gap-not-recorded') ? change : stored);
+      world.leases.granted(owner, untilMs);
       if (world.dice.chance(LOST_REPLY)) await step('hear that the state is saved');
     },
     checkpoints: (pipeline) => world.state.checkpoints(pipeline),
@@ -75,6 +78,30 @@ export function steppingDeadLetters(world: World, step: Step): DeadLetterQueue {
     },
     close: async () => {},
   };
+}
+
+function withoutPlaces(state: PipelineState): PipelineState {
+  const beginning = { epoch: 0, log: null, sources: {}, snapshots: [] };
+  const lanes = Object.entries(state.lanes).map(([name, lane]) => [name, lane.replay === null ? lane : { ...lane, joinedAt: beginning }]);
+  return { ...state, lanes: Object.fromEntries(lanes) };
+}
+
+function withoutReplays(state: PipelineState): PipelineState {
+  return { ...state, lanes: Object.fromEntries(Object.entries(state.lanes).map(([name, lane]) => [name, { ...lane, replay: null }])) };
+}
+
+function plantChange(world: World, change: StateChange): StateChange {
+  if (world.has('gap-not-recorded')) return withoutGaps(change);
+  return world.has('move-under-old-epoch') && change.intent === null ? underOldEpoch(change) : change;
+}
+
+function underOldEpoch(change: StateChange): StateChange {
+  const old = (point: ResumePoint): ResumePoint => ({ ...point, epoch: point.epoch - 1 });
+  const lanes = Object.entries(change.lanes ?? {}).map(([name, lane]) => [
+    name,
+    lane && { ...lane, joinedAt: old(lane.joinedAt), points: lane.points.map(old) },
+  ]);
+  return { ...change, lanes: Object.fromEntries(lanes) };
 }
 
 function withoutGaps(change: StateChange): StateChange {

@@ -19,6 +19,9 @@ export const choke: Transformer = {
   },
 };
 
+/** A destination's own filter that nothing passes. */
+export const nothing: Transformer = { transform: () => [] };
+
 /** Does an event of this kind get a second one? */
 export const isExploded = (table: string, op: string): boolean => kindOf(table) === 'a' && op === 'c';
 

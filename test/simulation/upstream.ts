@@ -37,7 +37,7 @@ export function commit(world: World): void {
 }
 
 function changeOf(world: World, name: string, there: Map<string, boolean>): LogChange | null {
-  const { dice, log, shape } = world,
+  const { dice, log, moved, shape } = world,
     table = tableNamed(name, ITEMS),
     keys = keysPerTable(shape);
   const isThere = (id: number): boolean => there.get(`${name}/${id}`) ?? log.rows.has(`${name}/${id}`);
@@ -46,10 +46,12 @@ function changeOf(world: World, name: string, there: Map<string, boolean>): LogC
     roll = dice.int(100);
   const text = `${shape.chokes && !shape.snapshot && dice.chance(0.08) ? POISON : ''}v${++world.versions}`;
   if (roll < 3) {
+    world.oracle.note('upstream: truncate');
     for (let k = 1; k <= keys; k++) there.set(`${name}/${k}`, false);
     return { op: 'truncate', table };
   }
   if (!isThere(id)) {
+    world.oracle.note(moved.delete(`${name}/${id}`) ? 'upstream: insert of a key that was changed away' : 'upstream: insert');
     there.set(`${name}/${id}`, true);
     return { op: 'insert', id, name: text, note: `n${world.versions}`, table };
   }
@@ -59,10 +61,14 @@ function changeOf(world: World, name: string, there: Map<string, boolean>): LogC
   }
   if (roll < 35 && to !== id && !isThere(to)) {
     there.set(`${name}/${id}`, false).set(`${name}/${to}`, true);
+    moved.add(`${name}/${id}`);
+    world.oracle.note('upstream: change of key');
     // Beside a snapshot an incomplete change of key could jump into a range that was read already: see facts on snapshots.
     return { op: 'update', id, to, name: text, partial: !shape.snapshot && dice.chance(0.3), table };
   }
-  return { op: 'update', id, name: text, partial: dice.chance(0.3), table };
+  const partial = dice.chance(0.3);
+  if (partial) world.oracle.note('upstream: incomplete update');
+  return { op: 'update', id, name: text, partial, table };
 }
 
 export function publish(world: World): void {

@@ -117,7 +117,7 @@ async function move(
 function finish(cli: Cli, config: PipelineConfig, { destinations }: Opened, state: PipelineState, held: Held): Promise<PipelineState> {
   if (state.intent !== null) cli.output.note([`carrying out: ${state.intent.what}`]);
   const { save } = held;
-  return finishIntent({ pipeline: config.name, state, destinations, need: (_component, call) => call(), save });
+  return finishIntent({ pipeline: config.name, state, destinations, rejoin: [], need: (_component, call) => call(), save });
 }
 
 function report(

@@ -1,5 +1,5 @@
-// `cdc-run plan [files…]`: what running these pipelines would mean. Reads files and capabilities only; with `--connect` it also
-// asks sources and destinations what would change in the tables of the latter.
+// `cdc-run plan [files…]`: what running these pipelines would mean. Reads files and capabilities only; with `--connect` sources and
+// destinations are asked, too: what a start would do at the servers, and what would change in tables. Nothing is created.
 
 import { placeOf } from '../../dead-letters/place.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
@@ -8,6 +8,7 @@ import type { DestinationCapabilities } from '../../sdk/destination.ts';
 import { CdcError } from '../../sdk/errors.ts';
 import type { SourceCapabilities } from '../../sdk/source.ts';
 import type { Cli } from '../cli.ts';
+import { connectedLines, connectedPlan, refusals } from '../connected-plan.ts';
 import { EXIT } from '../exit-code.ts';
 import { formatBytes, formatDuration, table, wrap } from '../format.ts';
 import { type Guarantee, guaranteeOf } from '../guarantee.ts';
@@ -50,9 +51,23 @@ export async function plan(cli: Cli, inputs: readonly string[], connect: boolean
     })),
   );
   if (!cli.output.json && warnings.length > 0) cli.output.note(await issueLines(warnings, cli.output.errColors, 'warning'));
-  if (cli.output.json) cli.output.document({ ok: true, plans, warnings });
-  else cli.output.print(plans.flatMap((p, i) => [...(i === 0 ? [] : ['']), ...planLines(p, cli.output.colors, cli.output.width)]));
-  return EXIT.ok;
+  const connected = connect ? await Promise.all(pipelines.map((config) => connectedPlan(cli, config))) : [],
+    isRefused = connected.some((p) => refusals(p) > 0);
+  const { colors, json, width } = cli.output;
+  if (json)
+    cli.output.document({
+      ok: !isRefused,
+      plans: plans.map((p, i) => ({ ...p, ...(connected[i] && { connected: connected[i] }) })),
+      warnings,
+    });
+  else
+    cli.output.print(
+      plans.flatMap((p, i) => {
+        const found = connected[i];
+        return [...(i === 0 ? [] : ['']), ...planLines(p, colors, width), ...(found === undefined ? [] : connectedLines(found, colors))];
+      }),
+    );
+  return isRefused ? EXIT.check : EXIT.ok;
 }
 
 /** What cannot run is not opened: `unavailable` says so. */
@@ -98,6 +113,7 @@ export async function planOf(config: PipelineConfig, resolve: Resolve): Promise<
     risks: [
       ...logRisks(config),
       ...sources.flatMap((s) => sourceRisks(s.name, s.capabilities)),
+      ...sources.flatMap((s) => keptLog(s.name, s.capabilities, config)),
       ...destinations.flatMap((d) => destinationRisks(d.name, d.required, d.capabilities)),
     ],
     unavailable: config.unavailable.map((u) => `${u.where}: ${u.message}`),
@@ -132,6 +148,13 @@ function sourceRisks(name: string, capabilities: SourceCapabilities | null): str
     ...capabilities.risks,
     ...(capabilities.deletes ? [] : ['rows deleted at the source are not noticed and stay at the destinations']),
   ].map((text) => `source ${name}: ${text}`);
+}
+
+/** What nobody reads for a while fills the source's disk. */
+function keptLog(name: string, capabilities: SourceCapabilities | null, { sync }: PipelineConfig): string[] {
+  if (capabilities?.keepsLog === undefined || sync.mode === 'continuous') return [];
+  const until = sync.mode === 'cron' ? 'between two runs' : 'after the run, until the next one or until it is dropped';
+  return [`source ${name}: ${capabilities.keepsLog} keeps the log ${until}: watch the disk of the server, and set a limit there`];
 }
 
 function destinationRisks(name: string, required: boolean, capabilities: DestinationCapabilities | null): string[] {

@@ -4,9 +4,12 @@
 import { jsonString } from '../json.ts';
 
 export interface ConnectSchema {
-  readonly type: 'boolean' | 'int16' | 'int32' | 'int64' | 'float' | 'double' | 'string' | 'bytes' | 'struct' | 'array';
+  readonly type: 'boolean' | 'int16' | 'int32' | 'int64' | 'float' | 'double' | 'string' | 'bytes' | 'struct' | 'array' | 'map';
   readonly fields?: readonly ConnectField[];
   readonly items?: ConnectSchema;
+  /** Of a map. */
+  readonly keys?: ConnectSchema;
+  readonly values?: ConnectSchema;
   readonly optional?: boolean;
   readonly name?: string;
   readonly version?: number;
@@ -24,6 +27,8 @@ export interface ConnectField extends ConnectSchema {
 export function schemaText(schema: ConnectSchema | ConnectField): string {
   let out = `{"type":"${schema.type}"`;
   if (schema.items !== undefined) out += `,"items":${schemaText(schema.items)}`;
+  if (schema.keys !== undefined) out += `,"keys":${schemaText(schema.keys)}`;
+  if (schema.values !== undefined) out += `,"values":${schemaText(schema.values)}`;
   if (schema.fields !== undefined) out += `,"fields":[${schema.fields.map(schemaText).join(',')}]`;
   out += `,"optional":${schema.optional ?? false}`;
   if (schema.name !== undefined) out += `,"name":${jsonString(schema.name)}`;

@@ -1,6 +1,9 @@
 // What differs between Debezium's connectors outside the rows: fields of the `source` block, names, defaults.
 
+import type { Column, Value } from '../../sdk/index.ts';
 import type { SourceFields } from '../envelope.ts';
+import { postgresDefault } from './postgres-default.ts';
+import { isPostgresTypeKnown } from './postgres-types.ts';
 
 export interface SourceField {
   readonly name: string;
@@ -16,8 +19,10 @@ export interface Connector {
   readonly timeMode: 'adaptive' | 'adaptive_time_microseconds';
   /** Fractional digits of times whose column does not say. */
   readonly defaultFraction: number;
-  /** Native types that Debezium has no converter for: their columns are missing in its events. */
-  readonly unsupported: readonly string[];
+  /** Has Debezium a converter? Columns without are missing in its events. */
+  supports(column: Column): boolean;
+  /** What its schema shows for a default in SQL; `undefined`: nothing. */
+  defaultOf(column: Column, sql: string): Value | undefined;
   /** The id in the `transaction` block; `end`: for the END record, whose place is after the last event. */
   transactionId(id: string, fields: SourceFields, end: boolean): string;
 }
@@ -39,24 +44,11 @@ const POSTGRESQL: Connector = {
   namespace: 'schema',
   timeMode: 'adaptive',
   defaultFraction: 6,
-  // PostgresValueConverter: arrays "still need to be implemented", and types its resolver does not list.
-  unsupported: [
-    'money[]',
-    'name[]',
-    'interval[]',
-    'bit varying[]',
-    'varbit[]',
-    'xml[]',
-    'point[]',
-    'refcursor[]',
-    'pg_lsn',
-    'tsquery',
-    'txid_snapshot',
-    'pg_snapshot',
-  ],
-  // PostgresTransactionMonitor.adjustTxId: `3420:786014104`, the LSN changes from event to event.
+  supports: isPostgresTypeKnown,
+  defaultOf: postgresDefault,
+  // PostgresTransactionMonitor.adjustTxId: `3420:786014104`, the LSN changes from event to event. That of END is the commit's.
   transactionId: (id, fields, end) => {
-    const lsn = (end ? fields.end_lsn : null) ?? fields.lsn;
+    const lsn = (end ? (fields.end_lsn ?? fields.commit_lsn) : null) ?? fields.lsn;
     return lsn === null || lsn === undefined ? id : `${fields.txId ?? id}:${lsn}`;
   },
 };
@@ -75,7 +67,8 @@ const MYSQL: Connector = {
   namespace: 'database',
   timeMode: 'adaptive_time_microseconds',
   defaultFraction: 0,
-  unsupported: [],
+  supports: () => true,
+  defaultOf: (column) => column.default,
   transactionId: plainId,
 };
 
@@ -85,7 +78,8 @@ const OTHER: Connector = {
   namespace: 'schema',
   timeMode: 'adaptive',
   defaultFraction: 6,
-  unsupported: [],
+  supports: () => true,
+  defaultOf: (column) => column.default,
   transactionId: plainId,
 };
 

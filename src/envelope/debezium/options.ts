@@ -58,6 +58,19 @@ export const debeziumOptions = Keys(
         examples: ['isostring'],
       }),
     ),
+    interval_handling_mode: Type.Optional(
+      OneOf(['numeric', 'string'], {
+        description:
+          'Intervals as microseconds, a month taken as 30.4375 days (`numeric`), or as text `P1Y2M3DT4H5M6.789S` (`string`). Counts with `time_precision_mode` or in compatible mode. Default: `numeric`.',
+        examples: ['string'],
+      }),
+    ),
+    hstore_handling_mode: Type.Optional(
+      OneOf(['json', 'map'], {
+        description: 'hstore in compatible mode: as text of a JSON document (`json`), or as a map (`map`). Default: `json`.',
+        examples: ['map'],
+      }),
+    ),
     binary_handling_mode: Type.Optional(
       OneOf(['bytes', 'base64', 'base64-url-safe', 'hex'], {
         description: 'Bytes as base64 of type bytes (`bytes`), or as text: `base64`, `base64-url-safe`, `hex`. Default: `bytes`.',

@@ -63,6 +63,7 @@ export class SourceBlock {
   #pieces: readonly Uint8Array[] = [];
   #tsMs = Number.NaN;
   #place: string | false = false;
+  #transaction: string | null = null;
   #fieldsBefore: SourceFields = {};
 
   constructor(init: SourceBlockInit) {
@@ -100,12 +101,14 @@ export class SourceBlock {
 
   #isPrepared(event: ChangeEvent, fields: SourceFields): boolean {
     if (event.sourceTsMs !== this.#tsMs || (event.snapshot !== false && event.snapshot.place) !== this.#place) return false;
+    if (transactionOf(event) !== this.#transaction) return false;
     return sameSteady(fields, this.#fieldsBefore);
   }
 
   #prepare(event: ChangeEvent, fields: SourceFields): void {
     this.#tsMs = event.sourceTsMs;
     this.#place = event.snapshot !== false && event.snapshot.place;
+    this.#transaction = transactionOf(event);
     this.#fieldsBefore = fields;
     const pieces: Uint8Array[] = [];
     let piece = '';
@@ -118,6 +121,11 @@ export class SourceBlock {
     }
     this.#pieces = [...pieces, Buffer.from(`${piece}}`)];
   }
+}
+
+/** Of the event, or the newest one that a snapshot row was read behind. */
+function transactionOf({ transaction, snapshot }: ChangeEvent): string | null {
+  return transaction?.id ?? (snapshot === false ? null : (snapshot.transaction ?? null));
 }
 
 /** All fields that sources have and that are not restless, by name: a loop over names would take ten times as long (0.1 µs). */
@@ -165,6 +173,8 @@ function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields):
       return fieldText(fields.ts_ns, f) ?? (fields.ts_us === undefined ? timesText(event.sourceTsMs, '000000') : `${fields.ts_us}000`);
     case 'ts_sec':
       return `${Math.floor(event.sourceTsMs / 1000)}`;
+    case 'txId':
+      return fieldText(fields.txId ?? transactionOf(event), f) ?? 'null';
     case 'snapshot':
       return event.snapshot === false ? '"false"' : `"${event.snapshot.place}"`;
     case 'pos':

@@ -22,6 +22,8 @@ function modesOf(options: DebeziumOptions, connector: Connector): TypeModes {
     compatible,
     described: options.schemas,
     binary: options.binary_handling_mode ?? 'bytes',
+    interval: options.interval_handling_mode ?? 'numeric',
+    hstore: options.hstore_handling_mode ?? 'json',
     decimal: options.decimal_handling_mode ?? (compatible ? 'precise' : 'own'),
     time: options.time_precision_mode ?? (compatible ? connector.timeMode : 'own'),
   };
@@ -131,10 +133,18 @@ function typedColumns(columns: readonly Column[], modes: TypeModes, connector: C
       typed.push({
         column,
         type,
-        defaultText: column.default === undefined || column.default === null ? null : type.write(column.default),
+        defaultText: defaultTextOf(column, type, modes, connector),
       });
   }
   return { typed, dropped };
+}
+
+function defaultTextOf(column: Column, type: DebeziumType, modes: TypeModes, connector: Connector): string | null {
+  const { defaultSql } = column;
+  const value = modes.compatible && defaultSql !== undefined ? connector.defaultOf(column, defaultSql) : column.default;
+  if (value === undefined || value === null) return null;
+  // Connect has no structs as defaults (KAFKA-12694).
+  return modes.compatible && type.schema.type === 'struct' ? null : type.write(value);
 }
 
 /** JSON texts of the schemas; `null` for a table whose source knows no columns. */

@@ -2,7 +2,7 @@
 // https://debezium.io/documentation/reference/stable/connectors/postgresql.html#postgresql-temporal-types
 
 import type { Column, Value } from '../../sdk/index.ts';
-import { microsOfInterval, parseInterval } from '../interval.ts';
+import { isoOfInterval, microsOfInterval, parseInterval } from '../interval.ts';
 import { jsonValue } from '../json.ts';
 import {
   countText,
@@ -64,7 +64,7 @@ const timeOfDay = (text: string): Moment | null => {
   return time === null || time.seconds < 0 || time.seconds > SECONDS_PER_DAY ? null : time;
 };
 
-export function temporalType(column: Column, mode: TimeMode, defaultFraction: number): DebeziumType {
+export function temporalType(column: Column, mode: TimeMode, interval: 'numeric' | 'string', defaultFraction: number): DebeziumType {
   const fraction = column.precision ?? defaultFraction;
   switch (column.type) {
     case 'date':
@@ -82,6 +82,12 @@ export function temporalType(column: Column, mode: TimeMode, defaultFraction: nu
     case 'timestamptz':
       return zonedTimestampType(fraction);
     default:
+      if (interval === 'string')
+        return made(
+          debezium('string', 'Interval'),
+          writer(parseInterval, (i) => `"${isoOfInterval(i)}"`),
+          '"P0Y0M0DT0H0M0S"',
+        );
       return made(debezium('int64', 'MicroDuration'), writer(parseInterval, microsOfInterval), '0');
   }
 }

@@ -1,12 +1,17 @@
 // Column → how Debezium describes and writes it. Each option's representation is decided here, once per column; what an
 // option leaves open is written by its JS type, without loss.
 
-import type { Column, ColumnType, Value } from '../../sdk/index.ts';
+import type { Column, Value } from '../../sdk/index.ts';
 import type { TextWrite } from '../column-writer.ts';
 import { jsonString, jsonValue } from '../json.ts';
+import { arrayType } from './array-type.ts';
 import type { ConnectSchema } from './connect-schema.ts';
 import type { Connector } from './connectors.ts';
 import { type DecimalMode, decimalType, moneyOrDecimalScale } from './decimal-type.ts';
+import { hstoreType } from './hstore-type.ts';
+import { PLACEHOLDER } from './placeholder.ts';
+import { bareName } from './postgres-types.ts';
+import { SPARSE_VECTOR, writeSparseVector } from './sparse-vector.ts';
 import { type TimeMode, temporalType } from './temporal-type.ts';
 import * as write from './write.ts';
 
@@ -15,6 +20,8 @@ export interface TypeModes {
   readonly compatible: boolean;
   readonly decimal: DecimalMode | 'own';
   readonly time: TimeMode | 'own';
+  readonly interval: 'numeric' | 'string';
+  readonly hstore: 'json' | 'map';
   readonly binary: 'bytes' | 'base64' | 'base64-url-safe' | 'hex';
   /** With schemas, what a schema cannot describe becomes text. */
   readonly described: boolean;
@@ -37,7 +44,6 @@ export function fromTextOf({ write: writer, fromText }: DebeziumType): TextWrite
   return writer === write.jsonAsText ? 'quoted' : fromText;
 }
 
-const PLACEHOLDER = '__debezium_unavailable_value';
 const PLACEHOLDER_TEXT = jsonString(PLACEHOLDER);
 
 const named = (type: ConnectSchema['type'], name: string, parameters?: Readonly<Record<string, string>>): ConnectSchema => ({
@@ -61,7 +67,7 @@ const stringType = (schema: ConnectSchema = { type: 'string' }): DebeziumType =>
 
 /** `null`: Debezium has no converter for the type and leaves the column out. */
 export function debeziumType(column: Column, modes: TypeModes, connector: Connector): DebeziumType | null {
-  if (modes.compatible && connector.unsupported.includes(column.nativeType)) return null;
+  if (modes.compatible && !connector.supports(column)) return null;
   switch (column.type) {
     case 'boolean':
       return simple('boolean', jsonValue, 'false');
@@ -84,11 +90,11 @@ export function debeziumType(column: Column, modes: TypeModes, connector: Connec
     case 'timestamp':
     case 'timestamptz':
     case 'interval':
-      return modes.time === 'own' ? stringType() : temporalType(column, modes.time, connector.defaultFraction);
+      return modes.time === 'own' ? stringType() : temporalType(column, modes.time, modes.interval, connector.defaultFraction);
     case 'bytes':
       return bytesType(modes.binary);
     case 'string':
-      return stringType(column.nativeType === 'ltree' ? named('string', 'Ltree') : undefined);
+      return textualType(column, modes);
     case 'uuid':
       return stringType(named('string', 'Uuid'));
     case 'xml':
@@ -100,12 +106,21 @@ export function debeziumType(column: Column, modes: TypeModes, connector: Connec
     case 'bits':
       return modes.compatible ? bitsType(column) : textType(modes);
     case 'array':
-      return arrayType(column, modes, connector);
+      return arrayType(column, modes.compatible, (element) => debeziumType(element, modes, connector));
     case 'geometry':
       return modes.compatible ? geometryType(column) : textType(modes);
     case 'any':
       return textType(modes);
   }
+}
+
+const LOGICAL_TEXTS: Readonly<Record<string, string>> = { ltree: 'Ltree', tsvector: 'Tsvector' };
+
+function textualType(column: Column, modes: TypeModes): DebeziumType {
+  const name = bareName(column.nativeType);
+  if (name === 'sparsevec' && modes.compatible) return { schema: SPARSE_VECTOR, write: writeSparseVector, zero: '[]', unavailable: null };
+  const logical = Object.hasOwn(LOGICAL_TEXTS, name) ? LOGICAL_TEXTS[name] : undefined;
+  return stringType(logical === undefined ? undefined : named('string', logical));
 }
 
 function unsignedType(modes: TypeModes): DebeziumType {
@@ -132,9 +147,8 @@ function bytesType(binary: TypeModes['binary']): DebeziumType {
 
 function jsonType(column: Column, modes: TypeModes): DebeziumType {
   const asText = modes.compatible || modes.described;
-  if (column.nativeType !== 'hstore') return { ...stringType(named('string', 'Json')), write: asText ? write.jsonAsText : jsonValue };
-  const unavailable = jsonString(JSON.stringify({ [PLACEHOLDER]: PLACEHOLDER }));
-  return { schema: named('string', 'Json'), write: asText ? write.jsonAsText : jsonValue, zero: '"{}"', unavailable };
+  if (bareName(column.nativeType) === 'hstore') return hstoreType(modes.hstore, modes.compatible, asText);
+  return { ...stringType(named('string', 'Json')), write: asText ? write.jsonAsText : jsonValue };
 }
 
 function bitsType(column: Column): DebeziumType {
@@ -157,6 +171,9 @@ const POINT: ConnectSchema = {
   doc: 'Geometry (POINT)',
 };
 
+/** A geometry collection without members. */
+const EMPTY_GEOMETRY = `{"wkb":"${Buffer.from('010700000000000000', 'hex').toString('base64')}","srid":null}`;
+
 function geometryType(column: Column): DebeziumType {
   if (column.nativeType.startsWith('point')) return { schema: POINT, write: write.point, zero: write.point('(0,0)'), unavailable: null };
   const kind = column.nativeType.startsWith('geography') ? 'Geography' : 'Geometry';
@@ -170,40 +187,5 @@ function geometryType(column: Column): DebeziumType {
     version: 1,
     doc: kind,
   };
-  return { schema, write: write.geometry, zero: 'null', unavailable: null };
-}
-
-/** UnchangedToastedPlaceholder: the bytes of the text stand for integers, other types have no placeholder. */
-function unavailableArray(element: ColumnType): string | null {
-  if (element === 'string' || element === 'json') return `[${PLACEHOLDER_TEXT}]`;
-  if (element === 'bytes') return `["${Buffer.from(PLACEHOLDER).toString('base64')}"]`;
-  return element === 'int32' || element === 'int64' || element === 'date' ? `[${[...Buffer.from(PLACEHOLDER)].join(',')}]` : null;
-}
-
-function arrayType(column: Column, modes: TypeModes, connector: Connector): DebeziumType | null {
-  const { name, nativeType, length, precision, scale, values, element = 'any' } = column;
-  const type = debeziumType(
-    {
-      name,
-      type: element,
-      nativeType: nativeType.replace(/\[\]$/, ''),
-      nullable: true,
-      ...(length === undefined ? {} : { length }),
-      ...(precision === undefined ? {} : { precision }),
-      ...(scale === undefined ? {} : { scale }),
-      ...(values === undefined ? {} : { values }),
-    },
-    modes,
-    connector,
-  );
-  if (type === null) return null;
-  // Debezium marks the elements of all arrays as optional but those of enums.
-  const items = element === 'enum' ? type.schema : { ...type.schema, optional: true };
-  const writer = (value: Value): string => write.array(value, type.write);
-  return {
-    schema: { type: 'array', items },
-    write: type.write === jsonValue ? jsonValue : writer,
-    zero: '[]',
-    unavailable: unavailableArray(element),
-  };
+  return { schema, write: write.geometry, zero: EMPTY_GEOMETRY, unavailable: null };
 }

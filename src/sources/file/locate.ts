@@ -2,7 +2,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { type FileState, OpenFile, stateOf } from './open-file.ts';
+import { compareAge, type FileState, OpenFile, stateOf } from './open-file.ts';
 import type { FilePlace } from './position.ts';
 
 /** What compresses a rotated file makes it unreadable for us. */
@@ -47,11 +47,11 @@ export async function findByInode(path: string, inode: string): Promise<string |
   return (await filesBeside(path)).find((f) => f.inode === inode)?.path ?? null;
 }
 
-/** Files of the path's name that were rotated away after `after` was last written, oldest first. */
+/** Files of the path's name that were rotated away after `after`, oldest first. In doubt a file is newer: read twice rather than not at all. */
 export async function rotatedSince(path: string, after: FileState): Promise<(Sibling & { readonly compressed: boolean })[]> {
   return (await filesBeside(path))
-    .filter((f) => f.inode !== after.inode && f.modifiedMs > after.modifiedMs && isRotated(path, f.path))
-    .sort((a, b) => a.modifiedMs - b.modifiedMs)
+    .filter((f) => f.inode !== after.inode && compareAge(f, after) >= 0 && isRotated(path, f.path))
+    .sort(compareAge)
     .map((f) => ({ ...f, compressed: COMPRESSED.test(f.path) }));
 }
 

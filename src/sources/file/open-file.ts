@@ -12,11 +12,30 @@ export interface FileState {
   readonly size: number;
   /** Milliseconds since the epoch. */
   readonly modifiedMs: number;
+  /** When the file was made (0 or any time where the file system does not tell), and when it was last written or renamed. */
+  readonly bornMs: number;
+  readonly changedMs: number;
 }
 
 export function stateOf(stats: BigIntStats): FileState {
-  const inode = stats.ino.toString(36);
-  return { id: `${stats.dev}:${inode}`, inode, size: Number(stats.size), modifiedMs: Number(stats.mtimeNs) / 1e6 };
+  const inode = stats.ino.toString(36),
+    ms = (ns: bigint): number => Number(ns) / 1e6;
+  return {
+    id: `${stats.dev}:${inode}`,
+    inode,
+    size: Number(stats.size),
+    modifiedMs: ms(stats.mtimeNs),
+    bornMs: ms(stats.birthtimeNs),
+    changedMs: ms(stats.ctimeNs),
+  };
+}
+
+/**
+ * Which of two files of one name was written first. The clock of a file system stands still for some milliseconds, so two
+ * may have been written last at one time: then the one was made, or renamed, before the other.
+ */
+export function compareAge(a: FileState, b: FileState): number {
+  return a.modifiedMs - b.modifiedMs || a.bornMs - b.bornMs || a.changedMs - b.changedMs;
 }
 
 export class OpenFile {

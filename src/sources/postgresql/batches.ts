@@ -12,6 +12,7 @@ import {
   type TableSchema,
   type Transaction,
 } from '../../sdk/index.ts';
+import { type BrokenRow, brokenRow, isText } from './broken-rows.ts';
 import { hiOf, loOf } from './lsn.ts';
 import type { PgoutputHandler } from './pgoutput/handler.ts';
 import type { Relation } from './pgoutput/relation.ts';
@@ -45,6 +46,10 @@ export interface AssemblerOptions {
   /** Everything up to here has been handed over before. */
   readonly behind: Position;
   readonly emitTruncates: boolean;
+  /** Texts may be anything: rows are looked at before they become events. */
+  readonly isRaw?: boolean;
+  /** The component, for errors. */
+  readonly where?: string;
   isMessage(prefix: string): boolean;
   readonly observer: StreamObserver | null;
 }
@@ -72,6 +77,8 @@ export class Assembler implements PgoutputHandler {
   messageBytes = 0;
   /** When the bytes came: the time of messages that belong to no transaction. */
   nowMs = 0;
+  /** Rows that cannot become events; whoever takes them parks them, before anything behind them is handed over. */
+  broken: BrokenRow[] = [];
   /** Messages that this protocol version does not have. */
   unknownMessages = 0;
   /** As the server described them in this session. `null`: not captured. */
@@ -332,6 +339,7 @@ export class Assembler implements PgoutputHandler {
     const mark = this.#mark(table, weight),
       position = this.#place();
     if (this.#isRepeat && position <= this.#o.behind) return;
+    if (this.#o.isRaw === true && this.#isBroken(table, before, after, position)) return;
     const event = new ChangeEvent({
       op,
       table: table.schema,
@@ -346,6 +354,13 @@ export class Assembler implements PgoutputHandler {
     });
     this.#hold(mark);
     this.#queue(event, EVENT_BYTES + this.messageBytes);
+  }
+
+  #isBroken(table: ReadTable, before: Tuple | null, after: Tuple | null, position: Position): boolean {
+    const found = [after, before].find((row) => row !== null && !isText(row));
+    if (found === undefined || found === null) return false;
+    this.broken.push(brokenRow(found, table.schema.id, position, this.#o.where ?? ''));
+    return true;
   }
 
   // -- batches -----------------------------------------------------------------------------------------------------------

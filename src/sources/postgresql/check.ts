@@ -66,8 +66,8 @@ export function* serverFindings({ version, number, encoding }: TextRow, { server
   yield ok('reachable', `PostgreSQL ${version} at ${server}`);
   if (Number(number) < OLDEST_VERSION) yield error('version', `version ${version} is too old`, 'Use PostgreSQL 14 or later.');
   if (encoding === 'SQL_ASCII') {
-    const fix = 'Make a database with an encoding, or leave out columns with other texts than ASCII.';
-    yield warning('encoding', 'the database has no encoding (SQL_ASCII): texts that are not UTF-8 cannot be read', fix);
+    const fix = 'Make a database with an encoding, or leave out columns with texts that are not UTF-8.';
+    yield warning('encoding', 'the database has no encoding (SQL_ASCII): rows with texts that are not UTF-8 go to the dead letters', fix);
   }
 }
 

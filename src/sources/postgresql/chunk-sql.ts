@@ -39,9 +39,9 @@ export function lockTable(table: ChunkTable): string {
   return `LOCK TABLE ${from(table)} IN ACCESS SHARE MODE`;
 }
 
-/** Conditions of the configuration and of the run; each is SQL of the operator. */
+/** Conditions of the configuration and of the run; each is SQL of the operator, and may end with a comment. */
 function conditions(table: ChunkTable, where: string | null, more: readonly string[] = []): string {
-  const all = [...[table.where, where].flatMap((w) => (w === null ? [] : [`(${w})`])), ...more];
+  const all = [...[table.where, where].flatMap((w) => (w === null ? [] : [`(${w}\n)`])), ...more];
   return all.length === 0 ? '' : ` WHERE ${all.join(' AND ')}`;
 }
 
@@ -67,6 +67,15 @@ export function selectKeys(table: ChunkTable, columns: readonly string[], where:
 
 export function selectAll(table: ChunkTable, columns: readonly string[], where: string | null): string {
   return `SELECT ${list(columns)} FROM ${from(table)}${conditions(table, where)}`;
+}
+
+export function selectAny(table: ChunkTable): string {
+  return `SELECT EXISTS (SELECT FROM ${from(table)}${conditions(table, null)})::text AS found`;
+}
+
+/** What the planner believes, as JSON: it goes by statistics and the size of the table. */
+export function explainRows(table: ChunkTable, where: string | null): string {
+  return `EXPLAIN (FORMAT JSON) SELECT 1 FROM ${from(table)}${conditions(table, where)}`;
 }
 
 /** Every `rows`-th key behind `after`, `count` of them at most: the index is gone through, not the table. */

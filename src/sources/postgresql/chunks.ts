@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { CdcError, type TextImage } from '../../sdk/index.ts';
 import type { ChunkRead, ChunkRow, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
 import { parseXidSnapshot, type XidSnapshot } from '../../snapshot/xids.ts';
+import { brokenColumns, READ_AS_IT_IS } from './broken-rows.ts';
 import { type ChunkTable, lockTable, qualifiedName, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
 import type { Session } from './connection.ts';
 import { CopyRows } from './copy-rows.ts';
@@ -22,11 +23,15 @@ export interface SnapshotRow {
   readonly image: Tuple;
   /** Newer columns, oldest first. */
   readonly parts: readonly Tuple[];
+  /** Id of the newest transaction that may have written it. */
+  readonly transaction: string;
 }
 
 export interface ChunkReaderOptions {
   readonly tracker: SchemaTracker;
   readonly where: string;
+  /** Texts may be anything, and are read as they are. */
+  readonly isRaw: boolean;
   sends(table: CatalogTable): (column: CatalogColumn) => boolean;
 }
 
@@ -64,6 +69,7 @@ export class ChunkReader {
       const sql =
         job.kind === 'range' ? selectRange(table, columns, job.where, job, maxRows) : selectKeys(table, columns, job.where, job.keys);
       const rows = new CopyRows(columns.length);
+      if (this.#o.isRaw) await session.script(READ_AS_IT_IS);
       let isCut = false;
       for await (const bytes of session.copyOut(sql)) {
         rows.push(bytes);
@@ -71,14 +77,18 @@ export class ChunkReader {
         if (isCut) break;
       }
       const { seen, fingerprint, h, shape } = found;
+      if (this.#o.isRaw) for (const row of rows.tuples(shape.layout)) this.#checkKey(row, table);
       const images = rows.tuples(shape.layout),
-        last = images.at(-1);
+        last = images.at(-1),
+        transaction = newestOf(seen);
       return {
         seen,
         fingerprint,
         h,
         bytes: rows.bytes,
-        rows: images.map((image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [] } })),
+        rows: images.map(
+          (image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [], transaction } }),
+        ),
         lastKey: last === undefined || job.kind === 'keys' ? null : keyOf(last, table.key),
         end: !isCut && images.length < maxRows,
       };
@@ -96,6 +106,7 @@ export class ChunkReader {
       const found: Seen[] = [];
       for (const table of tables) found.push(await this.#look(session, table));
       const [first] = found;
+      if (this.#o.isRaw) await session.script(READ_AS_IT_IS);
       if (first !== undefined) await work({ seen: first.seen, h: first.h, shapes: found.map((f) => f.shape) });
     });
   }
@@ -105,7 +116,7 @@ export class ChunkReader {
     session: Session,
     table: ChunkTable,
     { where }: PassJob['tables'][number],
-    shape: CatalogShape,
+    { shape, transaction }: Pick<SnapshotRow, 'shape' | 'transaction'>,
     limits: { readonly rows: number; readonly bytes: number },
   ): AsyncGenerator<{ rows: SnapshotRow[]; bytes: number; isEnd: boolean }, void, undefined> {
     const columns = shape.layout.names;
@@ -113,13 +124,23 @@ export class ChunkReader {
     const take = (isEnd: boolean): { rows: SnapshotRow[]; bytes: number; isEnd: boolean } => {
       const { rest, done } = copied.split();
       copied = rest;
-      return { rows: done.tuples(shape.layout).map((image) => ({ shape, image, parts: [] })), bytes: done.bytes, isEnd };
+      return { rows: done.tuples(shape.layout).map((image) => ({ shape, image, parts: [], transaction })), bytes: done.bytes, isEnd };
     };
     for await (const bytes of session.copyOut(selectAll(table, columns, where))) {
       copied.push(bytes);
       if (copied.count >= limits.rows || copied.bytes >= limits.bytes) yield take(false);
     }
     yield take(true);
+  }
+
+  /** Where reading goes on is said by texts: without them rows would be passed over. */
+  #checkKey(row: Tuple, { schema, table, key }: ChunkTable): void {
+    const broken = brokenColumns(row).find((name) => key.includes(name));
+    if (broken === undefined) return;
+    throw new CdcError('SOURCE_DATA_INVALID', `The key column "${broken}" of ${schema}.${table} holds what is not UTF-8.`, {
+      where: this.#o.where,
+      fix: 'Correct the key at the source, or set `snapshot.where` so that the row is left out.',
+    });
   }
 
   async #look(session: Session, table: ChunkTable): Promise<Seen> {
@@ -163,6 +184,10 @@ export class ChunkReader {
       fix: 'Connect to the primary, or set `snapshot_mode: never`.',
     });
   }
+}
+
+export function newestOf({ xmax }: XidSnapshot): string {
+  return (xmax - 1n).toString();
 }
 
 /** The texts of these columns, as the server gave them: the same in the stream and in a chunk. `null`: one is NULL or missing. */

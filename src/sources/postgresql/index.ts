@@ -36,6 +36,7 @@ function walCapabilities(config: PostgresqlSourceConfig): SourceCapabilities {
       'A change of a table that rewrites its rows (ALTER TYPE … USING) sends no rows: the table must be read again.',
       'Columns whose large values did not change are missing in updates, unless REPLICA IDENTITY is FULL.',
     ],
+    keepsLog: `the replication slot ${config.slot_name ?? 'cdc_run_<pipeline>'}`,
     creates: [
       `the replication slot ${config.slot_name ?? 'cdc_run_<pipeline>'}, which keeps the log until it is read`,
       ...(create ? [`the publication ${name}, if it is missing`] : []),

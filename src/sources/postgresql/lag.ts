@@ -1,5 +1,6 @@
 // How far behind the slot is, what the server keeps for it, and how long that can go on.
 
+import type { Retention } from '../../sdk/index.ts';
 import { lsnColumn } from './lsn.ts';
 import type { Queries } from './queries.ts';
 import { type SlotState, slotState } from './replication/slot.ts';
@@ -54,4 +55,25 @@ export function timeToLossMs(earlier: SlotSample, later: SlotSample): number | n
   const used = Number(earlier.safeWalSize - later.safeWalSize);
   if (used <= 0) return null;
   return Math.floor(Number(later.safeWalSize) / (used / (later.atMs - earlier.atMs)));
+}
+
+/** Rates are taken over about this long: a burst must not look like the end. */
+const WINDOW_MS = 5 * 60_000;
+
+/** Looks at a slot now and then, and says what it may come to. */
+export class SlotForecast {
+  #samples: SlotSample[] = [];
+
+  retention({ slot, retainedBytes }: SlotLag, atMs: number): Retention {
+    const sample = { atMs, safeWalSize: slot.safeWalSize };
+    this.#samples = [...this.#samples.filter((s) => s.atMs >= atMs - WINDOW_MS), sample];
+    const lossInMs = slot.walStatus === 'lost' ? 0 : timeToLossMs(this.#samples[0] as SlotSample, sample);
+    return {
+      by: `slot ${slot.name}`,
+      retainedBytes: Number(retainedBytes),
+      status: slot.walStatus,
+      safeBytes: slot.safeWalSize === null ? null : Math.max(0, Number(slot.safeWalSize)),
+      lossInMs,
+    };
+  }
 }

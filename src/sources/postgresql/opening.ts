@@ -2,6 +2,7 @@
 // forgotten. Never a silent gap: what cannot be served is an error with choices.
 
 import { CdcError, type PluginStore, type Position, type SourceContext } from '../../sdk/index.ts';
+import { READ_AS_IT_IS } from './broken-rows.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { formatLsn } from './lsn.ts';
 import { tableFilter } from './names.ts';
@@ -33,6 +34,8 @@ export interface Opening {
   readonly sends: (table: CatalogTable) => (column: CatalogColumn) => boolean;
   /** What is to be read anew, because changes of it were lost. */
   readonly isAnew: boolean;
+  /** The database has no encoding (SQL_ASCII): texts may be anything, and come as they are. */
+  readonly isRaw: boolean;
 }
 
 /** What positions belong to. Stored before the first of them is. */
@@ -68,7 +71,7 @@ export class Opener {
       at = stored === null ? null : parsePlace(stored);
     if (stored !== null && at === null)
       throw new CdcError('STATE_CORRUPT', `"${stored}" is no position of this source.`, { where: place.where, fix: 'Restore the state.' });
-    const { tables, sends } = await this.#publish(signal);
+    const { tables, sends, isRaw } = await this.#publish(signal);
     const lost = await this.#lossOf(at?.commit ?? null, signal);
     if (lost !== null) {
       if (this.#config.snapshot_mode !== 'when_needed') throw lost;
@@ -81,8 +84,8 @@ export class Opener {
     const from = isNew ? await this.#start(signal) : stored;
     const history = await SchemaHistory.load(this.#ctx.store);
     if (lost !== null) history.clear();
-    const stream = await this.#stream(from, isNew, signal);
-    return { stream, from, isNew, isAnew: lost !== null, history, tables, sends };
+    const stream = await this.#stream(from, isNew, isRaw, signal);
+    return { stream, from, isNew, isAnew: lost !== null, history, tables, sends, isRaw };
   }
 
   /** Does the slot show that positions have been confirmed which our own store knows nothing of? `null`: nothing is forgotten. */
@@ -95,7 +98,7 @@ export class Opener {
   }
 
   /** The tables, and a publication that has them. */
-  #publish(signal: AbortSignal): Promise<Pick<Opening, 'tables' | 'sends'>> {
+  #publish(signal: AbortSignal): Promise<Pick<Opening, 'tables' | 'sends' | 'isRaw'>> {
     const { publication, place, pipeline } = this.#server,
       patterns = tablePatterns(this.#config);
     return this.#server.use(signal, async (session) => {
@@ -116,7 +119,8 @@ export class Opener {
           fix: problem.fix,
         });
       await applyPublication(session, plan);
-      return { tables, sends: sentBy(await sentColumns(session, publication.name)) };
+      const { rows } = await session.query('SELECT getdatabaseencoding() AS encoding');
+      return { tables, sends: sentBy(await sentColumns(session, publication.name)), isRaw: rows[0]?.['encoding'] === 'SQL_ASCII' };
     });
   }
 
@@ -173,7 +177,7 @@ export class Opener {
     }
   }
 
-  async #stream(from: Position, isNew: boolean, signal: AbortSignal): Promise<ReplicationStream> {
+  async #stream(from: Position, isNew: boolean, isRaw: boolean, signal: AbortSignal): Promise<ReplicationStream> {
     const { slot, publication, place, login } = this.#server,
       { clock, logger, store } = this.#ctx;
     const { stream } = await openStream(
@@ -193,6 +197,7 @@ export class Opener {
         const diverged = isNew ? null : await this.#divergenceAt(confirmable(from), connection);
         if (diverged !== null) throw diverged;
         await save(store, 'identity', { systemId, timeline } satisfies Identity);
+        if (isRaw) await connection.query(READ_AS_IT_IS);
       },
       signal,
     );
@@ -200,18 +205,30 @@ export class Opener {
   }
 }
 
+interface Sent {
+  /** By table, where the server lists them. */
+  readonly columns: ReadonlyMap<string, readonly string[]>;
+  /** Before 18 generated columns are never sent, though 15 lists them. */
+  readonly generated: boolean;
+}
+
 /** What the server sends of each table, where it says so: before 15 that is all but generated columns. */
-async function sentColumns(queries: Queries, publication: string): Promise<Map<string, readonly string[]>> {
+async function sentColumns(queries: Queries, publication: string): Promise<Sent> {
   const tables = (await readPublication(queries, publication))?.tables ?? [];
-  return new Map(tables.flatMap((t) => (t.columns === null ? [] : [[nameOf(t), t.columns] as const])));
+  const { rows } = await queries.query("SELECT (current_setting('server_version_num')::int >= 180000)::text AS generated");
+  return {
+    columns: new Map(tables.flatMap((t) => (t.columns === null ? [] : [[nameOf(t), t.columns] as const]))),
+    generated: rows[0]?.['generated'] === 'true',
+  };
 }
 
 /** A list of columns leaves out others than generated ones; without one, columns that are added are sent, too. */
-function sentBy(sent: ReadonlyMap<string, readonly string[]>): Opening['sends'] {
+function sentBy(sent: Sent): Opening['sends'] {
   return (table) => {
-    const columns = sent.get(nameOf(table));
+    const columns = sent.columns.get(nameOf(table));
     if (columns === undefined) return (column) => column.generated === '';
-    const isList = table.columns.some((c) => c.generated === '' && !columns.includes(c.name));
-    return isList ? (column) => columns.includes(column.name) : (column) => column.generated === '' || columns.includes(column.name);
+    const isList = table.columns.some((c) => c.generated === '' && !columns.includes(c.name)),
+      isSent = (column: CatalogColumn): boolean => column.generated === '' || sent.generated;
+    return (column) => isSent(column) && (columns.includes(column.name) || (!isList && column.generated === ''));
   };
 }

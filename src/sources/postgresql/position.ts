@@ -80,6 +80,10 @@ export const logPositions: PositionCodec = {
     const lsn = parseLsn(text.replace(/^LSN\s+/i, ''));
     return lsn === null ? null : positionAfter(lsn);
   },
+  bytesBetween(from, to) {
+    const [a, b] = [parsePlace(from), parsePlace(to)];
+    return a === null || b === null ? null : Math.max(0, Number(b.commit - a.commit));
+  },
   // Debezium's `sequence` begins with the last commit before this one, which a position does not know. One call per event: without
   // a regular expression and, as long as numbers are exact, without a bigint.
   fields(position, transactionId = null) {

@@ -22,6 +22,7 @@ export interface ReadingOptions {
   readonly behind: Position;
   readonly emitTruncates: boolean;
   readonly clock: Clock;
+  readonly isRaw: boolean;
   /** Rows that go out between the transactions; `null`: none do. */
   readonly snapshots: Snapshots | null;
   isMessage(prefix: string): boolean;
@@ -84,6 +85,7 @@ export class LogReading implements StreamPlace {
         await this.#resolve(r, bytes.readUInt32BE(start + 1), bytes.readUInt32BE(start + 5));
       }
       this.#decode(bytes, start, message, end);
+      if (assembler.broken.length > 0) await this.#park();
       while (assembler.isFull(maxBatchEvents, maxBatchBytes)) yield* this.#next();
       // The log may be so busy that no end of frames ever is the end of a transaction.
       if (snapshots?.hasDue === true && !assembler.isInTransaction) {
@@ -107,6 +109,12 @@ export class LogReading implements StreamPlace {
     const batch = this.#assembler.take(this.#o.ctx.maxBatchEvents, this.#o.ctx.maxBatchBytes);
     if (batch.resume !== null) this.#handed = batch.resume;
     yield batch;
+  }
+
+  async #park(): Promise<void> {
+    const { broken } = this.#assembler;
+    this.#assembler.broken = [];
+    for (const { input, at, error } of broken) await this.#o.ctx.reject(input, at, error);
   }
 
   #decode(bytes: Buffer, frame: number, start: number, end: number): void {

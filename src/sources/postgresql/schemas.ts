@@ -158,7 +158,7 @@ export class SchemaTracker {
       if (!this.#isRead(schema, table, c.name, version.key)) continue;
       const { notNull, default: sql } = version.facts[i] as ColumnFact;
       const value = literalDefault(sql, textColumnOf(c, types).decode);
-      columns.push(columnOf({ ...c, nullable: !notNull, ...(value === undefined ? {} : { default: value }) }, types));
+      columns.push(columnOf({ ...c, nullable: !notNull, defaultSql: sql, ...(value === undefined ? {} : { default: value }) }, types));
     }
     return { id: { database: this.#o.database, schema, table }, columns, key: version.key, version: version.version };
   }

@@ -13,19 +13,23 @@ import {
   type SnapshotProgress,
   type SourceContext,
   type TableSchema,
+  type TableSnapshot,
 } from '../../sdk/index.ts';
 import { SnapshotEngine } from '../../snapshot/engine.ts';
 import type { PassJob, SnapshotJob, SnapshotOutput } from '../../snapshot/types.ts';
 import { type XidSnapshot, xidVisibility } from '../../snapshot/xids.ts';
 import type { StreamObserver } from './batches.ts';
-import { type ChunkTable, NEXT_XID, selectCuts } from './chunk-sql.ts';
-import { ChunkReader, type ChunkReaderOptions, keyOf, type SnapshotRow } from './chunks.ts';
+import { brokenRow, isText } from './broken-rows.ts';
+import { type ChunkTable, NEXT_XID, selectAny, selectCuts } from './chunk-sql.ts';
+import { ChunkReader, type ChunkReaderOptions, keyOf, newestOf, type SnapshotRow } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Session } from './connection.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
+import { estimateRows, RowEstimates } from './row-estimates.ts';
 import type { CatalogShape, ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
+import type { SnapshotOrders } from './snapshot-orders.ts';
 
 type Engine = SnapshotEngine<SnapshotRow, number, XidSnapshot, number>;
 type TableJob = Exclude<SnapshotJob, { kind: 'bound' }>;
@@ -34,6 +38,8 @@ const EVENT_BYTES = 300;
 /** Between two tries of one job: 50 ms, doubled each time. */
 const RETRY_MS = 50,
   MAX_RETRY_MS = 5_000;
+/** How often it is looked whether there is a run whose size is unknown. */
+const ESTIMATE_MS = 1_000;
 
 /** Where the stream stands, as far as it has been handed over. */
 export interface StreamPlace {
@@ -49,6 +55,9 @@ export interface SnapshotsOptions extends ChunkReaderOptions {
   readonly ctx: SourceContext;
   readonly read: ReadContext;
   readonly tables: readonly ChunkTable[];
+  /** Is the table read without anybody asking for it? */
+  readonly isWanted: (table: ChunkTable) => boolean;
+  readonly orders: SnapshotOrders;
   /** Where reading resumes, and the end of the log at this start. */
   readonly at: bigint;
   readonly repeatsUntil: bigint;
@@ -63,6 +72,7 @@ interface OpenPass {
   readonly job: PassJob;
   readonly session: Session;
   readonly shapes: readonly CatalogShape[];
+  readonly transaction: string;
   end(): void;
 }
 
@@ -72,24 +82,34 @@ export class Snapshots implements StreamObserver {
   readonly #reader: ChunkReader;
   readonly #tables: ReadonlyMap<string, ChunkTable>;
   readonly #names = new WeakMap<ReadTable, string>();
+  readonly #estimates = new RowEstimates();
+  /** Tables that wait for an operator, and why. */
+  readonly #errors = new Map<string, string>();
   /** H of reads that wait for the stream. */
   #waiting: bigint[] = [];
   #pass: OpenPass | null = null;
   #truncates: readonly ChunkTable[];
   #isRecording = false;
   #hasDue = true;
+  /** Tables that had no row when somebody looked. */
+  readonly #empty = new Map<string, boolean>();
   /** Ends the reading: a table could not be read, and the configuration says to stop then. */
   failure: Error | null = null;
 
   constructor(options: SnapshotsOptions) {
-    const { ctx, config, read, tables, at, repeatsUntil, isAnew } = options,
+    const { ctx, config, read, tables, at, repeatsUntil, isAnew, isWanted, orders } = options,
       { workers, chunk_rows, chunk_bytes } = config.snapshot;
     this.#o = options;
     this.#reader = new ChunkReader(options);
     this.#tables = new Map(tables.map((t) => [nameOf(t), t]));
     this.#engine = new SnapshotEngine({
       source: ctx.name,
-      tables: [...this.#tables].map(([name, t]) => ({ name, keyed: t.key.length > 0, orderedByIdentity: true })),
+      tables: [...this.#tables].map(([name, t]) => ({
+        name,
+        keyed: t.key.length > 0,
+        orderedByIdentity: true,
+        onRequest: !isWanted(t),
+      })),
       resume: read.snapshots,
       boundaries: isAnew ? [] : read.boundaries,
       at,
@@ -105,7 +125,11 @@ export class Snapshots implements StreamObserver {
       },
     });
     this.#truncates = isAnew ? tables : [];
-    if (isAnew) this.#engine.request([...this.#tables.keys()]);
+    if (isAnew) this.#engine.request(tables.filter(isWanted).map(nameOf));
+    orders.onNew = () => {
+      this.#hasDue = true;
+      this.#engine.changed.notify();
+    };
   }
 
   get changed(): Engine['changed'] {
@@ -113,7 +137,11 @@ export class Snapshots implements StreamObserver {
   }
   /** All rows of all tables are out. */
   get isDone(): boolean {
-    return this.#engine.isDone && this.#truncates.length === 0;
+    const { orders, read } = this.#o;
+    if (this.#truncates.length > 0 || orders.hasWork) return false;
+    // A run that ends by itself does not wait for what an operator has paused: the next one goes on with it.
+    const mayWait = read.until === null || orders.paused.size === 0;
+    return this.#engine.isDone || (!mayWait && !this.#hasDue && this.#engine.status().every((t) => t.state !== 'running'));
   }
   /** Something may be due, now that the stream stands where it does. */
   get hasDue(): boolean {
@@ -123,6 +151,32 @@ export class Snapshots implements StreamObserver {
   /** Reads until `signal` aborts. */
   start(signal: AbortSignal): void {
     for (let i = 0; i < this.#o.config.snapshot.workers; i++) void this.#work(signal);
+    void this.#estimate(signal);
+  }
+
+  /** For people. */
+  status(): TableSnapshot[] {
+    return this.#engine.status().map(({ table, state, error }) => ({
+      table,
+      state: state === 'paused' ? state : null,
+      estimate: this.#estimates.of(table),
+      error: error ?? (state === 'paused' ? (this.#errors.get(table) ?? null) : null),
+    }));
+  }
+
+  async #estimate(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const table = this.#estimates.next(this.#engine.status());
+      if (table === null) {
+        await this.#o.ctx.clock.sleep(ESTIMATE_MS, signal);
+        continue;
+      }
+      // Nothing depends on it: a table that cannot be asked about has no estimate.
+      const rows = await this.#o.server
+        .use(signal, (session) => estimateRows(session, this.#table(table.table), table.where))
+        .catch(() => null);
+      this.#estimates.set(table, rows);
+    }
   }
 
   // -- the stream --------------------------------------------------------------------------------------------------------
@@ -192,11 +246,22 @@ export class Snapshots implements StreamObserver {
     this.#hasDue = false;
     for (const table of this.#truncates) yield await this.#truncate(table, stream);
     this.#truncates = [];
+    if (this.#o.orders.hasWork) yield* this.#takeOrders(stream);
     for (let due = this.#engine.due(); due !== null; due = this.#engine.due()) {
       if (due.kind === 'output') yield* this.#output(due, stream);
       else if (due.kind === 'pass') yield* this.#passRows(due.job, stream);
       else this.#endPass(due.job);
     }
+  }
+
+  /** What was asked for is told at a place that nobody has yet: who covers it has heard of it, and the order is done. */
+  *#takeOrders(stream: StreamPlace): Generator<ChangeBatch, void, undefined> {
+    const { orders } = this.#o;
+    orders.apply(this.#engine);
+    const progress = this.#engine.takeProgress(),
+      place = progress.length === 0 ? stream.place : stream.announce();
+    orders.told(place);
+    if (progress.length > 0) yield this.#batch([], place, 0, progress);
   }
 
   /** Rows that have gone while nobody looked must not stay at the destinations. */
@@ -218,9 +283,10 @@ export class Snapshots implements StreamObserver {
   }
 
   async *#output(
-    { rows, chunk, progress, bytes }: SnapshotOutput<SnapshotRow>,
+    { rows: found, chunk, progress, bytes }: SnapshotOutput<SnapshotRow>,
     stream: StreamPlace,
   ): AsyncGenerator<ChangeBatch, void, undefined> {
+    const rows = this.#o.isRaw ? await this.#withoutBroken(found, stream.place) : found;
     const schemas = new Map<CatalogShape, TableSchema>();
     for (const { shape } of rows) {
       if (schemas.has(shape)) continue;
@@ -238,6 +304,8 @@ export class Snapshots implements StreamObserver {
       };
       yield this.#batch([new ChangeEvent({ ...init, op: 's', schemaChange: change })], at, EVENT_BYTES);
     }
+    // What waits for the end of a run.
+    if (this.#o.orders.hasWork && progress.some((p) => p.state !== 'running')) this.#hasDue = true;
     // A run that begins is told at a place which no lane has: who covers the place has heard of it.
     const place = progress.some((p) => p.chunk === 0) ? stream.announce() : stream.place;
     if (chunk === null || rows.length === 0) {
@@ -247,7 +315,7 @@ export class Snapshots implements StreamObserver {
     const nowMs = this.#o.ctx.clock.now(),
       others = this.#engine.status().filter((t) => t.table !== chunk.table);
     const isFirstTable = others.every((t) => t.rows === 0),
-      isLastTable = others.every((t) => t.state !== 'running' && t.state !== 'paused');
+      isLastTable = others.every((t) => isOver(t.state) || this.#empty.get(t.table) === true);
     const events = rows.map((row, i): ChangeEvent => {
       const first = chunk.isFirst && i === 0,
         last = chunk.isLast && i === rows.length - 1;
@@ -255,15 +323,8 @@ export class Snapshots implements StreamObserver {
         run: chunk.run,
         table: chunk.table,
         chunk: chunk.chunk,
-        place: last
-          ? isLastTable
-            ? 'last'
-            : 'last_in_data_collection'
-          : first
-            ? isFirstTable
-              ? 'first'
-              : 'first_in_data_collection'
-            : 'true',
+        place: placeOf(first, last, isFirstTable, isLastTable),
+        transaction: row.transaction,
       };
       return new ChangeEvent({
         op: 'r',
@@ -277,6 +338,20 @@ export class Snapshots implements StreamObserver {
       });
     });
     yield this.#batch(events, place, bytes + events.length * EVENT_BYTES, progress);
+  }
+
+  async #withoutBroken(rows: readonly SnapshotRow[], place: Position): Promise<SnapshotRow[]> {
+    const kept: SnapshotRow[] = [];
+    for (const row of rows) {
+      const image = [row.image, ...row.parts].find((part) => !isText(part));
+      if (image === undefined) {
+        kept.push(row);
+        continue;
+      }
+      const { input, at, error } = brokenRow(image, row.shape.schema.id, place, this.#o.where);
+      await this.#o.read.reject(input, `${at} ${keyOf(image, row.shape.schema.key) ?? ''}`.trim(), error);
+    }
+    return kept;
   }
 
   #batch(events: ChangeEvent[], resume: Position, bytes: number, snapshots?: readonly SnapshotProgress[]): ChangeBatch {
@@ -327,7 +402,11 @@ export class Snapshots implements StreamObserver {
         return;
       default: {
         const accepts = (seen: XidSnapshot): boolean => engine.accepts(job, seen);
-        const read = await server.use(signal, (session) => this.#reader.read(session, this.#table(job.table), job, accepts));
+        const read = await server.use(signal, async (session) => {
+          const found = await this.#reader.read(session, this.#table(job.table), job, accepts);
+          if (found?.end === true) await this.#lookAhead(session, job.table);
+          return found;
+        });
         if (read === null) {
           engine.onLost(job);
           return;
@@ -336,6 +415,20 @@ export class Snapshots implements StreamObserver {
         engine.onRead(job, read);
         this.#o.onWaiting();
       }
+    }
+  }
+
+  /** Are all tables that come behind this one empty? Then its last row is the last of all: a mark, which may be missing. */
+  async #lookAhead(session: Session, table: string): Promise<void> {
+    for (const other of this.#engine.status()) {
+      if (other.table === table || other.rows > 0 || isOver(other.state)) continue;
+      let isEmpty = this.#empty.get(other.table);
+      if (isEmpty === undefined) {
+        const found = await session.query(selectAny(this.#table(other.table))).catch(() => null);
+        isEmpty = found?.rows[0]?.['found'] === 'false';
+        this.#empty.set(other.table, isEmpty);
+      }
+      if (!isEmpty) return;
     }
   }
 
@@ -360,7 +453,10 @@ export class Snapshots implements StreamObserver {
     if (policy === 'skip') this.#engine.onFailed(job, error);
     else {
       this.#engine.onLost(job);
-      for (const name of names) this.#engine.pause(name);
+      for (const name of names) {
+        this.#engine.pause(name);
+        this.#errors.set(name, error.message);
+      }
       if (policy === 'stop') this.failure = error;
     }
   }
@@ -374,7 +470,7 @@ export class Snapshots implements StreamObserver {
       job.tables.map((t) => this.#table(t.name)),
       async ({ seen, h, shapes }) => {
         const ended = new AbortController();
-        this.#pass = { job, session, shapes, end: () => ended.abort() };
+        this.#pass = { job, session, shapes, transaction: newestOf(seen), end: () => ended.abort() };
         if (!this.#engine.onOpened(job, { seen, h })) {
           this.#pass = null;
           return;
@@ -395,7 +491,8 @@ export class Snapshots implements StreamObserver {
     const { maxBatchEvents: rows, maxBatchBytes: bytes } = this.#o.read;
     try {
       for (const [i, table] of job.tables.entries()) {
-        const portions = this.#reader.all(pass.session, this.#table(table.name), table, pass.shapes[i] as CatalogShape, { rows, bytes });
+        const shape = pass.shapes[i] as CatalogShape;
+        const portions = this.#reader.all(pass.session, this.#table(table.name), table, { ...pass, shape }, { rows, bytes });
         for await (const portion of portions) {
           const output = this.#engine.passRows(job, table.name, portion.rows, portion.bytes, portion.isEnd);
           if (output === null) return;
@@ -418,6 +515,16 @@ export class Snapshots implements StreamObserver {
 
 const nameOf = ({ schema, table }: ChunkTable): string => formatTableId({ database: null, schema, table });
 const tablesOf = (job: TableJob): readonly string[] => (job.kind === 'pass' ? job.tables.map((t) => t.name) : [job.table]);
+
+const isOver = (state: string): boolean => state !== 'running' && state !== 'paused';
+
+/** Debezium's marks, the first that fits. */
+function placeOf(first: boolean, last: boolean, isFirstTable: boolean, isLastTable: boolean): Exclude<SnapshotMark, false>['place'] {
+  if (last && isLastTable) return 'last';
+  if (first && isFirstTable) return 'first';
+  if (last) return 'last_in_data_collection';
+  return first ? 'first_in_data_collection' : 'true';
+}
 
 function merged({ image, parts }: SnapshotRow): Row {
   const row = image.decode();

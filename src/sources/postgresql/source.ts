@@ -9,18 +9,24 @@ import {
   type Lag,
   type PartitionPositions,
   type ReadContext,
+  type SnapshotReceipt,
+  type SnapshotRequest,
   type Source,
   type SourceContext,
   type SourceDescription,
+  type SourcePlan,
   type TableId,
   type TableSchema,
+  type TableSnapshot,
 } from '../../sdk/index.ts';
 import type { Notifier } from '../../util/signal.ts';
-import type { ChunkTable } from './chunk-sql.ts';
+
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
+import { SlotForecast, slotLag } from './lag.ts';
 import { messageFilter, sendHeartbeats } from './messages.ts';
 import { columnFilter, tableFilter } from './names.ts';
 import { Opener, type Opening } from './opening.ts';
+import { planSource } from './plan.ts';
 import { confirmable, logPositions, PARTITION, parsePlace, positionAfter } from './position.ts';
 import { checkSource } from './preflight.ts';
 import { endOf, LogReading } from './reading.ts';
@@ -30,8 +36,13 @@ import type { ReplicationStream } from './replication/stream.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
+import { SnapshotOrders } from './snapshot-orders.ts';
+import { checkCondition, nameOfTable, tablesMeant } from './snapshot-request.ts';
 import { Snapshots } from './snapshots.ts';
-import type { Catalog, CatalogTable } from './system-catalog.ts';
+
+import type { Catalog } from './system-catalog.ts';
+
+import { chunkTable } from './tables-to-read.ts';
 
 /** How often the server is asked where the log ends, while somebody waits for the stream to get there. */
 const ASK_MS = 100;
@@ -48,7 +59,10 @@ export class WalSource implements Source {
   #stream: ReplicationStream | null = null;
   #reading: LogReading | null = null;
   #tracker: SchemaTracker | null = null;
+  #orders: Promise<SnapshotOrders> | null = null;
+  #snapshotting: Snapshots | null = null;
   #acknowledged = 0n;
+  readonly #forecast = new SlotForecast();
 
   constructor(config: PostgresqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
     this.#config = config;
@@ -75,9 +89,9 @@ export class WalSource implements Source {
       const { reading, snapshots } = await this.#begin(opening, ctx);
       // The start of the log is stored before anything is sent.
       if (opening.isNew) yield { events: [], source: this.#ctx.name, partition: PARTITION, resume: opening.from, bytes: 0 };
-      snapshots?.start(running);
+      snapshots.start(running);
       if (this.#config.heartbeat !== undefined) void sendHeartbeats(this.#server, this.#config.heartbeat, this.#ctx, running);
-      void this.#ask(opening.stream, () => ctx.until !== null || snapshots?.isDone === false, running);
+      void this.#ask(opening.stream, () => ctx.until !== null || !snapshots.isDone, running);
       yield* this.#follow(opening.stream, reading, snapshots, ctx, running);
     } catch (error) {
       if (signal.aborted) return;
@@ -90,22 +104,22 @@ export class WalSource implements Source {
   async *#follow(
     stream: ReplicationStream,
     reading: LogReading,
-    snapshots: Snapshots | null,
+    snapshots: Snapshots,
     ctx: ReadContext,
     signal: AbortSignal,
   ): AsyncIterable<ChangeBatch> {
     const end = this.#config.snapshot_mode === 'initial_only' ? null : endOf(ctx),
       hasEnd = ctx.until !== null || this.#config.snapshot_mode === 'initial_only';
-    const isDone = (): boolean => hasEnd && snapshots?.isDone !== false && (end === null || reading.hasReached(end));
-    const incoming = new Incoming(stream, snapshots?.changed ?? null, signal);
+    const isDone = (): boolean => hasEnd && snapshots.isDone && (end === null || reading.hasReached(end));
+    const incoming = new Incoming(stream, snapshots.changed, signal);
     while (!signal.aborted) {
-      if (snapshots?.hasDue === true && reading.isBetween) {
+      if (snapshots.hasDue && reading.isBetween) {
         for await (const batch of snapshots.due(reading)) {
           yield batch;
           if (signal.aborted) return;
         }
       }
-      if (snapshots?.failure) throw snapshots.failure;
+      if (snapshots.failure) throw snapshots.failure;
       if (isDone()) return;
       const frames = await incoming.next();
       if (frames === null) continue;
@@ -121,7 +135,9 @@ export class WalSource implements Source {
   }
 
   async acknowledge(upTo: PartitionPositions): Promise<void> {
-    const place = parsePlace(upTo[PARTITION] ?? '');
+    const position = upTo[PARTITION],
+      place = parsePlace(position ?? '');
+    if (position !== undefined && this.#orders !== null) await (await this.#orders).acknowledged(position);
     if (place === null || place.commit <= this.#acknowledged) return;
     this.#acknowledged = place.commit;
     // Invariant 1: commits before this place are durable, and the slot is told of no more than that.
@@ -136,10 +152,16 @@ export class WalSource implements Source {
   }
 
   async lag(): Promise<Lag> {
-    const place = this.#reading?.place;
-    if (place === undefined) return { events: null, bytes: null };
-    const behind = (await this.#server.end()) - confirmable(place);
-    return { events: null, bytes: behind > 0n ? Number(behind) : 0 };
+    const found = await this.#server.use(null, (session) => slotLag(session, this.#server.slot));
+    if (found === null) return { events: null, bytes: null };
+    const place = this.#reading?.place,
+      behind = place === undefined ? found.bytesBehind : found.currentLsn - confirmable(place);
+    return {
+      events: null,
+      bytes: behind > 0n ? Number(behind) : 0,
+      end: { [PARTITION]: positionAfter(found.currentLsn) },
+      retention: this.#forecast.retention(found, this.#ctx.clock.now()),
+    };
   }
 
   async schema(id: TableId): Promise<TableSchema> {
@@ -152,6 +174,30 @@ export class WalSource implements Source {
     return (await tracker.fromCatalog(table)).schema;
   }
 
+  async snapshot(request: SnapshotRequest): Promise<SnapshotReceipt> {
+    const { catalog, place } = this.#server;
+    const captured = await catalog.tables((schema, table) => this.#isTable(schema, table)),
+      meant = tablesMeant(request.tables, captured, place.where);
+    if (request.action === 'begin') await checkCondition(this.#server, meant, request);
+    const tables = meant.map(nameOfTable),
+      orders = await this.#loadOrders();
+    await orders.add({ ...request, tables });
+    return { tables };
+  }
+
+  snapshots(): readonly TableSnapshot[] {
+    return this.#snapshotting?.status() ?? [];
+  }
+
+  #loadOrders(): Promise<SnapshotOrders> {
+    this.#orders ??= SnapshotOrders.load(this.#ctx.store, this.#ctx.logger);
+    return this.#orders;
+  }
+
+  plan(): Promise<SourcePlan> {
+    return planSource(this.#server, this.#config, this.#ctx.clock);
+  }
+
   async close(): Promise<void> {
     await this.#endStream();
     if (this.#config.slot_drop_on_stop && this.#reading !== null) {
@@ -162,12 +208,12 @@ export class WalSource implements Source {
 
   // -- one reading -------------------------------------------------------------------------------------------------------
 
-  async #begin(opening: Opening, ctx: ReadContext): Promise<{ reading: LogReading; snapshots: Snapshots | null }> {
+  async #begin(opening: Opening, ctx: ReadContext): Promise<{ reading: LogReading; snapshots: Snapshots }> {
     const { history, from, isNew, tables, sends } = opening;
     const tracker = this.#track(history, this.#server.catalog);
     if (isNew) await tracker.begin(tables, from, sends);
     this.#tracker = tracker;
-    const snapshots = this.#config.snapshot_mode === 'never' ? null : await this.#snapshots(opening, tracker, ctx);
+    const snapshots = await this.#snapshots(opening, tracker, ctx);
     const reading = new LogReading({
       source: this.#ctx.name,
       where: this.#server.place.where,
@@ -177,15 +223,20 @@ export class WalSource implements Source {
       behind: from,
       emitTruncates: this.#config.on_truncate === 'emit',
       clock: this.#ctx.clock,
+      isRaw: opening.isRaw,
       snapshots,
       isMessage: messageFilter(this.#config),
     });
     this.#reading = reading;
+    this.#snapshotting = snapshots;
     return { reading, snapshots };
   }
 
-  async #snapshots({ tables, from, stream, isAnew, sends }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
-    const isWanted = tableFilter(this.#config.snapshot.tables);
+  async #snapshots({ tables, from, stream, isAnew, sends, isRaw }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
+    const { snapshot, snapshot_mode: mode } = this.#config,
+      isInitial = tableFilter(snapshot.tables),
+      orders = await this.#loadOrders();
+    orders.begin(from);
     return new Snapshots({
       server: this.#server,
       config: this.#config,
@@ -193,10 +244,13 @@ export class WalSource implements Source {
       read,
       tracker,
       where: this.#server.place.where,
-      tables: tables.filter((t) => isWanted(t.schema, t.table)).map((t) => chunkTable(t, this.#config)),
+      tables: tables.map((t) => chunkTable(t, this.#config)),
+      isWanted: (t) => mode !== 'never' && isInitial(t.schema, t.table),
+      orders,
       at: confirmable(from),
       repeatsUntil: await this.#server.end(),
       isAnew,
+      isRaw,
       sends,
       onWaiting: () => stream.requestKeepalive(),
     });
@@ -238,12 +292,12 @@ function noSuchTable(id: TableId, where: string): CdcError {
 /** Frames, or word that there may be rows to send: whichever is first. */
 class Incoming {
   readonly #stream: ReplicationStream;
-  readonly #changed: Notifier | null;
+  readonly #changed: Notifier;
   readonly #signal: AbortSignal;
   #frames: Promise<Frames | null> | null = null;
   #word: Promise<null> | null = null;
 
-  constructor(stream: ReplicationStream, changed: Notifier | null, signal: AbortSignal) {
+  constructor(stream: ReplicationStream, changed: Notifier, signal: AbortSignal) {
     this.#stream = stream;
     this.#changed = changed;
     this.#signal = signal;
@@ -256,27 +310,12 @@ class Incoming {
       // Whoever waits hears of it; nobody may be waiting when the reading ends.
       this.#frames.catch(() => undefined);
     }
-    if (this.#changed !== null) {
-      this.#word ??= this.#changed.wait(this.#signal).then(() => {
-        this.#word = null;
-        return null;
-      });
-    }
-    const frames = await (this.#word === null ? this.#frames : Promise.race([this.#frames, this.#word]));
+    this.#word ??= this.#changed.wait(this.#signal).then(() => {
+      this.#word = null;
+      return null;
+    });
+    const frames = await Promise.race([this.#frames, this.#word]);
     if (frames !== null) this.#frames = null;
     return frames;
   }
-}
-
-function chunkTable(table: CatalogTable, { snapshot }: PostgresqlSourceConfig): ChunkTable {
-  const { schema, table: name, identity, primaryKey, identityKey } = table;
-  const where = snapshot.where[`${schema}.${name}`] ?? (schema === 'public' ? snapshot.where[name] : undefined);
-  return {
-    schema,
-    table: name,
-    isPartitioned: table.kind === 'p',
-    // FULL has every column of the old row, those of the primary key as well.
-    key: identity === 'i' ? identityKey : identity === 'n' ? [] : primaryKey,
-    where: where ?? null,
-  };
 }

@@ -35,6 +35,7 @@ export interface AppliedType {
   readonly scale?: number;
   readonly element?: ColumnType;
   readonly values?: readonly string[];
+  readonly domain?: string;
   readonly form: TextForm;
   readonly decode: TextColumn['decode'];
   readonly decodeBytes: TextColumn['decodeBytes'];
@@ -102,7 +103,7 @@ const MAX_NESTING = 100;
 export function applyType(typeOid: number, typmod: number, types: PgTypes, depth = 0): AppliedType {
   const type = depth > MAX_NESTING ? undefined : types.get(typeOid);
   if (type === undefined) return applied(text('string'), 'unknown');
-  if (type.kind === 'd') return applyType(type.base, type.typmod, types, depth + 1);
+  if (type.kind === 'd') return { ...applyType(type.base, type.typmod, types, depth + 1), domain: type.formatted };
   if (type.kind === 'e') return { ...applied(text('enum'), type.formatted), values: type.labels };
   if (type.kind === 'c') return applied(made('json', compositeReader(type, types)), type.formatted);
   const rule = Object.hasOwn(RULES, type.name) && type.kind === 'b' ? RULES[type.name] : undefined;
@@ -121,7 +122,7 @@ function arrayType(type: PgType, typmod: number, types: PgTypes, depth: number):
   const { decode } = element;
   return {
     type: 'array',
-    nativeType: element.nativeType === 'unknown' ? type.formatted : `${element.nativeType}[]`,
+    nativeType: element.nativeType === 'unknown' ? type.formatted : `${element.domain ?? element.nativeType}[]`,
     element: element.type,
     ...(length === undefined ? {} : { length }),
     ...(precision === undefined ? {} : { precision }),
@@ -156,11 +157,18 @@ export interface ColumnFacts {
   readonly nullable: boolean;
   /** Literal default, when it is one. */
   readonly default?: Value;
+  readonly defaultSql?: string | null;
 }
 
 export function columnOf(facts: ColumnFacts, types: PgTypes): Column {
   const { form: _form, decode: _decode, decodeBytes: _bytes, ...type } = applyType(facts.typeOid, facts.typmod, types);
-  return { name: facts.name, ...type, nullable: facts.nullable, ...(facts.default === undefined ? {} : { default: facts.default }) };
+  return {
+    name: facts.name,
+    ...type,
+    nullable: facts.nullable,
+    ...(facts.default === undefined ? {} : { default: facts.default }),
+    ...(typeof facts.defaultSql === 'string' ? { defaultSql: facts.defaultSql } : {}),
+  };
 }
 
 export function textColumnOf(

@@ -99,4 +99,23 @@ describe('planOf', () => {
       }),
     ).rejects.toMatchObject({ code: 'PLUGIN_LOAD_FAILED' });
   });
+
+  it.each([
+    ['continuous', 0],
+    ['one_time', 1],
+    ['cron', 1],
+  ] as const)('warns of a log that is kept while nobody reads: mode %s', async (mode, count) => {
+    const keeping = async (kind: Descriptor['kind'], type: string): Promise<Descriptor> =>
+      kind === 'source'
+        ? (defineSource({
+            type,
+            title: type,
+            config: Keys({}),
+            create: never,
+            capabilities: () => ({ ...source, keepsLog: 'the slot s' }),
+          }) as Descriptor)
+        : resolve(kind, type);
+    const { risks } = await planOf({ ...config, sync: { ...config.sync, mode } }, keeping);
+    expect(risks.filter((r) => r.includes('the slot s keeps the log'))).toHaveLength(count);
+  });
 });

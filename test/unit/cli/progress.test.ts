@@ -4,7 +4,7 @@ import { progressFields, progressLine, RateMeter, showProgress } from '../../../
 import { Screen } from '../../../src/cli/screen.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { CdcError, type Clock, type Logger } from '../../../src/sdk/index.ts';
-import { fakeHandle, fakeLane, fakeRun, fakeSource, fakeStatus, NOW_MS } from '../observability/fake-status.ts';
+import { fakeHandle, fakeLane, fakeRun, fakeSnapshot, fakeSource, fakeStatus, NOW_MS } from '../observability/fake-status.ts';
 
 const plain = pc.createColors(false);
 
@@ -27,14 +27,32 @@ describe('progressLine', () => {
           fakeSource({
             state: 'snapshot',
             snapshots: [
-              { table: 'customers', state: 'done', rows: 2000 },
-              { table: 'orders', state: 'running', rows: 400 },
+              fakeSnapshot({ table: 'customers', state: 'done', rows: 2000 }),
+              fakeSnapshot({ table: 'orders', state: 'running', rows: 400 }),
             ],
           }),
         ],
       }),
       0,
       'orders  shop snapshot of orders, 2,400 rows → replica 12',
+    ],
+    [
+      'snapshots whose size is known',
+      fakeStatus({
+        mode: 'one_time',
+        sources: [
+          fakeSource({
+            state: 'snapshot',
+            snapshots: [
+              fakeSnapshot({ table: 'customers', state: 'done', rows: 2000, estimate: 1900 }),
+              fakeSnapshot({ table: 'orders', rows: 400, estimate: 1000, etaMs: 12_000 }),
+              fakeSnapshot({ table: 'items', rows: 500, estimate: 400 }),
+            ],
+          }),
+        ],
+      }),
+      0,
+      'orders  shop snapshot of 2 tables, 2,900 of about 3,500 rows, about 12.0 s left → replica 12',
     ],
     [
       'a destination that is away',

@@ -2,14 +2,23 @@ import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import { runningLines, storedLines } from '../../../src/cli/status-text.ts';
 import { CdcError } from '../../../src/sdk/index.ts';
-import { fakeLane, fakeRun, fakeSource, fakeStatus, NOW_MS } from '../observability/fake-status.ts';
+import { fakeLane, fakeRun, fakeSnapshot, fakeSource, fakeStatus, NOW_MS } from '../observability/fake-status.ts';
 
 const plain = pc.createColors(false);
 
 describe('status of a running pipeline', () => {
   it('shows sources and destinations with their places and troubles', () => {
     const status = fakeStatus({
-      sources: [fakeSource({ state: 'snapshot', snapshots: [{ table: 'orders', state: 'running', rows: 700 }] })],
+      sources: [
+        fakeSource({
+          state: 'snapshot',
+          snapshots: [
+            fakeSnapshot({ rows: 12_000, estimate: 50_000, etaMs: 12_000 }),
+            fakeSnapshot({ table: 'items', state: 'paused', error: 'no such column' }),
+            fakeSnapshot({ table: 'old', state: 'done' }),
+          ],
+        }),
+      ],
       lanes: [
         fakeLane(),
         fakeLane({
@@ -28,7 +37,10 @@ describe('status of a running pipeline', () => {
     });
     expect(runningLines({ pid: 4711, status }, NOW_MS, plain)).toEqual([
       '● orders  running for 1 min · continuous · process 4711',
-      '  from  shop     snapshot  12 events, at change 712, snapshot of orders: 700 rows',
+      '  from  shop     snapshot  12 events, at change 712',
+      '        orders   running   12,000 of about 50,000 rows (24 %), about 12.0 s left',
+      '        items    paused    700 rows, no such column',
+      '                           1 table done',
       '  to    replica  running   12 delivered, lag 0.1 s',
       '  to    files    retrying  5 delivered, replay: 1,200 of 3,400 records, 7 waiting, 1 dead letter, 2 keys parked, circuit breaker half open, DESTINATION_FULL: no space',
     ]);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { summaryDocument, summaryLines } from '../../../src/cli/summary.ts';
 import type { PipelineStatus } from '../../../src/engine/api.ts';
 import { CdcError } from '../../../src/sdk/index.ts';
-import { fakeConfig, fakeLane, fakeRun, fakeSource, fakeStatus, NOW_MS } from '../observability/fake-status.ts';
+import { fakeConfig, fakeLane, fakeRun, fakeSnapshot, fakeSource, fakeStatus, NOW_MS } from '../observability/fake-status.ts';
 
 const plain = pc.createColors(false);
 const lines = (status: PipelineStatus) => summaryLines(status, fakeConfig(), NOW_MS, plain);
@@ -41,10 +41,7 @@ describe('summaryLines', () => {
       }),
       sources: [
         fakeSource({
-          snapshots: [
-            { table: 'orders', state: 'done', rows: 8 },
-            { table: 'items', state: 'done', rows: 1 },
-          ],
+          snapshots: [fakeSnapshot({ table: 'orders', state: 'done', rows: 8 }), fakeSnapshot({ table: 'items', state: 'done', rows: 1 })],
         }),
       ],
       lanes: [

@@ -9,6 +9,7 @@ import { controlCommands, isStatusAnswer } from '../../../src/control/commands.t
 import { LineSplitter, MAX_REQUEST_BYTES, parseRequest } from '../../../src/control/protocol.ts';
 import { type ControlCommands, openControlServer } from '../../../src/control/server.ts';
 import type { ReplayAsk } from '../../../src/engine/replay-plan.ts';
+import type { SnapshotAsk } from '../../../src/engine/snapshot-ask.ts';
 import { CdcError, type Clock, silentLogger } from '../../../src/sdk/index.ts';
 import { fakeHandle, fakeStatus, stoppedClock } from '../observability/fake-status.ts';
 
@@ -65,6 +66,30 @@ describe('the control socket', () => {
     expect(await ask(server.path, { cmd: 'stop' }, patient)).toEqual({ pid: process.pid, stopping: ['orders'] });
     await expect(ask(server.path, { cmd: 'stop', pipelines: ['crm'] }, patient)).rejects.toMatchObject({ code: 'CONTROL_BAD_REQUEST' });
     expect(handle.stops).toBe(1);
+    await server.close();
+  });
+
+  it('hands a request about snapshots to its pipeline, and refuses what is none', async () => {
+    const asked: SnapshotAsk[] = [];
+    const handle = {
+      ...fakeHandle(fakeStatus()),
+      snapshot: async (request: SnapshotAsk) => {
+        asked.push(request);
+        return { source: 'shop', tables: ['public.items'] };
+      },
+    };
+    const server = await open(controlCommands(() => [handle]));
+    const snapshot: SnapshotAsk = { id: 'r1', source: null, action: 'begin', tables: ['items'], where: null };
+    expect(await ask(server.path, { cmd: 'snapshot', pipelines: ['orders'], snapshot }, patient)).toEqual({
+      source: 'shop',
+      tables: ['public.items'],
+    });
+    expect(asked).toEqual([snapshot]);
+    for (const wrong of [{ ...snapshot, action: 'drop' }, { ...snapshot, tables: [] }, { ...snapshot, where: 3 }, { id: 'r1' }, null])
+      await expect(ask(server.path, { cmd: 'snapshot', pipelines: ['orders'], snapshot: wrong as never }, patient)).rejects.toMatchObject({
+        code: 'CONTROL_BAD_REQUEST',
+      });
+    expect(asked).toHaveLength(1);
     await server.close();
   });
 

@@ -64,9 +64,9 @@ describe('planMoves', () => {
       { a: ['5 skips 6'] },
     ],
     [
-      'starts from the oldest worker',
-      { lanes: [required('a', points('7', '4'))], known: { a: known('4') }, to: { a: '5' } },
-      { a: ['4 skips 5'] },
+      'says what the furthest worker gets again and what the last one never gets',
+      { lanes: [required('a', points('7', '4', '6', '3'))], known: { a: known('3') }, to: { a: '5' } },
+      { a: ['7 again 5', '3 skips 5'] },
     ],
     ['leaves out lanes that stand there', { lanes: [required('a', points('7'))], known: { a: known('7') }, to: { a: '7' } }, {}],
     [
@@ -140,6 +140,12 @@ describe('planMoves', () => {
       /detached/,
       { ...one, known: { a: known('7', { detached: { from: at('2'), sinceMs: 0, reason: 'x' } }) } },
     ],
+    [
+      'a lane with a replay that is not finished',
+      'STATE_MOVE_REFUSED',
+      /replay that has come to record 5/,
+      { ...one, known: { a: known('7', { replay: { log: 'l', from: 3, to: null, next: 5, tables: [] } }) } },
+    ],
     ['a destination that is empty', 'STATE_MOVE_REFUSED', /no point yet/, { ...one, lanes: [required('a', { kind: 'empty', epoch: 1 })] }],
     ['a lane that is not configured', 'STATE_MOVE_REFUSED', /no destination "z"/, { ...one, to: { z: '3' } }],
     [
@@ -175,7 +181,7 @@ describe('finishIntent', () => {
     }
     const intent = { atMs: 0, what: 'a test', lanes: { a: at('3'), b: at('3'), c: at('3') } };
     await state.save('orders', 'me', 1000, { used: true, epoch: 4, lanes, intent });
-    const process = async (effects: number) => {
+    const process = async (effects: number, rejoin: readonly string[] = []) => {
       let left = effects;
       const step = async (): Promise<void> => {
         if (left-- <= 0) throw new Killed();
@@ -186,7 +192,7 @@ describe('finishIntent', () => {
       ].map((d, i): OpenDestination => {
         const holdsPoint = i < 2;
         return {
-          config: destination('fake', {}, { name: 'abc'[i] as string }),
+          config: destination('fake', {}, { name: 'abc'[i] as string, required: i !== 1 }),
           destination: d,
           capabilities: { holdsPoint, idempotent: true, input: 'rows', keyless: true, maxInFlight: 1, creates: [] },
         };
@@ -195,6 +201,7 @@ describe('finishIntent', () => {
         pipeline: 'orders',
         state: await state.load('orders'),
         destinations: opened,
+        rejoin,
         need: (_name, call) => call(),
         save: async (change) => {
           await step();
@@ -211,7 +218,7 @@ describe('finishIntent', () => {
         left,
       };
     };
-    return { process, outcome };
+    return { process, outcome, stores };
   }
   const DONE = {
     cursors: [
@@ -247,11 +254,37 @@ describe('finishIntent', () => {
     }
   });
 
+  it('sets no point in a required destination that was emptied meanwhile, and keeps the intent', async () => {
+    const { process, outcome, stores } = await world();
+    stores[0]?.wipe();
+    await expect(process(99)).rejects.toMatchObject({
+      code: 'DESTINATION_POSITION_LOST',
+      where: 'destination "a"',
+      fix: 'Restore its data, or run with `--rejoin a` to let it join anew.',
+    });
+    const { held, left } = await outcome();
+    expect(held).toEqual([undefined, '7']);
+    expect(left).not.toBeNull();
+  });
+
+  it.each([
+    ['required, and joins anew', 0, ['a']],
+    ['optional', 1, []],
+  ])('moves the others when an emptied destination is %s', async (_case, index, rejoin) => {
+    const { process, outcome, stores } = await world();
+    stores[index]?.wipe();
+    await process(99, rejoin);
+    const { cursors, held, left } = await outcome();
+    expect(held).toEqual(['3', '3'].map((p, i) => (i === index ? undefined : p)));
+    expect(cursors).toEqual([0, 1, 2].map((i) => (i === index ? ['7', undefined] : ['3', '3'])));
+    expect(left).toBeNull();
+  });
+
   it('does nothing where nothing was asked for', async () => {
     const state = await new MemoryStateStore().load('orders');
     const fail = (): never => {
       throw new CdcError('INTERNAL_UNEXPECTED', 'called');
     };
-    expect(await finishIntent({ pipeline: 'orders', state, destinations: [], need: fail, save: fail })).toBe(state);
+    expect(await finishIntent({ pipeline: 'orders', state, destinations: [], rejoin: [], need: fail, save: fail })).toBe(state);
   });
 });

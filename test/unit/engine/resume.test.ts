@@ -7,7 +7,8 @@ import { type Committed, type Position, sortablePositions } from '../../../src/s
 import type { PipelineState } from '../../../src/state/store.ts';
 import { at, known } from '../../helpers/lane-state.ts';
 
-const points = (p: string | null): Committed => ({ kind: 'points', epoch: 1, points: [at(p)] });
+/** One per worker. */
+const points = (...ps: (string | null)[]): Committed => ({ kind: 'points', epoch: 1, points: ps.map((p) => at(p)) });
 const EMPTY: Committed = { kind: 'empty', epoch: 0 },
   UNTRACKED: Committed = { kind: 'untracked' };
 const lane = (committed: Committed, more: Partial<LaneFacts> = {}): LaneFacts => ({
@@ -133,6 +134,17 @@ describe('where a lane resumes', () => {
       { start: '7', r: '7', d: 'detached' },
     ],
     [
+      'nowhere, when it is optional and behind what upstream holds, beside one that joins by snapshot',
+      {
+        lanes: [lane(EMPTY, { name: 'r' }), lane(points('3'), { required: false })],
+        state: { lanes: { r: known('7'), d: known('3') } },
+        acknowledged: '5',
+        snapshots: true,
+        rejoin: ['r'],
+      },
+      { start: 'beginning', r: 'beginning', d: 'detached' },
+    ],
+    [
       'where it stands, when it is optional and ahead',
       {
         lanes: [lane(points('7'), { name: 'r' }), lane(points('9'), { required: false })],
@@ -167,6 +179,33 @@ describe('where a lane resumes', () => {
       'the state is lost and a destination that keeps points is empty',
       'STATE_LOST',
       { lanes: [lane(EMPTY)], state: { used: false }, acknowledged: '4' },
+    ],
+    [
+      'its destination was put back to before what its transformers took in',
+      'SOURCE_POSITION_GONE',
+      {
+        lanes: [lane(points('3'))],
+        state: { lanes: { d: known('5') }, transformer: { point: at('6'), state: new Uint8Array() } },
+        stateful: true,
+      },
+    ],
+    [
+      'one of its workers was put back, and the oldest stood there anyway',
+      'SOURCE_POSITION_GONE',
+      {
+        lanes: [lane(points('3', '3'))],
+        state: { lanes: { d: known('3', { points: [at('3'), at('5')] }) }, transformer: { point: at('5'), state: new Uint8Array() } },
+        stateful: true,
+      },
+    ],
+    [
+      'it was put back to when it had another number of workers',
+      'SOURCE_POSITION_GONE',
+      {
+        lanes: [lane(points('3'))],
+        state: { lanes: { d: known('3', { points: [at('3'), at('5')] }) }, transformer: { point: at('5'), state: new Uint8Array() } },
+        stateful: true,
+      },
     ],
     [
       'the state of its stateful transformers is lost',

@@ -1,6 +1,6 @@
 // A running pipeline as the engine would show it, for tests of everything that looks at one.
 
-import type { LaneStatus, PipelineHandle, PipelineStatus, SourceStatus } from '../../../src/engine/api.ts';
+import type { LaneStatus, PipelineHandle, PipelineStatus, SnapshotStatus, SourceStatus } from '../../../src/engine/api.ts';
 import type { HealthConfig, PipelineConfig } from '../../../src/engine/pipeline-config.ts';
 import type { Clock, RunSummary } from '../../../src/sdk/index.ts';
 
@@ -23,6 +23,10 @@ export function fakeRun(over: Partial<RunSummary> = {}): RunSummary {
   };
 }
 
+export function fakeSnapshot(over: Partial<SnapshotStatus> = {}): SnapshotStatus {
+  return { table: 'orders', state: 'running', rows: 700, estimate: null, etaMs: null, error: null, ...over };
+}
+
 export function fakeSource(over: Partial<SourceStatus> = {}): SourceStatus {
   return {
     name: 'shop',
@@ -32,6 +36,8 @@ export function fakeSource(over: Partial<SourceStatus> = {}): SourceStatus {
     positions: { main: 'change 712' },
     snapshots: [],
     lastEventMs: NOW_MS - 50,
+    lagMs: null,
+    lag: null,
     ...over,
   };
 }
@@ -46,6 +52,7 @@ export function fakeLane(over: Partial<LaneStatus> = {}): LaneStatus {
     deadLetters: 0,
     discardedValues: 0,
     queued: 0,
+    lagBytes: null,
     lagMs: 120,
     point: null,
     lastError: null,
@@ -145,6 +152,7 @@ export function fakeHandle(
       return status.run;
     },
     replay: () => Promise.reject(new Error('not asked for')),
+    snapshot: () => Promise.reject(new Error('not asked for')),
     pause: () => Promise.reject(new Error('not asked for')),
   };
   return handle;

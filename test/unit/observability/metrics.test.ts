@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { createMetricsRenderer, METRICS } from '../../../src/observability/metrics.ts';
 import { parseExposition, type Series } from './exposition.ts';
-import { fakeLane, fakeRun, fakeSource, fakeStatus, NOW_MS } from './fake-status.ts';
+import { fakeLane, fakeRun, fakeSnapshot, fakeSource, fakeStatus, NOW_MS } from './fake-status.ts';
 
+const LAG = {
+  events: 3,
+  bytes: 4,
+  atMs: NOW_MS,
+  retention: { by: 'slot s', retainedBytes: 7, status: 'reserved', safeBytes: 8, lossInMs: 9 },
+};
 const renderer = await createMetricsRenderer();
 
 async function scraped(...input: Parameters<typeof renderer.render>): Promise<Map<string, readonly Series[]>> {
@@ -21,7 +27,11 @@ describe('METRICS', () => {
 
   it('give exactly the labels they declare', () => {
     const statuses = [
-      fakeStatus({ sources: [fakeSource({ snapshots: [{ table: 'orders', state: 'running', rows: 5 }] })], nextRunMs: NOW_MS }),
+      fakeStatus({
+        sources: [fakeSource({ snapshots: [fakeSnapshot({ rows: 5, estimate: 10, etaMs: 1000 })], lagMs: 8, lag: LAG })],
+        lanes: [fakeLane({ lagBytes: 5 })],
+        nextRunMs: NOW_MS,
+      }),
     ];
     const errors = { orders: [{ component: 'replica', code: 'DESTINATION_FAILED', message: '', count: 2, firstMs: 1, lastMs: 2 }] };
     for (const { name, labels, samples } of METRICS) {
@@ -47,7 +57,7 @@ describe('the metrics page', () => {
   it('shows what the pipelines show', async () => {
     const status = fakeStatus({
       run: fakeRun({ eventsFiltered: 4, deadLetters: 3 }),
-      sources: [fakeSource({ state: 'snapshot', snapshots: [{ table: 'orders', state: 'running', rows: 700 }] })],
+      sources: [fakeSource({ state: 'snapshot', snapshots: [fakeSnapshot({ estimate: 1000, etaMs: 2500 })] })],
       lanes: [fakeLane({ queued: 7, lagMs: 250, deadLetters: 2, discardedValues: 5 }), fakeLane({ name: 'files', lagMs: null })],
       log: { type: 'disk', events: 7, bytes: 700, neededEvents: 5, neededBytes: 500, maxEvents: null, maxBytes: 1000 },
     });
@@ -67,6 +77,8 @@ describe('the metrics page', () => {
     expect(values('cdc_last_checkpoint_timestamp_seconds')).toEqual([(NOW_MS - 500) / 1000]);
     expect(page.get('cdc_lag_ms')).toEqual([{ name: 'cdc_lag_ms', labels: { pipeline: 'orders', destination: 'replica' }, value: 250 }]);
     expect(page.get('cdc_snapshot_rows')?.[0]).toMatchObject({ labels: { source: 'shop', table: 'orders' }, value: 700 });
+    expect(page.get('cdc_snapshot_estimated_rows')?.[0]).toMatchObject({ labels: { source: 'shop', table: 'orders' }, value: 1000 });
+    expect(page.get('cdc_snapshot_eta_ms')?.[0]).toMatchObject({ labels: { source: 'shop', table: 'orders' }, value: 2500 });
     expect(page.get('cdc_errors_total')?.[0]).toMatchObject({ labels: { component: 'files', code: 'DESTINATION_FULL' }, value: 9 });
     expect(
       page

@@ -1,6 +1,6 @@
 // A file source that runs on: growth, rotation, truncation, removal, restarts in between.
 
-import { appendFile, copyFile, link, mkdir, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, link, mkdir, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toFileError } from '../../../../src/sources/file/errors.ts';
@@ -196,6 +196,30 @@ describe('rotation by rename', () => {
     await engine.once();
     expect(ids(engine)).toEqual(upTo(6));
     expect(engine.positions.get('a.ndjson')).toMatch(/^00000003:/);
+  });
+
+  it('tells apart files that were written last at one time, as the clock of a file system stands still for milliseconds', async () => {
+    await using folder = await tempFolder();
+    const path = folder.at('a.ndjson'),
+      at = new Date(1_700_000_000_000);
+    const write = async (text: string): Promise<void> => {
+      await tick();
+      await writeFile(path, text);
+      await utimes(path, at, at);
+    };
+    await write(line(99));
+    await rotate(path, `${path}.9`); // older than what is read
+    await write(lines(1, 2));
+    const engine = new Engine({ path });
+    await engine.once();
+    await rotate(path, `${path}.1`);
+    await write(lines(3, 4));
+    await rotate(path, `${path}.2`);
+    await write(line(5));
+    await rotate(path, `${path}.3`);
+    await write(line(6));
+    await engine.once();
+    expect(ids(engine)).toEqual(upTo(6));
   });
 
   it('stops when a file was compressed before it was read, or goes on when told to', async () => {

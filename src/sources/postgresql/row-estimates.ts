@@ -1,0 +1,40 @@
+// How many rows a table may have, for people: asked of the planner, beside the reading, and again for each run.
+
+import type { TableStatus } from '../../snapshot/types.ts';
+import { type ChunkTable, explainRows } from './chunk-sql.ts';
+import type { Queries } from './queries.ts';
+
+/** Throws what the server says. */
+export async function estimateRows(queries: Queries, table: ChunkTable, where: string | null): Promise<number | null> {
+  const { rows } = await queries.query(explainRows(table, where));
+  return plannedRows(rows[0]?.['QUERY PLAN'] ?? '');
+}
+
+/** `[{"Plan": {"Plan Rows": 1234, …}}]`; `null` when it is something else. */
+export function plannedRows(plan: string): number | null {
+  try {
+    const [first] = JSON.parse(plan) as { readonly Plan?: { readonly 'Plan Rows'?: unknown } }[];
+    const rows = first?.Plan?.['Plan Rows'];
+    return typeof rows === 'number' && Number.isFinite(rows) ? rows : null;
+  } catch {
+    return null;
+  }
+}
+
+export class RowEstimates {
+  /** Table → the run it was asked for, and what came of it. */
+  readonly #known = new Map<string, { readonly run: string; readonly rows: number | null }>();
+
+  /** A run that nothing is known of yet. */
+  next(tables: readonly TableStatus[]): TableStatus | null {
+    return tables.find((t) => (t.state === 'running' || t.state === 'paused') && this.#known.get(t.table)?.run !== t.run) ?? null;
+  }
+
+  set({ table, run }: TableStatus, rows: number | null): void {
+    this.#known.set(table, { run, rows });
+  }
+
+  of(table: string): number | null {
+    return this.#known.get(table)?.rows ?? null;
+  }
+}

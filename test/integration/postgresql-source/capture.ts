@@ -1,0 +1,57 @@
+// A database of its own and our source on it: rows that are there, then statements while it streams.
+
+import { type ChangeEvent, silentLogger, systemClock, systemRandom } from '../../../src/sdk/index.ts';
+import { memoryStore } from '../../../src/sdk/testing/memory-store.ts';
+import { Reader, type Reading } from '../../../src/sdk/testing/reading.ts';
+import type { PostgresqlSourceConfig } from '../../../src/sources/postgresql/config.ts';
+import { descriptor } from '../../../src/sources/postgresql/index.ts';
+import type { TestDatabase } from '../../helpers/postgres.ts';
+import { POSTGRESQL_SOURCE_DEFAULTS } from '../../helpers/postgres-source.ts';
+
+export interface Capture {
+  readonly events: readonly ChangeEvent[];
+  readonly reading: Reading;
+}
+
+/**
+ * Reads existing rows to their end, runs `dml` (one transaction per statement where it is one text each), and reads on until the
+ * table `zz_end` has a row.
+ */
+export async function capture(db: TestDatabase, dml: readonly string[], more: Partial<PostgresqlSourceConfig> = {}): Promise<Capture> {
+  const config: PostgresqlSourceConfig = { ...POSTGRESQL_SOURCE_DEFAULTS, url: db.url, slot_name: db.name, tables: ['*.*'], ...more };
+  const source = await descriptor.create(config, {
+    pipeline: db.name,
+    name: 'golden',
+    logger: silentLogger,
+    clock: systemClock,
+    random: systemRandom,
+    store: memoryStore(),
+  });
+  const reader = new Reader(source, { maxBatchEvents: 1000 });
+  try {
+    const isDone = (r: Reading): boolean => {
+      const states = new Map(r.batches.flatMap((b) => b.snapshots ?? []).map((s) => [s.table, s.state]));
+      return states.size > 0 && [...states.values()].every((state) => state === 'done');
+    };
+    await reader.until(isDone, 'the end of existing rows');
+    for (const statement of dml) await db.query(statement);
+    const reading = await reader.until((r) => r.events.some((e) => e.table.id.table === 'zz_end' && e.op === 'c'), 'the row of zz_end');
+    return { events: reading.events, reading };
+  } finally {
+    await reader.stop().catch(() => undefined);
+    await source.close();
+    await dropSlot(db);
+  }
+}
+
+export async function dropSlot(db: TestDatabase): Promise<void> {
+  await db.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active', [db.name]);
+  for (let left = 50; left > 0; left--) {
+    const isGone = await db
+      .query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [db.name])
+      .then(() => true)
+      .catch(() => false);
+    if (isGone) return;
+    await db.query('SELECT pg_sleep(0.1)');
+  }
+}
