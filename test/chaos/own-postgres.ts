@@ -29,6 +29,8 @@ export async function findPostgres(): Promise<Installation | null> {
   return null;
 }
 
+type BackendType = 'client backend' | 'walsender';
+
 export class OwnPostgres implements AsyncDisposable {
   readonly url: string;
   readonly #server: LocalServer;
@@ -75,14 +77,27 @@ export class OwnPostgres implements AsyncDisposable {
     if (this.#process !== null && isAlive(this.#process)) process.kill(this.#process.pid, 'SIGKILL');
   }
 
-  /** SIGKILL of one backend of the pipeline: the postmaster ends all others and recovers. `false`: there was none. */
-  async killBackend(): Promise<boolean> {
-    const [found] = await this.#once<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1`,
-    ).catch(() => []);
-    if (found === undefined) return false;
-    process.kill(found.pid, 'SIGKILL');
+  /** SIGKILL of one backend: the postmaster ends all others and recovers. `false`: there was none. */
+  async killBackend(type: BackendType = 'client backend'): Promise<boolean> {
+    const pid = await this.#backend(type);
+    if (pid === null) return false;
+    process.kill(pid, 'SIGKILL');
     return true;
+  }
+
+  /** Ends one backend as an administrator does: the others go on. */
+  async terminate(type: BackendType): Promise<boolean> {
+    const pid = await this.#backend(type);
+    if (pid !== null) await this.#once('SELECT pg_terminate_backend($1)', [pid]).catch(() => undefined);
+    return pid !== null;
+  }
+
+  async #backend(type: BackendType): Promise<number | null> {
+    const [found] = await this.#once<{ pid: number }>(
+      'SELECT pid FROM pg_stat_activity WHERE backend_type = $1 AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1',
+      [type],
+    ).catch(() => []);
+    return found?.pid ?? null;
   }
 
   /** Again where the server has not come back yet, as after the end of a backend: for reading, and what may be done twice. */

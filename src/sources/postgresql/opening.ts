@@ -120,7 +120,7 @@ export class Opener {
         });
       await applyPublication(session, plan);
       const { rows } = await session.query('SELECT getdatabaseencoding() AS encoding');
-      return { tables, sends: sentBy(await sentColumns(session, publication.name)), isRaw: rows[0]?.['encoding'] === 'SQL_ASCII' };
+      return { tables, sends: sentBy(await sentColumns(session, publication.name), tables), isRaw: rows[0]?.['encoding'] === 'SQL_ASCII' };
     });
   }
 
@@ -222,12 +222,21 @@ async function sentColumns(queries: Queries, publication: string): Promise<Sent>
   };
 }
 
-/** A list of columns leaves out others than generated ones; without one, columns that are added are sent, too. */
-function sentBy(sent: Sent): Opening['sends'] {
+/**
+ * A list of columns leaves out others than generated ones; without one, columns that are added are sent, too. Which of the two
+ * it is shows only in the tables as they were when the server was asked.
+ */
+function sentBy(sent: Sent, tables: readonly CatalogTable[]): Opening['sends'] {
+  const lists = new Set(
+    tables
+      .filter((t) => t.columns.some((c) => c.generated === '' && sent.columns.get(nameOf(t))?.includes(c.name) === false))
+      .map((t) => nameOf(t)),
+  );
   return (table) => {
-    const columns = sent.columns.get(nameOf(table));
+    const name = nameOf(table),
+      columns = sent.columns.get(name);
     if (columns === undefined) return (column) => column.generated === '';
-    const isList = table.columns.some((c) => c.generated === '' && !columns.includes(c.name)),
+    const isList = lists.has(name),
       isSent = (column: CatalogColumn): boolean => column.generated === '' || sent.generated;
     return (column) => isSent(column) && (columns.includes(column.name) || (!isList && column.generated === ''));
   };
