@@ -2,11 +2,11 @@
 
 import { CdcError } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
-import type { CatalogTable } from './catalog.ts';
 import { type ChunkTable, literal } from './chunk-sql.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { OrderKind } from './polling-position.ts';
 import type { Queries } from './queries.ts';
+import type { CatalogTable } from './system-catalog.ts';
 
 export type Watermark = NonNullable<PostgresqlSourceConfig['watermark']>;
 

@@ -21,7 +21,6 @@ import {
   type TableSchema,
 } from '../../sdk/index.ts';
 import type { RangeJob } from '../../snapshot/types.ts';
-import type { CatalogTable } from './catalog.ts';
 import { ChunkReader, keyOf, type SnapshotRow } from './chunks.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { columnFilter, tableFilter } from './names.ts';
@@ -31,6 +30,7 @@ import { checkSource } from './preflight.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
+import type { CatalogTable } from './system-catalog.ts';
 
 const EVENT_BYTES = 300;
 
@@ -187,7 +187,8 @@ export class PollingSource implements Source {
       nothing = (isDone: boolean): Page => ({ batch: this.#batch(target, [], 0, null), rejects: [], isDone });
     if (until === 'empty') return nothing(true);
     const { server, tracker } = { server: this.#server, tracker: await this.#track() };
-    this.#reader ??= new ChunkReader({ tracker, where: server.place.where, sends: () => () => true });
+    // Bytes that are not UTF-8 are refused by the server then: polling has no letters for them.
+    this.#reader ??= new ChunkReader({ tracker, where: server.place.where, sends: () => () => true, isRaw: false });
     const reader = this.#reader;
     // In this order: what ends in between is seen by the later snapshot.
     const before = await server.use(signal, (session) => settledBefore(session, table, this.#watermark.settle));
