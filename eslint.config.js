@@ -27,7 +27,7 @@ const ENGINE = not(
 const ADAPTER = [
   ENGINE,
   UPWARDS,
-  not(['**/state/**', '**/log/**', '**/observability/**'], 'An adapter sees the SDK, envelope, formats, snapshot and util only.'),
+  not(['**/state/**', '**/log/**', '**/observability/**'], 'An adapter sees the SDK, envelope, formats, snapshot, polling and util only.'),
   not(
     ['../../sources/*', '../../destinations/*', '../../../sources/**', '../../../destinations/**'],
     'An adapter never imports another one: move what both need to src/systems/<system>, src/util or src/formats.',
@@ -80,6 +80,15 @@ export default tseslint.config(
     ['src/sdk/testing/**'],
   ),
   boundary(['src/{envelope,formats,snapshot,log,state,schema-tracking,dead-letters}/**/*.ts'], [UPWARDS, ADAPTERS]),
+  boundary(
+    ['src/polling/**/*.ts'],
+    [
+      ENGINE,
+      UPWARDS,
+      ADAPTERS,
+      not(['**/state/**', '**/log/**', '**/envelope/**', '**/formats/**'], 'What polling sources share knows the SDK and util only.'),
+    ],
+  ),
   boundary(['src/engine/**/*.ts'], [UPWARDS, ADAPTERS]),
   boundary(['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'], [...ADAPTER, OTHER_SYSTEMS([])]),
   ...['postgresql'].map((system) =>

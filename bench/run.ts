@@ -6,12 +6,25 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-const SCENARIOS = ['engine', 'sqlite', 'idle', 'start', 'envelope', 'disk-log', 'workers', 'replay', 'fan-out', 'stalled'];
+const SCENARIOS = [
+  'engine',
+  'sqlite',
+  'idle',
+  'start',
+  'envelope',
+  'disk-log',
+  'workers',
+  'replay',
+  'fan-out',
+  'stalled',
+  'postgres',
+  'postgres/decode',
+];
 
 const asked = process.argv.slice(2);
 let failed = false;
 for (const name of asked.length > 0 ? asked : SCENARIOS) {
-  const script = join(import.meta.dirname, name, 'run.ts');
+  const script = scriptOf(name);
   process.stderr.write(`── ${name}\n`);
   const { stdout, status } = spawnSync(process.execPath, ['--import', 'tsx', '--conditions=source', script], {
     encoding: 'utf8',
@@ -25,12 +38,19 @@ for (const name of asked.length > 0 ? asked : SCENARIOS) {
 }
 process.exitCode = failed ? 1 : 0;
 
+/** A folder, or one script of it. */
+function scriptOf(name: string): string {
+  const [folder = '', script = 'run'] = name.split('/');
+  return join(import.meta.dirname, folder, `${script}.ts`);
+}
+
 function keep(name: string, result: object): void {
-  const folder = join(import.meta.dirname, name, 'results');
+  const [scenario = '', script] = name.split('/');
+  const folder = join(import.meta.dirname, scenario, 'results');
   mkdirSync(folder, { recursive: true });
   const about = { date: new Date().toISOString().slice(0, 10), node: process.version, cores: availableParallelism() };
   const text = JSON.stringify({ ...about, ...result }, null, 2);
   // Lists of numbers on one line, as the formatter wants them.
   const tidy = text.replace(/\[[\d\s.,-]+\]/g, (list) => list.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'));
-  writeFileSync(join(folder, `${about.date}.json`), `${tidy}\n`);
+  writeFileSync(join(folder, `${script === undefined ? '' : `${script}-`}${about.date}.json`), `${tidy}\n`);
 }

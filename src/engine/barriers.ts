@@ -25,6 +25,11 @@ export class Barriers {
     this.#moved.notify();
   }
 
+  /** Called by a worker that has come to a barrier: what is `before` it and the barrier itself are record numbers. */
+  reach(index: number, before: number, barrier: number, signal: AbortSignal): Promise<boolean> {
+    return index === 0 ? this.othersReach(before, signal) : this.firstReaches(barrier, signal);
+  }
+
   /** Before worker 0 delivers a barrier: all others have done what is before it. `false`: one never will. */
   othersReach(seq: number, signal: AbortSignal): Promise<boolean> {
     return this.#until(this.#workers.slice(1), seq, signal);

@@ -166,7 +166,10 @@ export class Encoders {
         name,
         {
           ...source.describe(),
-          fields: (event: ChangeEvent) => source.positions.fields?.(event.position, event.transaction?.id ?? null) ?? {},
+          fields: (event: ChangeEvent) => {
+            const id = event.transaction?.id ?? null;
+            return event.lazyPosition()?.fields(id) ?? source.positions.fields?.(event.position, id) ?? {};
+          },
         },
       ]),
     );

@@ -108,4 +108,19 @@ export class LaneRecord {
   discarded = 0;
   lagMs: number | null = null;
   lastError: CdcError | null = null;
+
+  failed(error: CdcError): void {
+    this.state = 'failed';
+    this.lastError = error;
+  }
+
+  /** Of one worker. */
+  status(
+    { name, type, required }: DestinationConfig,
+    now: Pick<LaneStatus, 'queued' | 'point' | 'breaker' | 'batchSize' | 'parkedKeys' | 'replay'>,
+  ): LaneStatus {
+    const { state, delivered, parked: deadLetters, discarded: discardedValues, lagMs, lastError } = this;
+    // `lagBytes`: sources know, see run-record.ts.
+    return { name, type, required, state, delivered, deadLetters, discardedValues, lagBytes: null, lagMs, lastError, workers: 1, ...now };
+  }
 }

@@ -3,7 +3,7 @@
 // in lane-interruptions.ts.
 
 import type { LogReader } from '../log/change-log.ts';
-import { type CdcError, type ResumePoint, toCdcError } from '../sdk/index.ts';
+import { type ResumePoint, toCdcError } from '../sdk/index.ts';
 import type { ReplayRequest } from '../state/store.ts';
 import { Notifier } from '../util/signal.ts';
 import type { LaneStatus } from './api.ts';
@@ -116,27 +116,11 @@ export class Lane implements RunningLane {
   }
 
   status(): LaneStatus {
-    const { state, delivered, parked, discarded, lagMs, lastError } = this.#record;
-    return {
-      name: this.name,
-      type: this.#o.config.type,
-      required: this.required,
-      state,
-      delivered,
-      deadLetters: parked,
-      discardedValues: discarded,
-      queued: this.#o.log.lastSeq - this.#done.seq,
-      // Sources know: added in run-record.ts.
-      lagBytes: null,
-      lagMs,
-      point: this.#durable.point,
-      lastError,
-      breaker: this.#delivery.breaker,
-      batchSize: this.#delivery.batchEvents,
-      parkedKeys: this.#delivery.parking.keys,
-      workers: 1,
-      replay: this.#interruptions.replayStatus(),
-    };
+    const { breaker, batchEvents: batchSize, parking } = this.#delivery,
+      queued = this.#o.log.lastSeq - this.#done.seq,
+      replay = this.#interruptions.replayStatus();
+    const now = { queued, point: this.#durable.point, breaker, batchSize, parkedKeys: parking.keys, replay };
+    return this.#record.status(this.#o.config, now);
   }
 
   wake(): void {
@@ -206,7 +190,7 @@ export class Lane implements RunningLane {
       if (this.#until !== null && !signal.aborted && !this.#givenUp) await this.#writeProgress(signal);
       this.#record.state = 'stopped';
     } catch (error) {
-      this.#fail(toCdcError(error));
+      this.#record.failed(toCdcError(error));
       throw error;
     } finally {
       this.#interruptions.end();
@@ -216,11 +200,6 @@ export class Lane implements RunningLane {
   /** Where it stops for now: at the end, or where the workers meet. */
   #bound(): number | null {
     return this.#until ?? this.#interruptions.bound;
-  }
-
-  #fail(error: CdcError): void {
-    this.#record.state = 'failed';
-    this.#record.lastError = error;
   }
 
   #waiting(): number {
@@ -248,9 +227,7 @@ export class Lane implements RunningLane {
 
   async #reachBarrier({ lastSeq }: Collected, signal: AbortSignal): Promise<boolean> {
     const { worker } = this.#o;
-    if (worker === null) return true;
-    const { barriers, index } = worker;
-    const isReached = await (index === 0 ? barriers.othersReach(this.#nextSeq - 1, signal) : barriers.firstReaches(lastSeq, signal));
+    const isReached = worker === null || (await worker.barriers.reach(worker.index, this.#nextSeq - 1, lastSeq, signal));
     if (!isReached) this.#givenUp = true;
     return isReached;
   }

@@ -44,6 +44,7 @@ export function stringifyJson(value: Value): string {
   if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21)
     return BigInt(value).toString();
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (value instanceof JsonText) return value.text;
   if (value instanceof Uint8Array) return `"${Buffer.from(value).toString('base64')}"`;
   if (value instanceof JsonText) return value.text;
   if (isList(value)) return `[${value.map(stringifyJson).join(',')}]`;

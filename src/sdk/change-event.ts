@@ -1,7 +1,7 @@
 // The change event: one row-level change on its way from a source to its destinations. One class for all sources, so that
 // the hot path stays monomorphic; rows are decoded only when somebody looks at them.
 
-import type { Position, SnapshotProgress } from './position.ts';
+import type { LazyPosition, Position, SnapshotProgress } from './position.ts';
 import type { TableSchema } from './table-schema.ts';
 import { sameTexts, TextImage } from './text-image.ts';
 import { type Row, RowImage, type Value } from './value.ts';
@@ -62,7 +62,7 @@ export interface ChangeEventInit {
   readonly table: TableSchema;
   readonly source: string;
   readonly partition: string;
-  readonly position: Position;
+  readonly position: Position | LazyPosition;
   /** Commit time at the source, milliseconds since the epoch. */
   readonly sourceTsMs: number;
   readonly before?: Row | RowImage | null;
@@ -102,8 +102,6 @@ export class ChangeEvent {
   readonly table: TableSchema;
   readonly source: string;
   readonly partition: string;
-  /** Unique per source event and partition, and independent of filters (invariant 2). */
-  readonly position: Position;
   readonly sourceTsMs: number;
   readonly transaction: Transaction | null;
   readonly snapshot: SnapshotMark;
@@ -119,6 +117,7 @@ export class ChangeEvent {
   /** 0 for an event of the source; n for the n-th event that transformers added for it. */
   readonly derived: number;
   headers: Record<string, string> | null;
+  #position: Position | LazyPosition;
   #key: Row | null | undefined;
   #before: Row | RowImage | null;
   #after: Row | RowImage | null;
@@ -128,7 +127,6 @@ export class ChangeEvent {
     this.table = init.table;
     this.source = init.source;
     this.partition = init.partition;
-    this.position = init.position;
     this.sourceTsMs = init.sourceTsMs;
     this.transaction = init.transaction ?? null;
     this.snapshot = init.snapshot ?? false;
@@ -139,9 +137,21 @@ export class ChangeEvent {
     this.messageId = init.messageId ?? null;
     this.derived = init.derived ?? 0;
     this.headers = init.headers ?? null;
+    this.#position = init.position;
     this.#key = init.key;
     this.#before = init.before ?? null;
     this.#after = init.after ?? null;
+  }
+
+  /** Unique per source event and partition, and independent of filters (invariant 2). */
+  get position(): Position {
+    if (typeof this.#position !== 'string') this.#position = this.#position.text();
+    return this.#position;
+  }
+
+  /** The position as its source made it, while nobody has asked for its text; `null` otherwise. For encoders. */
+  lazyPosition(): LazyPosition | null {
+    return typeof this.#position === 'string' ? null : this.#position;
   }
 
   /** Stable across restarts: a repeat of the event has the same id. `orders-db/main/0000000000000042`, derived ones end in `.n`. */
@@ -253,7 +263,7 @@ export class ChangeEvent {
       table: this.table,
       source: this.source,
       partition: this.partition,
-      position: this.position,
+      position: this.#position,
       sourceTsMs: this.sourceTsMs,
       transaction: this.transaction,
       snapshot: this.snapshot,

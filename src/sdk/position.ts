@@ -34,6 +34,20 @@ export interface PositionCodec {
   fields?(position: Position, transactionId?: string | null): Readonly<Record<string, string | number | bigint | null>>;
 }
 
+/**
+ * A position whose text is made when somebody asks for it: of a batch that is mostly the last one only. For sources where a text per
+ * event would cost as much as decoding it. The text has nothing that JSON escapes, and ASCII only.
+ */
+export abstract class LazyPosition {
+  /** How long the text is. */
+  abstract readonly length: number;
+  abstract text(): Position;
+  /** Puts the text into `bytes`, which have room for it. */
+  abstract put(bytes: Uint8Array, at: number): void;
+  /** What the codec's `fields` gives for the text. */
+  abstract fields(transactionId: string | null): Readonly<Record<string, string | number | bigint | null>>;
+}
+
 /** The codec of sources whose position text sorts like their log: fixed-width numbers. Describes by `label` and the text. */
 export function sortablePositions(label: string): PositionCodec {
   return {

@@ -1,6 +1,7 @@
 // The contract suite of sources against a real PostgreSQL. Each case has a database, a publication and a slot of its own.
 
 import { describe } from 'vitest';
+import type { Row } from '../../src/sdk/index.ts';
 import { type Change, describeSource, type SourceHarness } from '../../src/sdk/testing/index.ts';
 import type { PostgresqlSourceConfig } from '../../src/sources/postgresql/config.ts';
 import { descriptor } from '../../src/sources/postgresql/index.ts';
@@ -11,6 +12,18 @@ const CREATE = `
   CREATE TABLE items (id int PRIMARY KEY, name text NOT NULL, note text, v_big int8, v_num numeric(12,2), v_bytes bytea, v_ts timestamptz,
     v_list int[], v_json jsonb, v_float float8);
   CREATE TABLE elsewhere (id int PRIMARY KEY)`;
+
+const TYPED_SQL = `'ü', NULL, 9007199254740993, 1.50, '\\x00ff', '2024-02-29 12:00:00.5+02', '{1,NULL}', '{"a": 1}', 0.1`;
+const TYPED: Row = {
+  name: 'ü',
+  note: null,
+  v_big: 9007199254740993n,
+  v_num: '1.50',
+  v_bytes: new Uint8Array([0, 255]),
+  v_ts: '2024-02-29T10:00:00.5Z',
+  v_list: [1, null],
+  v_float: 0.1,
+};
 
 async function apply(db: TestDatabase, change: Change): Promise<void> {
   if (change.op === 'insert')
@@ -63,20 +76,9 @@ async function start(more: Partial<PostgresqlSourceConfig>): Promise<SourceHarne
       await db.query('INSERT INTO elsewhere VALUES (1)');
     },
     insertTyped: async (id) => {
-      await db.query(
-        `INSERT INTO items VALUES (${id}, 'ü', NULL, 9007199254740993, 1.50, '\\x00ff', '2024-02-29 12:00:00.5+02', '{1,NULL}', '{"a": 1}', 0.1)`,
-      );
+      await db.query(`INSERT INTO items VALUES (${id}, ${TYPED_SQL})`);
     },
-    typed: {
-      name: 'ü',
-      note: null,
-      v_big: 9007199254740993n,
-      v_num: '1.50',
-      v_bytes: new Uint8Array([0, 255]),
-      v_ts: '2024-02-29T10:00:00.5Z',
-      v_list: [1, null],
-      v_float: 0.1,
-    },
+    typed: TYPED,
     close: async () => {
       await db.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active', [slot]);
       for (let left = 50; left > 0; left--) {
@@ -92,7 +94,58 @@ async function start(more: Partial<PostgresqlSourceConfig>): Promise<SourceHarne
   };
 }
 
+/** Every change of one transaction has the same watermark; there is neither slot nor publication. */
+async function startPolling(type: 'integer' | 'timestamp'): Promise<SourceHarness> {
+  const db = await createDatabase();
+  await db.query(CREATE);
+  await db.query('CREATE SEQUENCE tick');
+  const now = type === 'integer' ? "currval('tick')" : 'now()';
+  await db.query(
+    type === 'integer'
+      ? "SELECT nextval('tick'); ALTER TABLE items ADD COLUMN changed int8 NOT NULL DEFAULT currval('tick')"
+      : 'ALTER TABLE items ADD COLUMN changed timestamptz NOT NULL DEFAULT now()',
+  );
+  const config: PostgresqlSourceConfig = {
+    ...POSTGRESQL_SOURCE_DEFAULTS,
+    url: db.url,
+    tables: ['items'],
+    cdc_mode: 'polling',
+    watermark: { column: 'changed', type, settle: 0 },
+  };
+  const away = new URL(db.url);
+  away.port = '1';
+  return {
+    config,
+    ops: ['insert', 'update'],
+    insertsLookLikeUpdates: true,
+    unreachable: { ...config, url: away.href },
+    misconfigured: { ...config, tables: ['nothing'] },
+    commit: async (changes) => {
+      await db.query("SELECT nextval('tick')");
+      await db.query('BEGIN');
+      for (const c of changes) {
+        await apply(db, c);
+        if (c.op === 'update') await db.query(`UPDATE items SET changed = ${now} WHERE id = $1`, [c.to ?? c.id]);
+      }
+      await db.query('COMMIT');
+    },
+    addColumn: async () => {
+      await db.query('ALTER TABLE items ADD COLUMN extra text');
+    },
+    // With one watermark: the key tells them apart.
+    insertTyped: async (id) => {
+      await db.query(`INSERT INTO items VALUES (${id}, ${TYPED_SQL}, ${type === 'integer' ? '5' : "'2026-01-02 03:04:05+00'"})`);
+    },
+    typed: TYPED,
+    close: async () => {
+      await db[Symbol.asyncDispose]();
+    },
+  };
+}
+
 describe.skipIf((await skipReason()) !== null)('a real server', () => {
   describeSource(descriptor, () => start({ snapshot_mode: 'never' }), 'wal, changes only');
   describeSource(descriptor, () => start({}), 'wal');
+  describeSource(descriptor, () => startPolling('integer'), 'polling by a counter');
+  describeSource(descriptor, () => startPolling('timestamp'), 'polling by a time');
 });

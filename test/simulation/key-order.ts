@@ -9,7 +9,8 @@ import type { Oracle } from './oracle.ts';
 import { WindowedStore } from './windowed.ts';
 
 /** Those that the engine can know: without a before image no old key. */
-const keysOf = (e: ChangeEvent): string[] => [e.oldKey, e.key].flatMap((key) => (key === null ? [] : [rowKey(e.table.id.table, key)]));
+export const keysOf = (e: ChangeEvent): string[] =>
+  [e.oldKey, e.key].flatMap((key) => (key === null ? [] : [rowKey(e.table.id.table, key)]));
 
 export class KeyOrder {
   readonly #lane: LaneAudit;

@@ -6,7 +6,7 @@ import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts
 import type { LaneState } from '../../src/state/store.ts';
 import { type Audited, placeText, pointText, positionsOf } from './audited.ts';
 import type { LaneStore } from './destinations.ts';
-import { KeyOrder } from './key-order.ts';
+import { KeyOrder, keysOf } from './key-order.ts';
 import { LaneFinal } from './lane-final.ts';
 import { LaneGaps } from './lane-gaps.ts';
 import type { Oracle } from './oracle.ts';
@@ -21,6 +21,8 @@ export class LaneAudit {
   /** Event id → the process that brought it last. */
   readonly appliedBy = new Map<string, number>();
   readonly parked = new Set<string>();
+  /** Keys of parked events that were not awaited. */
+  readonly parkedUnknown = new Set<string>();
   /** Events that came from a zombie whose clock was set back: it takes its lease for valid, and nothing fences it here. */
   readonly late = new Set<string>();
   readonly replay: ReplayAudit;
@@ -117,7 +119,10 @@ export class LaneAudit {
 
   /** An event that went to the dead letter queue. */
   park(e: ChangeEvent): void {
-    this.parked.add(this.#oracle.idOf(e));
+    const id = this.#oracle.idOf(e);
+    this.parked.add(id);
+    // An operator may place a lane before the slot is made: then upstream sends what the oracle takes for rows of the snapshot.
+    if (!this.#oracle.events.has(id) && e.op !== 'r') for (const key of keysOf(e)) this.parkedUnknown.add(key);
     this.#order.park(e);
   }
 

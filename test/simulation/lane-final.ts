@@ -41,8 +41,8 @@ export class LaneFinal {
 
   /** Rows that must not be compared: an event about them went elsewhere, or what is not all of a row was sent over a newer one. */
   #tainted(): Set<string> {
-    const tainted = new Set<string>(),
-      lane = this.#lane;
+    const lane = this.#lane,
+      tainted = new Set(lane.parkedUnknown);
     const inOrder = [...this.#oracle.events.values()].sort((a, b) => (a.place < b.place ? -1 : 1));
     for (const e of inOrder) {
       const misses = !lane.isFilled(e) && (lane.settled(e) !== 'destination' || lane.inGap(e));

@@ -43,7 +43,7 @@ export function command(world: World, what: string, work: (held: Held) => Promis
   process.command = what;
   if (world.dice.chance(0.35)) process.stepsLeft = 1 + world.dice.int(14);
   world.trace(`${process.owner}: ${what}`);
-  underLease(world, process, work)
+  void underLease(world, process, work)
     .catch((error: unknown) => {
       if (error instanceof CdcError && ANSWERS.has(error.code))
         return `${error.code === 'LOG_REPLAY_REFUSED' ? 'refused' : error.code}: ${error.message}`;

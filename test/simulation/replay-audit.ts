@@ -102,17 +102,30 @@ export class ReplayAudit {
     const [point] = points,
       stands = slots === undefined && point?.log?.id === request.log ? point.log.seq : 0,
       to = Math.min(request.to ?? stands, stands);
-    const { tables } = request;
+    const { tables } = request,
+      first = this.#firstBehind(joinedAt, request.log);
     const due = this.#oracle
       .logged(request.log, request.from, to)
       .filter(
         ({ id, event, seq }) =>
+          seq >= first &&
           this.#lane.applied.has(id) &&
           !isBefore(event, seq, joinedAt, request.log) &&
           (tables.length === 0 || tables.includes(event.table.id.table)),
       );
     this.#pending = { request, due, sent: new Set() };
     this.#by.clear();
+  }
+
+  /** What has no position, a message or a row of a snapshot, came before a place if no change behind that place was before it. */
+  #firstBehind(joinedAt: ResumePoint, log: string): number {
+    const from = positionsOf(joinedAt);
+    if (joinedAt.log?.id === log || Object.keys(from).length === 0) return 0;
+    const isBehind = ({ event: { op, partition, position, source } }: LoggedEvent): boolean => {
+      const at = from[partition];
+      return source === 'log' && op !== 'r' && (at === undefined || position > at);
+    };
+    return this.#oracle.logged(log, 1, Number.POSITIVE_INFINITY).find(isBehind)?.seq ?? Number.POSITIVE_INFINITY;
   }
 
   #check({ request, due, sent }: Pending, now: ReplayRequest): void {

@@ -70,6 +70,7 @@ export function jsonText(value: Value): string {
     default:
   }
   if (value === null) return 'null';
+  if (value instanceof JsonText) return value.text;
   if (value instanceof Uint8Array) return `{"$bytes":"${Buffer.from(value).toString('base64')}"}`;
   if (value instanceof JsonText) return value.text;
   if (Array.isArray(value)) return `[${value.map(jsonText).join(',')}]`;

@@ -91,6 +91,7 @@ function jsonText(value: Value): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number' && !Number.isFinite(value)) throw new Unstorable('holds a number that JSON does not have');
   if (value === null || typeof value !== 'object') return String(value);
+  if (value instanceof JsonText) return value.text;
   if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'));
   if (value instanceof JsonText) return value.text;
   if (Array.isArray(value)) return `[${(value as readonly Value[]).map(jsonText).join(',')}]`;

@@ -14,6 +14,8 @@ export interface SourceField {
 export interface Connector {
   /** After `version` to `ts_ns`, which all have. Values come from the position, save for `schema` and `table`. */
   readonly fields: readonly SourceField[];
+  /** `sequence` is made of the LSN, unless the position's fields have one: the last commit before the event, and its own. */
+  readonly hasLsnSequence?: boolean;
   /** Which part of a table's id stands before its name in topics. */
   readonly namespace: 'schema' | 'database';
   readonly timeMode: 'adaptive' | 'adaptive_time_microseconds';
@@ -41,6 +43,7 @@ const POSTGRESQL: Connector = {
     text('origin', true),
     long('origin_lsn', true),
   ],
+  hasLsnSequence: true,
   namespace: 'schema',
   timeMode: 'adaptive',
   defaultFraction: 6,

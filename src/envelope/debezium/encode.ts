@@ -10,6 +10,7 @@
 
 import type { ChangeEvent, EncodedBatch, Row, Transaction } from '../../sdk/index.ts';
 import type { Envelope, EnvelopeContext, SourceFields } from '../envelope.ts';
+import { jsonString } from '../json.ts';
 import type { JsonWriter } from '../json-writer.ts';
 import { RecordWriter } from '../record-writer.ts';
 import { TableCache } from '../table-cache.ts';
@@ -22,7 +23,8 @@ import { TransactionRecords } from './transactions.ts';
 const NO_BEFORE = Buffer.from('{"before":null,"after":'),
   BEFORE = Buffer.from('{"before":'),
   AFTER = Buffer.from(',"after":'),
-  SOURCE = Buffer.from(',"source":');
+  SOURCE = Buffer.from(',"source":'),
+  COLLECTION_ORDER = Buffer.from(',"data_collection_order":');
 
 /** What the records of one event share. */
 interface Current {
@@ -38,6 +40,9 @@ export class DebeziumEnvelope implements Envelope {
   readonly #ctx: EnvelopeContext;
   readonly #tables: TableCache<TableEncoder>;
   readonly #hasTransactions: boolean;
+  #lastEnding: Ending | null = null;
+  #lastId = '';
+  #lastStart: Uint8Array = AFTER;
 
   constructor(options: DebeziumOptions, ctx: EnvelopeContext) {
     this.#options = options;
@@ -155,9 +160,27 @@ export class DebeziumEnvelope implements Envelope {
       json.raw(ending.whole);
       return;
     }
-    json.raw(ending.before);
-    this.#transaction(json, transaction, current, add);
-    json.raw(ending.after);
+    if (this.#options.compatible) {
+      json.raw(ending.before);
+      this.#transaction(json, transaction, current, add);
+      json.raw(ending.after);
+      return;
+    }
+    json.raw(this.#transactionStart(ending, transaction.id));
+    json.integer(transaction.order + add);
+    json.raw(COLLECTION_ORDER);
+    json.integer(transaction.collectionOrder + add);
+    json.raw(ending.afterTransaction);
+  }
+
+  /** The ending up to the order in the transaction: the same for nearly all of its events. */
+  #transactionStart(ending: Ending, id: string): Uint8Array {
+    if (ending !== this.#lastEnding || id !== this.#lastId) {
+      this.#lastEnding = ending;
+      this.#lastId = id;
+      this.#lastStart = Buffer.concat([ending.before, Buffer.from(`{"id":${jsonString(id)},"total_order":`)]);
+    }
+    return this.#lastStart;
   }
 
   #transaction(json: JsonWriter, tx: Transaction, { table, fields }: Current, add: number): void {

@@ -12,6 +12,8 @@ export interface Ending {
   /** What stands before and after the transaction block. */
   readonly before: Uint8Array;
   readonly after: Uint8Array;
+  /** The end of the transaction block, too. */
+  readonly afterTransaction: Uint8Array;
 }
 
 export interface Endings {
@@ -22,10 +24,20 @@ export interface Endings {
 function ending(op: RowOp, ms: number, compatible: boolean): Ending {
   if (!compatible) {
     const before = `,"op":"${op}","ts_ms":${timesText(ms, '')},"transaction":`;
-    return { whole: Buffer.from(`${before}null}`), before: Buffer.from(before), after: Buffer.from('}') };
+    return {
+      whole: Buffer.from(`${before}null}`),
+      before: Buffer.from(before),
+      after: Buffer.from('}'),
+      afterTransaction: Buffer.from('}}'),
+    };
   }
   const after = `,"op":"${op}","ts_ms":${timesText(ms, '')},"ts_us":${timesText(ms, '000')},"ts_ns":${timesText(ms, '000000')}}`;
-  return { whole: Buffer.from(`,"transaction":null${after}`), before: Buffer.from(',"transaction":'), after: Buffer.from(after) };
+  return {
+    whole: Buffer.from(`,"transaction":null${after}`),
+    before: Buffer.from(',"transaction":'),
+    after: Buffer.from(after),
+    afterTransaction: Buffer.from(`}${after}`),
+  };
 }
 
 export function endingsOf(ms: number, compatible: boolean): Endings {

@@ -1,7 +1,7 @@
 // hstore: a JSON document as text, or a map. Members in the order of Java's maps in compatible mode.
 
-import type { Value } from '../../sdk/index.ts';
-import { JsonText, jsonString, jsonValue } from '../json.ts';
+import { JsonText, type Value } from '../../sdk/index.ts';
+import { jsonString, jsonValue } from '../json.ts';
 import type { ConnectSchema } from './connect-schema.ts';
 import { javaOrder } from './java-map.ts';
 import { PLACEHOLDER } from './placeholder.ts';

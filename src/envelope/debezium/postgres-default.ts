@@ -6,9 +6,8 @@
 // | `nextval('…')`, `now()`, `CURRENT_DATE`, `gen_random_uuid()` | 0, the epoch, zeros |
 // | `(-1)`, `1 + 2`, of domains, arrays, bytes, inet and other types | none |
 
-import type { Column, Value } from '../../sdk/index.ts';
+import { type Column, JsonText, type Value } from '../../sdk/index.ts';
 import { atScale, parseDecimal } from '../decimal.ts';
-import { JsonText } from '../json.ts';
 import { bareName } from './postgres-types.ts';
 
 /** As Debezium tells calls of functions; what stands behind the call does not matter. */

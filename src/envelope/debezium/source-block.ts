@@ -53,18 +53,92 @@ function fieldsOf(connector: Connector, compatible: boolean): readonly SourceFie
 /** Differ from event to event. All else stays for a transaction at least, and is prepared once for it. */
 const RESTLESS: ReadonlySet<string> = new Set(['pos', 'lsn', 'sequence', 'row']);
 
+/** A field that differs from event to event, and how it is written. */
+interface Restless {
+  readonly field: SourceField;
+  readonly how: 'position' | 'sequence' | 'text' | 'number';
+}
+
+// Debezium's `sequence` begins with the last commit before this one, which a position does not know.
+const SEQUENCE_START = Buffer.from('"[null,\\"'),
+  SEQUENCE_END = Buffer.from('\\"]"');
+
+function restlessOf(field: SourceField, { hasLsnSequence = false }: Connector): Restless {
+  if (field.name === 'pos' && field.type === 'string') return { field, how: 'position' };
+  if (field.name === 'sequence' && hasLsnSequence) return { field, how: 'sequence' };
+  return { field, how: field.type === 'string' ? 'text' : 'number' };
+}
+
+/** Where a restless field stands in a block. */
+interface Hole {
+  readonly how: Restless['how'];
+  readonly at: number;
+  readonly end: number;
+}
+
+const QUOTES = 2;
+
+/**
+ * A block as it was written: the next one differs by its LSN and its position, mostly of the same length, so it is copied whole
+ * and those are overwritten. Half the time of writing it piece by piece.
+ */
+class LastBlock {
+  readonly #bytes: Uint8Array;
+  /** Ends of the LSN's digits, in `sequence` and by itself. */
+  readonly #lsnEnds: readonly [number, number];
+  /** LSNs with as many digits are from `least` to before `most`. */
+  readonly #least: number;
+  readonly #most: number;
+  readonly #positionAt: number;
+  readonly #positionLength: number;
+
+  private constructor(bytes: Uint8Array, [sequence, lsn, position]: readonly [Hole, Hole, Hole]) {
+    this.#bytes = bytes;
+    this.#lsnEnds = [sequence.end - SEQUENCE_END.length, lsn.end];
+    this.#most = 10 ** (lsn.end - lsn.at);
+    this.#least = this.#most / 10;
+    this.#positionAt = position.at + 1;
+    this.#positionLength = position.end - position.at - QUOTES;
+  }
+
+  /** `null`: this kind of block has other fields. */
+  static of(bytes: Uint8Array, [sequence, lsn, position]: readonly Hole[], fields: SourceFields): LastBlock | null {
+    if (sequence?.how !== 'sequence' || lsn?.how !== 'number' || position?.how !== 'position') return null;
+    if (fields.sequence !== undefined || typeof fields.lsn !== 'number') return null;
+    return new LastBlock(Uint8Array.from(bytes), [sequence, lsn, position]);
+  }
+
+  /** `false`, with nothing written: the block has another length. */
+  write(json: JsonWriter, event: ChangeEvent, { lsn, sequence }: SourceFields): boolean {
+    const position = event.lazyPosition();
+    if (position === null || position.length !== this.#positionLength || sequence !== undefined) return false;
+    if (typeof lsn !== 'number' || !(lsn >= this.#least && lsn < this.#most)) return false;
+    json.raw(this.#bytes);
+    const { bytes } = json,
+      start = json.at - this.#bytes.length;
+    json.digitsBefore(start + this.#lsnEnds[0], lsn);
+    json.digitsBefore(start + this.#lsnEnds[1], lsn);
+    position.put(bytes, start + this.#positionAt);
+    return true;
+  }
+}
+
 export class SourceBlock {
   readonly schema: ConnectField;
   readonly #fields: readonly SourceField[];
   /** Texts of the fields that never change. */
   readonly #fixed: ReadonlyMap<string, string>;
-  readonly #restless: readonly SourceField[];
+  readonly #restless: readonly Restless[];
   /** What stands before each restless field, and at the end, with the steady values of the last event. */
   #pieces: readonly Uint8Array[] = [];
   #tsMs = Number.NaN;
   #place: string | false = false;
   #transaction: string | null = null;
   #fieldsBefore: SourceFields = {};
+  /** Since the steady values changed. */
+  #events = 0;
+  /** From the second event on: a transaction of one change would make it in vain. */
+  #last: LastBlock | null = null;
 
   constructor(init: SourceBlockInit) {
     const { connector, description, compatible, id } = init;
@@ -78,7 +152,7 @@ export class SourceBlock {
       ['table', jsonString(id.table)],
     ]);
     const changing = this.#fields.filter((f) => !this.#fixed.has(f.name));
-    this.#restless = changing.filter((f) => RESTLESS.has(f.name));
+    this.#restless = changing.filter((f) => RESTLESS.has(f.name)).map((f) => restlessOf(f, connector));
     this.schema = {
       type: 'struct',
       fields: this.#fields.map((f) => (f.name === 'snapshot' ? SNAPSHOT_SCHEMA : field(f.name, f.type, f.optional))),
@@ -90,13 +164,19 @@ export class SourceBlock {
 
   write(json: JsonWriter, event: ChangeEvent, fields: SourceFields): void {
     if (!this.#isPrepared(event, fields)) this.#prepare(event, fields);
+    else if (this.#last?.write(json, event, fields) === true) return;
     const pieces = this.#pieces,
-      restless = this.#restless;
+      restless = this.#restless,
+      start = json.written;
+    const holes: Hole[] = [];
     for (let i = 0; i < restless.length; i++) {
       json.raw(pieces[i] as Uint8Array);
-      writeRestless(json, restless[i] as SourceField, event, fields);
+      const at = json.written - start;
+      writeRestless(json, restless[i] as Restless, event, fields);
+      holes.push({ how: (restless[i] as Restless).how, at, end: json.written - start });
     }
     json.raw(pieces[restless.length] as Uint8Array);
+    this.#last = this.#events++ === 0 ? null : LastBlock.of(json.bytes.subarray(json.at - (json.written - start), json.at), holes, fields);
   }
 
   #isPrepared(event: ChangeEvent, fields: SourceFields): boolean {
@@ -110,6 +190,8 @@ export class SourceBlock {
     this.#place = event.snapshot !== false && event.snapshot.place;
     this.#transaction = transactionOf(event);
     this.#fieldsBefore = fields;
+    this.#events = 0;
+    this.#last = null;
     const pieces: Uint8Array[] = [];
     let piece = '';
     for (const f of this.#fields) {
@@ -146,24 +228,37 @@ function sameSteady(a: SourceFields, b: SourceFields): boolean {
 }
 
 /** What `changingText` gives, without the text where it can be. */
-function writeRestless(json: JsonWriter, f: SourceField, event: ChangeEvent, fields: SourceFields): void {
-  if (f.type === 'string') {
-    const value = f.name === 'pos' ? event.position : fields[f.name];
-    if (typeof value === 'string') {
-      json.string(value);
+function writeRestless(json: JsonWriter, { field: f, how }: Restless, event: ChangeEvent, fields: SourceFields): void {
+  if (how === 'position') {
+    json.position(event);
+    return;
+  }
+  if (how === 'sequence') {
+    if (fields.sequence === undefined && typeof fields.lsn === 'number') {
+      json.raw(SEQUENCE_START);
+      json.integer(fields.lsn);
+      json.raw(SEQUENCE_END);
       return;
     }
   } else {
     const value = fields[f.name];
-    if (typeof value === 'number') {
+    if (how === 'text' && typeof value === 'string') {
+      json.string(value);
+      return;
+    }
+    if (how === 'number' && typeof value === 'number') {
       json.integer(value);
       return;
     }
   }
-  json.text(changingText(f, event, fields));
+  json.text(changingText(f, event, fields, how === 'sequence'));
 }
 
-function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields): string {
+function sequenceOf({ lsn }: SourceFields): string | null {
+  return lsn === undefined || lsn === null ? null : `[null,"${lsn}"]`;
+}
+
+function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields, hasLsnSequence = false): string {
   switch (f.name) {
     case 'ts_ms':
       return timesText(event.sourceTsMs, '');
@@ -177,6 +272,8 @@ function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields):
       return fieldText(fields.txId ?? transactionOf(event), f) ?? 'null';
     case 'snapshot':
       return event.snapshot === false ? '"false"' : `"${event.snapshot.place}"`;
+    case 'sequence':
+      return fieldText(fields.sequence ?? (hasLsnSequence ? sequenceOf(fields) : null), f) ?? 'null';
     case 'pos':
       return f.type === 'string' ? jsonString(event.position) : (fieldText(fields.pos, f) ?? '0');
     default:

@@ -1,8 +1,8 @@
 // Writers of single values in Debezium's representations. Each takes what its column type promises; anything else is
 // written by its JS type, so that no value is lost or makes a batch fail.
 
-import type { Value } from '../../sdk/index.ts';
-import { base64, JsonText, jsonString, jsonValue } from '../json.ts';
+import { JsonText, type Value } from '../../sdk/index.ts';
+import { base64, jsonString, jsonValue } from '../json.ts';
 import { javaDouble, javaFloat } from './number-text.ts';
 
 /** Digits also where the source delivers 64-bit integers as text. */

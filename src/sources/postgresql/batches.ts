@@ -17,7 +17,7 @@ import { hiOf, loOf } from './lsn.ts';
 import type { PgoutputHandler } from './pgoutput/handler.ts';
 import type { Relation } from './pgoutput/relation.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
-import { formatPlace, PARTITION, positionAfter } from './position.ts';
+import { ChangePlace, formatPlace, PARTITION, positionAfter } from './position.ts';
 import type { ReadTable } from './schemas.ts';
 
 /** Memory of an event beside its bytes, as counted against the bounds of the queues. */
@@ -271,7 +271,7 @@ export class Assembler implements PgoutputHandler {
     // Its own LSN is that behind its record: whoever has it needs nothing from before it.
     else this.#advance(positionAfter(lsn));
     if (!this.#o.isMessage(prefix)) return;
-    const position = transactional ? this.#place() : positionAfter(lsn);
+    const position = transactional ? this.#place().text() : positionAfter(lsn);
     const mark = transactional ? this.#mark(null, 1) : null;
     if (position <= this.#o.behind) return;
     const event = new ChangeEvent({
@@ -308,8 +308,8 @@ export class Assembler implements PgoutputHandler {
     this.#index = 1;
   }
 
-  #place(): Position {
-    return formatPlace(this.#commitHi, this.#commitLo, this.#lsnHi, this.#lsnLo, this.#index);
+  #place(): ChangePlace {
+    return new ChangePlace(this.#commitHi, this.#commitLo, this.#lsnHi, this.#lsnLo, this.#index);
   }
 
   #mark(table: ReadTable | null, weight: number): Mark {
@@ -338,8 +338,8 @@ export class Assembler implements PgoutputHandler {
   ): void {
     const mark = this.#mark(table, weight),
       position = this.#place();
-    if (this.#isRepeat && position <= this.#o.behind) return;
-    if (this.#o.isRaw === true && this.#isBroken(table, before, after, position)) return;
+    if (this.#isRepeat && position.text() <= this.#o.behind) return;
+    if (this.#o.isRaw === true && this.#isBroken(table, before, after, position.text())) return;
     const event = new ChangeEvent({
       op,
       table: table.schema,
@@ -441,7 +441,10 @@ export class Assembler implements PgoutputHandler {
 
 /** As `ChangeEvent.oldKey` tells it, without decoding rows that keep their key. */
 function isMove(key: readonly string[], old: Tuple, row: Tuple): boolean {
-  if (key.length === 0 || sameTexts(old, row, key)) return false;
+  if (key.length === 0) return false;
+  // Keys mostly come first and stay: seen without finding all the other columns.
+  if (old.layout === row.layout && row.startsLike(old, row.layout.columnsUpTo(key))) return false;
+  if (sameTexts(old, row, key)) return false;
   let moved = false;
   for (const name of key) {
     const before = old.column(name),

@@ -10,13 +10,16 @@ export const descriptor = defineSource({
   title: 'PostgreSQL: every change from the write-ahead log (logical replication)',
   config: configSchema,
   validate,
-  capabilities: walCapabilities,
+  capabilities: (config) => (config.cdc_mode === 'polling' ? pollingCapabilities(config) : walCapabilities(config)),
   create: async (config, ctx) => {
-    if (config.cdc_mode === 'polling') {
-      throw new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', '`cdc_mode: polling` is not available yet.', {
-        where: `source "${ctx.name}"`,
-        fix: 'Set `cdc_mode: wal`.',
-      });
+    if (config.cdc_mode === 'polling' && config.watermark !== undefined) {
+      if (config.query !== undefined)
+        throw new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', '`query` is not available yet for this source.', {
+          where: `source "${ctx.name}"`,
+          fix: 'Make it a table, or poll the tables themselves by `watermark`.',
+        });
+      const { PollingSource } = await import('./polling.ts');
+      return new PollingSource(config, config.watermark, ctx, process.env);
     }
     const { WalSource } = await import('./source.ts');
     return new WalSource(config, ctx, process.env);
@@ -41,6 +44,24 @@ function walCapabilities(config: PostgresqlSourceConfig): SourceCapabilities {
       `the replication slot ${config.slot_name ?? 'cdc_run_<pipeline>'}, which keeps the log until it is read`,
       ...(create ? [`the publication ${name}, if it is missing`] : []),
       ...(config.heartbeat === undefined ? [] : [`a message into the log every ${config.heartbeat.interval / 1000} s`]),
+    ],
+  };
+}
+
+function pollingCapabilities({ watermark }: PostgresqlSourceConfig): SourceCapabilities {
+  const column = watermark?.column ?? 'the watermark column',
+    seconds = (watermark?.settle ?? 0) / 1000;
+  return {
+    ordering: 'log',
+    deletes: false,
+    beforeImage: false,
+    snapshot: false,
+    schemaChanges: false,
+    creates: [],
+    risks: [
+      'Rows deleted at the source stay at the destinations; of several changes of a row between two looks only the last is seen.',
+      `A change that is committed more than ${seconds} s (watermark.settle) after its ${column} was set, behind newer ones, is missed; a time is not read beyond the beginning of the oldest transaction that writes, as far as the role may see it (pg_read_all_stats).`,
+      `Rows whose ${column} is NULL, or does not grow with a change, are not seen.`,
     ],
   };
 }

@@ -19,8 +19,7 @@
 //
 // A domain is what it is made of.
 
-import { JsonText } from '../../envelope/json.ts';
-import type { Column, ColumnType, TextColumn, TextForm, Value } from '../../sdk/index.ts';
+import { type Column, type ColumnType, JsonText, type TextColumn, type TextForm, type Value } from '../../sdk/index.ts';
 import { parseArray, parseComposite, parseHstore } from './nested-values.ts';
 import { modifierOf, type PgType, type PgTypes, spell } from './pg-type.ts';
 import * as values from './values.ts';

@@ -2,6 +2,8 @@
 // is written to the database. What polling cannot see by design is said in the capabilities (index.ts).
 
 import { basename } from 'node:path';
+import { type Page, pollRounds } from '../../polling/rounds.ts';
+import { Settling } from '../../polling/settling.ts';
 import {
   type ChangeBatch,
   ChangeEvent,
@@ -27,7 +29,6 @@ import { capturesNothing, noSuchTable, notATime, unorderableText } from './error
 import { tableNames } from './introspect.ts';
 import { PollQuery } from './poll-query.ts';
 import { compareTuples, formatPoll, type PollPlace, parsePoll, pollPositions } from './position.ts';
-import { Settling } from './settling.ts';
 import { TextCheck } from './text-check.ts';
 import type { Stored } from './types.ts';
 
@@ -39,13 +40,7 @@ interface Target {
   place: PollPlace | null;
   /** Where to stop; `null` = never. A table that was empty at the start of a one_time run has nothing to stop at. */
   readonly until: readonly Stored[] | 'empty' | null;
-  readonly settling: Settling;
-}
-
-interface Page {
-  readonly batch: ChangeBatch;
-  readonly rejects: readonly Reject[];
-  readonly isDone: boolean;
+  readonly settling: Settling<readonly Stored[]>;
 }
 
 export class PollingSource implements Source {
@@ -76,24 +71,9 @@ export class PollingSource implements Source {
   }
 
   async *read(ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
-    const targets = await this.#open(ctx, signal);
-    const open = new Set(targets);
-    while (!signal.aborted && open.size > 0) {
-      let isIdle = true;
-      for (const target of open) {
-        const { batch, rejects, isDone } = await this.#connection.read((db) => this.#page(db, target, ctx), signal);
-        // Invariant 3: parked before a place behind it can be confirmed.
-        for (const { input, at, error } of rejects) await ctx.reject(input, at, error);
-        if (signal.aborted) return;
-        if (batch.resume !== null) {
-          isIdle = false;
-          yield batch;
-        }
-        if (signal.aborted) return;
-        if (isDone) open.delete(target);
-      }
-      if (isIdle && open.size > 0) await this.#ctx.clock.sleep(this.#config.poll_interval, signal);
-    }
+    const targets = await this.#open(ctx, signal),
+      options = { clock: this.#ctx.clock, intervalMs: this.#config.poll_interval, reject: ctx.reject };
+    yield* pollRounds(targets, (target) => this.#connection.read((db) => this.#page(db, target, ctx), signal), options, signal);
   }
 
   async end(): Promise<PartitionPositions> {
@@ -145,7 +125,7 @@ export class PollingSource implements Source {
       const end = ctx.until?.partitions[query.partition],
         stop = mode === 'initial_only' ? newest : end === undefined ? null : parsePoll(end).tuple;
       const until = ctx.until === null && mode !== 'initial_only' ? null : (stop ?? 'empty');
-      targets.push({ query, schemaVersion: -1, place, until, settling: new Settling(this.#watermark.settle) });
+      targets.push({ query, schemaVersion: -1, place, until, settling: new Settling(this.#watermark.settle, isBehind) });
     }
     return targets;
   }
@@ -285,6 +265,8 @@ export class PollingSource implements Source {
     return { events, bytes, source: this.#ctx.name, partition: query.partition, resume: place === null ? null : formatPoll(place) };
   }
 }
+
+const isBehind = (a: readonly Stored[], b: readonly Stored[]): boolean => compareTuples(a, b) > 0;
 
 function lesser(a: readonly Stored[], b: readonly Stored[] | null): readonly Stored[] {
   return b === null || compareTuples(a, b) <= 0 ? a : b;

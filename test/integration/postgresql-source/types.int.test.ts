@@ -1,8 +1,8 @@
 // Every type on a real server: what a row becomes when it is read, and when it is streamed.
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import { JsonText } from '../../../src/envelope/json.ts';
 import type { ChangeEvent, Row, Value } from '../../../src/sdk/index.ts';
+import { JsonText } from '../../../src/sdk/index.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../../helpers/postgres.ts';
 import { capture } from './capture.ts';
 

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { decodeEnvelope } from '../../../src/envelope/create.ts';
-import { JsonText } from '../../../src/envelope/json.ts';
 import type { Column, Row, TableSchema, Transaction, Value } from '../../../src/sdk/index.ts';
+import { JsonText } from '../../../src/sdk/index.ts';
 import { AT_MS, column, context, encode, event, type Json, NOW_MS, ORDERS, object, onlyValue, records } from './helpers.ts';
 
 const oneColumn = (c: Column): TableSchema => ({ ...ORDERS, columns: [c], key: [] });

@@ -1,11 +1,11 @@
 // The events of fixtures/envelope/debezium-postgresql (schema.sql, dml.sql), as a PostgreSQL source hands them over.
 
-import { JsonText } from '../../../src/envelope/json.ts';
 import {
   ChangeEvent,
   type ChangeEventInit,
   type Column,
   type ColumnType,
+  JsonText,
   type Position,
   type Row,
   type TableSchema,

@@ -2,10 +2,11 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { JsonText, jsonNumber, jsonString, jsonValue } from '../../../src/envelope/json.ts';
+import { jsonNumber, jsonString, jsonValue } from '../../../src/envelope/json.ts';
 import { JsonWriter } from '../../../src/envelope/json-writer.ts';
 import { parseJson } from '../../../src/envelope/parse-json.ts';
 import type { Value } from '../../../src/sdk/index.ts';
+import { JsonText } from '../../../src/sdk/index.ts';
 
 /** Every sequence of UTF-16 units: control characters, quotes and lone surrogates come often. */
 const anyString = fc

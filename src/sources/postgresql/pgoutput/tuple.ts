@@ -18,6 +18,9 @@ export class RowLayout extends TextLayout {
   readonly indexes: Int16Array;
   /** For each column of the relation: is it in the key that updates and deletes send? */
   readonly isKey: readonly boolean[];
+  /** Asked for last, and the answer. */
+  #key: readonly string[] | null = null;
+  #upTo = 0;
 
   /** `columns`: one per column of the relation, `null` for those left out. */
   constructor(columns: readonly (TextColumn | null)[], relation: Pick<Relation, 'columns'>) {
@@ -25,6 +28,17 @@ export class RowLayout extends TextLayout {
     let next = 0;
     this.indexes = Int16Array.from(columns, (c) => (c === null ? -1 : next++));
     this.isKey = relation.columns.map((c) => c.isKey);
+  }
+
+  /** So many columns of the relation, from the first on, hold all of `key`; one that is left out makes it all of them. */
+  columnsUpTo(key: readonly string[]): number {
+    if (key !== this.#key) {
+      this.#key = key;
+      const names = key.map((name) => this.indexOf(name)),
+        places = names.map((index) => (index < 0 ? 0 : this.indexes.indexOf(index) + 1));
+      this.#upTo = places.includes(0) ? this.indexes.length : Math.max(0, ...places);
+    }
+    return this.#upTo;
   }
 }
 
@@ -60,6 +74,24 @@ export class Tuple extends TextImage {
   /** How many columns were sent. */
   get width(): number {
     return ((this.bytes[this.#start] as number) << 8) | (this.bytes[this.#start + 1] as number);
+  }
+
+  /** Are the first `count` columns the same, byte by byte? */
+  startsLike(other: Tuple, count: number): boolean {
+    const { bytes } = this,
+      theirs = other.bytes;
+    let at = this.#start + COUNT_BYTES,
+      there = other.#start + COUNT_BYTES;
+    for (let i = 0; i < count; i++) {
+      const kind = bytes[at];
+      if (kind !== theirs[there]) return false;
+      let length = 1;
+      if (kind === TEXT) length += LENGTH_BYTES + lengthAt(bytes, at + 1);
+      for (let k = 1; k < length; k++) if (bytes[at + k] !== theirs[there + k]) return false;
+      at += length;
+      there += length;
+    }
+    return true;
   }
 
   override place(places: Int32Array): void {

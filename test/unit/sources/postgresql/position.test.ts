@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Position } from '../../../../src/sdk/index.ts';
 import { formatLsn, hiOf, loOf, lsnOf, parseLsn } from '../../../../src/sources/postgresql/lsn.ts';
-import { confirmable, formatPlace, logPositions, parsePlace, positionAfter } from '../../../../src/sources/postgresql/position.ts';
+import {
+  ChangePlace,
+  confirmable,
+  formatPlace,
+  logPositions,
+  parsePlace,
+  positionAfter,
+} from '../../../../src/sources/postgresql/position.ts';
 
 const lsns = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
 
@@ -97,6 +104,10 @@ describe('positions', () => {
         expect(fields).toMatchObject({ txId: 7 });
         expect(BigInt(fields?.['commit_lsn'] ?? 0)).toBe(commit);
         expect(BigInt(fields?.['lsn'] ?? 0)).toBe(lsn === 0n ? commit : lsn);
+        const lazy = new ChangePlace(hiOf(commit), loOf(commit), hiOf(lsn), loOf(lsn), index),
+          bytes = Buffer.alloc(lazy.length);
+        lazy.put(bytes, 0);
+        expect([lazy.text(), bytes.toString(), lazy.fields('7')]).toEqual([position, position, fields]);
       }),
     );
   });

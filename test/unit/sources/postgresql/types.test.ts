@@ -1,8 +1,8 @@
 // Each type: what its column is called here, and what its texts become.
 
 import { describe, expect, test } from 'vitest';
-import { JsonText } from '../../../../src/envelope/json.ts';
 import type { Column, Value } from '../../../../src/sdk/index.ts';
+import { JsonText } from '../../../../src/sdk/index.ts';
 import { BoundedArray } from '../../../../src/sources/postgresql/nested-values.ts';
 import { type PgType, spell } from '../../../../src/sources/postgresql/pg-type.ts';
 import { columnOf, textColumnOf } from '../../../../src/sources/postgresql/types.ts';

@@ -1,0 +1,72 @@
+// A process of its own: a running pipeline, commits at a steady rate beside it, and how long each took to become an encoded event.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parsePipelineText } from '../../src/config/load.ts';
+import { descriptor as nullDestination } from '../../src/destinations/null/index.ts';
+import { openRuntime } from '../../src/run.ts';
+import type { Descriptor, Destination } from '../../src/sdk/index.ts';
+import { connect } from './cluster.ts';
+
+export interface LatencyTask {
+  readonly pipeline: object;
+  readonly url: string;
+  readonly perSecond: number;
+  readonly seconds: number;
+  /** Ids from here on are free. */
+  readonly firstId: number;
+}
+
+/** Milliseconds from the clock in the inserted row to the end of the write. */
+export interface LatencyResult {
+  readonly events: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const task = JSON.parse(process.argv[2] as string) as LatencyTask;
+const latenciesMs: number[] = [];
+
+const observed: Descriptor = {
+  ...nullDestination,
+  create: async (config: never, ctx: never): Promise<Destination> => {
+    const inner = await nullDestination.create(config, ctx);
+    const write = inner.write.bind(inner);
+    inner.write = async (batch, signal) => {
+      const result = await write(batch, signal);
+      const now = performance.timeOrigin + performance.now();
+      for (const event of batch.events) {
+        const at = String(event.get('after', 'created_at'));
+        // `Date` drops the microseconds.
+        latenciesMs.push(now - Date.parse(at) - Number(/\.\d{3}(\d{3})Z$/.exec(at)?.[1] ?? 0) / 1000);
+      }
+      return result;
+    };
+    return inner;
+  },
+} as Descriptor;
+
+const { pipelines, problems } = await parsePipelineText(JSON.stringify(task.pipeline), { file: 'bench.yaml', baseDir: '.', env: {} });
+if (problems.length > 0) throw new Error(JSON.stringify(problems));
+const runtime = await openRuntime(pipelines, { descriptors: [observed] });
+const [handle] = runtime.handles;
+while (handle?.status().sources[0]?.state !== 'streaming') await sleep(20);
+
+const client = await connect(task.url);
+// The server sends what is flushed, and without this it flushes five times a second.
+await client.query('SET synchronous_commit = on');
+const insert = `INSERT INTO orders SELECT $1::bigint, 'customer', 'new', repeat('x', 60), 1, clock_timestamp(), true, '{"sku": "SKU-1", "tags": ["a", "b"]}'`;
+const total = task.perSecond * task.seconds,
+  began = performance.now();
+for (let i = 0; i < total; i++) {
+  const due = began + (i * 1000) / task.perSecond;
+  if (due > performance.now() + 1) await sleep(due - performance.now());
+  await client.query({ name: 'insert', text: insert, values: [task.firstId + i] });
+}
+while (latenciesMs.length < total) await sleep(20);
+await client.end();
+await runtime.stop();
+// The first tenth warms up.
+const sorted = latenciesMs.slice(total / 10).sort((a, b) => a - b);
+const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+const result: LatencyResult = { events: sorted.length, p50: at(0.5), p99: at(0.99) };
+console.log(JSON.stringify(result));

@@ -1,0 +1,52 @@
+// The rows of a table as snapshot events to JSON, against the server's own COPY of the same table into nothing.
+
+import { join } from 'node:path';
+import type pg from 'pg';
+import { median, round } from '../lib/cpu.ts';
+import type { Cluster } from './cluster.ts';
+import type { DrainResult, DrainTask } from './drain.ts';
+import { child, drop, inFolder, JSON_TO_NOWHERE, outputOf, pipelineOf } from './measure.ts';
+
+const SLOT = 'bench_snapshot';
+
+export async function snapshotRun(
+  cluster: Cluster,
+  client: pg.Client,
+  rows: number,
+  rounds: number,
+  log: (line: string) => void,
+): Promise<object> {
+  const there = Number((await client.query<{ n: string }>('SELECT count(*) AS n FROM orders')).rows[0]?.n);
+  if (there < rows) await client.query(`CALL insert_orders(10000000, ${Math.ceil((rows - there) / 1000) * 1000})`);
+  const { rows: counted } = await client.query<{ n: string }>('SELECT count(*) AS n FROM orders');
+  const count = Number(counted[0]?.n);
+  await client.query('VACUUM ANALYZE orders');
+  const runs: { readonly copyPerSecond: number; readonly perSecond: number; readonly cpu: number; readonly rssMb: number }[] = [];
+  for (let n = 0; n < rounds; n++) {
+    const began = performance.now();
+    await outputOf(join(cluster.bin, 'psql'), ['-q', cluster.url, '-o', '/dev/null', '-c', 'COPY orders TO STDOUT']);
+    const copyPerSecond = (count / (performance.now() - began)) * 1000;
+    const result = await inFolder((folder) => {
+      const pipeline = pipelineOf(cluster.url, folder, {
+        slot: SLOT,
+        source: { snapshot_mode: 'initial_only' },
+        destination: JSON_TO_NOWHERE,
+      });
+      const task: DrainTask = { pipeline, destination: 'null', events: count };
+      return child<DrainResult>('drain.ts', task);
+    });
+    await drop(client, SLOT);
+    const perSecond = count / (result.seconds - result.firstEventSeconds);
+    runs.push({ copyPerSecond, perSecond, cpu: result.cpuMicrosPerEvent, rssMb: result.rssMb });
+    log(
+      `snapshot ${Math.round(perSecond)} rows/s  CPU µs ${result.cpuMicrosPerEvent.toFixed(2)}; COPY ${Math.round(copyPerSecond)} rows/s`,
+    );
+  }
+  return {
+    rows: count,
+    rate_over_copy: round(Math.max(...runs.map((r) => r.perSecond / r.copyPerSecond)), 2),
+    cpu_us_per_row: round(Math.min(...runs.map((r) => r.cpu)), 2),
+    rss_mb: Math.round(median(runs.map((r) => r.rssMb))),
+    raw: runs,
+  };
+}
