@@ -10,7 +10,7 @@ import type { Installation, LocalServer } from '../../scripts/services/definitio
 import { reachableFolder } from '../../scripts/services/home.ts';
 import { freePort } from '../../scripts/services/ports.ts';
 import { postgres } from '../../scripts/services/postgres.ts';
-import { isAlive, type ProcessId, plainEnvironment, startDetached } from '../../scripts/services/processes.ts';
+import { isAlive, type ProcessId, plainEnvironment, run, startDetached } from '../../scripts/services/processes.ts';
 import { accountFor } from '../../scripts/services/up.ts';
 
 const FIRST_PORT = 25_432;
@@ -34,31 +34,43 @@ type BackendType = 'client backend' | 'walsender';
 export class OwnPostgres implements AsyncDisposable {
   readonly url: string;
   readonly #server: LocalServer;
+  readonly #settings: readonly string[];
   #process: ProcessId | null = null;
 
-  private constructor(server: LocalServer) {
+  private constructor(server: LocalServer, settings: readonly string[]) {
     this.#server = server;
+    this.#settings = settings;
     this.url = postgres.url(server.port, server.password);
   }
 
-  static async start({ bin, version }: Installation): Promise<OwnPostgres> {
-    const folder = mkdtempSync(join(tmpdir(), 'cdc-chaos-postgres-')),
-      account = await accountFor(postgres);
-    if (account !== null) chownSync(folder, account.uid, account.gid);
-    const server = { bin, folder, port: await freePort(FIRST_PORT), password: randomBytes(12).toString('hex'), account };
+  /** `settings`: `name=value`, over those that all servers for tests have. */
+  static async start({ bin, version }: Installation, settings: readonly string[] = []): Promise<OwnPostgres> {
+    const server = await newServer(bin, randomBytes(12).toString('hex'));
     await postgres.prepare(server, version);
-    const own = new OwnPostgres(server);
+    const own = new OwnPostgres(server, settings);
     await own.start();
     return own;
+  }
+
+  /** A standby of this server, which follows it until it is promoted. */
+  async startStandby(): Promise<OwnPostgres> {
+    const { bin, password, account } = this.#server,
+      server = await newServer(bin, password);
+    const args = ['-D', join(server.folder, 'data'), '-d', this.url, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'];
+    await run(join(bin, 'pg_basebackup'), args, { account, cwd: server.folder, env: plainEnvironment() });
+    const standby = new OwnPostgres(server, this.#settings);
+    await standby.start();
+    return standby;
   }
 
   /** Resolves once it answers. What a killed server left behind holds its memory for a moment: then it is tried again. */
   async start(): Promise<void> {
     const { file, args } = postgres.command(this.#server),
+      all = [...args, ...this.#settings.flatMap((s) => ['-c', s])],
       { folder, account } = this.#server;
     for (const began = performance.now(); ; await sleep(20)) {
       if (this.#process === null || !isAlive(this.#process))
-        this.#process = startDetached(file, args, join(folder, 'log'), { account, cwd: folder, env: plainEnvironment() });
+        this.#process = startDetached(file, all, join(folder, 'log'), { account, cwd: folder, env: plainEnvironment() });
       if (await this.#answers()) break;
       if (performance.now() - began > START_TIMEOUT_MS) throw new Error(`the server does not start: see ${folder}/log`);
     }
@@ -140,4 +152,11 @@ export class OwnPostgres implements AsyncDisposable {
     await sleep(200);
     rmSync(this.#server.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
+}
+
+async function newServer(bin: string, password: string): Promise<LocalServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'cdc-chaos-postgres-')),
+    account = await accountFor(postgres);
+  if (account !== null) chownSync(folder, account.uid, account.gid);
+  return { bin, folder, port: await freePort(FIRST_PORT), password, account };
 }

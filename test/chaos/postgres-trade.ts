@@ -10,7 +10,7 @@ const [, , url = '', seed = '1'] = process.argv;
 const WRITERS = 4;
 
 /** While the snapshot is read, changes that pile up between two runs must not take longer than a run lives. */
-let pauseMs = 200;
+let pauseMs = 600;
 let open = true;
 process.stdin
   .on('data', () => {

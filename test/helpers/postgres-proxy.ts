@@ -22,6 +22,8 @@ export class PostgresProxy implements AsyncDisposable {
   #port = 0;
   /** Set for the next COMMIT only. */
   cutNextCommit: CommitCut | null = null;
+  /** Changes what the server says, in place. */
+  tamper: ((fromServer: Buffer) => void) | null = null;
   /** Connections stand, and nothing passes in either direction: a cable that was pulled. */
   isFrozen = false;
 
@@ -113,6 +115,7 @@ export class PostgresProxy implements AsyncDisposable {
     });
     server.on('data', (chunk: Buffer) => {
       if (this.isFrozen) return;
+      this.tamper?.(chunk);
       if (isSilent) end();
       else client.write(chunk);
     });

@@ -44,19 +44,29 @@ export const pollingKeys = {
 
 const KEYS = Keys({
   ...pollingKeys,
-  cdc_mode: OneOf(['wal', 'polling'], { description: '' }),
+  cdc_mode: Type.Optional(OneOf(['wal', 'polling'], { description: '' })),
   table: Type.Optional(Type.String()),
   tables: Type.Optional(Type.Array(Type.String())),
 });
 type PollingConfig = Static<typeof KEYS>;
 
+/** What only polling knows says that polling is meant. */
+export function modeOf({
+  cdc_mode,
+  watermark,
+  query,
+}: Partial<Pick<PollingConfig, 'cdc_mode' | 'watermark' | 'query'>>): 'wal' | 'polling' {
+  return cdc_mode ?? (watermark === undefined && query === undefined ? 'wal' : 'polling');
+}
+
 export function pollingProblems(config: PollingConfig): ConfigProblem[] {
-  if (config.cdc_mode === 'wal') {
+  if (modeOf(config) === 'wal') {
     return (['watermark', 'query'] as const)
       .filter((key) => config[key] !== undefined)
       .map((key) => ({ path: [key], message: `"${key}" is for \`cdc_mode: polling\``, fix: 'Remove it, or set `cdc_mode: polling`.' }));
   }
-  if (config.watermark === undefined) {
+  // A query that compares a column with the last watermark has named it.
+  if (config.watermark === undefined && !/[\w"]\s*>=?\s*:last_sync\b/.test(config.query ?? '')) {
     const fix = 'Name the growing column: `watermark: {column: updated_at, type: timestamp}`.';
     return [{ path: ['watermark'], message: 'polling needs a watermark', fix }];
   }
@@ -70,7 +80,7 @@ function queryProblems({ table, tables, watermark }: PollingConfig): ConfigProbl
     const fix = 'Name it: `table: orders`.';
     problems.push({ path: ['table'], message: 'with a query, `table` holds the one name under which its rows are sent', fix });
   }
-  if (watermark?.key === undefined) {
+  if (watermark !== undefined && watermark.key === undefined) {
     const fix = 'Name its columns: `key: [id]`.';
     problems.push({ path: ['watermark', 'key'], message: 'with a query, the key of its rows must be named', fix });
   }

@@ -1,6 +1,7 @@
 // The configuration keys of `cdc_mode: wal`: slot, publication, messages.
 
 import { type ConfigProblem, Default, Duration, Keys, OneOf, type Static, Type } from '../../sdk/index.ts';
+import { modeOf } from './config-polling.ts';
 import { isSlotName, MAX_NAME_BYTES } from './names.ts';
 
 const patterns = (description: string, examples: readonly unknown[]) =>
@@ -100,7 +101,7 @@ export const walKeys = {
   ),
 };
 
-const KEYS = Keys({ ...walKeys, cdc_mode: OneOf(['wal', 'polling'], { description: '' }) });
+const KEYS = Keys({ ...walKeys, cdc_mode: Type.Optional(OneOf(['wal', 'polling'], { description: '' })) });
 type WalConfig = Static<typeof KEYS>;
 
 /** The publication in its long form. */
@@ -111,7 +112,7 @@ export function publicationOf({ publication }: Pick<WalConfig, 'publication'>, f
 
 /** Names that the server refuses; in the other mode the keys would silently do nothing. */
 export function walProblems(config: WalConfig): ConfigProblem[] {
-  if (config.cdc_mode === 'polling') return strayProblems(config);
+  if (modeOf(config) === 'polling') return strayProblems(config);
   const problems: ConfigProblem[] = [];
   if (config.slot_name !== undefined && !isSlotName(config.slot_name)) {
     problems.push({

@@ -71,12 +71,12 @@ const poolSchema = Keys(
 export const configSchema = Keys(
   {
     ...connectionKeys,
-    cdc_mode: Default(
+    cdc_mode: Type.Optional(
       OneOf(['wal', 'polling'], {
-        description: 'wal: every change, as it was committed. polling: rows are asked for by a watermark column; deletes are not seen.',
+        description:
+          'wal: every change, as it was committed. polling: rows are asked for by a watermark column; deletes are not seen. Default: polling where `watermark` or `query` is set, else wal.',
         examples: ['wal'],
       }),
-      'wal',
     ),
     table: Type.Optional(
       Type.String({ minLength: 1, description: 'The one table to capture, in place of `tables`.', examples: ['public.orders'] }),

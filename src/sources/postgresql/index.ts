@@ -2,6 +2,7 @@
 
 import { CdcError, defineSource, type SourceCapabilities } from '../../sdk/index.ts';
 import { configSchema, type PostgresqlSourceConfig, validate } from './config.ts';
+import { modeOf } from './config-polling.ts';
 import { publicationOf } from './config-wal.ts';
 
 export const descriptor = defineSource({
@@ -10,10 +11,10 @@ export const descriptor = defineSource({
   title: 'PostgreSQL: every change from the write-ahead log (logical replication)',
   config: configSchema,
   validate,
-  capabilities: (config) => (config.cdc_mode === 'polling' ? pollingCapabilities(config) : walCapabilities(config)),
+  capabilities: (config) => (modeOf(config) === 'polling' ? pollingCapabilities(config) : walCapabilities(config)),
   create: async (config, ctx) => {
-    if (config.cdc_mode === 'polling' && config.watermark !== undefined) {
-      if (config.query !== undefined)
+    if (modeOf(config) === 'polling') {
+      if (config.query !== undefined || config.watermark === undefined)
         throw new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', '`query` is not available yet for this source.', {
           where: `source "${ctx.name}"`,
           fix: 'Make it a table, or poll the tables themselves by `watermark`.',

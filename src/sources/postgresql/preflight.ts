@@ -3,6 +3,7 @@
 import { CdcError, type Finding } from '../../sdk/index.ts';
 import { findings } from './check.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
+import { modeOf } from './config-polling.ts';
 import { error } from './findings.ts';
 import type { Server } from './server.ts';
 
@@ -12,7 +13,7 @@ export async function* checkSource(server: Server, config: PostgresqlSourceConfi
   const options = {
     server: place.server,
     endpoint,
-    mode: config.cdc_mode,
+    mode: modeOf(config),
     patterns: tablePatterns(config),
     pipeline,
     slot,

@@ -31,7 +31,6 @@ describe('keys', () => {
   it('have defaults that capture a database as it is', () => {
     const config = configOf({ url: 'postgresql://localhost/shop' });
     expect(config).toMatchObject({
-      cdc_mode: 'wal',
       columns: { include: ['*'], exclude: [] },
       snapshot_mode: 'initial',
       snapshot: { tables: ['*.*'], where: {}, chunk_rows: 20_000, workers: 2, on_error: 'pause' },
@@ -67,6 +66,8 @@ describe('keys', () => {
     const query = 'SELECT event_id, created_at FROM event_store WHERE created_at > :last_sync';
     const watermark = { column: 'created_at', type: 'timestamp', key: 'event_id' };
     expect(pathsOf({ cdc_mode: 'polling', table: 'event_store', query, watermark })).toEqual([]);
+    // Neither a mode nor a watermark: the query has both.
+    expect(pathsOf({ table: 'event_store', query })).toEqual([]);
   });
 });
 
@@ -78,8 +79,10 @@ describe('validate', () => {
     [{ publication: 'ü'.repeat(40) }, ['publication']],
     [{ url: 'postgresql://db', host: 'db' }, ['host']],
     [{ user: 'a', username: 'b' }, ['user']],
-    [{ watermark: { column: 'x' } }, ['watermark']],
-    [{ query: 'SELECT 1' }, ['query']],
+    [{ watermark: { column: 'x' } }, []],
+    [{ watermark: { column: 'x' }, slot_name: 'x' }, ['slot_name']],
+    [{ cdc_mode: 'wal', watermark: { column: 'x' }, query: 'SELECT 1' }, ['watermark', 'query']],
+    [{ query: 'SELECT 1' }, ['watermark']],
     [{ cdc_mode: 'polling' }, ['watermark']],
     [{ cdc_mode: 'polling', watermark: { column: 'x' }, slot_name: 'x', heartbeat: { interval: '5m' } }, ['slot_name', 'heartbeat']],
     [{ cdc_mode: 'polling', watermark: { column: 'x' }, query: 'SELECT 1' }, ['table', 'watermark.key']],
