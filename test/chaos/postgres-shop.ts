@@ -59,8 +59,9 @@ export async function expectPostgresShopDelivered(
 }
 
 /**
- * A row never goes back, and behind the snapshot it is put no more often than it was handed over. In the snapshot it may come
- * again: what one destination has stored of a chunk, another one may not have.
+ * A row never goes back, and behind the snapshot one of `orders` is put no more often than it was handed over. In the snapshot
+ * it may come again: what one destination has stored of a chunk, another one may not have. So may rows of `customers` after any
+ * start: a change of key that did not send the large value has its row read again.
  */
 function expectPutsOfLines(effects: readonly Effect[], lines: readonly Line[], since: number, replica: string): void {
   const left = new Map<string, number>(),
@@ -76,7 +77,7 @@ function expectPutsOfLines(effects: readonly Effect[], lines: readonly Line[], s
       isBack = rev < (newest.get(row) ?? 0);
     newest.set(row, rev);
     left.set(what, (left.get(what) ?? 0) - 1);
-    return isBack || (rev > since && (left.get(what) as number) < 0);
+    return isBack || (table === 'orders' && rev > since && (left.get(what) as number) < 0);
   });
   expect(wrong.slice(0, 10), replica).toEqual([]);
 }
