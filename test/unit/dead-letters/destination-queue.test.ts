@@ -61,7 +61,10 @@ describe('a dead letter queue that is a destination', () => {
     expect(opened).toBe(0);
     await Promise.all([queue.put([letter(1)]), queue.put([letter(2)])]);
     await queue.close();
-    expect([opened, store.records.map((r) => String(r.value).includes('"code":"DESTINATION_EVENT_REJECTED"'))]).toEqual([1, [true, true]]);
+    expect([opened, store.records.map((r) => Buffer.from(r.value ?? []).includes('"code":"DESTINATION_EVENT_REJECTED"'))]).toEqual([
+      1,
+      [true, true],
+    ]);
   });
 
   it('fails as DLQ_UNAVAILABLE: to be tried again while it is away, for good when it refuses a letter', async () => {
