@@ -34,6 +34,8 @@ export class ParkedKeys {
   /** How many parked keys each table has: most tables have none, and their events are not looked at. */
   readonly #tables = new Map<string, number>();
   readonly #changed = new Set<number>();
+  /** Whose load let keys go → what they waited behind: until that load is stored, a restart must find them parked. */
+  readonly #letGo = new Map<object, Map<string, ParkedEvent>>();
 
   constructor(store: PluginStore, codecs: Codecs) {
     this.#store = store;
@@ -67,7 +69,8 @@ export class ParkedKeys {
   /** Writes what has changed since the last call that succeeded. */
   async save(): Promise<void> {
     for (const n of [...this.#changed]) {
-      const bucket = this.#buckets[n] as Map<string, ParkedEvent>;
+      const bucket = new Map(this.#buckets[n]);
+      for (const keys of this.#letGo.values()) for (const [key, event] of keys) if (bucketOf(key) === n) bucket.set(key, event);
       await this.#store.set(nameOf(n), Buffer.from(JSON.stringify(Object.fromEntries(bucket))));
       this.#changed.delete(n);
     }
@@ -96,16 +99,22 @@ export class ParkedKeys {
     }
   }
 
-  /** The row is whole again at the destination. */
-  release(event: ChangeEvent): void {
-    if (this.#tables.has(tableOf(event))) for (const key of keysOf(event)) this.#delete(key);
+  /** The row is whole again at the destination; `by`: as soon as that has stored its load, see `settle`. */
+  release(event: ChangeEvent, by: object | null = null): void {
+    if (this.#tables.has(tableOf(event))) for (const key of keysOf(event)) this.#delete(key, by);
   }
 
-  /** The table is empty at the destination: what comes from here on begins anew. */
-  releaseTable(event: ChangeEvent): void {
+  /** The table is empty at the destination, as soon as `by` has stored its load: what comes from here on begins anew. */
+  releaseTable(event: ChangeEvent, by: object): void {
     const prefix = `${tableOf(event)} `;
     if (!this.#tables.has(tableOf(event))) return;
-    for (const bucket of this.#buckets) for (const key of [...bucket.keys()]) if (key.startsWith(prefix)) this.#delete(key);
+    for (const bucket of this.#buckets) for (const key of [...bucket.keys()]) if (key.startsWith(prefix)) this.#delete(key, by);
+  }
+
+  /** The load is stored: what it has let go is no longer parked in the store after the next `save`. */
+  settle(by: object): void {
+    for (const key of this.#letGo.get(by)?.keys() ?? []) this.#changed.add(bucketOf(key));
+    this.#letGo.delete(by);
   }
 
   #bucket(key: string): Map<string, ParkedEvent> {
@@ -119,14 +128,24 @@ export class ParkedKeys {
     this.#tables.set(table, (this.#tables.get(table) ?? 0) + 1);
   }
 
-  #delete(key: string): void {
-    if (!this.#bucket(key).delete(key)) return;
+  #delete(key: string, by: object | null): void {
+    const event = this.#bucket(key).get(key);
+    if (event === undefined) return;
+    this.#bucket(key).delete(key);
+    if (by !== null) this.#keep(key, event, by);
     this.#size--;
     const table = tableOfKey(key),
       left = (this.#tables.get(table) ?? 1) - 1;
     if (left === 0) this.#tables.delete(table);
     else this.#tables.set(table, left);
     this.#changed.add(bucketOf(key));
+  }
+
+  /** The first one counts: a load may let a key go, park it again and let it go again. */
+  #keep(key: string, event: ParkedEvent, by: object): void {
+    const kept = this.#letGo.get(by) ?? new Map<string, ParkedEvent>();
+    if (!kept.has(key)) kept.set(key, event);
+    this.#letGo.set(by, kept);
   }
 
   #isOlder(event: ChangeEvent, parked: ParkedEvent): boolean {

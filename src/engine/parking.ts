@@ -73,6 +73,19 @@ export class Parking {
     if (!signal.aborted) done(load, failed);
   }
 
+  /** Their keys are parked already, or have been let go again by a truncate behind them. */
+  async #putBehind(
+    load: Load,
+    waiting: readonly { readonly index: number; readonly error: CdcError }[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const refused = waiting.map(({ index, error }) => ({ event: eventAt(load, index), error }));
+    await this.#put(refused, 'write', this.#o.lane, { attempts: 0, firstMs: this.#o.clock.now() }, signal);
+    if (signal.aborted) return;
+    await this.#saveKeys(signal);
+    if (!signal.aborted) done(load, waiting);
+  }
+
   /** Events of the load that wait behind a parked one of their key: they are parked with it. */
   async parkBehind(load: Load, signal: AbortSignal): Promise<void> {
     if (this.#keys.size === 0) return;
@@ -80,12 +93,12 @@ export class Parking {
       known: { index: number }[] = [];
     for (const [index, event] of load.events.entries()) {
       if (load.skip.has(index)) continue;
-      if (event.op === 't') this.#keys.releaseTable(event);
+      if (event.op === 't') this.#keys.releaseTable(event, this);
       const parked = this.#keys.blocking(event);
       if (parked === null) continue;
       if (this.#o.parkedKeys === 'pass' && isWholeRow(event)) {
         // Refused itself it is parked itself. Until it is stored the key stays parked in the store.
-        this.#keys.release(event);
+        this.#keys.release(event, this);
         continue;
       }
       if (load.parkedLater.has(parked.id) || load.events.findIndex((e) => e.id === parked.id) > index) continue;
@@ -96,11 +109,12 @@ export class Parking {
       this.#keys.park(event, parked);
     }
     done(load, known);
-    if (failed.length > 0) await this.parkIn(load, failed, { attempts: 0, firstMs: this.#o.clock.now() }, signal);
+    if (failed.length > 0) await this.#putBehind(load, failed, signal);
   }
 
   /** A load is stored: what it has released is no longer parked after a restart. */
   async stored(signal: AbortSignal): Promise<void> {
+    this.#keys.settle(this);
     await this.#saveKeys(signal);
   }
 

@@ -66,7 +66,10 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
   stop(world) {
     const p = livingOf(world);
     if (p?.handle === undefined || p.handle === null) return;
-    p.stopped = { running: p.handle.status().state === 'running', disturbances: world.disturbances, atMs: world.wallMs };
+    const { state, lanes } = p.handle.status(),
+      // What is known to be away is not waited for.
+      isUp = world.lanes.every((l) => !l.store.faults.down) && lanes.every((l) => l.breaker === 'closed');
+    p.stopped = { running: state === 'running' && isUp, disturbances: world.disturbances, atMs: world.wallMs };
     void p.handle.stop();
   },
   cutSource(world) {

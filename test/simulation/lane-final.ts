@@ -47,10 +47,14 @@ export class LaneFinal {
     for (const e of inOrder) {
       const misses = !lane.isFilled(e) && (lane.settled(e) !== 'destination' || lane.inGap(e));
       const isOver = e.incomplete && (lane.isResent(e) || e.keys.some((k) => tainted.has(k)));
-      if (!misses && !isOver) continue;
+      if (!misses && !isOver && !this.#isLate(e)) continue;
       for (const k of e.op === 't' ? this.#keysOf(e.table) : e.keys) tainted.add(k);
     }
     return tainted;
+  }
+  /** A zombie's write where nothing can fence it. */
+  #isLate(e: Audited): boolean {
+    return !this.#lane.holds && this.#lane.late.has(e.id);
   }
   /** Those of rows that were there before the stream began, too. */
   #keysOf(table: string): string[] {
@@ -107,7 +111,7 @@ export class LaneFinal {
   /** Where a later one may be stored although an earlier one failed: who reads to the end has each key's events in order all the same. */
   #lastArrivals(events: readonly ChangeEvent[]): void {
     // What an operator skipped may have been on its way.
-    const ordered = this.#ordered(events).filter((e) => !this.#lane.wasInGap(e) && !this.#lane.late.has(e.id));
+    const ordered = this.#ordered(events).filter((e) => !this.#lane.wasInGap(e) && !this.#isLate(e));
     const lastAt = new Map(ordered.map(({ id }, i) => [id, i])),
       seen = new Map<string, string>();
     for (const [i, { id, keys, place }] of ordered.entries()) {

@@ -61,7 +61,10 @@ export class LaneGaps {
     return () => {
       this.#gaps = gaps.slice();
       this.#queueUpTo = queueUpTo;
-      if (startsAnew) this.#gaps.push({ from: {}, to: { ...this.#world.log.acknowledged(), ...this.#goneUpstream() }, isFilled: true });
+      const gone = this.#goneUpstream();
+      // A partition that upstream has dropped does not come again, and no source could tell.
+      if (!this.#world.shape.disk) this.#gaps.push({ from: {}, to: gone });
+      if (startsAnew) this.#gaps.push({ from: {}, to: { ...this.#world.log.acknowledged(), ...gone }, isFilled: true });
     };
   }
 

@@ -59,6 +59,12 @@ export function steppingState(world: World, step: Step): StateStore {
     async setPluginValue(pipeline, owner, plugin, key, value) {
       await step('save a value');
       assertUp();
+      if (world.tracing)
+        world.trace(
+          `  ${plugin} ${key}: ${Buffer.from(value ?? [])
+            .toString()
+            .slice(0, 200)}`,
+        );
       await world.state.setPluginValue(pipeline, owner, plugin, key, value);
     },
     pipelines: () => world.state.pipelines(),
@@ -73,6 +79,7 @@ export function steppingDeadLetters(world: World, step: Step): DeadLetterQueue {
       if (world.deadLettersDown)
         throw new CdcError('DLQ_UNAVAILABLE', 'the dead letter queue cannot be written', { retriable: true, fix: 'Make space.' });
       if (world.has('dlq-write-lost')) return;
+      if (world.tracing) world.trace(`  ${letters.map((l) => `${l.event?.id ?? l.input} of ${l.lane ?? 'all'}`).join(', ')}`);
       for (const letter of letters) world.oracle.parked(letter);
       if (world.dice.chance(LOST_REPLY)) await step('hear that they are parked');
     },

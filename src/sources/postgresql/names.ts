@@ -74,12 +74,3 @@ function dotted(...names: string[]): string {
 function toRegExp(pattern: string): RegExp {
   return globToRegExp(pattern.replaceAll('\\.', INNER_DOT), '.');
 }
-
-/** Which prefixes of logical messages are passed on. */
-export function messageFilter(messages: {
-  readonly include: readonly string[];
-  readonly exclude: readonly string[];
-}): (prefix: string) => boolean {
-  const [include, exclude] = [messages.include, messages.exclude].map((list) => list.map((p) => globToRegExp(p, INNER_DOT)));
-  return (prefix) => include?.some((e) => e.test(prefix)) === true && exclude?.some((e) => e.test(prefix)) !== true;
-}

@@ -183,6 +183,18 @@ describe('a key with a parked event', () => {
     expect([nameless(world).map(([name]) => name), names(world)]).toEqual([['bad'], ['new']]);
   });
 
+  it('is free behind a truncate, also when an event before that in the same batch still had to wait', async () => {
+    const world = new LaneWorld();
+    world.log.commit([insert(1, 'bad')]);
+    refuse(world, 'bad');
+    await world.run();
+    world.log.commit([update(1, 'part'), TRUNCATE, insert(1, 'new')]);
+    const handle = world.start();
+    await world.clock.until(handle.done);
+    expect([nameless(world).map(([name]) => name), names(world)]).toEqual([['bad', 'part'], ['new']]);
+    expect(handle.status().lanes[0]?.parkedKeys).toBe(0);
+  });
+
   it('lets whole rows pass with parked_keys: pass, and is then free', async () => {
     const world = new LaneWorld({ delivery: { parkedKeys: 'pass' } });
     world.log.commit([insert(1, 'bad'), { op: 'update', id: 1, name: 'part', partial: true }, update(1, 'whole')]);
