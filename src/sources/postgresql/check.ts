@@ -195,12 +195,14 @@ function ownershipFindings(row: TextRow, tables: readonly FoundTable[], added: r
 }
 
 async function heartbeatFindings(queries: Queries): Promise<Finding[]> {
+  // Since 17 it has a fourth argument: it is found by the three that all versions have.
   const { rows } = await queries.query(
-    `SELECT has_function_privilege('pg_catalog.pg_logical_emit_message(boolean, text, text)', 'EXECUTE') AS may, pg_is_in_recovery() AS standby, current_user AS role`,
+    `SELECT has_function_privilege(p.oid, 'EXECUTE') AS may, p.oid::regprocedure::text AS function, pg_is_in_recovery() AS standby, current_user AS role
+     FROM pg_proc p WHERE p.proname = 'pg_logical_emit_message' AND p.pronamespace = 'pg_catalog'::regnamespace AND p.proargtypes[2] = 'text'::regtype`,
   );
-  const { may, standby, role } = rows[0] ?? {};
+  const { may, function: name, standby, role } = rows[0] ?? {};
   if (standby === 't') return [error('heartbeat', 'a standby cannot write heartbeats', 'Remove `heartbeat`, or connect to the primary.')];
   if (may === 't') return [ok('heartbeat', 'the role may write heartbeats')];
-  const fix = `Run: GRANT EXECUTE ON FUNCTION pg_catalog.pg_logical_emit_message(boolean, text, text) TO ${quoteName(role ?? '')};`;
+  const fix = `Run: GRANT EXECUTE ON FUNCTION pg_catalog.${name ?? ''} TO ${quoteName(role ?? '')};`;
   return [error('heartbeat', 'the role may not write heartbeats', fix, 'SOURCE_FORBIDDEN')];
 }
