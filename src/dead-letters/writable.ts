@@ -2,11 +2,11 @@
 // must be parked and the pipeline stands still for it.
 
 import { constants } from 'node:fs';
-import { access, rmdir, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { makeFolder } from '../util/make-folder.ts';
 
-/** Throws what Node says of it. Folders that had to be made are removed again. */
+/** Throws what Node says of it. A folder that had to be made stays: other pipelines may be about to use it. */
 export async function assertWritable(path: string): Promise<void> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
@@ -14,9 +14,7 @@ export async function assertWritable(path: string): Promise<void> {
   });
   if (found !== null && !found.isFile()) throw new Error(`${path} is not a file`);
   if (found !== null) return access(path, constants.R_OK | constants.W_OK);
-  const folder = dirname(path),
-    first = await makeFolder(folder);
-  if (first === undefined) return access(folder, constants.W_OK | constants.X_OK);
-  // Not one that somebody has put something into meanwhile.
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await rmdir(made).catch(() => undefined);
+  const folder = dirname(path);
+  await makeFolder(folder);
+  return access(folder, constants.W_OK | constants.X_OK);
 }
