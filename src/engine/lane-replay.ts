@@ -128,9 +128,9 @@ export class LaneReplay {
     return 'done';
   }
 
-  /** Nothing is dropped but rows of snapshots that other lanes had read for themselves. */
+  /** Nothing is dropped but rows of snapshots that other lanes had read for themselves, and what a chosen place covers. */
   async #batcher(next: number, end: number): Promise<Batcher> {
-    const { log, codecs, queues, config } = this.#lane.options;
+    const { log, codecs, queues, config, joinedAt } = this.#lane.options;
     const own = this.#lane.held().snapshots,
       before = next > end ? [] : ((await log.read(next))?.before.snapshots ?? []);
     const snapshots = before.filter((s) => own.some((o) => o.source === s.source && o.table === s.table && o.run === s.run));
@@ -140,7 +140,8 @@ export class LaneReplay {
       queues,
       maxEvents: config.batch.maxEvents,
       maxBytes: config.batch.maxBytes,
-      own: { sources: {}, snapshots },
+      // Partitions mix in the log: of one there may be more that was skipped behind the first that is sent of another.
+      own: { sources: joinedAt.log?.id === log.id ? {} : joinedAt.sources, snapshots },
       start: { sources: {}, snapshots: [] },
       slot: null,
     });

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { ReplayAsk } from '../../../src/engine/replay-plan.ts';
-import { type CdcError, formatPoint } from '../../../src/sdk/index.ts';
+import { type CdcError, type ChangeEvent, formatPoint } from '../../../src/sdk/index.ts';
 import { insert, update } from '../../../src/sdk/testing/index.ts';
 import { unreachable } from '../../helpers/lane-world.ts';
 import { ask, ReplayWorld } from '../../helpers/replay-world.ts';
@@ -157,6 +157,29 @@ describe('the place that an operator chose', () => {
     expect(world.logged.filter((l) => l.level === 'warn').map((l) => l.message)).toEqual([
       'the replay begins where the destination joined or was placed, not before',
     ]);
+  });
+});
+
+describe('a place that an operator chose for each of several partitions', () => {
+  it('leaves out what was skipped of one, also behind what is sent again of another', async () => {
+    const world = new ReplayWorld();
+    world.log.openPartition('side');
+    world.fill(1, 4);
+    await world.run();
+    world.log.commit([insert(11, 'eleven'), insert(12, 'twelve')], 'side');
+    await world.run();
+    const of = (id: number) => world.applied.find((e) => e.after?.['id'] === id) as ChangeEvent;
+    const places = { [of(2).partition]: of(2).position, [of(11).partition]: of(11).position };
+    const to = { ...world.point, log: null, sources: { [of(2).source]: places } };
+    await world.state.acquire('test', 'cli', world.clock.now(), world.clock.now() + 1000);
+    await world.state.save('test', 'cli', world.clock.now() + 1000, { intent: { atMs: 0, what: 'test', lanes: { [world.lane]: to } } });
+    await world.state.release('test', 'cli');
+    world.take();
+    await world.run();
+    expect(world.take()).toEqual([3, 4, 12]);
+    await world.request(1);
+    await world.run();
+    expect(world.take()).toEqual([3, 4, 12]);
   });
 });
 
