@@ -13,7 +13,8 @@ import { postgres } from '../../scripts/services/postgres.ts';
 import { isAlive, type ProcessId, plainEnvironment, run, startDetached } from '../../scripts/services/processes.ts';
 import { accountFor } from '../../scripts/services/up.ts';
 
-const FIRST_PORT = 25_432;
+/** Each process looks in a place of its own: a server that is killed must find its port free when it comes back. */
+const FIRST_PORT = 20_000 + (process.pid % 100) * 100;
 const START_TIMEOUT_MS = 60_000;
 
 /** PostgreSQL's programs; `null` where there are none, with the reason printed once. Where `CI` is set that is an error. */
