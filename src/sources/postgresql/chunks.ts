@@ -3,7 +3,8 @@
 
 import { createHash } from 'node:crypto';
 import { CdcError, type TextImage } from '../../sdk/index.ts';
-import type { ChunkRead, ChunkRow, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
+import { chunkRows } from '../../snapshot/rows.ts';
+import type { ChunkRead, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
 import { parseXidSnapshot, type XidSnapshot } from '../../snapshot/xids.ts';
 import { brokenColumns, READ_AS_IT_IS } from './broken-rows.ts';
 import { type ChunkTable, lockTable, qualifiedName, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
@@ -79,17 +80,18 @@ export class ChunkReader {
       const { seen, fingerprint, h, shape } = found;
       if (this.#o.isRaw) for (const row of rows.tuples(shape.layout)) this.#checkKey(row, table);
       const images = rows.tuples(shape.layout),
-        last = images.at(-1),
         transaction = newestOf(seen);
       return {
         seen,
         fingerprint,
         h,
         bytes: rows.bytes,
-        rows: images.map(
-          (image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [], transaction } }),
+        rows: chunkRows(
+          images.map((image) => {
+            const key = keyOf(image, table.key) ?? '';
+            return { key, place: key, bytes: rows.bytes / images.length, row: { shape, image, parts: [], transaction } };
+          }),
         ),
-        lastKey: last === undefined || job.kind === 'keys' ? null : keyOf(last, table.key),
         end: !isCut && images.length < maxRows,
       };
     });

@@ -209,7 +209,7 @@ export class PollingSource implements Source {
     const read = await server.use(signal, (session) => reader.read(session, table.chunk, job, () => true));
     if (read === null) return nothing(false);
     const events: ChangeEvent[] = [];
-    for (const { row } of read.rows) events.push(await this.#event(target, row, tracker));
+    for (let i = 0; i < read.rows.count; i++) events.push(await this.#event(target, read.rows.row(i), tracker));
     target.place = events.at(-1)?.position ?? target.place;
     // All up to the end is read, unless a part of it was held back.
     const isDone = until !== null && read.end && (before === null ? bound === until : this.#isBelow(until, before, table));

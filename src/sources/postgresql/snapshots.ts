@@ -118,8 +118,10 @@ export class Snapshots implements StreamObserver {
       merge: (row, parts) => ({ ...row, parts: [...row.parts, ...(parts as Tuple[])] }),
       random: ctx.random,
       limits: {
-        chunkRows: Math.min(chunk_rows, read.maxBatchEvents),
-        chunkBytes: Math.min(chunk_bytes, read.maxBatchBytes),
+        chunkRows: chunk_rows,
+        chunkBytes: chunk_bytes,
+        batchRows: read.maxBatchEvents,
+        batchBytes: read.maxBatchBytes,
         flights: workers + 1,
         flightsPerTable: workers,
       },
