@@ -21,8 +21,9 @@ import {
   type TableSchema,
 } from '../../sdk/index.ts';
 import type { RangeJob } from '../../snapshot/types.ts';
-import { ChunkReader, keyOf, type SnapshotRow } from './chunks.ts';
+import { ChunkReader } from './chunks.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
+import { type CopiedRow, keyOf } from './copy-rows.ts';
 import { columnFilter, tableFilter } from './names.ts';
 import { newestRow, type PollTable, pollTable, readable, settledBefore, type Watermark } from './poll-table.ts';
 import { comparePollPlaces, formatPollPlace, pollPositions, pollTexts } from './polling-position.ts';
@@ -232,8 +233,8 @@ export class PollingSource implements Source {
     return comparePollPlaces(JSON.stringify([watermark]), JSON.stringify([`${kinds[0]}${bound}`])) === -1;
   }
 
-  async #event({ partition, table }: Target, { shape, image }: SnapshotRow, tracker: SchemaTracker): Promise<ChangeEvent> {
-    const { schema } = await tracker.appear(shape, '' as Position),
+  async #event({ partition, table }: Target, image: CopiedRow, tracker: SchemaTracker): Promise<ChangeEvent> {
+    const { schema } = await tracker.appear(image.origin.shape, '' as Position),
       texts = keyOf(image, table.chunk.key);
     if (texts === null) throw new CdcError('INTERNAL_UNEXPECTED', `a row of ${partition} came without its watermark`);
     const position = formatPollPlace(texts, table.kinds);

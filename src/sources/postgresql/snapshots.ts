@@ -21,9 +21,10 @@ import { type XidSnapshot, xidVisibility } from '../../snapshot/xids.ts';
 import type { StreamObserver } from './batches.ts';
 import { brokenRow, isText } from './broken-rows.ts';
 import { type ChunkTable, NEXT_XID, selectAny, selectCuts } from './chunk-sql.ts';
-import { ChunkReader, type ChunkReaderOptions, keyOf, newestOf, type SnapshotRow } from './chunks.ts';
+import { ChunkReader, type ChunkReaderOptions, newestOf } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Session } from './connection.ts';
+import { type CopiedRow, keyOf } from './copy-rows.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
 import { estimateRows, RowEstimates } from './row-estimates.ts';
@@ -31,7 +32,7 @@ import type { CatalogShape, ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
 import type { SnapshotOrders } from './snapshot-orders.ts';
 
-type Engine = SnapshotEngine<SnapshotRow, number, XidSnapshot, number>;
+type Engine = SnapshotEngine<CopiedRow, number, XidSnapshot, number>;
 type TableJob = Exclude<SnapshotJob, { kind: 'bound' }>;
 
 const EVENT_BYTES = 300;
@@ -115,7 +116,7 @@ export class Snapshots implements StreamObserver {
       at,
       repeatsUntil,
       visibility: xidVisibility,
-      merge: (row, parts) => ({ ...row, parts: [...row.parts, ...(parts as Tuple[])] }),
+      merge: (row, parts) => Object.assign(row, { parts }),
       random: ctx.random,
       limits: {
         chunkRows: chunk_rows,
@@ -285,12 +286,13 @@ export class Snapshots implements StreamObserver {
   }
 
   async *#output(
-    { rows: found, chunk, progress, bytes }: SnapshotOutput<SnapshotRow>,
+    { rows: found, chunk, progress, bytes }: SnapshotOutput<CopiedRow>,
     stream: StreamPlace,
   ): AsyncGenerator<ChangeBatch, void, undefined> {
     const rows = this.#o.isRaw ? await this.#withoutBroken(found, stream.place) : found;
     const schemas = new Map<CatalogShape, TableSchema>();
-    for (const { shape } of rows) {
+    for (const { origin } of rows) {
+      const { shape } = origin;
       if (schemas.has(shape)) continue;
       const at = `${stream.place}.s${String(shape.relation.oid).padStart(10, '0')}` as Position;
       const { schema, change } = await this.#o.tracker.appear(shape, at);
@@ -326,32 +328,32 @@ export class Snapshots implements StreamObserver {
         table: chunk.table,
         chunk: chunk.chunk,
         place: placeOf(first, last, isFirstTable, isLastTable),
-        transaction: row.transaction,
+        transaction: row.origin.transaction,
       };
       return new ChangeEvent({
         op: 'r',
-        table: schemas.get(row.shape) as TableSchema,
+        table: schemas.get(row.origin.shape) as TableSchema,
         source: this.#o.ctx.name,
         partition: PARTITION,
         position: `${place}.r.${chunk.run}.${chunk.chunk}.${i}` as Position,
         sourceTsMs: nowMs,
-        after: row.parts.length === 0 ? row.image : merged(row),
+        after: row.parts.length === 0 ? row : merged(row),
         snapshot: mark,
       });
     });
     yield this.#batch(events, place, bytes + events.length * EVENT_BYTES, progress);
   }
 
-  async #withoutBroken(rows: readonly SnapshotRow[], place: Position): Promise<SnapshotRow[]> {
-    const kept: SnapshotRow[] = [];
+  async #withoutBroken(rows: readonly CopiedRow[], place: Position): Promise<CopiedRow[]> {
+    const kept: CopiedRow[] = [];
     for (const row of rows) {
-      const image = [row.image, ...row.parts].find((part) => !isText(part));
+      const image = [row, ...row.parts].find((part) => !isText(part));
       if (image === undefined) {
         kept.push(row);
         continue;
       }
-      const { input, at, error } = brokenRow(image, row.shape.schema.id, place, this.#o.where);
-      await this.#o.read.reject(input, `${at} ${keyOf(image, row.shape.schema.key) ?? ''}`.trim(), error);
+      const { input, at, error } = brokenRow(image, row.origin.shape.schema.id, place, this.#o.where);
+      await this.#o.read.reject(input, `${at} ${keyOf(image, row.origin.shape.schema.key) ?? ''}`.trim(), error);
     }
     return kept;
   }
@@ -528,9 +530,9 @@ function placeOf(first: boolean, last: boolean, isFirstTable: boolean, isLastTab
   return first ? 'first_in_data_collection' : 'true';
 }
 
-function merged({ image, parts }: SnapshotRow): Row {
+function merged(image: CopiedRow): Row {
   const row = image.decode();
-  for (const part of parts) Object.assign(row, part.decode());
+  for (const part of image.parts) Object.assign(row, part.decode());
   return row;
 }
 
