@@ -27,6 +27,7 @@ import type { Session } from './connection.ts';
 import { type CopiedRow, keyOf } from './copy-rows.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
+import { RowPlaces } from './row-place.ts';
 import { estimateRows, RowEstimates } from './row-estimates.ts';
 import type { CatalogShape, ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
@@ -320,25 +321,23 @@ export class Snapshots implements StreamObserver {
       others = this.#engine.status().filter((t) => t.table !== chunk.table);
     const isFirstTable = others.every((t) => t.rows === 0),
       isLastTable = others.every((t) => isOver(t.state) || this.#empty.get(t.table) === true);
+    const places = new RowPlaces(place, chunk.run, chunk.chunk),
+      { run, table, chunk: number } = chunk,
+      { transaction } = (rows[0] as CopiedRow).origin;
+    const mark = (which: Place): SnapshotMark => ({ run, table, chunk: number, place: which, transaction }),
+      inner = mark('true');
     const events = rows.map((row, i): ChangeEvent => {
       const first = chunk.isFirst && i === 0,
         last = chunk.isLast && i === rows.length - 1;
-      const mark: SnapshotMark = {
-        run: chunk.run,
-        table: chunk.table,
-        chunk: chunk.chunk,
-        place: placeOf(first, last, isFirstTable, isLastTable),
-        transaction: row.origin.transaction,
-      };
       return new ChangeEvent({
         op: 'r',
         table: schemas.get(row.origin.shape) as TableSchema,
         source: this.#o.ctx.name,
         partition: PARTITION,
-        position: `${place}.r.${chunk.run}.${chunk.chunk}.${i}` as Position,
+        position: places.at(i),
         sourceTsMs: nowMs,
         after: row.parts.length === 0 ? row : merged(row),
-        snapshot: mark,
+        snapshot: first || last ? mark(placeOf(first, last, isFirstTable, isLastTable)) : inner,
       });
     });
     yield this.#batch(events, place, bytes + events.length * EVENT_BYTES, progress);
@@ -522,8 +521,10 @@ const tablesOf = (job: TableJob): readonly string[] => (job.kind === 'pass' ? jo
 
 const isOver = (state: string): boolean => state !== 'running' && state !== 'paused';
 
+type Place = Exclude<SnapshotMark, false>['place'];
+
 /** Debezium's marks, the first that fits. */
-function placeOf(first: boolean, last: boolean, isFirstTable: boolean, isLastTable: boolean): Exclude<SnapshotMark, false>['place'] {
+function placeOf(first: boolean, last: boolean, isFirstTable: boolean, isLastTable: boolean): Place {
   if (last && isLastTable) return 'last';
   if (first && isFirstTable) return 'first';
   if (last) return 'last_in_data_collection';
