@@ -8,6 +8,8 @@ import type { RangeJob, SnapshotJob, SnapshotLimits } from './types.ts';
 
 /** Cuts asked for at once, as a multiple of the ranges read at the same time. */
 const CUTS_AHEAD = 4;
+/** A range between two cuts had so many rows when they were asked for. Who stops there would read what is left, mostly nothing. */
+const CUT_SLACK = 2;
 const UNBOUNDED = { maxRows: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
 
 export class JobPlanner<Row, Id, Seen, Bound> {
@@ -75,10 +77,10 @@ export class JobPlanner<Row, Id, Seen, Bound> {
     return { kind: 'range', id: this.#fly(flight), attempt, table, where, after, upTo, ...size };
   }
 
-  #sizeOf(t: TableRun<Row, Id, Seen, Bound>, { boundary }: RangeFlight<Row, Seen>): Pick<RangeJob, 'maxRows' | 'maxBytes'> {
+  #sizeOf(t: TableRun<Row, Id, Seen, Bound>, { boundary, upTo }: RangeFlight<Row, Seen>): Pick<RangeJob, 'maxRows' | 'maxBytes'> {
     const { chunkBytes, batchRows, batchBytes } = this.#limits,
       { rows } = t.sizer;
-    if (boundary === null) return { maxRows: rows, maxBytes: chunkBytes };
+    if (boundary === null) return { maxRows: upTo === null ? rows : rows * CUT_SLACK, maxBytes: chunkBytes };
     return { maxRows: Math.min(rows, batchRows), maxBytes: Math.min(chunkBytes, batchBytes) };
   }
 

@@ -86,13 +86,17 @@ export class Ranges<Row, Seen> {
       { flightsPerTable } = this.#limits;
     if (boundary !== null) return tail === undefined ? this.#plan(newRange(lastKey, boundary.lastKey, boundary)) : null;
     if (this.flights.filter(isWholeRead).length >= flightsPerTable || (tail !== undefined && tail.upTo === null)) return null;
-    if (flightsPerTable > 1 && this.#cuts.length === 0 && this.#cutting !== 'none') return this.#cutting === 'asked' ? null : 'cut';
+    if (flightsPerTable > 1 && this.#cuts.length < flightsPerTable) {
+      // Before they run out, so that nobody waits for the next ones.
+      if (this.#cutting === 'unknown') return 'cut';
+      if (this.#cutting === 'asked' && this.#cuts.length === 0) return null;
+    }
     return this.#plan(newRange(tail?.upTo ?? lastKey, this.#cuts.shift() ?? null));
   }
 
   /** Behind which key cuts are asked for. */
   tailKey(lastKey: string | null): string | null {
-    return this.flights.at(-1)?.upTo ?? lastKey;
+    return this.#cuts.at(-1) ?? this.flights.at(-1)?.upTo ?? lastKey;
   }
 
   asksForCuts(): void {
@@ -101,7 +105,7 @@ export class Ranges<Row, Seen> {
   /** `null`: ask again. */
   setCuts(cuts: readonly string[] | null): void {
     if (this.#cutting !== 'asked') return;
-    this.#cuts = [...(cuts ?? [])];
+    this.#cuts.push(...(cuts ?? []));
     this.#cutting = cuts !== null && cuts.length === 0 ? 'none' : 'unknown';
   }
 

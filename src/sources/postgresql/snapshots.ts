@@ -125,7 +125,7 @@ export class Snapshots implements StreamObserver {
         batchRows: read.maxBatchEvents,
         batchBytes: read.maxBatchBytes,
         flights: workers + 1,
-        flightsPerTable: workers,
+        flightsPerTable: workers + 1,
       },
     });
     this.#truncates = isAnew ? tables : [];
