@@ -189,7 +189,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
       return;
     }
     t.file = read.fingerprint;
-    t.sizer.onRead(read.rows.length, read.bytes);
+    t.sizer.onRead(read.rows.count, read.bytes);
     if (flight.kind === 'range') t.ranges.onRead(flight, read);
     else Object.assign(flight, { state: 'read', read });
   }
@@ -367,7 +367,8 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     if (!t.isRunning) return null;
     const flight = [t.keysFlight, t.ranges.flights[0]].find((f) => f?.state === 'read' && f.read !== null && f.read.h <= this.#position);
     if (flight?.read == null) return this.#finish(t);
-    const { seen, bytes } = flight.read,
+    const { seen } = flight.read,
+      { bytes } = flight.kind === 'range' ? flight : flight.read,
       isFirst = t.rows === 0;
     const since = this.#rules.leavings(t.touches.filter((transaction) => !this.#o.visibility.sees(seen, transaction.id)));
     if (since.unknown) {
@@ -383,7 +384,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
       rows = settleKeys(t, flight, since, this.#rules, this.#o.merge);
       t.keysFlight = null;
     }
-    t.sizer.grow();
+    if (flight.kind === 'keys' || !flight.hasMore) t.sizer.grow();
     return this.#output(t, this.#progressAfter(t), rows, bytes, isFirst);
   }
 

@@ -1,139 +1,204 @@
-// Rows of `COPY … TO STDOUT` in text format → tuples like those of the stream, in one buffer: from there on both are read by the
-// same code, so a value is the same from both.
+// Rows of `COPY … TO STDOUT` in text format, still in the bytes that came: images like those of the stream, so that encoding
+// costs the same and gives the same values.
 // https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2
 
-import { type RowLayout, type Tuple, TupleReader } from './pgoutput/tuple.ts';
+import { ABSENT_PLACE, CdcError, NULL_PLACE, TextImage, type TextLayout } from '../../sdk/index.ts';
+import type { ChunkRows } from '../../snapshot/rows.ts';
+import type { Tuple } from './pgoutput/tuple.ts';
+import type { Frames } from './replication/frames.ts';
+import type { CatalogShape } from './schemas.ts';
 
 const TAB = 0x09,
-  NEWLINE = 0x0a,
   BACKSLASH = 0x5c,
   CAPITAL_N = 0x4e;
-const NULL = 0x6e, // n
-  TEXT = 0x74; // t
-const COUNT_BYTES = 2,
-  HEAD_BYTES = 5;
-const FIRST_BYTES = 256 << 10;
+/** A row ends with a line feed. */
+const END_BYTES = 1;
 
 /** What follows the backslash → the byte it stands for. Others stand for themselves. */
-const ESCAPES: ReadonlyMap<number, number> = new Map(
-  Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 }).map(([letter, byte]) => [letter.charCodeAt(0), byte]),
-);
+const ESCAPES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+for (const [letter, byte] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 })) ESCAPES[letter.charCodeAt(0)] = byte;
 
-export class CopyRows {
-  readonly #columns: number;
-  #out: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  /** Where the next byte goes; rows that are whole end at `#end`. */
-  #at = 0;
-  #end = 0;
-  readonly #starts: number[] = [];
-  #row = 0;
-  /** Where the column that is being read begins, its head included; -1: none. */
-  #column = -1;
-  #isEscaped = false;
-  #isNull = false;
+/** What the rows of one read have in common. */
+export interface RowOrigin {
+  /** Of the table then. */
+  readonly shape: CatalogShape;
+  /** Id of the newest transaction that may have written one of them. */
+  readonly transaction: string;
+}
 
-  constructor(columns: number) {
-    this.#columns = columns;
+const NO_PARTS: readonly Tuple[] = [];
+
+export class CopiedRow extends TextImage {
+  readonly origin: RowOrigin;
+  /** Newer columns, oldest first. */
+  parts: readonly Tuple[] = NO_PARTS;
+  readonly #start: number;
+  readonly #end: number;
+  /** Of a row that had escapes: its bytes are not those of COPY any more, and tabs may be part of a value. */
+  #places: Int32Array | null = null;
+
+  constructor(bytes: Buffer, start: number, end: number, layout: TextLayout, origin: RowOrigin) {
+    super(bytes, layout);
+    this.#start = start;
+    this.#end = end;
+    this.origin = origin;
   }
 
-  /** Whole rows so far. */
-  get count(): number {
-    return this.#starts.length;
-  }
-  /** What they take in memory. */
-  get bytes(): number {
-    return this.#end;
-  }
-
-  /** The next bytes, cut anywhere. */
-  push(chunk: Buffer): void {
-    // A byte takes one byte at most; each field begins with a head, and there is a separator for each.
-    this.#reserve(chunk.length + HEAD_BYTES * (count(chunk, TAB) + count(chunk, NEWLINE) + 1) + COUNT_BYTES * (count(chunk, NEWLINE) + 1));
-    const out = this.#out;
-    for (let i = 0; i < chunk.length; i++) {
-      const byte = chunk[i] as number;
-      if (this.#column === -1) this.#beginRow();
-      if (this.#isEscaped) {
-        this.#isEscaped = false;
-        // Nothing else in a field begins with it: a backslash in a value is written twice.
-        if (byte === CAPITAL_N) this.#isNull = true;
-        else out[this.#at++] = ESCAPES.get(byte) ?? byte;
-      } else if (byte === BACKSLASH) this.#isEscaped = true;
-      else if (byte === TAB) {
-        this.#endColumn();
-        this.#beginColumn();
-      } else if (byte === NEWLINE) this.#endRow();
-      else out[this.#at++] = byte;
-    }
-  }
-
-  /** The rows, read by a layout. The buffer is theirs: nothing can be pushed any more. */
-  tuples(layout: RowLayout): Tuple[] {
-    const reader = new TupleReader(),
-      bytes = this.#out;
-    return this.#starts.map((start) => reader.row(bytes, start, this.#end, start, false).bind(layout));
-  }
-
-  /** What is whole, and a new reader that goes on with the row that is not. */
-  split(): { done: CopyRows; rest: CopyRows } {
-    const rest = new CopyRows(this.#columns);
-    const open = this.#column === -1 ? 0 : this.#at - this.#row;
-    if (open > 0) {
-      rest.#reserve(open);
-      this.#out.copy(rest.#out, 0, this.#row, this.#at);
-      rest.#at = open;
-      rest.#column = this.#column - this.#row;
-      rest.#isEscaped = this.#isEscaped;
-      rest.#isNull = this.#isNull;
-    }
-    return { done: this, rest };
-  }
-
-  #beginRow(): void {
-    this.#row = this.#at;
-    this.#out[this.#at++] = this.#columns >> 8;
-    this.#out[this.#at++] = this.#columns & 0xff;
-    // A table without columns has empty lines.
-    this.#beginColumn();
-  }
-
-  #beginColumn(): void {
-    this.#column = this.#at;
-    this.#at += HEAD_BYTES;
-  }
-
-  #endColumn(): void {
-    const out = this.#out,
-      head = this.#column;
-    if (this.#isNull) {
-      this.#isNull = false;
-      out[head] = NULL;
-      this.#at = head + 1;
+  override place(places: Int32Array): void {
+    if (this.#places !== null) {
+      places.set(this.#places);
       return;
     }
-    out[head] = TEXT;
-    out.writeInt32BE(this.#at - head - HEAD_BYTES, head + 1);
+    const { bytes } = this,
+      end = this.#end;
+    let i = 0,
+      start = this.#start;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at] as number;
+      if (byte === TAB) {
+        places[i] = start;
+        places[i + 1] = at;
+        i += 2;
+        start = at + 1;
+      } else if (byte === BACKSLASH) {
+        if (bytes[at + 1] !== CAPITAL_N) {
+          this.#unescape(places);
+          return;
+        }
+        // Nothing else in a field begins with it, because a backslash in a value is written twice: the field is over.
+        places[i] = NULL_PLACE;
+        i += 2;
+        at += 2;
+        start = at + 1;
+      }
+    }
+    if (start <= end) {
+      places[i] = start;
+      places[i + 1] = end;
+      i += 2;
+    }
+    this.#check(i, places);
   }
 
-  #endRow(): void {
-    if (this.#columns > 0) this.#endColumn();
-    else this.#at = this.#column;
-    this.#column = -1;
-    this.#end = this.#at;
-    this.#starts.push(this.#row);
+  /** In place, since nothing gets longer; once, because what comes out cannot be taken apart again. */
+  #unescape(places: Int32Array): void {
+    const { bytes } = this,
+      end = this.#end;
+    let i = 0,
+      start = this.#start,
+      to = start,
+      isNull = false;
+    for (let at = start; at <= end; at++) {
+      const byte = at === end ? TAB : (bytes[at] as number);
+      if (byte === TAB) {
+        places[i] = isNull ? NULL_PLACE : start;
+        places[i + 1] = to;
+        i += 2;
+        // What a field has gained is not handed on: the next one begins where it did.
+        start = to = at + 1;
+        isNull = false;
+      } else if (byte === BACKSLASH) {
+        const escaped = bytes[++at] as number;
+        if (escaped === CAPITAL_N) isNull = true;
+        else bytes[to++] = ESCAPES[escaped] as number;
+      } else bytes[to++] = byte;
+    }
+    this.#check(i, places);
+    this.#places = places.slice();
   }
 
-  #reserve(more: number): void {
-    const wanted = this.#at + more;
-    if (wanted <= this.#out.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(wanted, this.#out.length * 2));
-    this.#out.copy(larger, 0, 0, this.#at);
-    this.#out = larger;
+  #check(filled: number, places: Int32Array): void {
+    if (filled === places.length || places.length === 0) return;
+    places.fill(ABSENT_PLACE);
+    throw new CdcError('SOURCE_DATA_INVALID', `A row of COPY has ${filled / 2} columns, and ${places.length / 2} were asked for.`, {
+      fix: 'Check what stands between here and the server; if nothing does, report it with the version of the server.',
+    });
   }
 }
 
-function count(bytes: Buffer, byte: number): number {
-  let n = 0;
-  for (let at = bytes.indexOf(byte); at !== -1; at = bytes.indexOf(byte, at + 1)) n++;
-  return n;
+/** Rows as frames, made one by one when they are asked for. */
+export class CopiedRows implements ChunkRows<CopiedRow> {
+  readonly #layout: TextLayout;
+  readonly #origin: RowOrigin;
+  /** By what rows are ordered and found in the stream. */
+  readonly #key: readonly string[];
+  readonly #frames: Frames[] = [];
+  /** How many rows stand before those of each. */
+  readonly #before: number[] = [];
+  #current = 0;
+  /** Rows that somebody has looked at: made twice, the second would find the escapes gone. */
+  readonly #made = new Map<number, CopiedRow>();
+  count = 0;
+  size = 0;
+
+  constructor(origin: RowOrigin, key: readonly string[]) {
+    this.#layout = origin.shape.layout;
+    this.#origin = origin;
+    this.#key = key;
+  }
+
+  push(frames: Frames): void {
+    const { starts, ends, count } = frames;
+    this.#frames.push(frames);
+    this.#before.push(this.count);
+    this.count += count;
+    for (let i = 0; i < count; i++) this.size += (ends[i] as number) - (starts[i] as number);
+  }
+
+  bytes(i: number): number {
+    const frames = this.#framesOf(i),
+      k = i - (this.#before[this.#current] as number);
+    return (frames.ends[k] as number) - (frames.starts[k] as number);
+  }
+
+  key(i: number): string {
+    return keyOf(this.looked(i), this.#key) ?? '';
+  }
+
+  /** The row that `row` will give. */
+  looked(i: number): CopiedRow {
+    const row = this.row(i);
+    this.#made.set(i, row);
+    return row;
+  }
+
+  place(i: number): string {
+    return this.key(i);
+  }
+
+  /** Its key is the text that the server gave. */
+  isDoubtful(): boolean {
+    return false;
+  }
+
+  row(i: number): CopiedRow {
+    const made = this.#made.size === 0 ? undefined : this.#made.get(i);
+    if (made !== undefined) return made;
+    const { bytes, starts, ends } = this.#framesOf(i),
+      k = i - (this.#before[this.#current] as number);
+    return new CopiedRow(bytes, starts[k] as number, (ends[k] as number) - END_BYTES, this.#layout, this.#origin);
+  }
+
+  /** Rows are mostly asked for one after another. */
+  #framesOf(i: number): Frames {
+    let at = this.#current;
+    while (i < (this.#before[at] as number)) at--;
+    while (at + 1 < this.#before.length && i >= (this.#before[at + 1] as number)) at++;
+    this.#current = at;
+    return this.#frames[at] as Frames;
+  }
+}
+
+/** The texts of these columns, as the server gave them: the same in the stream and in a chunk. `null`: one is NULL or missing. */
+export function keyOf(image: TextImage, names: readonly string[]): string | null {
+  const { layout, bytes } = image,
+    places = image.locate(),
+    texts: string[] = [];
+  for (const name of names) {
+    const at = layout.indexOf(name) * 2,
+      start = at < 0 ? -1 : (places[at] as number);
+    if (start < 0) return null;
+    texts.push(bytes.toString('utf8', start, places[at + 1] as number));
+  }
+  return texts.length === 0 ? null : JSON.stringify(texts);
 }

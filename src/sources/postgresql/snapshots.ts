@@ -21,17 +21,19 @@ import { type XidSnapshot, xidVisibility } from '../../snapshot/xids.ts';
 import type { StreamObserver } from './batches.ts';
 import { brokenRow, isText } from './broken-rows.ts';
 import { type ChunkTable, NEXT_XID, selectAny, selectCuts } from './chunk-sql.ts';
-import { ChunkReader, type ChunkReaderOptions, keyOf, newestOf, type SnapshotRow } from './chunks.ts';
+import { ChunkReader, type ChunkReaderOptions, newestOf } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Session } from './connection.ts';
+import { type CopiedRow, keyOf } from './copy-rows.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
+import { RowPlaces } from './row-place.ts';
 import { estimateRows, RowEstimates } from './row-estimates.ts';
 import type { CatalogShape, ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
 import type { SnapshotOrders } from './snapshot-orders.ts';
 
-type Engine = SnapshotEngine<SnapshotRow, number, XidSnapshot, number>;
+type Engine = SnapshotEngine<CopiedRow, number, XidSnapshot, number>;
 type TableJob = Exclude<SnapshotJob, { kind: 'bound' }>;
 
 const EVENT_BYTES = 300;
@@ -115,13 +117,15 @@ export class Snapshots implements StreamObserver {
       at,
       repeatsUntil,
       visibility: xidVisibility,
-      merge: (row, parts) => ({ ...row, parts: [...row.parts, ...(parts as Tuple[])] }),
+      merge: (row, parts) => Object.assign(row, { parts }),
       random: ctx.random,
       limits: {
-        chunkRows: Math.min(chunk_rows, read.maxBatchEvents),
-        chunkBytes: Math.min(chunk_bytes, read.maxBatchBytes),
+        chunkRows: chunk_rows,
+        chunkBytes: chunk_bytes,
+        batchRows: read.maxBatchEvents,
+        batchBytes: read.maxBatchBytes,
         flights: workers + 1,
-        flightsPerTable: workers,
+        flightsPerTable: workers + 1,
       },
     });
     this.#truncates = isAnew ? tables : [];
@@ -283,12 +287,13 @@ export class Snapshots implements StreamObserver {
   }
 
   async *#output(
-    { rows: found, chunk, progress, bytes }: SnapshotOutput<SnapshotRow>,
+    { rows: found, chunk, progress, bytes }: SnapshotOutput<CopiedRow>,
     stream: StreamPlace,
   ): AsyncGenerator<ChangeBatch, void, undefined> {
     const rows = this.#o.isRaw ? await this.#withoutBroken(found, stream.place) : found;
     const schemas = new Map<CatalogShape, TableSchema>();
-    for (const { shape } of rows) {
+    for (const { origin } of rows) {
+      const { shape } = origin;
       if (schemas.has(shape)) continue;
       const at = `${stream.place}.s${String(shape.relation.oid).padStart(10, '0')}` as Position;
       const { schema, change } = await this.#o.tracker.appear(shape, at);
@@ -316,40 +321,38 @@ export class Snapshots implements StreamObserver {
       others = this.#engine.status().filter((t) => t.table !== chunk.table);
     const isFirstTable = others.every((t) => t.rows === 0),
       isLastTable = others.every((t) => isOver(t.state) || this.#empty.get(t.table) === true);
+    const places = new RowPlaces(place, chunk.run, chunk.chunk),
+      { run, table, chunk: number } = chunk,
+      { transaction } = (rows[0] as CopiedRow).origin;
+    const mark = (which: Place): SnapshotMark => ({ run, table, chunk: number, place: which, transaction }),
+      inner = mark('true');
     const events = rows.map((row, i): ChangeEvent => {
       const first = chunk.isFirst && i === 0,
         last = chunk.isLast && i === rows.length - 1;
-      const mark: SnapshotMark = {
-        run: chunk.run,
-        table: chunk.table,
-        chunk: chunk.chunk,
-        place: placeOf(first, last, isFirstTable, isLastTable),
-        transaction: row.transaction,
-      };
       return new ChangeEvent({
         op: 'r',
-        table: schemas.get(row.shape) as TableSchema,
+        table: schemas.get(row.origin.shape) as TableSchema,
         source: this.#o.ctx.name,
         partition: PARTITION,
-        position: `${place}.r.${chunk.run}.${chunk.chunk}.${i}` as Position,
+        position: places.at(i),
         sourceTsMs: nowMs,
-        after: row.parts.length === 0 ? row.image : merged(row),
-        snapshot: mark,
+        after: row.parts.length === 0 ? row : merged(row),
+        snapshot: first || last ? mark(placeOf(first, last, isFirstTable, isLastTable)) : inner,
       });
     });
     yield this.#batch(events, place, bytes + events.length * EVENT_BYTES, progress);
   }
 
-  async #withoutBroken(rows: readonly SnapshotRow[], place: Position): Promise<SnapshotRow[]> {
-    const kept: SnapshotRow[] = [];
+  async #withoutBroken(rows: readonly CopiedRow[], place: Position): Promise<CopiedRow[]> {
+    const kept: CopiedRow[] = [];
     for (const row of rows) {
-      const image = [row.image, ...row.parts].find((part) => !isText(part));
+      const image = [row, ...row.parts].find((part) => !isText(part));
       if (image === undefined) {
         kept.push(row);
         continue;
       }
-      const { input, at, error } = brokenRow(image, row.shape.schema.id, place, this.#o.where);
-      await this.#o.read.reject(input, `${at} ${keyOf(image, row.shape.schema.key) ?? ''}`.trim(), error);
+      const { input, at, error } = brokenRow(image, row.origin.shape.schema.id, place, this.#o.where);
+      await this.#o.read.reject(input, `${at} ${keyOf(image, row.origin.shape.schema.key) ?? ''}`.trim(), error);
     }
     return kept;
   }
@@ -518,17 +521,19 @@ const tablesOf = (job: TableJob): readonly string[] => (job.kind === 'pass' ? jo
 
 const isOver = (state: string): boolean => state !== 'running' && state !== 'paused';
 
+type Place = Exclude<SnapshotMark, false>['place'];
+
 /** Debezium's marks, the first that fits. */
-function placeOf(first: boolean, last: boolean, isFirstTable: boolean, isLastTable: boolean): Exclude<SnapshotMark, false>['place'] {
+function placeOf(first: boolean, last: boolean, isFirstTable: boolean, isLastTable: boolean): Place {
   if (last && isLastTable) return 'last';
   if (first && isFirstTable) return 'first';
   if (last) return 'last_in_data_collection';
   return first ? 'first_in_data_collection' : 'true';
 }
 
-function merged({ image, parts }: SnapshotRow): Row {
+function merged(image: CopiedRow): Row {
   const row = image.decode();
-  for (const part of parts) Object.assign(row, part.decode());
+  for (const part of image.parts) Object.assign(row, part.decode());
   return row;
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SnapshotProgress } from '../../../src/sdk/index.ts';
 import { SnapshotEngine } from '../../../src/snapshot/engine.ts';
+import { chunkRows } from '../../../src/snapshot/rows.ts';
 import type { ChunkRead, PassJob, RangeJob, SnapshotJob, SnapshotOptions, SnapshotOutput } from '../../../src/snapshot/types.ts';
 import { parseXidSnapshot, type XidSnapshot, xidVisibility } from '../../../src/snapshot/xids.ts';
 
@@ -32,15 +33,13 @@ function jobOf<Kind extends SnapshotJob['kind']>(engine: Engine, kind: Kind): Sn
   throw new Error(`no job of kind ${kind}`);
 }
 function read(keys: readonly string[], more: Partial<ChunkRead<string, XidSnapshot>> = {}): ChunkRead<string, XidSnapshot> {
-  const rows = keys.map((key) => ({ key, row: `row ${key}` })),
-    last = keys.at(-1);
+  const rows = chunkRows(keys.map((key) => ({ key, place: `["${key}"]`, row: `row ${key}`, bytes: 10 })));
   return {
     seen: SEEN,
     fingerprint: 'f',
     h: 0n,
     rows,
     bytes: 10 * keys.length,
-    lastKey: last === undefined ? null : `["${last}"]`,
     end: false,
     ...more,
   };

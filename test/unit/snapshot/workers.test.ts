@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest';
 import { CdcError, type Clock, type SnapshotProgress } from '../../../src/sdk/index.ts';
 import { SnapshotEngine } from '../../../src/snapshot/engine.ts';
+import { chunkRows } from '../../../src/snapshot/rows.ts';
 import { runSnapshotJobs, type SnapshotPorts } from '../../../src/snapshot/workers.ts';
 import { parseXidSnapshot, type XidSnapshot, xidVisibility } from '../../../src/snapshot/xids.ts';
 
+const ONE = chunkRows([{ key: '1', place: '["1"]', row: 'one', bytes: 3 }]);
 const lost = new CdcError('SOURCE_UNREACHABLE', 'connection lost', { retriable: true });
 
 /** Runs until all tables are done. Returns what went out, the waits, and the errors. */
@@ -37,9 +39,8 @@ async function play(ports: Partial<SnapshotPorts<string, XidSnapshot, number>>) 
       seen: parseXidSnapshot('60:60:'),
       fingerprint: 'f',
       h: 0n,
-      rows: [{ key: '1', row: 'one' }],
+      rows: ONE,
       bytes: 3,
-      lastKey: '["1"]',
       end: true,
     }),
     readKeys: async () => null,
@@ -76,7 +77,7 @@ it('waits longer each time a snapshot misses what was streamed', async () => {
     readRange: async (_job, accepts) => {
       const seen = parseXidSnapshot(++tries < 4 ? '40:60:40' : '60:60:');
       if (!accepts(seen)) return null;
-      return { seen, fingerprint: 'f', h: 0n, rows: [{ key: '1', row: 'one' }], bytes: 3, lastKey: '["1"]', end: true };
+      return { seen, fingerprint: 'f', h: 0n, rows: ONE, bytes: 3, end: true };
     },
   });
   expect({ waits, rows }).toEqual({ waits: [20, 40, 80], rows: ['one'] });
