@@ -24,16 +24,16 @@ import { type ChunkTable, NEXT_XID, selectAny, selectCuts } from './chunk-sql.ts
 import { ChunkReader, type ChunkReaderOptions, newestOf } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Session } from './connection.ts';
-import { type CopiedRow, keyOf } from './copy-rows.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
-import { RowPlaces } from './row-place.ts';
+import { keyOf, type ReadRow } from './read-rows.ts';
 import { estimateRows, RowEstimates } from './row-estimates.ts';
+import { RowPlaces } from './row-place.ts';
 import type { CatalogShape, ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
 import type { SnapshotOrders } from './snapshot-orders.ts';
 
-type Engine = SnapshotEngine<CopiedRow, number, XidSnapshot, number>;
+type Engine = SnapshotEngine<ReadRow, number, XidSnapshot, number>;
 type TableJob = Exclude<SnapshotJob, { kind: 'bound' }>;
 
 const EVENT_BYTES = 300;
@@ -287,7 +287,7 @@ export class Snapshots implements StreamObserver {
   }
 
   async *#output(
-    { rows: found, chunk, progress, bytes }: SnapshotOutput<CopiedRow>,
+    { rows: found, chunk, progress, bytes }: SnapshotOutput<ReadRow>,
     stream: StreamPlace,
   ): AsyncGenerator<ChangeBatch, void, undefined> {
     const rows = this.#o.isRaw ? await this.#withoutBroken(found, stream.place) : found;
@@ -323,7 +323,7 @@ export class Snapshots implements StreamObserver {
       isLastTable = others.every((t) => isOver(t.state) || this.#empty.get(t.table) === true);
     const places = new RowPlaces(place, chunk.run, chunk.chunk),
       { run, table, chunk: number } = chunk,
-      { transaction } = (rows[0] as CopiedRow).origin;
+      { transaction } = (rows[0] as ReadRow).origin;
     const mark = (which: Place): SnapshotMark => ({ run, table, chunk: number, place: which, transaction }),
       inner = mark('true');
     const events = rows.map((row, i): ChangeEvent => {
@@ -343,8 +343,8 @@ export class Snapshots implements StreamObserver {
     yield this.#batch(events, place, bytes + events.length * EVENT_BYTES, progress);
   }
 
-  async #withoutBroken(rows: readonly CopiedRow[], place: Position): Promise<CopiedRow[]> {
-    const kept: CopiedRow[] = [];
+  async #withoutBroken(rows: readonly ReadRow[], place: Position): Promise<ReadRow[]> {
+    const kept: ReadRow[] = [];
     for (const row of rows) {
       const image = [row, ...row.parts].find((part) => !isText(part));
       if (image === undefined) {
@@ -531,7 +531,7 @@ function placeOf(first: boolean, last: boolean, isFirstTable: boolean, isLastTab
   return first ? 'first_in_data_collection' : 'true';
 }
 
-function merged(image: CopiedRow): Row {
+function merged(image: ReadRow): Row {
   const row = image.decode();
   for (const part of image.parts) Object.assign(row, part.decode());
   return row;
