@@ -7,6 +7,11 @@ import { run } from './processes.ts';
 
 /** Two checkouts on one machine do not share containers. */
 const PROJECT = `cdc-run-${createHash('sha256').update(ROOT).digest('hex').slice(0, 8)}`;
+
+/** A service of a chosen version has a project of its own, so that it runs beside the others. */
+const projectOf = ({ name, container }: ServiceDefinition): string =>
+  name === container.service ? PROJECT : `${PROJECT}-${name.replaceAll('@', '-')}`;
+
 /** A daemon that does not answer within this is as good as none. */
 const DAEMON_TIMEOUT_MS = 5_000;
 
@@ -33,5 +38,5 @@ export async function composeDown(service: ServiceDefinition, port: number, pass
 
 async function compose(service: ServiceDefinition, port: number, password: string, args: readonly string[]): Promise<void> {
   const env = { ...process.env, ...service.container.environment(port, password) };
-  await run('docker', ['compose', '--project-name', PROJECT, '--project-directory', ROOT, ...args], { cwd: ROOT, env });
+  await run('docker', ['compose', '--project-name', projectOf(service), '--project-directory', ROOT, ...args], { cwd: ROOT, env });
 }
