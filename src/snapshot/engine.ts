@@ -44,6 +44,9 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   #pending: SnapshotProgress[] = [];
   #transaction: StreamedTransaction<Id> | null = null;
   #position: bigint;
+  /** H of reads that wait for the stream. */
+  #waiting: bigint[] = [];
+  #hasDue = true;
   readonly #jobs: JobPlanner<Row, Id, Seen, Bound>;
 
   constructor(options: SnapshotOptions<Row, Id, Seen, Bound>, rules: SnapshotRules = RULES) {
@@ -99,8 +102,11 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   }
   /** A keepalive outside of a transaction: nothing is left to come up to here. */
   reached(position: bigint): void {
-    if (position > this.#position) this.#position = position;
-    this.changed.notify();
+    if (position <= this.#position) return;
+    this.#position = position;
+    if (!this.#waiting.some((h) => h <= position)) return;
+    this.#waiting = this.#waiting.filter((h) => h > position);
+    this.#wake();
   }
 
   // -- what goes out -----------------------------------------------------------------------------------------------------------
@@ -114,9 +120,20 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     return this.#pending.splice(0);
   }
 
+  /** There may be something to hand over, now that the stream stands where it does. */
+  get hasDue(): boolean {
+    return this.#hasDue;
+  }
+
   /** What is to be handed over now, between two transactions; ask until it is `null`. */
   due(): SnapshotDue<Row> | null {
     if (this.#transaction !== null) return null;
+    const due = this.#nextDue();
+    if (due === null) this.#hasDue = false;
+    return due;
+  }
+
+  #nextDue(): SnapshotDue<Row> | null {
     const progress = this.takeProgress();
     if (progress.length > 0) return { kind: 'output', progress, rows: [], chunk: null, bytes: 0 };
     if (this.#pass.isEmitting) return null;
@@ -157,12 +174,12 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   onBound(job: { readonly id: number }, bound: Bound): void {
     this.#jobs.boundAttempts = 0;
     for (const t of this.#tables.values()) if (t.boundJob === job.id) t.bound = bound;
-    this.changed.notify();
+    this.#wake();
   }
 
   onSplit(job: SplitJob, keys: readonly string[]): void {
     this.#tables.get(job.table)?.ranges.setCuts(keys);
-    this.changed.notify();
+    this.#wake();
   }
 
   /** Would rows read in this snapshot count? Asked before they are read, to save the work; `onRead` asks it anyway. */
@@ -176,7 +193,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     const t = this.#tables.get(job.table),
       flight = t === undefined ? undefined : flightOf(t, job.id);
     const isAccepted = this.accepts(job, read.seen);
-    this.changed.notify();
+    this.#wake();
     if (t === undefined || flight === undefined) return;
     if (!isAccepted) {
       putBackTried(flight);
@@ -189,6 +206,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
       return;
     }
     t.file = read.fingerprint;
+    this.#waitFor(read.h);
     t.sizer.onRead(read.rows.count, read.bytes);
     if (flight.kind === 'range') t.ranges.onRead(flight, read);
     else Object.assign(flight, { state: 'read', read });
@@ -197,7 +215,8 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   /** The open transaction of a pass: `false`: it is of no use, end it. */
   onOpened(job: PassJob, opened: { readonly seen: Seen; readonly h: bigint }): boolean {
     this.#learn(opened.seen);
-    this.changed.notify();
+    this.#waitFor(opened.h);
+    this.#wake();
     return this.#pass.open(job, opened);
   }
 
@@ -214,7 +233,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
       // Not resumable: what went out of it is replaced.
       for (const t of this.#pass.end(job)) if (t.isRunning && t.rows > 0) this.#restart(t, t);
     }
-    this.changed.notify();
+    this.#wake();
   }
 
   /** The job can never succeed: its table has failed, the others go on. */
@@ -249,7 +268,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   unpause(table: string): void {
     const t = this.#tables.get(table);
     if (t !== undefined) t.isPaused = false;
-    this.changed.notify();
+    this.#wake();
   }
 
   // -- runs --------------------------------------------------------------------------------------------------------------------
@@ -293,7 +312,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     this.#forking.delete(t);
     this.#grown.delete(t);
     this.#announce(t, () => t.begin(init));
-    this.changed.notify();
+    this.#wake();
   }
 
   #close(table: string, state: 'failed' | 'skipped', error: string | null): void {
@@ -309,7 +328,15 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   #announce(t: TableRun<Row, Id, Seen, Bound>, change: () => void): void {
     change();
     this.#pending.push(t.progress());
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#hasDue = true;
     this.changed.notify();
+  }
+  #waitFor(h: bigint): void {
+    if (h > this.#position) this.#waiting.push(h);
   }
 
   #newRun(isJoinable: boolean): string {
@@ -331,7 +358,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   #overflow(t: TableRun<Row, Id, Seen, Bound>): void {
     if (t.flights.some((f) => f.state !== 'planned')) t.sizer.shrink();
     this.#forget(t);
-    this.changed.notify();
+    this.#wake();
   }
 
   #forget(t: TableRun<Row, Id, Seen, Bound>): void {
@@ -373,7 +400,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     const since = this.#rules.leavings(t.touches.filter((transaction) => !this.#o.visibility.sees(seen, transaction.id)));
     if (since.unknown) {
       putBackTried(flight);
-      this.changed.notify();
+      this.#wake();
       return null;
     }
     let rows: Row[];
@@ -392,7 +419,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     const reached = passBoundaries(t, (isJoinable) => this.#newRun(isJoinable));
     if (t.isComplete) t.end();
     else t.prune();
-    this.changed.notify();
+    this.#wake();
     return t.isRunning && reached.length > 0 ? reached : [...reached, t.progress()];
   }
 

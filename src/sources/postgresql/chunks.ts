@@ -4,7 +4,6 @@
 import { createHash } from 'node:crypto';
 import { CdcError } from '../../sdk/index.ts';
 import type { ChunkRead, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
-import { parseXidSnapshot, type XidSnapshot } from '../../snapshot/xids.ts';
 import { brokenColumns, READ_AS_IT_IS } from './broken-rows.ts';
 import { type ChunkTable, lockTable, qualifiedName, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
 import type { Session } from './connection.ts';
@@ -12,6 +11,7 @@ import { endOf } from './end-of-log.ts';
 import { type ReadRow, ReadRows, type RowOrigin } from './read-rows.ts';
 import type { CatalogShape, SchemaTracker } from './schemas.ts';
 import { Catalog, type CatalogColumn, type CatalogTable } from './system-catalog.ts';
+import { parseXidSnapshot, type XidSnapshot } from './xids.ts';
 
 /** 128 bits. */
 const FINGERPRINT_LETTERS = 22;
