@@ -4,14 +4,14 @@
 import { createHash } from 'node:crypto';
 import { CdcError } from '../../sdk/index.ts';
 import type { ChunkRead, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
-import { parseXidSnapshot, type XidSnapshot } from '../../snapshot/xids.ts';
 import { brokenColumns, READ_AS_IT_IS } from './broken-rows.ts';
 import { type ChunkTable, lockTable, qualifiedName, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
 import type { Session } from './connection.ts';
-import { type CopiedRow, CopiedRows, type RowOrigin } from './copy-rows.ts';
 import { endOf } from './end-of-log.ts';
+import { type ReadRow, ReadRows, type RowOrigin } from './read-rows.ts';
 import type { CatalogShape, SchemaTracker } from './schemas.ts';
 import { Catalog, type CatalogColumn, type CatalogTable } from './system-catalog.ts';
+import { parseXidSnapshot, type XidSnapshot } from './xids.ts';
 
 /** 128 bits. */
 const FINGERPRINT_LETTERS = 22;
@@ -47,7 +47,7 @@ export class ChunkReader {
     table: ChunkTable,
     job: RangeJob | KeysJob,
     accepts: (seen: XidSnapshot) => boolean,
-  ): Promise<ChunkRead<CopiedRow, XidSnapshot> | null> {
+  ): Promise<ChunkRead<ReadRow, XidSnapshot> | null> {
     return session.inSnapshot(null, async () => {
       await session.script(lockTable(table));
       const found = await this.#look(session, table);
@@ -58,15 +58,15 @@ export class ChunkReader {
       const sql =
         job.kind === 'range' ? selectRange(table, columns, job.where, job, maxRows) : selectKeys(table, columns, job.where, job.keys);
       const { seen, fingerprint, h, shape } = found,
-        rows = new CopiedRows({ shape, transaction: newestOf(seen) }, table.key);
+        rows = new ReadRows({ shape, transaction: newestOf(seen) }, table.key);
       if (this.#o.isRaw) await session.script(READ_AS_IT_IS);
       let isCut = false;
-      for await (const frames of session.copyOut(sql)) {
+      for await (const frames of session.select(sql)) {
         rows.push(frames);
         isCut = rows.size >= maxBytes;
         if (isCut) break;
       }
-      if (this.#o.isRaw) for (let i = 0; i < rows.count; i++) this.#checkKey(rows.looked(i), table);
+      if (this.#o.isRaw) for (let i = 0; i < rows.count; i++) this.#checkKey(rows.row(i), table);
       return { seen, fingerprint, h, bytes: rows.size, rows, end: !isCut && rows.count < maxRows };
     });
   }
@@ -94,15 +94,15 @@ export class ChunkReader {
     { where }: PassJob['tables'][number],
     origin: RowOrigin,
     limits: { readonly rows: number; readonly bytes: number },
-  ): AsyncGenerator<{ rows: CopiedRow[]; bytes: number; isEnd: boolean }, void, undefined> {
-    let rows: CopiedRow[] = [],
+  ): AsyncGenerator<{ rows: ReadRow[]; bytes: number; isEnd: boolean }, void, undefined> {
+    let rows: ReadRow[] = [],
       bytes = 0;
-    for await (const frames of session.copyOut(selectAll(table, origin.shape.layout.names, where))) {
-      const copied = new CopiedRows(origin, []);
-      copied.push(frames);
-      for (let i = 0; i < copied.count; i++) {
-        rows.push(copied.row(i));
-        bytes += copied.bytes(i);
+    for await (const frames of session.select(selectAll(table, origin.shape.layout.names, where))) {
+      const portion = new ReadRows(origin, []);
+      portion.push(frames);
+      for (let i = 0; i < portion.count; i++) {
+        rows.push(portion.row(i));
+        bytes += portion.bytes(i);
         if (rows.length < limits.rows && bytes < limits.bytes) continue;
         yield { rows, bytes, isEnd: false };
         rows = [];
@@ -113,7 +113,7 @@ export class ChunkReader {
   }
 
   /** Where reading goes on is said by texts: without them rows would be passed over. */
-  #checkKey(row: CopiedRow, { schema, table, key }: ChunkTable): void {
+  #checkKey(row: ReadRow, { schema, table, key }: ChunkTable): void {
     const broken = brokenColumns(row).find((name) => key.includes(name));
     if (broken === undefined) return;
     throw new CdcError('SOURCE_DATA_INVALID', `The key column "${broken}" of ${schema}.${table} holds what is not UTF-8.`, {

@@ -1,12 +1,12 @@
-// Sessions for queries and COPY: how they are set up, lent and cut. The stream has a connection of its own (replication/).
+// Sessions for queries and rows: how they are set up, lent and cut. The stream has a connection of its own (replication/).
 
 import type { ClientConfig, Pool, PoolClient } from 'pg';
 import type { Logger } from '../../sdk/index.ts';
 import { type Endpoint, tlsOptions } from '../../systems/postgresql/endpoint.ts';
 import { quoteText } from '../../util/sql-names.ts';
-import { CopyOut } from './copy-out.ts';
 import type { Queries, QueryResult } from './queries.ts';
 import type { Frames } from './replication/frames.ts';
+import { RowQuery } from './row-query.ts';
 import { milliseconds, startupOptions } from './session-settings.ts';
 
 /** A dead peer is noticed by the kernel's keepalives from this idle time on. */
@@ -28,7 +28,7 @@ export interface SessionLimits {
 /** One connection while somebody uses it. */
 export class Session implements Queries {
   readonly #client: PoolClient;
-  #isCopying = false;
+  #isReading = false;
 
   constructor(client: PoolClient) {
     this.#client = client;
@@ -57,23 +57,23 @@ export class Session implements Queries {
       return await work();
     } finally {
       // It has written nothing, so there is nothing to keep; a connection that is gone has ended it already.
-      if (!this.#isCopying) await this.script('ROLLBACK').catch(() => undefined);
+      if (!this.#isReading) await this.script('ROLLBACK').catch(() => undefined);
     }
   }
 
   /**
-   * The rows of `COPY (…) TO STDOUT`, each as its text with a line feed. Only as fast as they are taken. Who stops early loses
-   * the connection, because the server would go on sending. The bytes stay valid, and are the taker's.
+   * The rows of a SELECT as DataRow messages. Only as fast as they are taken. Who stops early loses the connection, because the
+   * server would go on sending. The bytes stay valid.
    */
-  async *copyOut(query: string): AsyncGenerator<Frames, void, undefined> {
-    this.#isCopying = true;
-    yield* this.#client.query(new CopyOut(query)).frames();
-    this.#isCopying = false;
+  async *select(query: string): AsyncGenerator<Frames, void, undefined> {
+    this.#isReading = true;
+    yield* this.#client.query(new RowQuery(query)).frames();
+    this.#isReading = false;
   }
 
-  /** No transaction is open and no COPY runs, so the next one may use the connection. */
+  /** No transaction is open and no rows are left to come, so the next one may use the connection. */
   get isClean(): boolean {
-    return !this.#isCopying && this.#client.getTransactionStatus() === 'I';
+    return !this.#isReading && this.#client.getTransactionStatus() === 'I';
   }
 }
 
@@ -115,7 +115,7 @@ export class SourceConnections {
     } finally {
       signal?.removeEventListener('abort', cut);
       const isUsable = session.isClean && signal?.aborted !== true;
-      // Ending politely would wait for the rest of a COPY that nobody takes. The listener stays, because that is an error, too.
+      // Ending politely would wait for rows that nobody takes. The listener stays, because that is an error, too.
       if (isUsable) client.off('error', ignore);
       else cut();
       client.release(!isUsable);

@@ -23,11 +23,11 @@ import {
 import type { RangeJob } from '../../snapshot/types.ts';
 import { ChunkReader } from './chunks.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
-import { type CopiedRow, keyOf } from './copy-rows.ts';
 import { columnFilter, tableFilter } from './names.ts';
 import { newestRow, type PollTable, pollTable, readable, settledBefore, type Watermark } from './poll-table.ts';
 import { comparePollPlaces, formatPollPlace, pollPositions, pollTexts } from './polling-position.ts';
 import { checkSource } from './preflight.ts';
+import { keyOf, type ReadRow } from './read-rows.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
@@ -233,7 +233,7 @@ export class PollingSource implements Source {
     return comparePollPlaces(JSON.stringify([watermark]), JSON.stringify([`${kinds[0]}${bound}`])) === -1;
   }
 
-  async #event({ partition, table }: Target, image: CopiedRow, tracker: SchemaTracker): Promise<ChangeEvent> {
+  async #event({ partition, table }: Target, image: ReadRow, tracker: SchemaTracker): Promise<ChangeEvent> {
     const { schema } = await tracker.appear(image.origin.shape, '' as Position),
       texts = keyOf(image, table.chunk.key);
     if (texts === null) throw new CdcError('INTERNAL_UNEXPECTED', `a row of ${partition} came without its watermark`);

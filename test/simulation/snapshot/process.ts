@@ -5,7 +5,7 @@ import type { SnapshotProgress } from '../../../src/sdk/index.ts';
 import { SnapshotEngine } from '../../../src/snapshot/engine.ts';
 import { chunkRows } from '../../../src/snapshot/rows.ts';
 import type { BoundJob, PassJob, ReadJob, SnapshotJob, SnapshotOutput, SplitJob } from '../../../src/snapshot/types.ts';
-import type { XidSnapshot } from '../../../src/snapshot/xids.ts';
+import type { XidSnapshot } from '../../../src/sources/postgresql/xids.ts';
 import type { Dice } from '../random.ts';
 import { type Bug, rulesWith, visibilityWith } from './bugs.ts';
 import { BLOCK, type Database, endOf, HEADER, type Image, lowBits, type Row, type TableSnapshot, type Transaction } from './database.ts';
@@ -132,6 +132,8 @@ export class Process {
   }
 
   due(): boolean {
+    // As sources do: what it does not tell of never goes out, and the schedule never ends.
+    if (!this.engine.hasDue) return false;
     const out = this.engine.due();
     if (out?.kind !== 'output') return false;
     const { progress, rows, chunk } = out as SnapshotOutput<Row>;
