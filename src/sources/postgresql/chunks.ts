@@ -32,6 +32,8 @@ export interface ChunkReaderOptions {
   readonly where: string;
   /** Texts may be anything, and are read as they are. */
   readonly isRaw: boolean;
+  /** Who asks for rows alone, and not for what the stream will bring of them, may ask a standby. */
+  readonly mayBeStandby?: boolean;
   sends(table: CatalogTable): (column: CatalogColumn) => boolean;
 }
 
@@ -146,7 +148,7 @@ export class ChunkReader {
   async #look(session: Session, table: ChunkTable): Promise<Seen> {
     const { rows } = await session.query(SEEN, [qualifiedName(table)]);
     const { seen = '', files, columns, standby } = rows[0] ?? {};
-    if (standby === 't') throw this.#standby();
+    if (standby === 't' && this.#o.mayBeStandby !== true) throw this.#standby();
     const shape = await this.#shapeOf(session, table, columns ?? '');
     const lacking = table.key.find((name) => shape.layout.indexOf(name) < 0);
     if (lacking !== undefined) throw this.#gone(table);
