@@ -1,8 +1,8 @@
 // Rows of which nobody has looked at anything: from the bytes of their source into those of the record, without a JS string
 // where the text of a column is what would be written anyway. Measured for a row of eight columns: 0.5 µs instead of 2.7.
 
-import { ABSENT_PLACE, NULL_PLACE, type TextColumn, type TextForm, type TextImage, type TextLayout } from '../sdk/index.ts';
-import { type PreparedColumn, writeGap, writeValue } from './column-writer.ts';
+import { ABSENT_PLACE, NULL_PLACE, patchOf, type TextColumn, type TextForm, type TextImage, type TextLayout } from '../sdk/index.ts';
+import { type PreparedColumn, writeColumn, writeGap, writeValue } from './column-writer.ts';
 import { type Fixed, fixedOf } from './fixed.ts';
 import type { JsonWriter } from './json-writer.ts';
 import {
@@ -94,6 +94,10 @@ export class TextRows {
 
   /** Only for images of a fit layout. */
   write(json: JsonWriter, image: TextImage, incomplete: boolean): void {
+    if (image.patch !== null) {
+      this.#writePatched(json, image, incomplete);
+      return;
+    }
     const { steps, room } = this.#planOf(image.layout) as TextPlan,
       places = image.locate();
     const length = textBytes(steps, places);
@@ -115,6 +119,28 @@ export class TextRows {
         json.fixed(column.nullFixed);
         empty = false;
       } else empty = writeGap(json, column, incomplete, empty);
+    }
+    json.fixed(empty ? EMPTY : CLOSE);
+  }
+
+  /** With some values that are not in the bytes. */
+  #writePatched(json: JsonWriter, image: TextImage, incomplete: boolean): void {
+    const { steps } = this.#planOf(image.layout) as TextPlan,
+      places = image.locate();
+    const { bytes, patch } = image,
+      from = wordsOf(bytes);
+    let empty = true;
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i] as TextStep,
+        { column } = step,
+        start = step.at < 0 ? ABSENT_PLACE : (places[step.at] as number);
+      const replaced = step.at < 0 ? null : patchOf(patch, step.at / 2);
+      if (replaced !== null) empty = writeColumn(json, column, replaced.value, empty);
+      else if (start >= 0) {
+        writeAlone(json, step, empty, from, bytes, start, places[step.at + 1] as number);
+        empty = false;
+      } else if (start === NULL_PLACE) empty = writeColumn(json, column, null, empty);
+      else empty = writeGap(json, column, incomplete, empty);
     }
     json.fixed(empty ? EMPTY : CLOSE);
   }

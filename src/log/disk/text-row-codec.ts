@@ -2,7 +2,7 @@
 // for most forms, and what it is not is decoded here, so that a reader needs nothing of the source. The event stays as it was:
 // lanes encode it from its bytes. Measured for a row of eight columns: 0.4 µs instead of 2.5, and a third of the garbage.
 
-import { ABSENT_PLACE, NULL_PLACE, type TextColumn, type TextForm, type TextImage, type TextLayout } from '../../sdk/index.ts';
+import { ABSENT_PLACE, NULL_PLACE, patchOf, type TextColumn, type TextForm, type TextImage, type TextLayout } from '../../sdk/index.ts';
 import type { FrameWriter } from './frame.ts';
 import { FALSE, JSON_BYTES, NULL, TEXT_BYTES, TRUE, writeValue } from './value-codec.ts';
 
@@ -63,7 +63,12 @@ export function writeTextRow(w: FrameWriter, image: TextImage): void {
     const start = places[i * 2] as number,
       end = places[i * 2 + 1] as number,
       how = plan[i] as How;
+    const patch = image.patch === null ? null : patchOf(image.patch, i);
     if (start === ABSENT_PLACE) continue;
+    if (patch !== null) {
+      writeValue(w, patch.value);
+      continue;
+    }
     if (start === NULL_PLACE) w.byte(NULL);
     else if (how === How.text) writeBytes(w, TEXT_BYTES, bytes, start, end);
     else if (how === How.json) writeBytes(w, JSON_BYTES, bytes, start, end);

@@ -3,8 +3,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createEnvelope, type EnvelopeType } from '../../../src/envelope/create.ts';
-import type { ChangeEvent, EncodedBatch, TableSchema } from '../../../src/sdk/index.ts';
+import type { ChangeEvent, EncodedBatch, TableSchema, Value } from '../../../src/sdk/index.ts';
 import type { Tuple } from '../../../src/sources/postgresql/pgoutput/tuple.ts';
+import { ChangePlace, logPositions } from '../../../src/sources/postgresql/position.ts';
 import { changes, eventOf, KINDS, rowsOf, TABLE } from '../../helpers/all-types.ts';
 import { message } from '../../helpers/pgoutput.ts';
 
@@ -43,6 +44,19 @@ const TABLES: readonly (readonly [string, TableSchema])[] = [
   ['no schema', { ...TABLE, columns: [], key: [] }],
 ];
 
+/** What transformers put in the place of values. */
+const replacements = fc.array(
+  fc.tuple(fc.constantFrom('words', 'padded', 'flag', 'doc', 'none'), fc.oneof(fc.string(), fc.constant(null), fc.boolean())),
+  { maxLength: 3 },
+);
+
+function replacedIn(event: ChangeEvent, replaced: readonly (readonly [string, Value])[]): ChangeEvent {
+  for (const [column, value] of replaced) {
+    for (const side of ['before', 'after'] as const) if (event.get(side, column) !== undefined) event.replace(side, column, value);
+  }
+  return event;
+}
+
 describe.each(ENVELOPES)('%s %o', (type, options) => {
   const context = {
     pipeline: 'p',
@@ -51,25 +65,30 @@ describe.each(ENVELOPES)('%s %o', (type, options) => {
   };
   test('writes the same from bytes as from values', () => {
     fc.assert(
-      fc.property(fc.array(changes, { minLength: 1, maxLength: 4 }), fc.constantFrom(...TABLES), (makers, [, table]) => {
-        const envelope = createEnvelope({ type, options }, context);
-        const fromBytes = envelope.encode(makers.map((make) => eventOf(make(), table)));
-        const decoded = makers.map((make) => {
-          const { before, after, ...init } = make();
-          const rows = {
-            before: (before as Tuple | null | undefined)?.decode() ?? null,
-            after: (after as Tuple | undefined)?.decode() ?? null,
-          };
-          return eventOf({ ...init, ...rows }, table);
-        });
-        expect(difference(shown(fromBytes), shown(envelope.encode(decoded)))).toBeNull();
-      }),
+      fc.property(
+        fc.array(changes, { minLength: 1, maxLength: 4 }),
+        fc.constantFrom(...TABLES),
+        replacements,
+        (makers, [, table], replaced) => {
+          const envelope = createEnvelope({ type, options }, context);
+          const fromBytes = envelope.encode(makers.map((make) => replacedIn(eventOf(make(), table), replaced)));
+          const decoded = makers.map((make) => {
+            const { before, after, ...init } = make();
+            const rows = {
+              before: (before as Tuple | null | undefined)?.decode() ?? null,
+              after: (after as Tuple | undefined)?.decode() ?? null,
+            };
+            return replacedIn(eventOf({ ...init, ...rows }, table), replaced);
+          });
+          expect(difference(shown(fromBytes), shown(envelope.encode(decoded)))).toBeNull();
+        },
+      ),
       { numRuns: 60 },
     );
   });
 });
 
-test('an untouched row stays in its bytes, a changed one is written as changed', () => {
+test('a row stays in its bytes, and is written as changed where it was', () => {
   const make = (): ChangeEvent =>
     eventOf(
       {
@@ -89,6 +108,36 @@ test('an untouched row stays in its bytes, a changed one is written as changed',
   expect(untouched.image('after')).not.toBeNull();
   const changed = make();
   changed.replace('after', 'words', 'new');
-  expect(changed.image('after')).toBeNull();
+  expect(changed.image('after')).not.toBeNull();
   expect(Buffer.from(envelope.encode([changed]).value[0] as Uint8Array).toString()).toContain('"words":"new"');
 });
+
+test.each([{}, { compatible: true }, { compatible: true, provide_transaction_metadata: true }])(
+  'positions that nobody has read are written as those that are texts: %o',
+  (options) => {
+    const place = fc.tuple(
+      fc.constantFrom(0, 1, 0x20_0000),
+      fc.constantFrom(5, 0xffff_fff0),
+      fc.constantFrom(0, 1),
+      fc.nat(0xffff_ffff),
+      fc.nat(300),
+    );
+    const source = {
+      connector: 'postgresql',
+      database: 'shop',
+      fields: (e: ChangeEvent) => logPositions.fields?.(e.lazyPosition()?.text() ?? e.position, e.transaction?.id ?? null) ?? {},
+    };
+    fc.assert(
+      fc.property(fc.array(fc.tuple(place, fc.constantFrom('7', '8')), { minLength: 1, maxLength: 8 }), (places) => {
+        const events = (isText: boolean) =>
+          places.map(([parts, id], i) => {
+            const at = new ChangePlace(...parts),
+              transaction = { id, order: i + 1, collectionOrder: i + 1, commitTsMs: 1, last: false };
+            return eventOf({ op: 'c', after: { words: 'a' }, transaction }, TABLE, isText ? at.text() : at);
+          });
+        const envelope = createEnvelope({ type: 'debezium', options }, { pipeline: 'p', now: () => 1, sources: { shop: source } });
+        expect(difference(shown(envelope.encode(events(false))), shown(envelope.encode(events(true))))).toBeNull();
+      }),
+    );
+  },
+);
