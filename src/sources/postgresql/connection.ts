@@ -65,7 +65,7 @@ export class Session implements Queries {
    * The rows of a SELECT as DataRow messages. Only as fast as they are taken. Who stops early loses the connection, because the
    * server would go on sending. The bytes stay valid.
    */
-  async *select(query: string): AsyncGenerator<Frames, void, undefined> {
+  async *rows(query: string): AsyncGenerator<Frames, void, undefined> {
     this.#isReading = true;
     yield* this.#client.query(new RowQuery(query)).frames();
     this.#isReading = false;
