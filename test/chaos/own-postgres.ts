@@ -127,11 +127,17 @@ export class OwnPostgres implements AsyncDisposable {
     }
   }
 
-  /** On a connection of its own, since none outlives a kill. */
-  async #once<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+  /** A connection of the caller's own, who ends it. */
+  async connect(): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: this.url });
     client.on('error', () => {});
     await client.connect();
+    return client;
+  }
+
+  /** On a connection of its own, since none outlives a kill. */
+  async #once<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const client = await this.connect();
     try {
       return (await client.query<Row>(text, values)).rows;
     } finally {

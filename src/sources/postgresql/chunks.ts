@@ -2,7 +2,7 @@
 // not seen by an older snapshot: it finds the table empty (facts: rewrites read as empty).
 
 import { createHash } from 'node:crypto';
-import { CdcError, type TextImage } from '../../sdk/index.ts';
+import { CdcError } from '../../sdk/index.ts';
 import type { ChunkRead, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
 import { brokenColumns, READ_AS_IT_IS } from './broken-rows.ts';
 import { type ChunkTable, lockTable, qualifiedName, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
@@ -21,20 +21,9 @@ export interface ChunkReaderOptions {
   readonly where: string;
   /** Texts may be anything, and are read as they are. */
   readonly isRaw: boolean;
+  /** Who asks for rows alone, and not for what the stream will bring of them, may ask a standby. */
+  readonly mayBeStandby?: boolean;
   sends(table: CatalogTable): (column: CatalogColumn) => boolean;
-}
-
-/** A row beside its stream: what its columns are, and where they stand. */
-export interface SnapshotRow {
-  readonly shape: CatalogShape;
-  readonly image: TextImage;
-}
-
-export function* snapshotRows({ rows }: ChunkRead<ReadRow, XidSnapshot>): Generator<SnapshotRow, void, undefined> {
-  for (let i = 0; i < rows.count; i++) {
-    const image = rows.row(i);
-    yield { shape: image.origin.shape, image };
-  }
 }
 
 /** A table in the transaction that has locked it. */
@@ -74,7 +63,7 @@ export class ChunkReader {
         rows = new ReadRows({ shape, transaction: newestOf(seen) }, table.key);
       if (this.#o.isRaw) await session.script(READ_AS_IT_IS);
       let isCut = false;
-      for await (const frames of session.rows(sql)) {
+      for await (const frames of session.frames(sql)) {
         rows.push(frames);
         isCut = rows.size >= maxBytes;
         if (isCut) break;
@@ -110,7 +99,7 @@ export class ChunkReader {
   ): AsyncGenerator<{ rows: ReadRow[]; bytes: number; isEnd: boolean }, void, undefined> {
     let rows: ReadRow[] = [],
       bytes = 0;
-    for await (const frames of session.rows(selectAll(table, origin.shape.layout.names, where))) {
+    for await (const frames of session.frames(selectAll(table, origin.shape.layout.names, where))) {
       const portion = new ReadRows(origin, []);
       portion.push(frames);
       for (let i = 0; i < portion.count; i++) {
@@ -138,7 +127,7 @@ export class ChunkReader {
   async #look(session: Session, table: ChunkTable): Promise<Seen> {
     const { rows } = await session.query(SEEN, [qualifiedName(table)]);
     const { seen = '', files, columns, standby } = rows[0] ?? {};
-    if (standby === 't') throw this.#standby();
+    if (standby === 't' && this.#o.mayBeStandby !== true) throw this.#standby();
     const shape = await this.#shapeOf(session, table, columns ?? '');
     const lacking = table.key.find((name) => shape.layout.indexOf(name) < 0);
     if (lacking !== undefined) throw this.#gone(table);
