@@ -13,6 +13,12 @@ it.each([0, 9, 10, 99, 100, 12_345])('the place of row %i is the same as text, a
   expect([place.text(), place.length, bytes.toString()]).toEqual([text, text.length, `---${text}`.padEnd(100, '-')]);
 });
 
+it('has its LSN beside another row at the same place only', () => {
+  const other = new RowPlaces(positionAfter(1n), '10b7.5f00', 3000).at(17);
+  expect([places.at(1).lsnBeside(places.at(17)), places.at(17).lsnBeside(other)]).toEqual([0x16b374d848, -1]);
+  expect(places.at(1).fields(null)['lsn']).toBe(0x16b374d848);
+});
+
 it('has the fields of its text', () => {
   for (const transaction of [null, '739', '740', null]) {
     expect(places.at(17).fields(transaction)).toEqual(logPositions.fields?.(places.at(17).text(), transaction));
