@@ -139,14 +139,14 @@ describe.skipIf(missing)('replication stream', () => {
     await world.db.query("INSERT INTO items VALUES (1, repeat('x', 20000000)), (2, 'after')");
     let size = 0,
       kinds = '';
-    while (!kinds.includes('C')) {
+    while (!kinds.includes('IC')) {
       const frames = await stream.next(never);
       for (const { kind, body } of frames === null ? [] : messages(frames)) {
         kinds += kind;
         size = Math.max(size, body.length);
       }
     }
-    expect(kinds).toBe('BRIIC');
+    expect(withoutEmpty(kinds)).toBe('BRIIC');
     expect(size).toBeGreaterThan(20_000_000);
   });
 });

@@ -122,7 +122,19 @@ const EXTENSIONS: Readonly<Record<string, readonly Case[]>> = {
   citext: [['citext', "'Straße'", 'Straße']],
   ltree: [['ltree', "'Top.Science'", 'Top.Science']],
   isn: [['isbn', "'978-0-393-04002-9'", '0-393-04002-X']],
-  vector: [['vector(3)', "'[1,2.5,-3]'", [1, 2.5, -3]]],
+  vector: [
+    ['vector(3)', "'[1,2.5,-3]'", [1, 2.5, -3]],
+    ['vector', "'[1e-7,1e20]'", [1e-7, 1e20]],
+  ],
+  postgis: [
+    ['geometry', "'SRID=4326;POINT(1 2)'", bytes('0101000020e6100000000000000000f03f0000000000000040')],
+    ['geometry(Point,3857)', "'SRID=3857;POINT(1 2)'", bytes('0101000020110f0000000000000000f03f0000000000000040')],
+    ['geometry', "'POINT EMPTY'", bytes('0101000000000000000000f87f000000000000f87f')],
+    ['geography(Point,4326)', "'POINT(1 2)'", bytes('0101000020e6100000000000000000f03f0000000000000040')],
+    // Its arrays are divided by colons.
+    ['geometry[]', "ARRAY['POINT(1 2)'::geometry, NULL]", [bytes('0101000000000000000000f03f0000000000000040'), null]],
+    ['box2d', "'BOX(1 2,3 4)'::box2d", 'BOX(1 2,3 4)'],
+  ],
 };
 
 const TYPES = `
