@@ -1,13 +1,8 @@
 // A process of its own that runs one pipeline over PostgreSQL and says what that cost: see `DrainTask`. The whole program is
-// in it (configuration, chain, log, points, state in a file), as it was built: what runs sources adds calls to their functions.
+// in it (configuration, chain, log, points, state in a file), as it was built.
 
 import type { ChangeBatch, Descriptor, Destination, LaneBatch, Source } from '../../src/sdk/index.ts';
-
-const built = (module: string): Promise<unknown> => import(new URL(`../../dist/src/${module}.js`, import.meta.url).href);
-const { loadDescriptor } = (await built('catalog')) as typeof import('../../src/catalog.ts');
-const { parsePipelineText } = (await built('config/load')) as typeof import('../../src/config/load.ts');
-const { openRuntime } = (await built('run')) as typeof import('../../src/run.ts');
-const { descriptor: postgresql } = (await built('sources/postgresql/index')) as typeof import('../../src/sources/postgresql/index.ts');
+import { loadDescriptor, openRuntime, parsePipelineText, postgresql } from './built.ts';
 
 export interface DrainTask {
   /** A pipeline as its file would have it. */

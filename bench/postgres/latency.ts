@@ -1,10 +1,8 @@
 // A process of its own: a running pipeline, commits at a steady rate beside it, and how long each took to become an encoded event.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parsePipelineText } from '../../src/config/load.ts';
-import { descriptor as nullDestination } from '../../src/destinations/null/index.ts';
-import { openRuntime } from '../../src/run.ts';
 import type { Descriptor, Destination } from '../../src/sdk/index.ts';
+import { nullDestination, openRuntime, parsePipelineText } from './built.ts';
 import { connect } from './cluster.ts';
 
 export interface LatencyTask {

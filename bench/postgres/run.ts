@@ -97,6 +97,11 @@ async function streaming(cluster: Cluster, client: pg.Client, phases: readonly P
   const firstEvent = (runs['json'] as readonly Drained[] | undefined)?.map((r) => r.firstEventSeconds) ?? [];
   return {
     cpu_us_per_event: Object.fromEntries(Object.keys(runs).map((name) => [name, cpuOf(runs, name)])),
+    warm_cpu_us_per_event: Object.fromEntries(
+      Object.entries(runs as Readonly<Record<string, readonly Partial<Drained>[]>>)
+        .filter(([, list]) => list[0]?.warmCpu !== undefined)
+        .map(([name, list]) => [name, round(Math.min(...list.map((r) => r.warmCpu ?? Number.NaN)), 2)]),
+    ),
     walsender_us_per_event: Object.fromEntries(Object.keys(runs).map((name) => [name, walsenderOf(runs, name)])),
     rate_over_pg_recvlogical: {
       json: ratio(runs, 'json', 'pg_recvlogical'),

@@ -7,6 +7,7 @@ import {
   Default,
   type Destination,
   defineDestination,
+  type EncodedBatch,
   type Finding,
   Keys,
   type LaneBatch,
@@ -54,7 +55,7 @@ export class NullDestination implements Destination {
   }
 
   async write(batch: LaneBatch): Promise<WriteResult> {
-    if (this.#config.encode) for (const value of batch.encoded().value) this.#bytes += value?.length ?? 0;
+    if (this.#config.encode) this.#bytes += bytesOf(batch.encoded());
     this.#events += batch.events.length - batch.skip.size;
     return { kind: 'stored' };
   }
@@ -62,6 +63,17 @@ export class NullDestination implements Destination {
   async close(): Promise<void> {
     this.#ctx.logger.debug('dropped', this.dropped);
   }
+}
+
+/** Of the values, without looking at each where they need not be. */
+function bytesOf(encoded: EncodedBatch): number {
+  const { lines, event } = encoded;
+  let bytes = 0;
+  if (lines === undefined) for (const one of encoded.value) bytes += one?.length ?? 0;
+  else
+    for (let i = 0; i < event.length; i++)
+      if ((lines.buffer[i] as number) >= 0) bytes += (lines.end[i] as number) - (lines.start[i] as number) - 1;
+  return bytes;
 }
 
 export const descriptor = defineDestination({
