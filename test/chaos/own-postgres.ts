@@ -16,7 +16,8 @@ import { accountFor } from '../../scripts/services/up.ts';
 
 /** Of the version that the tests are run with. */
 const postgres = serviceByName('postgres');
-const FIRST_PORT = 25_432;
+/** Each process looks in a place of its own: a server that is killed must find its port free when it comes back. */
+const FIRST_PORT = 20_000 + (process.pid % 100) * 100;
 const START_TIMEOUT_MS = 60_000;
 
 /** PostgreSQL's programs; `null` where there are none, with the reason printed once. Where `CI` is set that is an error. */

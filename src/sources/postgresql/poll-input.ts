@@ -1,10 +1,10 @@
 // What polling reads rows from: a table (poll-table.ts) or a query (poll-query.ts); and up to where rows may be read at all.
 
 import { CdcError, type TableId } from '../../sdk/index.ts';
-import type { SnapshotRow } from './chunks.ts';
 import type { Session } from './connection.ts';
 import { DATES, INTEGERS, type OrderKind, TEXTS, UUID, XID8 } from './polling-position.ts';
 import type { Queries } from './queries.ts';
+import type { ReadRow } from './read-rows.ts';
 import type { CatalogTable } from './system-catalog.ts';
 
 /** What tells when a row may be read. */
@@ -23,7 +23,7 @@ export interface PollRange {
 }
 
 export interface PollRows {
-  readonly rows: readonly SnapshotRow[];
+  readonly rows: readonly ReadRow[];
   readonly bytes: number;
   /** There is nothing more in the range. */
   readonly end: boolean;

@@ -3,20 +3,19 @@
 
 import { CdcError, type TableId } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
-import { keyOf, type SnapshotRow } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Fields, Session } from './connection.ts';
 import { bindLastSync, comparedColumn } from './last-sync.ts';
 import { tablePattern } from './names.ts';
-import { TupleReader } from './pgoutput/tuple.ts';
 import { kindOf, type PollInput, type PollRange, type PollRows, settlesOf, watermarkType } from './poll-input.ts';
 import { type OrderKind, TEXTS } from './polling-position.ts';
 import type { Queries } from './queries.ts';
+import { keyOf, ReadRow } from './read-rows.ts';
 import type { CatalogShape, SchemaTracker } from './schemas.ts';
 import { Catalog, type CatalogTable } from './system-catalog.ts';
 
-const NULL = Buffer.from('n'),
-  HEAD_BYTES = 5;
+const LENGTH_BYTES = 4,
+  NULL = Buffer.alloc(LENGTH_BYTES, 0xff);
 
 /** Rows of a FETCH: the first one, and at most; between them as many as fit, by the rows so far. */
 const FIRST_FETCH_ROWS = 100,
@@ -125,7 +124,7 @@ export class PollQuery implements PollInput {
       const shape = await this.#look(session),
         { sql, values } = this.#statement(shape, range);
       await session.select(`DECLARE polled NO SCROLL CURSOR FOR ${sql}`, values);
-      const rows: SnapshotRow[] = [];
+      const rows: ReadRow[] = [];
       let bytes = 0,
         isEnd = false,
         portion = FIRST_FETCH_ROWS;
@@ -136,7 +135,7 @@ export class PollQuery implements PollInput {
           const row = rowOf(texts, shape);
           this.#check(row);
           rows.push(row);
-          bytes += row.image.bytes.length;
+          bytes += row.bytes.length;
         }
         isEnd = found.length < wanted;
         const each = bytes / Math.max(1, rows.length);
@@ -182,7 +181,7 @@ export class PollQuery implements PollInput {
     return { values, add: (text) => `$${values.push(text)}` };
   }
 
-  #check({ image }: SnapshotRow): void {
+  #check(image: ReadRow): void {
     if (keyOf(image, this.order) !== null) return;
     throw new CdcError('SOURCE_DATA_INVALID', `A row of the query has no ${this.order.slice(1).join(' or ') || 'key'}: it is NULL.`, {
       where: this.#o.where,
@@ -255,8 +254,8 @@ async function bytewiseOf(session: Session, from: string, hasLastSync: boolean, 
   return fields.map((f) => texts.includes(f.name) && isBytewise(found[texts.indexOf(f.name)]));
 }
 
-/** As a tuple of the stream: from there on it is read by the same code. */
-function rowOf(texts: readonly (string | null)[], shape: CatalogShape): SnapshotRow {
+/** As the server would send it in a DataRow message: from there on it is read by the same code. */
+function rowOf(texts: readonly (string | null)[], shape: CatalogShape): ReadRow {
   const parts: Buffer[] = [Buffer.from([texts.length >> 8, texts.length & 0xff])];
   for (const text of texts) {
     if (text === null) {
@@ -264,11 +263,10 @@ function rowOf(texts: readonly (string | null)[], shape: CatalogShape): Snapshot
       continue;
     }
     const value = Buffer.from(text),
-      head = Buffer.alloc(HEAD_BYTES, 't');
-    head.writeInt32BE(value.length, 1);
-    parts.push(head, value);
+      length = Buffer.alloc(LENGTH_BYTES);
+    length.writeInt32BE(value.length);
+    parts.push(length, value);
   }
-  const bytes = Buffer.concat(parts),
-    image = new TupleReader().row(bytes, 0, bytes.length, 0, false).bind(shape.layout);
-  return { shape, image, parts: [], transaction: '' };
+  const bytes = Buffer.concat(parts);
+  return new ReadRow(bytes, 0, bytes.length, shape.layout, { shape, transaction: '' });
 }

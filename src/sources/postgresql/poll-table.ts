@@ -107,7 +107,8 @@ export class PollTable implements PollInput {
     const reader = await this.#reader(),
       job: RangeJob = { kind: 'range', id: 0, attempt: 0, table: '', where: this.#readable(before), after, upTo, maxRows, maxBytes };
     const read = await reader.read(session, this.#chunk, job, () => true);
-    return read === null ? { rows: [], bytes: 0, end: false } : { rows: read.rows.map((r) => r.row), bytes: read.bytes, end: read.end };
+    if (read === null) return { rows: [], bytes: 0, end: false };
+    return { rows: Array.from({ length: read.rows.count }, (_, i) => read.rows.row(i)), bytes: read.bytes, end: read.end };
   }
 
   /** Rows that have a watermark, below `before`. */

@@ -20,7 +20,7 @@ import {
   type TableId,
   type TableSchema,
 } from '../../sdk/index.ts';
-import { ChunkReader, keyOf, type SnapshotRow } from './chunks.ts';
+import { ChunkReader } from './chunks.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { error, ok } from './findings.ts';
 import { columnFilter, tableFilter } from './names.ts';
@@ -29,6 +29,7 @@ import { PollQuery } from './poll-query.ts';
 import { PollTable } from './poll-table.ts';
 import { comparePollPlaces, formatPollPlace, pollPositions, pollTexts, watermarkBefore } from './polling-position.ts';
 import { checkSource } from './preflight.ts';
+import { keyOf, type ReadRow } from './read-rows.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
@@ -269,9 +270,9 @@ export class PollingSource implements Source {
   }
 
   /** The place of the target moves on to the row. */
-  async #event(target: Target, { shape, image }: SnapshotRow): Promise<ChangeEvent> {
+  async #event(target: Target, image: ReadRow): Promise<ChangeEvent> {
     const { partition, input } = target,
-      { schema } = await (await this.#track()).appear(shape, '' as Position),
+      { schema } = await (await this.#track()).appear(image.origin.shape, '' as Position),
       texts = keyOf(image, input.order);
     if (texts === null) throw new CdcError('INTERNAL_UNEXPECTED', `a row of ${partition} came without its watermark`);
     const position = formatPollPlace(texts, input.kinds, input.carriesBefore ? lastSyncAt(texts, target.place) : null);

@@ -26,7 +26,7 @@ describe('estimates of rows', () => {
   });
 
   it('are asked for once per run, of tables that are not done', () => {
-    const estimates = new RowEstimates(),
+    const estimates = new RowEstimates(async () => null),
       tables = [status('a', '1', 'done'), status('b', '1'), status('c', '1', 'paused')];
     expect(estimates.next(tables)?.table).toBe('b');
     estimates.set(tables[1] as TableStatus, 10);
