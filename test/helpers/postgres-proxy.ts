@@ -94,6 +94,8 @@ export class PostgresProxy implements AsyncDisposable {
     const server = connect(this.#target.port, this.#target.host);
     this.#keep(server);
     const end = (): void => {
+      // Who hangs up at one end is not heard at the other.
+      if (this.isFrozen) return;
       client.destroy();
       server.destroy();
     };
