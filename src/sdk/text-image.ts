@@ -21,6 +21,13 @@ import { type Row, RowImage, type Value } from './value.ts';
  */
 export type TextForm = 'digits' | 'float' | 'boolean' | 'text' | 'ascii' | 'json' | 'jsonLine' | 'timestamp' | 'timestamptz' | 'other';
 
+/** Where a column writes itself to: `room` first, then bytes from `at` on, then `at` behind them. `bytes` changes when room is made. */
+export interface ByteSink {
+  bytes: Buffer;
+  at: number;
+  room(length: number): void;
+}
+
 export interface TextColumn {
   readonly name: string;
   readonly form: TextForm;
@@ -28,6 +35,11 @@ export interface TextColumn {
   decode(text: string): Value;
   /** The same from the bytes, where that is faster. */
   readonly decodeBytes: ((bytes: Buffer, start: number, end: number) => Value) | null;
+  /**
+   * For bytes that are no text: writes the JSON of the value, as `decodeBytes` and the value's JS type would give it. `form` says
+   * what the value is then, not what the bytes are; a `timestamptz` has the fractional digits of its column.
+   */
+  readonly put?: (to: ByteSink, bytes: Buffer, start: number, end: number) => void;
 }
 
 /** In the place of a column's start: SQL NULL, and a column that the source did not send. */
