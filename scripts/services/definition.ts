@@ -4,7 +4,7 @@
 import type { ProcessId } from './processes.ts';
 
 /** Where a running server came from: `url` somebody else's, the others started by this script. */
-export type Mode = 'url' | 'docker' | 'system' | 'npm';
+export type Mode = 'url' | 'docker' | 'system' | 'npm' | 'maven';
 
 /** Answer of a server that spoke its product's own protocol. `version` is null where it tells none before a login. */
 export interface Handshake {
@@ -19,14 +19,14 @@ export interface Account {
 
 /** Programs of a service that are ready to run. */
 export interface Installation {
-  readonly mode: 'system' | 'npm';
+  readonly mode: 'system' | 'npm' | 'maven';
   readonly version: string;
   readonly bin: string;
 }
 
 /** One way to get the programs. */
 export interface Install {
-  readonly mode: 'system' | 'npm';
+  readonly mode: 'system' | 'npm' | 'maven';
   /**
    * Finds the programs, installing them if need be. `null`: this way does not exist here. Throws when it exists and failed.
    * `folder` is a place for downloads that the server's account can reach.
@@ -46,6 +46,8 @@ export interface LocalServer {
 
 export interface ServiceDefinition {
   readonly name: string;
+  /** Started only when it is named. */
+  readonly onDemand?: boolean;
   /** Environment variable with the URL of a server to use as it is. */
   readonly urlVariable: string;
   /** The first port to try; the next free one is taken and recorded. */
@@ -54,8 +56,8 @@ export interface ServiceDefinition {
   readonly startTimeoutMs: number;
   /** Accounts to run as when root starts the service, best first; empty = the server accepts root. */
   readonly accounts: readonly string[];
-  /** Its service in compose.yaml, and the variables that file needs. */
-  readonly container: { readonly service: string; environment(port: number, password: string): Record<string, string> };
+  /** Its service in compose.yaml; `null`: there is none. */
+  readonly container: string | null;
   readonly installs: readonly Install[];
   url(port: number, password: string): string;
   /** Rejects when nothing answers, when it is another product, or when it still starts. */

@@ -22,16 +22,21 @@ export async function hasDocker(): Promise<boolean> {
 }
 
 export async function composeUp(service: ServiceDefinition, port: number, password: string): Promise<void> {
-  await compose(service, port, password, ['up', '--detach', '--wait', service.container.service]);
+  await compose(port, password, ['up', '--detach', '--wait', containerOf(service)]);
 }
 
 /** Stops the container; `purge` removes it with its data. */
 export async function composeDown(service: ServiceDefinition, port: number, password: string, purge: boolean): Promise<void> {
   const args = purge ? ['rm', '--stop', '--force', '--volumes'] : ['stop'];
-  await compose(service, port, password, [...args, service.container.service]);
+  await compose(port, password, [...args, containerOf(service)]);
 }
 
-async function compose(service: ServiceDefinition, port: number, password: string, args: readonly string[]): Promise<void> {
-  const env = { ...process.env, ...service.container.environment(port, password) };
+async function compose(port: number, password: string, args: readonly string[]): Promise<void> {
+  const env = { ...process.env, CDC_SERVICE_PORT: String(port), CDC_SERVICE_PASSWORD: password };
   await run('docker', ['compose', '--project-name', PROJECT, '--project-directory', ROOT, ...args], { cwd: ROOT, env });
+}
+
+function containerOf({ name, container }: ServiceDefinition): string {
+  if (container === null) throw new Error(`${name} has no container`);
+  return container;
 }

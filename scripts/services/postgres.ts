@@ -17,10 +17,7 @@ export const postgres: ServiceDefinition = {
   firstPort: 15432,
   startTimeoutMs: 90_000,
   accounts: ['postgres', 'nobody'],
-  container: {
-    service: 'postgres',
-    environment: (port, password) => ({ CDC_POSTGRES_PORT: String(port), CDC_POSTGRES_PASSWORD: password }),
-  },
+  container: 'postgres',
   installs: [systemInstall, npmInstall],
   stopSignals: ['SIGINT', 'SIGQUIT'],
   handshake: postgresHandshake,
