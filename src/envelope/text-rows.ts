@@ -20,8 +20,10 @@ import {
 } from './text-bytes.ts';
 
 /** How a column is written; up to `quoted` the text is copied. */
-const How = { copy: 0, escaped: 1, quoted: 2, boolean: 3, timestamptz: 4, timestamp: 5, document: 6, float: 7, decode: 8 } as const;
+const How = { copy: 0, escaped: 1, quoted: 2, boolean: 3, timestamptz: 4, timestamp: 5, document: 6, float: 7, decode: 8, put: 9 } as const;
 type How = (typeof How)[keyof typeof How];
+
+type PuttingColumn = TextColumn & Required<Pick<TextColumn, 'put'>>;
 
 /** One column of the record. */
 interface TextStep {
@@ -54,6 +56,12 @@ function howOf(form: TextForm, { write, fromText }: PreparedColumn): How {
   if (fromText === 'digits' && form === 'digits') return How.copy;
   if (fromText === 'quoted' && (form === 'json' || form === 'jsonLine')) return How.escaped;
   return typeof fromText === 'number' && form === 'timestamptz' ? How.timestamptz : How.decode;
+}
+
+/** A column that writes itself writes what its value's JS type gives. */
+function howOfPut(form: TextForm, { write, fromText }: PreparedColumn): How {
+  if (write === null || fromText === 'value' || (fromText === 'digits' && form === 'digits')) return How.put;
+  return typeof fromText === 'number' && form === 'timestamptz' ? How.put : How.decode;
 }
 
 const TRUE = Buffer.from('true'),
@@ -134,7 +142,7 @@ function stepOf(column: PreparedColumn, layout: TextLayout): TextStep {
   if (index < 0) return { column, at: -1, how: How.decode, width: -1, room, text: null };
   const text = layout.columns[index] as TextColumn;
   const width = typeof column.fromText === 'number' ? column.fromText : -1;
-  return { column, at: index * 2, how: howOf(text.form, column), width, room, text };
+  return { column, at: index * 2, how: text.put === undefined ? howOf(text.form, column) : howOfPut(text.form, column), width, room, text };
 }
 
 /** The bytes looked at last, by four: rows come from one buffer for long. */
@@ -169,12 +177,12 @@ function needsEscape(word: number): boolean {
  */
 function writeStep(json: JsonWriter, step: TextStep, isFirst: boolean, bytes: Buffer, start: number, end: number): void {
   const { how, column } = step;
-  if (end - start > LONG_TEXT_BYTES) {
+  if (end - start > LONG_TEXT_BYTES && how !== How.put) {
     json.raw(isFirst ? column.first : column.next);
     if (!writeLong(json, how, bytes, start, end)) writeDecoded(json, step, bytes, start, end);
     return;
   }
-  json.room(step.room + (end - start) * MOST_ESCAPED);
+  json.room(how === How.put ? step.room : step.room + (end - start) * MOST_ESCAPED);
   const name = isFirst ? column.firstWords : column.nextWords,
     { bytes: out, view } = json;
   let { at } = json,
@@ -183,6 +191,10 @@ function writeStep(json: JsonWriter, step: TextStep, isFirst: boolean, bytes: Bu
   at += column.next.length;
   if (how > How.quoted) {
     json.at = at;
+    if (how === How.put) {
+      (step.text as PuttingColumn).put(json, bytes, start, end);
+      return;
+    }
     const to = putOther(out, at, step, bytes, start, end);
     if (to >= 0) json.at = to;
     else writeDecoded(json, step, bytes, start, end);
