@@ -4,21 +4,30 @@
 import type { Socket } from 'node:net';
 import type { Connection, ConnectionOptions, Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2';
 import type { Logger } from '../../sdk/index.ts';
-import type { Login } from './login.ts';
+import { isFatal } from '../../systems/mysql/driver-errors.ts';
+import type { Endpoint } from '../../systems/mysql/endpoint.ts';
+import { tlsOptions } from '../../systems/tls.ts';
 
 /** Texts as UTF-8 with all characters, times in UTC, names in back quotes or in double ones whatever the server's default is. */
 const SESSION = `SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = ''`;
 const KEEPALIVE_DELAY_MS = 10_000;
 
-async function optionsOf(login: Login): Promise<ConnectionOptions> {
-  const tls = await login.tls();
+/** Who logs in where. */
+export interface Login {
+  readonly endpoint: Endpoint;
+  readonly connectionTimeoutMs: number;
+}
+
+async function optionsOf({ endpoint, connectionTimeoutMs }: Login): Promise<ConnectionOptions> {
+  const { host, port, user, password, database } = endpoint,
+    ssl = await sslOptions(endpoint);
   return {
-    ...(login.socketPath === null ? { host: login.host, port: login.port } : { socketPath: login.socketPath }),
-    user: login.user,
-    password: login.password,
-    ...(login.database === null ? {} : { database: login.database }),
-    ...(tls === null ? {} : { ssl: tls as never }),
-    connectTimeout: login.connectionTimeoutMs,
+    ...(host.startsWith('/') ? { socketPath: host } : { host, port }),
+    user,
+    password,
+    ...(database === null ? {} : { database }),
+    ...(ssl === undefined ? {} : { ssl }),
+    connectTimeout: connectionTimeoutMs,
     charset: 'utf8mb4',
     enableKeepAlive: true,
     keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
@@ -27,6 +36,20 @@ async function optionsOf(login: Login): Promise<ConnectionOptions> {
     multipleStatements: false,
     // A server may ask for any file of ours otherwise.
     flags: ['-LOCAL_FILES'],
+  };
+}
+
+/** The driver calls the check of the host name by another word than Node. */
+async function sslOptions(endpoint: Endpoint): Promise<ConnectionOptions['ssl']> {
+  const tls = await tlsOptions(endpoint);
+  if (tls === false) return undefined;
+  const { ca, cert, key } = tls as { ca?: string; cert?: string; key?: string };
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    rejectUnauthorized: tls.rejectUnauthorized !== false,
+    ...(endpoint.sslMode === 'verify-full' ? { verifyIdentity: true } : {}),
   };
 }
 
@@ -211,5 +234,3 @@ export class SourceConnections {
     return pool;
   }
 }
-
-const isFatal = (error: unknown): boolean => (error as { fatal?: unknown } | null)?.fatal === true;

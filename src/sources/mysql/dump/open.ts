@@ -3,8 +3,7 @@
 
 import type { Clock } from '../../../sdk/index.ts';
 import { quoteText } from '../../../util/sql-names.ts';
-import { openDriverConnection } from '../connection.ts';
-import type { Login } from '../login.ts';
+import { type Login, openDriverConnection } from '../connection.ts';
 import type { ServerFacts } from '../server-facts.ts';
 import { dumpBehindGtids, dumpFrom, type LogAddress, registerReplica } from './commands.ts';
 import { BinlogStream } from './stream.ts';
