@@ -10,6 +10,7 @@ import {
   MOST_ESCAPED,
   putBytes,
   putDocument,
+  putEscape,
   putEscaped,
   putPlainNumber,
   putQuoted,
@@ -203,21 +204,24 @@ function writeStep(json: JsonWriter, step: TextStep, isFirst: boolean, bytes: Bu
   const from = wordsOf(bytes);
   if (how !== How.copy) out[at++] = QUOTE;
   if (how === How.escaped) {
-    const begin = at - 1;
-    for (; i + 4 <= end; i += 4) {
+    while (i + 4 <= end) {
       const word = from.getInt32(i, true);
-      if (needsEscape(word)) break;
-      view.setInt32(at, word, true);
-      at += 4;
+      if (!needsEscape(word)) {
+        view.setInt32(at, word, true);
+        at += 4;
+        i += 4;
+        continue;
+      }
+      for (const stop = i + 4; i < stop; i++) {
+        const c = bytes[i] as number;
+        if (c < SPACE || c === QUOTE || c === BACKSLASH) at = putEscape(out, at, c);
+        else out[at++] = c;
+      }
     }
     for (; i < end; i++) {
       const c = bytes[i] as number;
-      if (c < SPACE || c === QUOTE || c === BACKSLASH) break;
-      out[at++] = c;
-    }
-    if (i < end) {
-      json.at = putEscaped(out, begin, bytes, start, end);
-      return;
+      if (c < SPACE || c === QUOTE || c === BACKSLASH) at = putEscape(out, at, c);
+      else out[at++] = c;
     }
   } else {
     for (; i + 4 <= end; i += 4) {

@@ -71,6 +71,7 @@ function restlessOf(field: SourceField, { hasLsnSequence = false }: Connector): 
 
 /** Where a restless field stands in a block. */
 interface Hole {
+  readonly field: SourceField;
   readonly how: Restless['how'];
   readonly at: number;
   readonly end: number;
@@ -78,46 +79,66 @@ interface Hole {
 
 const QUOTES = 2;
 
+/** Digits of a number in a block: they may be those of any number with as many. */
+interface Digits {
+  readonly name: string;
+  readonly end: number;
+  readonly least: number;
+  readonly most: number;
+}
+
 /**
- * A block as it was written: the next one differs by its LSN and its position, mostly of the same length, so it is copied whole
- * and those are overwritten. Half the time of writing it piece by piece.
+ * A block as it was written: the next one differs by its position and a number or two (LSN, row), mostly of the same length, so it
+ * is copied whole and those are overwritten. Half the time of writing it piece by piece.
  */
 class LastBlock {
   readonly #bytes: Uint8Array;
-  /** Ends of the LSN's digits, in `sequence` and by itself. */
-  readonly #lsnEnds: readonly [number, number];
-  /** LSNs with as many digits are from `least` to before `most`. */
-  readonly #least: number;
-  readonly #most: number;
+  readonly #digits: readonly Digits[];
   readonly #positionAt: number;
   readonly #positionLength: number;
 
-  private constructor(bytes: Uint8Array, [sequence, lsn, position]: readonly [Hole, Hole, Hole]) {
+  private constructor(bytes: Uint8Array, digits: readonly Digits[], position: Hole) {
     this.#bytes = bytes;
-    this.#lsnEnds = [sequence.end - SEQUENCE_END.length, lsn.end];
-    this.#most = 10 ** (lsn.end - lsn.at);
-    this.#least = this.#most / 10;
+    this.#digits = digits;
     this.#positionAt = position.at + 1;
     this.#positionLength = position.end - position.at - QUOTES;
   }
 
   /** `null`: this kind of block has other fields. */
-  static of(bytes: Uint8Array, [sequence, lsn, position]: readonly Hole[], fields: SourceFields): LastBlock | null {
-    if (sequence?.how !== 'sequence' || lsn?.how !== 'number' || position?.how !== 'position') return null;
-    if (fields.sequence !== undefined || typeof fields.lsn !== 'number') return null;
-    return new LastBlock(Uint8Array.from(bytes), [sequence, lsn, position]);
+  static of(bytes: Uint8Array, holes: readonly Hole[], fields: SourceFields): LastBlock | null {
+    const position = holes.find((h) => h.how === 'position');
+    if (position === undefined || fields.sequence !== undefined) return null;
+    const digits: Digits[] = [];
+    for (const { field: f, how, at, end } of holes) {
+      // A sequence that is not there is `null` in each block.
+      if (how === 'position' || (how === 'text' && f.name === 'sequence')) continue;
+      const isSequence = how === 'sequence',
+        name = isSequence ? 'lsn' : f.name;
+      if (how === 'text' || typeof fields[name] !== 'number') return null;
+      const length = isSequence ? end - at - SEQUENCE_START.length - SEQUENCE_END.length : end - at,
+        most = 10 ** length;
+      digits.push({ name, end: isSequence ? end - SEQUENCE_END.length : end, least: length === 1 ? 0 : most / 10, most });
+    }
+    return new LastBlock(Uint8Array.from(bytes), digits, position);
   }
 
   /** `false`, with nothing written: the block has another length. */
-  write(json: JsonWriter, event: ChangeEvent, { lsn, sequence }: SourceFields): boolean {
-    const position = event.lazyPosition();
-    if (position === null || position.length !== this.#positionLength || sequence !== undefined) return false;
-    if (typeof lsn !== 'number' || !(lsn >= this.#least && lsn < this.#most)) return false;
+  write(json: JsonWriter, event: ChangeEvent, fields: SourceFields): boolean {
+    const position = event.lazyPosition(),
+      digits = this.#digits;
+    if (position === null || position.length !== this.#positionLength || fields.sequence !== undefined) return false;
+    for (let i = 0; i < digits.length; i++) {
+      const { name, least, most } = digits[i] as Digits,
+        n = name === 'lsn' ? fields.lsn : fields[name];
+      if (typeof n !== 'number' || !(n >= least && n < most)) return false;
+    }
     json.raw(this.#bytes);
     const { bytes } = json,
       start = json.at - this.#bytes.length;
-    json.digitsBefore(start + this.#lsnEnds[0], lsn);
-    json.digitsBefore(start + this.#lsnEnds[1], lsn);
+    for (let i = 0; i < digits.length; i++) {
+      const { name, end } = digits[i] as Digits;
+      json.digitsBefore(start + end, (name === 'lsn' ? fields.lsn : fields[name]) as number);
+    }
     position.put(bytes, start + this.#positionAt);
     return true;
   }
@@ -173,7 +194,7 @@ export class SourceBlock {
       json.raw(pieces[i] as Uint8Array);
       const at = json.written - start;
       writeRestless(json, restless[i] as Restless, event, fields);
-      holes.push({ how: (restless[i] as Restless).how, at, end: json.written - start });
+      holes.push({ field: (restless[i] as Restless).field, how: (restless[i] as Restless).how, at, end: json.written - start });
     }
     json.raw(pieces[restless.length] as Uint8Array);
     this.#last = this.#events++ === 0 ? null : LastBlock.of(json.bytes.subarray(json.at - (json.written - start), json.at), holes, fields);
