@@ -2,15 +2,15 @@
 // is stored of it. No SQL, no driver, no waiting: a source feeds it the stream, runs its jobs and hands out what is due.
 // The rules, with pictures: docs/snapshots.md. Crashes between any two calls are played in test/simulation/snapshot.
 
-import { CdcError, type Random, type SnapshotProgress } from '../sdk/index.ts';
+import { CdcError, type SnapshotProgress } from '../sdk/index.ts';
 import { Notifier } from '../util/signal.ts';
 import { JobPlanner } from './jobs.ts';
 import { WholePass } from './pass.ts';
-import { formatRun, parseNotes, parseRun } from './progress.ts';
 import { type KeysFlight, putBackTried, type RangeFlight } from './ranges.ts';
 import { RULES, type SnapshotRules, type Touch } from './rules.ts';
+import { Runs } from './runs.ts';
 import { passBoundaries, settleKeys, settleRange } from './settle.ts';
-import { type RunInit, TableRun } from './table-run.ts';
+import { TableRun } from './table-run.ts';
 import type { StreamedTransaction } from './touch-log.ts';
 import {
   type ChunkRead,
@@ -35,39 +35,40 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   readonly #o: SnapshotOptions<Row, Id, Seen, Bound>;
   readonly #rules: SnapshotRules;
   readonly #limits: SnapshotLimits;
-  readonly #random: Random;
   readonly #tables = new Map<string, TableRun<Row, Id, Seen, Bound>>();
   readonly #pass: WholePass<Row, Id, Seen, Bound>;
-  /** Tables whose list has grown since their progress was taken, or that must go on under another name. */
-  readonly #grown = new Set<TableRun<Row, Id, Seen, Bound>>();
-  readonly #forking = new Set<TableRun<Row, Id, Seen, Bound>>();
-  #pending: SnapshotProgress[] = [];
+  readonly #runs: Runs<Row, Id, Seen, Bound>;
   #transaction: StreamedTransaction<Id> | null = null;
-  #position: bigint;
+  /** H of reads that wait for the stream. */
+  #waiting: bigint[] = [];
+  #hasDue = true;
   readonly #jobs: JobPlanner<Row, Id, Seen, Bound>;
 
   constructor(options: SnapshotOptions<Row, Id, Seen, Bound>, rules: SnapshotRules = RULES) {
     this.#o = options;
     this.#rules = rules;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#random = options.random;
-    this.#position = options.at;
+    this.#runs = new Runs(
+      options,
+      (t) => this.#forget(t),
+      () => this.#wake(),
+    );
     for (const table of options.tables) this.#tables.set(table.name, new TableRun(options.source, table, this.#limits));
     this.#pass = new WholePass(options.visibility);
     this.#jobs = new JobPlanner(this.#tables, this.#pass, this.#limits);
     for (const table of options.tables)
-      this.#start(this.#tables.get(table.name) as TableRun<Row, Id, Seen, Bound>, table.onRequest === true);
+      this.#runs.start(this.#tables.get(table.name) as TableRun<Row, Id, Seen, Bound>, table.onRequest === true);
   }
 
   // -- the stream: every transaction from the place where reading resumed, also what lanes have already ------------------------
 
   /** Does anything have to be told of the stream now? Else keys need not be made into text. */
   get isRecording(): boolean {
-    return this.#position < this.#o.repeatsUntil || this.#some((t) => t.isRunning);
+    return this.#runs.mayRepeat || this.#some((t) => t.isRunning);
   }
   records(table: string): boolean {
     const t = this.#tables.get(table);
-    return t !== undefined && (t.isRunning || (t.state === 'done' && this.#position < this.#o.repeatsUntil));
+    return t !== undefined && (t.isRunning || (t.state === 'done' && this.#runs.mayRepeat));
   }
 
   begin(id: Id): void {
@@ -82,7 +83,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   update(table: string, oldKey: string | null, key: string | null, isComplete: boolean, part?: unknown): void {
     const t = this.#tables.get(table);
     if (t === undefined) return;
-    if (key !== null && this.#rules.listsAtOnce(oldKey, key, isComplete, t.isOrderedByIdentity)) this.#list(t, key, oldKey !== key);
+    if (key !== null && this.#rules.listsAtOnce(oldKey, key, isComplete, t.isOrderedByIdentity)) this.#runs.list(t, key, oldKey !== key);
     const isKept = !isComplete && key !== null && t.list.has(key);
     this.#touch(table, { op: 'u', oldKey, key, isComplete, part: isKept ? part : undefined });
   }
@@ -99,28 +100,38 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   }
   /** A keepalive outside of a transaction: nothing is left to come up to here. */
   reached(position: bigint): void {
-    if (position > this.#position) this.#position = position;
-    this.changed.notify();
+    if (position <= this.#runs.position) return;
+    this.#runs.position = position;
+    if (!this.#waiting.some((h) => h <= position)) return;
+    this.#waiting = this.#waiting.filter((h) => h > position);
+    this.#wake();
   }
 
   // -- what goes out -----------------------------------------------------------------------------------------------------------
 
   /** Progress that must be handed over before the events told since: a batch of its own, as a lane may cut one with events. */
   takeProgress(): SnapshotProgress[] {
-    for (const t of this.#forking) this.#announce(t, () => t.fork(this.#newRun(false)));
-    for (const t of this.#grown) if (!this.#forking.has(t)) this.#announce(t, () => t.step());
-    this.#forking.clear();
-    this.#grown.clear();
-    return this.#pending.splice(0);
+    return this.#runs.take();
+  }
+
+  /** There may be something to hand over, now that the stream stands where it does. */
+  get hasDue(): boolean {
+    return this.#hasDue;
   }
 
   /** What is to be handed over now, between two transactions; ask until it is `null`. */
   due(): SnapshotDue<Row> | null {
     if (this.#transaction !== null) return null;
+    const due = this.#nextDue();
+    if (due === null) this.#hasDue = false;
+    return due;
+  }
+
+  #nextDue(): SnapshotDue<Row> | null {
     const progress = this.takeProgress();
     if (progress.length > 0) return { kind: 'output', progress, rows: [], chunk: null, bytes: 0 };
     if (this.#pass.isEmitting) return null;
-    const pass = this.#pass.due(this.#position);
+    const pass = this.#pass.due(this.#runs.position);
     if (pass !== null) return pass;
     for (const t of this.#tables.values()) {
       const output = this.#emit(t);
@@ -141,7 +152,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   }
 
   get isDone(): boolean {
-    return this.#pending.length === 0 && this.#forking.size === 0 && !this.#some((t) => t.isRunning);
+    return this.#runs.isTold && !this.#some((t) => t.isRunning);
   }
   status(): TableStatus[] {
     return [...this.#tables.values()].filter((t) => t.run !== '').map((t) => t.status());
@@ -157,12 +168,12 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   onBound(job: { readonly id: number }, bound: Bound): void {
     this.#jobs.boundAttempts = 0;
     for (const t of this.#tables.values()) if (t.boundJob === job.id) t.bound = bound;
-    this.changed.notify();
+    this.#wake();
   }
 
   onSplit(job: SplitJob, keys: readonly string[]): void {
     this.#tables.get(job.table)?.ranges.setCuts(keys);
-    this.changed.notify();
+    this.#wake();
   }
 
   /** Would rows read in this snapshot count? Asked before they are read, to save the work; `onRead` asks it anyway. */
@@ -176,7 +187,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     const t = this.#tables.get(job.table),
       flight = t === undefined ? undefined : flightOf(t, job.id);
     const isAccepted = this.accepts(job, read.seen);
-    this.changed.notify();
+    this.#wake();
     if (t === undefined || flight === undefined) return;
     if (!isAccepted) {
       putBackTried(flight);
@@ -185,11 +196,12 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     flight.attempt = 0;
     // A rewrite is in no stream: what was read before it is worth nothing.
     if (t.file !== null && t.file !== read.fingerprint) {
-      this.#restart(t, { joining: t.joining, requested: t.requested, where: t.where });
+      this.#runs.restart(t, { joining: t.joining, requested: t.requested, where: t.where });
       return;
     }
     t.file = read.fingerprint;
-    t.sizer.onRead(read.rows.length, read.bytes);
+    this.#waitFor(read.h);
+    t.sizer.onRead(read.rows.count, read.bytes);
     if (flight.kind === 'range') t.ranges.onRead(flight, read);
     else Object.assign(flight, { state: 'read', read });
   }
@@ -197,7 +209,8 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   /** The open transaction of a pass: `false`: it is of no use, end it. */
   onOpened(job: PassJob, opened: { readonly seen: Seen; readonly h: bigint }): boolean {
     this.#learn(opened.seen);
-    this.changed.notify();
+    this.#waitFor(opened.h);
+    this.#wake();
     return this.#pass.open(job, opened);
   }
 
@@ -212,9 +225,9 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     }
     if (job.kind === 'pass') {
       // Not resumable: what went out of it is replaced.
-      for (const t of this.#pass.end(job)) if (t.isRunning && t.rows > 0) this.#restart(t, t);
+      for (const t of this.#pass.end(job)) if (t.isRunning && t.rows > 0) this.#runs.restart(t, t);
     }
-    this.changed.notify();
+    this.#wake();
   }
 
   /** The job can never succeed: its table has failed, the others go on. */
@@ -232,7 +245,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     for (const name of tables) {
       const t = this.#tables.get(name),
         isUnfinished = t?.isRunning === true && t.where === null && where !== null;
-      if (t !== undefined && !isUnfinished) this.#restart(t, { requested: true, where });
+      if (t !== undefined && !isUnfinished) this.#runs.restart(t, { requested: true, where });
       outcomes.set(name, t === undefined ? 'no_such_table' : isUnfinished ? 'unfinished' : 'begun');
     }
     return outcomes;
@@ -249,71 +262,20 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   unpause(table: string): void {
     const t = this.#tables.get(table);
     if (t !== undefined) t.isPaused = false;
-    this.changed.notify();
-  }
-
-  // -- runs --------------------------------------------------------------------------------------------------------------------
-
-  #start(t: TableRun<Row, Id, Seen, Bound>, onRequest: boolean): void {
-    const { resume, boundaries, at, source } = this.#o,
-      ahead = boundaries.filter((b) => b.table === t.table);
-    const progress = resume.find((p) => p.table === t.table);
-    if (onRequest && !(progress?.state === 'running' && parseNotes(progress).requested === true)) {
-      // Not read, and no progress says so: destinations are not to hear of it.
-      t.state = 'skipped';
-      return;
-    }
-    if (progress === undefined) {
-      // From the very place where another lane's run began both have had all changes.
-      const known = t.keyed ? ahead.find((b) => parseRun(b.run)?.isJoinable === true && parseRun(b.run)?.at === at) : undefined;
-      const fresh = { source, table: t.table, chunk: 0, lastKey: null, state: 'running', rows: 0, notes: '{"joining":true}' } as const;
-      if (known === undefined) t.begin({ name: this.#newRun(true), joining: true });
-      else t.resume({ ...fresh, run: known.run }, ahead);
-      this.#pending.push(t.progress());
-    } else if (progress.state !== 'running') t.resume(progress, []);
-    else if (!t.keyed || this.#mayBeUnknown(progress)) this.#restart(t, parseNotes(progress));
-    else t.resume(progress, ahead);
-    if (t.lastKey !== null && t.boundary?.lastKey === null) t.fork(this.#newRun(false));
-    this.#pending.push(...passBoundaries(t, (isJoinable) => this.#newRun(isJoinable)));
-  }
-
-  /** A run that somebody asked for, begun no earlier than here: a lane that is at this place may not have heard of it. */
-  #mayBeUnknown(progress: SnapshotProgress): boolean {
-    const begun = parseRun(progress.run);
-    return parseNotes(progress).requested === true && begun !== null && begun.at >= this.#o.at;
-  }
-
-  #restart(
-    t: TableRun<Row, Id, Seen, Bound>,
-    { joining = false, requested = false, where = null }: { joining?: boolean; requested?: boolean; where?: string | null },
-  ): void {
-    // Lanes that are done must take the new run, too, if they were to be told of a longer list.
-    const init: RunInit = { name: this.#newRun(where === null), joining: joining && !this.#forking.has(t), requested, where };
-    this.#forget(t);
-    this.#forking.delete(t);
-    this.#grown.delete(t);
-    this.#announce(t, () => t.begin(init));
-    this.changed.notify();
+    this.#wake();
   }
 
   #close(table: string, state: 'failed' | 'skipped', error: string | null): void {
     const t = this.#tables.get(table);
-    if (t === undefined || !t.isRunning) return;
-    this.#forget(t);
-    this.#forking.delete(t);
-    this.#grown.delete(t);
-    this.#announce(t, () => t.close(state, error));
+    if (t?.isRunning === true) this.#runs.close(t, state, error);
   }
 
-  /** Whatever changes a run is told in the order it happened. */
-  #announce(t: TableRun<Row, Id, Seen, Bound>, change: () => void): void {
-    change();
-    this.#pending.push(t.progress());
+  #wake(): void {
+    this.#hasDue = true;
     this.changed.notify();
   }
-
-  #newRun(isJoinable: boolean): string {
-    return formatRun(this.#position, Math.floor(this.#random() * 0x100000000).toString(16), isJoinable);
+  #waitFor(h: bigint): void {
+    if (h > this.#runs.position) this.#waiting.push(h);
   }
 
   // -- what the stream means for reads -----------------------------------------------------------------------------------------
@@ -331,28 +293,12 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   #overflow(t: TableRun<Row, Id, Seen, Bound>): void {
     if (t.flights.some((f) => f.state !== 'planned')) t.sizer.shrink();
     this.#forget(t);
-    this.changed.notify();
+    this.#wake();
   }
 
   #forget(t: TableRun<Row, Id, Seen, Bound>): void {
     t.forget();
     this.#pass.spoil(t);
-  }
-
-  #list(t: TableRun<Row, Id, Seen, Bound>, key: string, isMove: boolean): void {
-    // Only a change of key cannot be repeated: the row under the old one is gone, or another one.
-    const mayRepeat = isMove && this.#position < this.#o.repeatsUntil;
-    if (!t.keyed || !(t.isRunning || (t.state === 'done' && mayRepeat))) return;
-    if (!t.isRunning) {
-      // A destination without our point may have applied half of this before: the row under the new key is read for all of them.
-      t.forget();
-      Object.assign(t, { state: 'running', isEnd: true });
-      t.list.clear();
-    }
-    // Lanes that are further, or done, would not hear of a longer list of this run.
-    if (mayRepeat || t.boundary !== null) this.#forking.add(t);
-    else if (!t.list.has(key)) this.#grown.add(t);
-    t.list.add(key);
   }
 
   #learn(seen: Seen): void {
@@ -365,14 +311,17 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
 
   #emit(t: TableRun<Row, Id, Seen, Bound>): SnapshotOutput<Row> | null {
     if (!t.isRunning) return null;
-    const flight = [t.keysFlight, t.ranges.flights[0]].find((f) => f?.state === 'read' && f.read !== null && f.read.h <= this.#position);
+    const flight = [t.keysFlight, t.ranges.flights[0]].find(
+      (f) => f?.state === 'read' && f.read !== null && f.read.h <= this.#runs.position,
+    );
     if (flight?.read == null) return this.#finish(t);
-    const { seen, bytes } = flight.read,
+    const { seen } = flight.read,
+      { bytes } = flight.kind === 'range' ? flight : flight.read,
       isFirst = t.rows === 0;
     const since = this.#rules.leavings(t.touches.filter((transaction) => !this.#o.visibility.sees(seen, transaction.id)));
     if (since.unknown) {
       putBackTried(flight);
-      this.changed.notify();
+      this.#wake();
       return null;
     }
     let rows: Row[];
@@ -383,15 +332,15 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
       rows = settleKeys(t, flight, since, this.#rules, this.#o.merge);
       t.keysFlight = null;
     }
-    t.sizer.grow();
+    if (flight.kind === 'keys' || !flight.hasMore) t.sizer.grow();
     return this.#output(t, this.#progressAfter(t), rows, bytes, isFirst);
   }
 
   #progressAfter(t: TableRun<Row, Id, Seen, Bound>): SnapshotProgress[] {
-    const reached = passBoundaries(t, (isJoinable) => this.#newRun(isJoinable));
+    const reached = passBoundaries(t, (isJoinable) => this.#runs.newRun(isJoinable));
     if (t.isComplete) t.end();
     else t.prune();
-    this.changed.notify();
+    this.#wake();
     return t.isRunning && reached.length > 0 ? reached : [...reached, t.progress()];
   }
 

@@ -2,12 +2,15 @@
 // flight.
 
 import type { WholePass } from './pass.ts';
-import type { KeysFlight, RangeFlight } from './ranges.ts';
+import { isWholeRead, type KeysFlight, type RangeFlight } from './ranges.ts';
 import type { TableRun } from './table-run.ts';
-import type { SnapshotJob, SnapshotLimits } from './types.ts';
+import type { RangeJob, SnapshotJob, SnapshotLimits } from './types.ts';
 
 /** Cuts asked for at once, as a multiple of the ranges read at the same time. */
 const CUTS_AHEAD = 4;
+/** A range between two cuts had so many rows when they were asked for. Who stops there would read what is left, mostly nothing. */
+const CUT_SLACK = 2;
+const UNBOUNDED = { maxRows: Number.POSITIVE_INFINITY, maxBytes: Number.POSITIVE_INFINITY };
 
 export class JobPlanner<Row, Id, Seen, Bound> {
   readonly #tables: ReadonlyMap<string, TableRun<Row, Id, Seen, Bound>>;
@@ -69,14 +72,21 @@ export class JobPlanner<Row, Id, Seen, Bound> {
     }
     // The last chunk before a boundary takes all that is left: there is no other number for it.
     const isLast = flight.boundary !== null && flight.boundary.chunk === t.chunk + 1;
-    const [maxRows, maxBytes] = isLast ? [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] : [t.sizer.rows, this.#limits.chunkBytes];
+    const size = isLast ? UNBOUNDED : this.#sizeOf(t, flight);
     const { after, upTo, attempt } = flight;
-    return { kind: 'range', id: this.#fly(flight), attempt, table, where, after, upTo, maxRows, maxBytes };
+    return { kind: 'range', id: this.#fly(flight), attempt, table, where, after, upTo, ...size };
+  }
+
+  #sizeOf(t: TableRun<Row, Id, Seen, Bound>, { boundary, upTo }: RangeFlight<Row, Seen>): Pick<RangeJob, 'maxRows' | 'maxBytes'> {
+    const { chunkBytes, batchRows, batchBytes } = this.#limits,
+      { rows } = t.sizer;
+    if (boundary === null) return { maxRows: upTo === null ? rows : rows * CUT_SLACK, maxBytes: chunkBytes };
+    return { maxRows: Math.min(rows, batchRows), maxBytes: Math.min(chunkBytes, batchBytes) };
   }
 
   /** Invariant 5. A read that others of its table wait behind is always let through. */
   #hasRoom(t: TableRun<Row, Id, Seen, Bound>, keys: KeysFlight<Row, Seen> | null): boolean {
-    const flying = [...this.#tables.values()].reduce((n, other) => n + other.flights.filter((f) => f.state !== 'planned').length, 0);
+    const flying = [...this.#tables.values()].reduce((n, other) => n + other.flights.filter(isWholeRead).length, 0);
     const isHead = keys === null && t.ranges.flights[0]?.state === 'planned' && t.ranges.flights.length > 1;
     return flying < this.#limits.flights || isHead;
   }

@@ -17,11 +17,13 @@ export function settleRange<Row, Id, Seen, Bound>(
   rules: SnapshotRules,
 ): Row[] {
   const read = flight.read as ChunkRead<Row, Seen>,
+    { rows: found } = read,
     rows: Row[] = [];
-  for (const { key, row, doubtful } of read.rows) {
-    const fate = rules.rangeRow(doubtful === true, since.of(key), since);
-    if (fate === 'send') rows.push(row);
-    else if (fate === 'list') t.list.add(key);
+  for (let i = flight.from; i < flight.to; i++) {
+    // Nothing is newer than the read: no row can be old, whatever its key is.
+    const fate = since.any ? rules.rangeRow(found.isDoubtful(i), since.of(found.key(i)), since) : 'send';
+    if (fate === 'send') rows.push(found.row(i));
+    else if (fate === 'list') t.list.add(found.key(i));
   }
   advance(t, flight, read);
   t.rows += rows.length;
@@ -33,7 +35,7 @@ function advance<Row, Id, Seen, Bound>(
   flight: RangeFlight<Row, Seen>,
   read: ChunkRead<Row, Seen>,
 ): void {
-  const { boundary } = flight;
+  const { boundary, to } = flight;
   if (boundary !== null && read.end) {
     t.chunk = boundary.chunk;
     t.lastKey = boundary.lastKey;
@@ -41,7 +43,7 @@ function advance<Row, Id, Seen, Bound>(
   }
   t.step();
   if (t.chunk === boundary?.chunk) throw new CdcError('INTERNAL_UNEXPECTED', `chunk ${t.chunk} of "${t.table}" ends before its boundary`);
-  t.lastKey = (boundary === null ? flight.upTo : null) ?? read.lastKey ?? t.lastKey;
+  t.lastKey = (boundary === null ? flight.upTo : null) ?? (to > 0 ? read.rows.place(to - 1) : t.lastKey);
   if (boundary === null && flight.upTo === null && read.end) t.isEnd = true;
 }
 
@@ -54,13 +56,15 @@ export function settleKeys<Row, Id, Seen, Bound>(
   merge: Merge<Row>,
 ): Row[] {
   const rows: Row[] = [],
-    found = new Set<string>();
-  for (const { key, row, doubtful } of (flight.read as ChunkRead<Row, Seen>).rows) {
+    found = new Set<string>(),
+    read = (flight.read as ChunkRead<Row, Seen>).rows;
+  for (let i = 0; i < read.count; i++) {
+    const key = read.key(i),
+      left = since.of(key),
+      fate = rules.listedRow(read.isDoubtful(i), left, since);
     found.add(key);
-    const left = since.of(key),
-      fate = rules.listedRow(doubtful === true, left, since);
-    if (fate === 'send') rows.push(row);
-    else if (fate === 'merge' && left?.kind === 'part') rows.push(merge(row, left.parts ?? []));
+    if (fate === 'send') rows.push(read.row(i));
+    else if (fate === 'merge' && left?.kind === 'part') rows.push(merge(read.row(i), left.parts ?? []));
     if (fate !== 'stay') t.list.delete(key);
   }
   for (const key of flight.keys) if (!found.has(key) && rules.absentKey(since.of(key)) === 'drop') t.list.delete(key);

@@ -56,7 +56,7 @@ export class TableRun<Row, Id, Seen, Bound> {
     this.isOrderedByIdentity = orderedByIdentity;
     this.#limits = limits;
     this.sizer = new ChunkSizer(limits);
-    this.ranges = new Ranges(limits.flightsPerTable);
+    this.ranges = new Ranges(limits);
   }
 
   get isRunning(): boolean {
@@ -81,7 +81,7 @@ export class TableRun<Row, Id, Seen, Bound> {
     this.list.clear();
     Object.assign(this, { state: 'running', lastKey: null, rows: 0, file: null, isEnd: false, error: null });
     Object.assign(this, { joining, requested, where });
-    this.ranges = new Ranges(this.#limits.flightsPerTable);
+    this.ranges = new Ranges(this.#limits);
     this.keysFlight = null;
     this.#rename(name);
   }
@@ -89,7 +89,7 @@ export class TableRun<Row, Id, Seen, Bound> {
   /** Under another name from where it stands: for all lanes, also those that are further or done. */
   fork(name: string): void {
     this.joining = false;
-    if (this.boundaries.length > 0) this.ranges = new Ranges(this.#limits.flightsPerTable);
+    if (this.boundaries.length > 0) this.ranges = new Ranges(this.#limits);
     this.#rename(name);
   }
 
@@ -120,7 +120,7 @@ export class TableRun<Row, Id, Seen, Bound> {
     this.error = error;
     this.step();
     this.forget();
-    this.ranges = new Ranges(this.#limits.flightsPerTable);
+    this.ranges = new Ranges(this.#limits);
     this.keysFlight = null;
   }
 

@@ -2,6 +2,7 @@
 // asks the database and reports. Rows, transaction ids and snapshots are opaque; `Visibility` reads the latter two.
 
 import type { Random, SnapshotProgress } from '../sdk/index.ts';
+import type { ChunkRows } from './rows.ts';
 
 /**
  * How a flavour tells what a read (its snapshot S) has seen. Visibility only grows: a later read sees what an earlier one saw.
@@ -28,15 +29,6 @@ export interface SnapshotTable {
   readonly orderedByIdentity: boolean;
 }
 
-/** One row of a chunk. */
-export interface ChunkRow<Row> {
-  /** Canonical text of what every event carries of the old row (the replica identity): the same text in stream and chunk. */
-  readonly key: string;
-  readonly row: Row;
-  /** Whether this key equals one of the stream cannot be told for certain. */
-  readonly doubtful?: true;
-}
-
 /** What comes of a range or of keys, all in one read-only transaction: lock, then S and fingerprint, then the rows, then H. */
 export interface ChunkRead<Row, Seen> {
   readonly seen: Seen;
@@ -44,10 +36,9 @@ export interface ChunkRead<Row, Seen> {
   readonly fingerprint: string;
   /** H: end of the log, asked for after S. In a form that the stream will reach even if nothing more is written. */
   readonly h: bigint;
-  readonly rows: readonly ChunkRow<Row>[];
+  /** Of a range: in key order. */
+  readonly rows: ChunkRows<Row>;
   readonly bytes: number;
-  /** Of a range: the last row's key as the server gave it (a JSON array of texts); `null` without rows. */
-  readonly lastKey: string | null;
   /** Of a range: everything up to `upTo` was read (or up to the end of the table). */
   readonly end: boolean;
 }
@@ -125,10 +116,13 @@ export interface PassDropped {
 export type SnapshotDue<Row> = SnapshotOutput<Row> | PassDue | PassDropped;
 
 export interface SnapshotLimits {
-  /** Of one chunk. */
+  /** Of one read. */
   readonly chunkRows: number;
   readonly chunkBytes: number;
-  /** Chunks being read or waiting, in all and of one table. Bounds memory together with `chunkBytes`. */
+  /** Of what goes out at once, and is stored as one chunk: a read may be several. */
+  readonly batchRows: number;
+  readonly batchBytes: number;
+  /** Reads under way or waiting, in all and of one table. Bounds memory together with `chunkBytes`. */
   readonly flights: number;
   readonly flightsPerTable: number;
   /** Touched keys remembered of one table, in bytes; beyond it its chunks are read again, smaller. */
@@ -141,6 +135,8 @@ export interface SnapshotLimits {
 export const DEFAULT_LIMITS: SnapshotLimits = {
   chunkRows: 10_000,
   chunkBytes: 8 << 20,
+  batchRows: 1_000,
+  batchBytes: 4 << 20,
   flights: 4,
   flightsPerTable: 4,
   windowBytes: 32 << 20,
@@ -159,7 +155,7 @@ export interface SnapshotOptions<Row, Id, Seen, Bound> {
   /** End of the log, asked for at this start: until there, a destination may see events for the second time. */
   readonly repeatsUntil: bigint;
   readonly visibility: Visibility<Id, Seen, Bound>;
-  /** The row with the columns that these incomplete after images have, oldest first. */
+  /** The row with the columns that these incomplete after images have, oldest first. The row may be changed: it is used once. */
   merge(row: Row, parts: readonly unknown[]): Row;
   readonly random: Random;
   readonly limits?: Partial<SnapshotLimits>;

@@ -22,7 +22,7 @@ const EVENT_BYTES = 300;
 
 /** Who wants to know which rows the stream touches (snapshots). Told in the order of the stream, also of what is left out as a repeat. */
 export interface StreamObserver {
-  begin(gtid: string): void;
+  begin(transaction: TransactionPlace): void;
   row(op: 'c' | 'u' | 'd' | 't', table: ReadTable, old: BinlogRow | null, row: BinlogRow | null): void;
   /** `done`: everything before it is. */
   commit(done: Position): void;
@@ -149,7 +149,7 @@ export class Assembler {
     this.#tsMs = tsMs;
     this.#order = this.#number = this.#marks = 0;
     this.#repeatedUntil = this.#o.repeats.until(transaction);
-    this.#o.observer?.begin(transaction.gtid);
+    this.#o.observer?.begin(transaction);
   }
 
   commit(done: Position): void {

@@ -53,6 +53,7 @@ export interface ReadingOptions {
   isTable(database: string, table: string): boolean;
 }
 
+const FIRST_POSITION = 4;
 const TWO_32 = 0x1_0000_0000;
 const MS = 1000;
 
@@ -126,6 +127,8 @@ export class LogReading implements StreamPlace {
         yield* snapshots.due(this);
       }
     }
+    // Events that belong to no transaction move the place, too: a chunk may wait for the end of the log.
+    if (!assembler.isInTransaction && this.#file.number > 0) this.#reached();
     yield* this.#flush();
   }
 
@@ -208,7 +211,11 @@ export class LogReading implements StreamPlace {
       if (kind !== 'rotate' && kind !== 'heartbeat' && header.timestamp !== 0 && this.#assembler.isInTransaction) this.#position += header.length;
       return;
     }
-    if (kind === 'format_description') return;
+    if (kind === 'format_description') {
+      // At the beginning of a file it is there; else it was made up for us.
+      if (this.#position === FIRST_POSITION && header.nextPosition < FIRST_POSITION + 2 * header.length) this.#position = header.nextPosition;
+      return;
+    }
     // Modulo 2^32, and only ever forward: what is not sent lies in between.
     const next = this.#position + ((((header.nextPosition - this.#position) % TWO_32) + TWO_32) % TWO_32);
     this.#position = next;

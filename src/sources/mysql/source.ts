@@ -9,12 +9,17 @@ import {
   type Lag,
   type PartitionPositions,
   type ReadContext,
+  type SnapshotReceipt,
+  type SnapshotRequest,
   type Source,
   type SourceContext,
   type SourceDescription,
   type TableId,
   type TableSchema,
+  type TableSnapshot,
 } from '../../sdk/index.ts';
+import { SnapshotOrders } from '../../snapshot/orders.ts';
+import type { Notifier } from '../../util/signal.ts';
 import { checkSource } from './check.ts';
 import { type MysqlSourceConfig, tablePatterns } from './config.ts';
 import type { Packets } from './dump/packets.ts';
@@ -27,8 +32,11 @@ import { Opener, type Opening } from './opening.ts';
 import { BinlogPositions, FIRST_HISTORY, PARTITION, parseFileName, placeAfter } from './position.ts';
 import { endOf, LogReading } from './reading.ts';
 import { SchemaHistory } from './schema-history.ts';
-import { SchemaTracker } from './schemas.ts';
+import { nameOfTable, SchemaTracker, tableId } from './schemas.ts';
 import { Server } from './server.ts';
+import { checkCondition, tablesMeant } from './snapshot-request.ts';
+import { numberOf, Snapshots } from './snapshots.ts';
+import { chunkTable } from './tables-to-read.ts';
 
 /** A stream that is lost this soon, twice in a row, is most likely taken by another reader with our number. */
 const QUICK_LOSS_MS = 10_000;
@@ -44,6 +52,8 @@ export class BinlogSource implements Source {
   #stream: BinlogStream | null = null;
   #reading: LogReading | null = null;
   #tracker: SchemaTracker | null = null;
+  #snapshotting: Snapshots | null = null;
+  #orders: Promise<SnapshotOrders> | null = null;
   #quickLosses = 0;
 
   constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
@@ -71,10 +81,11 @@ export class BinlogSource implements Source {
       const opening = await this.#opener.open(await ctx.assign(PARTITION), signal);
       begunMs = this.#ctx.clock.now();
       this.#stream = opening.stream;
-      const reading = await this.#begin(opening, ctx);
+      const { reading, snapshots } = await this.#begin(opening, ctx);
       // The start of the log is stored before anything is sent.
       if (opening.isNew) yield { events: [], source: this.#ctx.name, partition: PARTITION, resume: opening.from, bytes: 0 };
-      yield* this.#follow(opening.stream, reading, ctx, running);
+      snapshots.start(running);
+      yield* this.#follow(opening.stream, reading, snapshots, ctx, running);
     } catch (error) {
       if (signal.aborted) return;
       throw this.#failure(error, begunMs);
@@ -84,12 +95,28 @@ export class BinlogSource implements Source {
     }
   }
 
-  async *#follow(stream: BinlogStream, reading: LogReading, ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
-    const end = this.#config.snapshot_mode === 'initial_only' ? null : endOf(ctx),
-      hasEnd = ctx.until !== null;
+  async *#follow(
+    stream: BinlogStream,
+    reading: LogReading,
+    snapshots: Snapshots,
+    ctx: ReadContext,
+    signal: AbortSignal,
+  ): AsyncIterable<ChangeBatch> {
+    const isInitialOnly = this.#config.snapshot_mode === 'initial_only',
+      end = isInitialOnly ? null : endOf(ctx),
+      hasEnd = ctx.until !== null || isInitialOnly;
+    const isDone = (): boolean => hasEnd && snapshots.isDone && (end === null || reading.hasReached(end));
+    const incoming = new Incoming(stream, snapshots.changed, signal);
     while (!signal.aborted) {
-      if (hasEnd && (end === null || reading.hasReached(end))) return;
-      const packets: Packets | null = await stream.next(signal);
+      if (snapshots.hasDue && reading.isBetween) {
+        for await (const batch of snapshots.due(reading)) {
+          yield batch;
+          if (signal.aborted) return;
+        }
+      }
+      if (snapshots.failure) throw snapshots.failure;
+      if (isDone()) return;
+      const packets = await incoming.next();
       if (packets === null) continue;
       for await (const batch of reading.take(packets)) {
         yield batch;
@@ -125,8 +152,9 @@ export class BinlogSource implements Source {
   }
 
   /** The server keeps its log by age, whoever has read it. */
-  acknowledge(): Promise<void> {
-    return Promise.resolve();
+  async acknowledge(upTo: PartitionPositions): Promise<void> {
+    const position = upTo[PARTITION];
+    if (position !== undefined && this.#orders !== null) await (await this.#orders).acknowledged(position);
   }
 
   acknowledged(): Promise<PartitionPositions | null> {
@@ -152,6 +180,26 @@ export class BinlogSource implements Source {
     });
   }
 
+  async tables(): Promise<readonly TableId[]> {
+    const found = await this.#server.catalog.tables((database, table) => this.#isTable(database, table));
+    return found.map((t) => tableId(t.database, t.table));
+  }
+
+  async snapshot(request: SnapshotRequest): Promise<SnapshotReceipt> {
+    const { catalog, place, home } = this.#server;
+    const captured = await catalog.tables((database, table) => this.#isTable(database, table)),
+      meant = tablesMeant(request.tables, captured, home, place.where);
+    if (request.action === 'begin') await checkCondition(this.#server, meant, request);
+    const tables = meant.map(nameOfTable),
+      orders = await this.#loadOrders();
+    await orders.add({ ...request, tables });
+    return { tables };
+  }
+
+  snapshots(): readonly TableSnapshot[] {
+    return this.#snapshotting?.status() ?? [];
+  }
+
   async close(): Promise<void> {
     this.#endStream();
     await this.#server.connections.close();
@@ -159,10 +207,12 @@ export class BinlogSource implements Source {
 
   // -- one reading -------------------------------------------------------------------------------------------------------
 
-  async #begin({ history, from, isNew, tables, done, identity }: Opening, ctx: ReadContext): Promise<LogReading> {
+  async #begin(opening: Opening, ctx: ReadContext): Promise<{ reading: LogReading; snapshots: Snapshots }> {
+    const { history, from, isNew, tables, done, identity } = opening;
     const tracker = this.#track(history);
     if (isNew) await tracker.begin(tables, from);
     this.#tracker = tracker;
+    const snapshots = await this.#snapshots(opening, tracker, ctx);
     const reading = new LogReading({
       source: this.#ctx.name,
       where: this.#server.place.where,
@@ -173,11 +223,45 @@ export class BinlogSource implements Source {
       identity,
       emitTruncates: this.#config.on_truncate === 'emit',
       logger: this.#ctx.logger,
-      snapshots: null,
+      snapshots,
       isTable: (database, table) => this.#isTable(database, table),
     });
     this.#reading = reading;
-    return reading;
+    this.#snapshotting = snapshots;
+    return { reading, snapshots };
+  }
+
+  async #snapshots({ tables, from, isAnew, facts, identity }: Opening, tracker: SchemaTracker, read: ReadContext): Promise<Snapshots> {
+    const { snapshot, snapshot_mode: mode } = this.#config,
+      { home, place } = this.#server,
+      isInitial = tableFilter(snapshot.tables, home),
+      orders = await this.#loadOrders(),
+      end = await this.end();
+    orders.begin(from);
+    return new Snapshots({
+      server: this.#server,
+      config: this.#config,
+      ctx: this.#ctx,
+      read,
+      tracker,
+      where: place.where,
+      facts,
+      kind: facts.flavor === 'mariadb' ? 'place' : facts.hasGtids ? 'gtids' : 'margin',
+      marginMs: snapshot.margin,
+      history: identity.history,
+      clock: this.#ctx.clock,
+      tables: tables.map((t) => chunkTable(t, this.#config, home)),
+      isWanted: (t) => mode !== 'never' && isInitial(t.database, t.table),
+      orders,
+      from,
+      repeatsUntil: numberOf(end[PARTITION] ?? ''),
+      isAnew,
+    });
+  }
+
+  #loadOrders(): Promise<SnapshotOrders> {
+    this.#orders ??= SnapshotOrders.load(this.#ctx.store, this.#ctx.logger);
+    return this.#orders;
   }
 
   #track(history: SchemaHistory): SchemaTracker {
@@ -200,5 +284,36 @@ export class BinlogSource implements Source {
     const stream = this.#stream;
     this.#stream = null;
     stream?.close();
+  }
+}
+
+/** Events, or word that there may be rows to send: whichever is first. */
+class Incoming {
+  readonly #stream: BinlogStream;
+  readonly #changed: Notifier;
+  readonly #signal: AbortSignal;
+  #packets: Promise<Packets | null> | null = null;
+  #word: Promise<null> | null = null;
+
+  constructor(stream: BinlogStream, changed: Notifier, signal: AbortSignal) {
+    this.#stream = stream;
+    this.#changed = changed;
+    this.#signal = signal;
+  }
+
+  /** `null`: look again. */
+  async next(): Promise<Packets | null> {
+    if (this.#packets === null) {
+      this.#packets = this.#stream.next(this.#signal);
+      // Whoever waits hears of it; nobody may be waiting when the reading ends.
+      this.#packets.catch(() => undefined);
+    }
+    this.#word ??= this.#changed.wait(this.#signal).then(() => {
+      this.#word = null;
+      return null;
+    });
+    const packets = await Promise.race([this.#packets, this.#word]);
+    if (packets !== null) this.#packets = null;
+    return packets;
   }
 }

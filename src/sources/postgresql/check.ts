@@ -9,7 +9,7 @@ import { SET_WAL_LEVEL } from './errors.ts';
 import { error, ok, warning } from './findings.ts';
 import type { Queries } from './queries.ts';
 import { planPublication, readPublication } from './replication/publication.ts';
-import { lookAtSlot, slotProblem } from './replication/slot.ts';
+import { keepOnStandbysCommand, lookAtSlot, slotProblem } from './replication/slot.ts';
 import type { TextRow } from './replication/socket.ts';
 import { allTables, captured, type FoundTable } from './tables.ts';
 
@@ -38,6 +38,8 @@ SELECT current_setting('server_version') AS version, current_setting('server_ver
   current_setting('max_wal_senders') AS max_senders, current_setting('max_slot_wal_keep_size') AS keep_size,
   (SELECT count(*) FROM pg_catalog.pg_replication_slots) AS slots, (SELECT count(*) FROM pg_catalog.pg_stat_replication) AS senders,
   (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout') AS sender_timeout_ms,
+  current_setting('synchronized_standby_slots', true) AS standby_slots,
+  (SELECT string_agg(slot_name, ', ' ORDER BY slot_name) FROM pg_catalog.pg_replication_slots WHERE slot_type = 'physical') AS physical_slots,
   r.rolname AS role, r.rolsuper AS superuser, r.rolreplication AS replication,
   (SELECT string_agg(g.rolname, ',') FROM pg_catalog.pg_roles AS g
     WHERE g.rolname IN ('rds_replication', 'rds_superuser', 'cloudsqlreplica') AND pg_has_role(g.oid, 'MEMBER') AND NOT r.rolsuper) AS groups,
@@ -95,8 +97,7 @@ export function* logFindings(row: TextRow, { failover }: CheckOptions): Iterable
     const fix = 'Connect to the primary, or make the publication there and set hot_standby_feedback = on here.';
     yield warning('standby', 'the server is a standby: a slot here is lost when the primary removes rows it needs', fix);
   }
-  if (failover && version < FAILOVER_VERSION)
-    yield error('failover', '`failover: true` needs PostgreSQL 17', 'Set `failover: false`: the slot does not outlive a failover.');
+  if (failover) yield* failoverFindings(row, version);
   if (row['keep_size'] === '-1') {
     const fix = `Run: ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf(); with a size that the disk has room for.`;
     yield warning(
@@ -114,6 +115,28 @@ export function* logFindings(row: TextRow, { failover }: CheckOptions): Iterable
     );
 }
 
+/** Will a promoted standby have the slot, and all that was read from it? */
+function* failoverFindings(row: TextRow, version: number): Iterable<Finding> {
+  if (version < FAILOVER_VERSION) {
+    yield error('failover', '`failover: true` needs PostgreSQL 17', 'Set `failover: false`: the slot does not outlive a failover.');
+    return;
+  }
+  if (row['standby'] === 't') {
+    yield error('failover', 'a slot of a standby cannot outlive a failover', 'Connect to the primary, or set `failover: false`.');
+    return;
+  }
+  if ((row['standby_slots'] ?? '') !== '') {
+    yield ok('failover', `changes are sent once the standby of ${row['standby_slots']} has them`);
+    return;
+  }
+  const names = row['physical_slots'] ?? '<slot of the standby>';
+  yield warning(
+    'failover',
+    'synchronized_standby_slots is empty: the pipeline may be ahead of the standby that is promoted, and is then refused there',
+    `Run: ALTER SYSTEM SET synchronized_standby_slots = '${names}'; SELECT pg_reload_conf(); with the primary_slot_name of each standby.`,
+  );
+}
+
 export function* roleFindings(row: TextRow): Iterable<Finding> {
   const role = row['role'] ?? '';
   if (row['superuser'] === 't' || row['replication'] === 't' || row['groups'] != null) {
@@ -126,7 +149,7 @@ export function* roleFindings(row: TextRow): Iterable<Finding> {
 }
 
 /** The slot as it is, or room for it. */
-export async function slotFindings(queries: Queries, row: TextRow, { slot: name }: CheckOptions): Promise<Finding[]> {
+export async function slotFindings(queries: Queries, row: TextRow, { slot: name, failover }: CheckOptions): Promise<Finding[]> {
   const slot = await lookAtSlot(queries, name),
     found: Finding[] = [];
   const problem = slotProblem(slot, { name, database: row['database'] ?? '', from: null, where: 'slot_name' });
@@ -134,6 +157,8 @@ export async function slotFindings(queries: Queries, row: TextRow, { slot: name 
   else if (slot !== null) {
     const use = slot.activePid === null ? '' : `, in use by process ${slot.activePid}`;
     found.push(ok('slot', `the replication slot ${name} is there${use}`));
+    if (failover && slot.failover === false)
+      found.push(ok('failover', `to be run at the start, over the replication protocol: ${keepOnStandbysCommand(name)}`));
     if (slot.walStatus === 'unreserved')
       found.push(
         warning('slot', `the replication slot ${name} is about to be lost`, 'Start the pipeline, or raise max_slot_wal_keep_size.'),

@@ -1,5 +1,5 @@
-// The statements of snapshots. Order and comparison are the database's own; keys are the texts it gave. COPY takes no bound
-// values, so they are written as literals without a type: each takes that of the column beside it.
+// The statements of snapshots. Order and comparison are the database's own; keys are the texts it gave. They are written
+// as literals without a type: each takes that of the column beside it.
 
 import { quoteName } from '../../util/sql-names.ts';
 import { END_OF_LOG } from './end-of-log.ts';

@@ -2,30 +2,19 @@
 // not seen by an older snapshot: it finds the table empty (facts: rewrites read as empty).
 
 import { createHash } from 'node:crypto';
-import { CdcError, type TextImage } from '../../sdk/index.ts';
-import type { ChunkRead, ChunkRow, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
-import { parseXidSnapshot, type XidSnapshot } from '../../snapshot/xids.ts';
+import { CdcError } from '../../sdk/index.ts';
+import type { ChunkRead, KeysJob, PassJob, RangeJob } from '../../snapshot/types.ts';
 import { brokenColumns, READ_AS_IT_IS } from './broken-rows.ts';
 import { type ChunkTable, lockTable, qualifiedName, SEEN, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
 import type { Session } from './connection.ts';
-import { CopyRows } from './copy-rows.ts';
 import { endOf } from './end-of-log.ts';
-import type { Tuple } from './pgoutput/tuple.ts';
+import { type ReadRow, ReadRows, type RowOrigin } from './read-rows.ts';
 import type { CatalogShape, SchemaTracker } from './schemas.ts';
 import { Catalog, type CatalogColumn, type CatalogTable } from './system-catalog.ts';
+import { parseXidSnapshot, type XidSnapshot } from './xids.ts';
 
 /** 128 bits. */
 const FINGERPRINT_LETTERS = 22;
-
-/** A row that was read, and its shape then. */
-export interface SnapshotRow {
-  readonly shape: CatalogShape;
-  readonly image: Tuple;
-  /** Newer columns, oldest first. */
-  readonly parts: readonly Tuple[];
-  /** Id of the newest transaction that may have written it. */
-  readonly transaction: string;
-}
 
 export interface ChunkReaderOptions {
   readonly tracker: SchemaTracker;
@@ -58,7 +47,7 @@ export class ChunkReader {
     table: ChunkTable,
     job: RangeJob | KeysJob,
     accepts: (seen: XidSnapshot) => boolean,
-  ): Promise<ChunkRead<SnapshotRow, XidSnapshot> | null> {
+  ): Promise<ChunkRead<ReadRow, XidSnapshot> | null> {
     return session.inSnapshot(null, async () => {
       await session.script(lockTable(table));
       const found = await this.#look(session, table);
@@ -68,30 +57,17 @@ export class ChunkReader {
         maxBytes = job.kind === 'range' ? job.maxBytes : Number.POSITIVE_INFINITY;
       const sql =
         job.kind === 'range' ? selectRange(table, columns, job.where, job, maxRows) : selectKeys(table, columns, job.where, job.keys);
-      const rows = new CopyRows(columns.length);
+      const { seen, fingerprint, h, shape } = found,
+        rows = new ReadRows({ shape, transaction: newestOf(seen) }, table.key);
       if (this.#o.isRaw) await session.script(READ_AS_IT_IS);
       let isCut = false;
-      for await (const bytes of session.copyOut(sql)) {
-        rows.push(bytes);
-        isCut = rows.count > 0 && rows.bytes >= maxBytes;
+      for await (const frames of session.select(sql)) {
+        rows.push(frames);
+        isCut = rows.size >= maxBytes;
         if (isCut) break;
       }
-      const { seen, fingerprint, h, shape } = found;
-      if (this.#o.isRaw) for (const row of rows.tuples(shape.layout)) this.#checkKey(row, table);
-      const images = rows.tuples(shape.layout),
-        last = images.at(-1),
-        transaction = newestOf(seen);
-      return {
-        seen,
-        fingerprint,
-        h,
-        bytes: rows.bytes,
-        rows: images.map(
-          (image): ChunkRow<SnapshotRow> => ({ key: keyOf(image, table.key) ?? '', row: { shape, image, parts: [], transaction } }),
-        ),
-        lastKey: last === undefined || job.kind === 'keys' ? null : keyOf(last, table.key),
-        end: !isCut && images.length < maxRows,
-      };
+      if (this.#o.isRaw) for (let i = 0; i < rows.count; i++) this.#checkKey(rows.row(i), table);
+      return { seen, fingerprint, h, bytes: rows.size, rows, end: !isCut && rows.count < maxRows };
     });
   }
 
@@ -116,25 +92,28 @@ export class ChunkReader {
     session: Session,
     table: ChunkTable,
     { where }: PassJob['tables'][number],
-    { shape, transaction }: Pick<SnapshotRow, 'shape' | 'transaction'>,
+    origin: RowOrigin,
     limits: { readonly rows: number; readonly bytes: number },
-  ): AsyncGenerator<{ rows: SnapshotRow[]; bytes: number; isEnd: boolean }, void, undefined> {
-    const columns = shape.layout.names;
-    let copied = new CopyRows(columns.length);
-    const take = (isEnd: boolean): { rows: SnapshotRow[]; bytes: number; isEnd: boolean } => {
-      const { rest, done } = copied.split();
-      copied = rest;
-      return { rows: done.tuples(shape.layout).map((image) => ({ shape, image, parts: [], transaction })), bytes: done.bytes, isEnd };
-    };
-    for await (const bytes of session.copyOut(selectAll(table, columns, where))) {
-      copied.push(bytes);
-      if (copied.count >= limits.rows || copied.bytes >= limits.bytes) yield take(false);
+  ): AsyncGenerator<{ rows: ReadRow[]; bytes: number; isEnd: boolean }, void, undefined> {
+    let rows: ReadRow[] = [],
+      bytes = 0;
+    for await (const frames of session.select(selectAll(table, origin.shape.layout.names, where))) {
+      const portion = new ReadRows(origin, []);
+      portion.push(frames);
+      for (let i = 0; i < portion.count; i++) {
+        rows.push(portion.row(i));
+        bytes += portion.bytes(i);
+        if (rows.length < limits.rows && bytes < limits.bytes) continue;
+        yield { rows, bytes, isEnd: false };
+        rows = [];
+        bytes = 0;
+      }
     }
-    yield take(true);
+    yield { rows, bytes, isEnd: true };
   }
 
   /** Where reading goes on is said by texts: without them rows would be passed over. */
-  #checkKey(row: Tuple, { schema, table, key }: ChunkTable): void {
+  #checkKey(row: ReadRow, { schema, table, key }: ChunkTable): void {
     const broken = brokenColumns(row).find((name) => key.includes(name));
     if (broken === undefined) return;
     throw new CdcError('SOURCE_DATA_INVALID', `The key column "${broken}" of ${schema}.${table} holds what is not UTF-8.`, {
@@ -188,18 +167,4 @@ export class ChunkReader {
 
 export function newestOf({ xmax }: XidSnapshot): string {
   return (xmax - 1n).toString();
-}
-
-/** The texts of these columns, as the server gave them: the same in the stream and in a chunk. `null`: one is NULL or missing. */
-export function keyOf(image: TextImage, names: readonly string[]): string | null {
-  const { layout, bytes } = image,
-    places = image.locate(),
-    texts: string[] = [];
-  for (const name of names) {
-    const at = layout.indexOf(name) * 2,
-      start = at < 0 ? -1 : (places[at] as number);
-    if (start < 0) return null;
-    texts.push(bytes.toString('utf8', start, places[at + 1] as number));
-  }
-  return texts.length === 0 ? null : JSON.stringify(texts);
 }

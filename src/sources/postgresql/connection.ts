@@ -1,11 +1,12 @@
-// Sessions for queries and COPY: how they are set up, lent and cut. The stream has a connection of its own (replication/).
+// Sessions for queries and rows: how they are set up, lent and cut. The stream has a connection of its own (replication/).
 
 import type { ClientConfig, Pool, PoolClient } from 'pg';
-import type { to as CopyTo } from 'pg-copy-streams';
 import type { Logger } from '../../sdk/index.ts';
 import { type Endpoint, tlsOptions } from '../../systems/postgresql/endpoint.ts';
 import { quoteText } from '../../util/sql-names.ts';
 import type { Queries, QueryResult } from './queries.ts';
+import type { Frames } from './replication/frames.ts';
+import { RowQuery } from './row-query.ts';
 import { milliseconds, startupOptions } from './session-settings.ts';
 
 /** A dead peer is noticed by the kernel's keepalives from this idle time on. */
@@ -27,12 +28,10 @@ export interface SessionLimits {
 /** One connection while somebody uses it. */
 export class Session implements Queries {
   readonly #client: PoolClient;
-  readonly #copyTo: typeof CopyTo;
-  #isCopying = false;
+  #isReading = false;
 
-  constructor(client: PoolClient, copyTo: typeof CopyTo) {
+  constructor(client: PoolClient) {
     this.#client = client;
-    this.#copyTo = copyTo;
   }
 
   async query(text: string, values?: readonly unknown[]): Promise<QueryResult> {
@@ -58,30 +57,24 @@ export class Session implements Queries {
       return await work();
     } finally {
       // It has written nothing, so there is nothing to keep; a connection that is gone has ended it already.
-      if (!this.#isCopying) await this.script('ROLLBACK').catch(() => undefined);
+      if (!this.#isReading) await this.script('ROLLBACK').catch(() => undefined);
     }
   }
 
   /**
-   * The bytes of `COPY (…) TO STDOUT`, as they come: lines may be cut anywhere. Only as fast as they are taken. Who stops
-   * early loses the connection, because the server would go on sending. The bytes stay valid.
+   * The rows of a SELECT as DataRow messages. Only as fast as they are taken. Who stops early loses the connection, because the
+   * server would go on sending. The bytes stay valid.
    */
-  async *copyOut(query: string): AsyncGenerator<Buffer, void, undefined> {
-    this.#isCopying = true;
-    const stream = this.#client.query(this.#copyTo(`COPY (${query}) TO STDOUT`));
-    yield* stream as AsyncIterable<Buffer>;
-    this.#isCopying = false;
+  async *select(query: string): AsyncGenerator<Frames, void, undefined> {
+    this.#isReading = true;
+    yield* this.#client.query(new RowQuery(query)).frames();
+    this.#isReading = false;
   }
 
-  /** No transaction is open and no COPY runs, so the next one may use the connection. */
+  /** No transaction is open and no rows are left to come, so the next one may use the connection. */
   get isClean(): boolean {
-    return !this.#isCopying && this.#client.getTransactionStatus() === 'I';
+    return !this.#isReading && this.#client.getTransactionStatus() === 'I';
   }
-}
-
-interface Opened {
-  readonly pool: Pool;
-  readonly copyTo: typeof CopyTo;
 }
 
 /** The sessions of one source. Opened on first use. */
@@ -89,7 +82,7 @@ export class SourceConnections {
   readonly #endpoint: Endpoint;
   readonly #limits: SessionLimits;
   readonly #logger: Logger;
-  #opened: Promise<Opened> | null = null;
+  #opened: Promise<Pool> | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(endpoint: Endpoint, limits: SessionLimits, logger: Logger) {
@@ -104,7 +97,7 @@ export class SourceConnections {
    */
   async use<T>(signal: AbortSignal | null, work: (session: Session) => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
-    const { pool, copyTo } = await this.#open();
+    const pool = await this.#open();
     const client = await abortable(pool.connect(), signal);
     const cut = (): void => {
       client.connection.stream.destroy();
@@ -113,7 +106,7 @@ export class SourceConnections {
     // Without a listener the loss of a lent connection would end the process; the query under way reports it anyway.
     client.on('error', ignore);
     signal?.addEventListener('abort', cut, { once: true });
-    const session = new Session(client, copyTo);
+    const session = new Session(client);
     try {
       return await work(session);
     } catch (error) {
@@ -122,7 +115,7 @@ export class SourceConnections {
     } finally {
       signal?.removeEventListener('abort', cut);
       const isUsable = session.isClean && signal?.aborted !== true;
-      // Ending politely would wait for the rest of a COPY that nobody takes. The listener stays, because that is an error, too.
+      // Ending politely would wait for rows that nobody takes. The listener stays, because that is an error, too.
       if (isUsable) client.off('error', ignore);
       else cut();
       client.release(!isUsable);
@@ -136,11 +129,11 @@ export class SourceConnections {
   }
 
   async #end(): Promise<void> {
-    const opened = await this.#opened?.catch(() => null);
-    await opened?.pool.end();
+    const pool = await this.#opened?.catch(() => null);
+    await pool?.end();
   }
 
-  #open(): Promise<Opened> {
+  #open(): Promise<Pool> {
     // A failure (a certificate file that is missing) is not remembered: the file may be there at the next try.
     this.#opened ??= this.#openPool().catch((error: unknown) => {
       this.#opened = null;
@@ -149,8 +142,8 @@ export class SourceConnections {
     return this.#opened;
   }
 
-  async #openPool(): Promise<Opened> {
-    const [{ Pool: PgPool }, { to: copyTo }] = await Promise.all([import('pg'), import('pg-copy-streams')]);
+  async #openPool(): Promise<Pool> {
+    const { Pool: PgPool } = await import('pg');
     const { host, port, database, user, password, applicationName, options } = this.#endpoint;
     const limits = this.#limits;
     const pool = new PgPool({
@@ -174,7 +167,7 @@ export class SourceConnections {
       types: RAW_TEXT,
     });
     pool.on('error', (error) => this.#logger.debug('an idle connection was lost', { error: error.message }));
-    return { pool, copyTo };
+    return pool;
   }
 }
 

@@ -1,9 +1,9 @@
 // The end of the log as a place that the stream reaches even if nothing more is written.
 
-import { reachableLsn } from '../../snapshot/xids.ts';
 import { parseLsn } from './lsn.ts';
 import type { Queries } from './queries.ts';
 import type { TextRow } from './replication/socket.ts';
+import { reachableLsn } from './xids.ts';
 
 /** Columns of a SELECT. On a standby what it has replayed, which is all that it can decode. */
 export const END_OF_LOG = `

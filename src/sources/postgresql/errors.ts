@@ -22,6 +22,9 @@ const retry = (code: ErrorCode, fix?: string): Meaning => ({ code, retriable: tr
 const stop = (code: ErrorCode, fix: string): Meaning => ({ code, retriable: false, fix });
 
 const READ_AGAIN = 'Set `snapshot_mode: when_needed` to read everything again, or drop the state of the pipeline and start it anew.';
+/** Changes are read as the catalog was when they were made: one that is made again does not help with those of before. */
+const MISSING_PUBLICATION =
+  'Create the publication, or set `publication.create: true`; if it is there, it was made anew, and what was written before it is lost: drop the slot and set `snapshot_mode: when_needed`.';
 export const SET_WAL_LEVEL = 'Run: ALTER SYSTEM SET wal_level = logical; and restart the server.';
 
 /**
@@ -43,7 +46,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   // Slots: a name that is not there, or one that cannot be read any more.
   '42704:ReplicationSlotAcquire': stop('SOURCE_POSITION_GONE', READ_AGAIN),
   '42704:ReplicationSlotAcquireInternal': stop('SOURCE_POSITION_GONE', READ_AGAIN),
-  '42704:get_publication_oid': stop('SOURCE_MISCONFIGURED', 'Create the publication, or set `publication.create: true`.'),
+  '42704:get_publication_oid': stop('SOURCE_MISCONFIGURED', MISSING_PUBLICATION),
   // Two of us made the same thing at once: the next try finds it.
   '42710': retry('SOURCE_FAILED'),
   '53': retry('SOURCE_FAILED'),
@@ -57,6 +60,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     'SOURCE_MISCONFIGURED',
     'Set max_replication_slots of the server above zero, and wal_level to logical.',
   ),
+  '55000:LoadPublications': stop('SOURCE_MISCONFIGURED', MISSING_PUBLICATION),
   '55000:StartLogicalReplication': stop('SOURCE_POSITION_GONE', READ_AGAIN),
   '55000:CreateDecodingContext': stop('SOURCE_POSITION_GONE', READ_AGAIN),
   '55000:ReplicationSlotAcquire': stop('SOURCE_POSITION_GONE', READ_AGAIN),

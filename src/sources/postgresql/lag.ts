@@ -16,7 +16,7 @@ export interface SlotLag {
 }
 
 const LAG = `
-SELECT s.*, CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS current_lsn
+SELECT s.*, pg_is_in_recovery() AS standby, CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS current_lsn
 FROM pg_catalog.pg_replication_slots AS s WHERE s.slot_name = $1`;
 
 /** `null`: there is no such slot. */

@@ -6,12 +6,12 @@ import { READ_AS_IT_IS } from './broken-rows.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { formatLsn } from './lsn.ts';
 import { tableFilter } from './names.ts';
-import { confirmable, parsePlace, positionAfter } from './position.ts';
+import { confirmable, parsePlace, positionAfter, reachOf } from './position.ts';
 import type { Queries } from './queries.ts';
 import { historyProblem, identify, timelineHistory } from './replication/history.ts';
 import { openConnection, openStream } from './replication/open.ts';
 import { applyPublication, planPublication, readPublication } from './replication/publication.ts';
-import { createSlot, dropSlot, lookAtSlot, slotProblem } from './replication/slot.ts';
+import { createSlot, dropSlot, keepOnStandbysCommand, lookAtSlot, slotProblem } from './replication/slot.ts';
 import type { ReplicationConnection } from './replication/socket.ts';
 import type { ReplicationStream } from './replication/stream.ts';
 import { SchemaHistory } from './schema-history.ts';
@@ -72,7 +72,7 @@ export class Opener {
     if (stored !== null && at === null)
       throw new CdcError('STATE_CORRUPT', `"${stored}" is no position of this source.`, { where: place.where, fix: 'Restore the state.' });
     const { tables, sends, isRaw } = await this.#publish(signal);
-    const lost = await this.#lossOf(at?.commit ?? null, signal);
+    const lost = await this.#lossOf(stored, signal);
     if (lost !== null) {
       if (this.#config.snapshot_mode !== 'when_needed') throw lost;
       // Positions of before must not cover what comes: lanes would take it for what they had.
@@ -125,29 +125,29 @@ export class Opener {
   }
 
   /** Why reading cannot go on behind `from`; `null`: it can, or begins. */
-  async #lossOf(from: bigint | null, signal: AbortSignal): Promise<CdcError | null> {
+  async #lossOf(from: Position | null, signal: AbortSignal): Promise<CdcError | null> {
     const { slot: name, place } = this.#server;
     const { slot, database } = await this.#server.use(signal, async (session) => ({
       slot: await lookAtSlot(session, name),
       database: (await session.query('SELECT current_database() AS name')).rows[0]?.['name'] ?? '',
     }));
-    const problem = slotProblem(slot, { name, database, from, where: place.where });
+    const problem = slotProblem(slot, { name, database, from: from === null ? null : confirmable(from), where: place.where });
     const diverged = problem === null && from !== null ? await this.#divergence(from, signal) : null;
     if (diverged !== null) return diverged;
     if (problem !== null && problem.code !== 'SOURCE_POSITION_GONE') throw problem;
     return problem;
   }
 
-  async #divergence(from: bigint, signal: AbortSignal): Promise<CdcError | null> {
+  async #divergence(from: Position, signal: AbortSignal): Promise<CdcError | null> {
     return this.#asReplica(signal, (connection) => this.#divergenceAt(from, connection));
   }
 
-  async #divergenceAt(from: bigint, connection: ReplicationConnection): Promise<CdcError | null> {
+  async #divergenceAt(from: Position, connection: ReplicationConnection): Promise<CdcError | null> {
     const known = await load<Identity>(this.#ctx.store, 'identity');
     if (known === null) return null;
     const now = await identify(connection);
     const history = known.timeline === now.timeline ? [] : await timelineHistory(connection, now.timeline);
-    return historyProblem({ ...known, lsn: from }, now, history, this.#server.place.where);
+    return historyProblem({ ...known, lsn: reachOf(from) }, now, history, this.#server.place.where);
   }
 
   /** Where capture begins: at a slot that is made now, or at one that waits there and has been confirmed up to somewhere. */
@@ -163,6 +163,20 @@ export class Opener {
     );
     await save(store, 'slot', { name, consistentPoint: formatLsn(consistentPoint) } satisfies OwnSlot);
     return positionAfter(consistentPoint);
+  }
+
+  /** A slot that was made without `failover` gets it now, before it is read from: the server refuses that for one in use. */
+  async #keepOnStandbys(connection: ReplicationConnection, signal: AbortSignal): Promise<void> {
+    const { slot: name, place } = this.#server;
+    const slot = await this.#server.use(signal, (session) => lookAtSlot(session, name));
+    if (slot === null || slot.failover === true) return;
+    if (slot.failover === null)
+      throw new CdcError('SOURCE_MISCONFIGURED', `The replication slot "${name}" cannot outlive a failover: that needs PostgreSQL 17.`, {
+        where: place.where,
+        fix: 'Set `failover: false`.',
+      });
+    await connection.query(keepOnStandbysCommand(name), signal);
+    this.#ctx.logger.info('the replication slot is kept in step on standbys from now on', { slot: name });
   }
 
   async #asReplica<T>(signal: AbortSignal, work: (connection: ReplicationConnection) => Promise<T>): Promise<T> {
@@ -194,9 +208,10 @@ export class Opener {
       },
       // Looked at once more on the connection that streams: another server may answer by now.
       async ({ systemId, timeline }, connection) => {
-        const diverged = isNew ? null : await this.#divergenceAt(confirmable(from), connection);
+        const diverged = isNew ? null : await this.#divergenceAt(from, connection);
         if (diverged !== null) throw diverged;
         await save(store, 'identity', { systemId, timeline } satisfies Identity);
+        if (this.#config.failover) await this.#keepOnStandbys(connection, signal);
         if (isRaw) await connection.query(READ_AS_IT_IS);
       },
       signal,

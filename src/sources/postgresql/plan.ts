@@ -6,7 +6,7 @@ import { lsnColumn } from './lsn.ts';
 import { tableFilter } from './names.ts';
 import type { Queries } from './queries.ts';
 import { planPublication, readPublication } from './replication/publication.ts';
-import { createSlotCommand, lookAtSlot, type SlotState } from './replication/slot.ts';
+import { createSlotCommand, keepOnStandbysCommand, lookAtSlot, type SlotState } from './replication/slot.ts';
 import { estimateRows } from './row-estimates.ts';
 import type { Server } from './server.ts';
 import type { CatalogTable } from './system-catalog.ts';
@@ -57,7 +57,10 @@ async function publishSteps(
 }
 
 function slotSteps(slot: SlotState | null, { slot: name }: Server, { failover }: PostgresqlSourceConfig): PlannedStep[] {
-  if (slot !== null) return [];
+  if (slot !== null)
+    return failover && slot.failover === false
+      ? [{ what: `failover of the replication slot ${name}`, statement: keepOnStandbysCommand(name) }]
+      : [];
   return [{ what: `the replication slot ${name}`, statement: createSlotCommand({ name, failover, exportSnapshot: false }) }];
 }
 

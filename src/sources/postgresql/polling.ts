@@ -21,12 +21,13 @@ import {
   type TableSchema,
 } from '../../sdk/index.ts';
 import type { RangeJob } from '../../snapshot/types.ts';
-import { ChunkReader, keyOf, type SnapshotRow } from './chunks.ts';
+import { ChunkReader } from './chunks.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { columnFilter, tableFilter } from './names.ts';
 import { newestRow, type PollTable, pollTable, readable, settledBefore, type Watermark } from './poll-table.ts';
 import { comparePollPlaces, formatPollPlace, pollPositions, pollTexts } from './polling-position.ts';
 import { checkSource } from './preflight.ts';
+import { keyOf, type ReadRow } from './read-rows.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
@@ -209,7 +210,7 @@ export class PollingSource implements Source {
     const read = await server.use(signal, (session) => reader.read(session, table.chunk, job, () => true));
     if (read === null) return nothing(false);
     const events: ChangeEvent[] = [];
-    for (const { row } of read.rows) events.push(await this.#event(target, row, tracker));
+    for (let i = 0; i < read.rows.count; i++) events.push(await this.#event(target, read.rows.row(i), tracker));
     target.place = events.at(-1)?.position ?? target.place;
     // All up to the end is read, unless a part of it was held back.
     const isDone = until !== null && read.end && (before === null ? bound === until : this.#isBelow(until, before, table));
@@ -232,8 +233,8 @@ export class PollingSource implements Source {
     return comparePollPlaces(JSON.stringify([watermark]), JSON.stringify([`${kinds[0]}${bound}`])) === -1;
   }
 
-  async #event({ partition, table }: Target, { shape, image }: SnapshotRow, tracker: SchemaTracker): Promise<ChangeEvent> {
-    const { schema } = await tracker.appear(shape, '' as Position),
+  async #event({ partition, table }: Target, image: ReadRow, tracker: SchemaTracker): Promise<ChangeEvent> {
+    const { schema } = await tracker.appear(image.origin.shape, '' as Position),
       texts = keyOf(image, table.chunk.key);
     if (texts === null) throw new CdcError('INTERNAL_UNEXPECTED', `a row of ${partition} came without its watermark`);
     const position = formatPollPlace(texts, table.kinds);

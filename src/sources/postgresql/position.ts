@@ -124,6 +124,15 @@ export function confirmable(position: Position): bigint {
   return place.commit;
 }
 
+/**
+ * How far a log must go to hold what the position stands for: behind the first byte of the commit where changes of it were read,
+ * since a log that ends at that byte lacks the commit, and another transaction may be written there.
+ */
+export function reachOf(position: Position): bigint {
+  const place = parsePlace(position);
+  return place === null || place.lsn === 0n ? confirmable(position) : place.commit + 1n;
+}
+
 export const logPositions: PositionCodec = {
   ...sortablePositions('LSN'),
   describe(position) {

@@ -1,6 +1,5 @@
-// How many rows a table may have, for people: asked of the planner, beside the reading, and again for each run.
+// How many rows a table may have, for people: asked of the planner.
 
-import type { TableStatus } from '../../snapshot/types.ts';
 import { type ChunkTable, explainRows } from './chunk-sql.ts';
 import type { Queries } from './queries.ts';
 
@@ -18,23 +17,5 @@ export function plannedRows(plan: string): number | null {
     return typeof rows === 'number' && Number.isFinite(rows) ? rows : null;
   } catch {
     return null;
-  }
-}
-
-export class RowEstimates {
-  /** Table → the run it was asked for, and what came of it. */
-  readonly #known = new Map<string, { readonly run: string; readonly rows: number | null }>();
-
-  /** A run that nothing is known of yet. */
-  next(tables: readonly TableStatus[]): TableStatus | null {
-    return tables.find((t) => (t.state === 'running' || t.state === 'paused') && this.#known.get(t.table)?.run !== t.run) ?? null;
-  }
-
-  set({ table, run }: TableStatus, rows: number | null): void {
-    this.#known.set(table, { run, rows });
-  }
-
-  of(table: string): number | null {
-    return this.#known.get(table)?.rows ?? null;
   }
 }

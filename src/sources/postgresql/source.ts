@@ -36,7 +36,7 @@ import type { ReplicationStream } from './replication/stream.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
-import { SnapshotOrders } from './snapshot-orders.ts';
+import { SnapshotOrders } from '../../snapshot/orders.ts';
 import { checkCondition, nameOfTable, tablesMeant } from './snapshot-request.ts';
 import { Snapshots } from './snapshots.ts';
 

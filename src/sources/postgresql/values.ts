@@ -1,5 +1,5 @@
 // The texts of single values as the server prints them (datestyle ISO, UTC, bytea_output hex, extra_float_digits 3) → values.
-// The same for the stream and for COPY, so that a row is the same from both. Never fails: what is not as expected stays text.
+// The same for the stream and for queries, so that a row is the same from both. Never fails: what is not as expected stays text.
 
 import type { Value } from '../../sdk/index.ts';
 

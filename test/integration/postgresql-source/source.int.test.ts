@@ -130,9 +130,7 @@ describe.skipIf((await skipReason()) !== null)('a PostgreSQL source', () => {
   it('reads a table again that was rewritten while its rows were read', async () => {
     await using world = await SourceWorld.create(
       'CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 100) n',
-      {
-        tables: ['t'],
-      },
+      { tables: ['t'], snapshot: { tables: ['*.*'], where: {}, chunk_rows: 10, chunk_bytes: 1 << 20, workers: 2, on_error: 'stop' } },
     );
     const reader = await world.open({ maxBatchEvents: 10 });
     await world.take(reader, (e) => e.length >= 20, 'some rows');

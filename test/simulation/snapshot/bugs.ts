@@ -3,7 +3,7 @@
 
 import { RULES, type SnapshotRules } from '../../../src/snapshot/rules.ts';
 import type { Visibility } from '../../../src/snapshot/types.ts';
-import { type XidSnapshot, xidVisibility } from '../../../src/snapshot/xids.ts';
+import { type XidSnapshot, xidVisibility } from '../../../src/sources/postgresql/xids.ts';
 import type { Dice } from '../random.ts';
 
 export const BUGS = {

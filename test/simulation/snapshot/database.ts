@@ -3,7 +3,7 @@
 // A transaction goes  open → logged (has its place in the log) → flushed (can be streamed) → visible (new snapshots see it, its
 // locks are free). Rewrites change rows and send nothing, as in PostgreSQL.
 
-import type { XidSnapshot } from '../../../src/snapshot/xids.ts';
+import type { XidSnapshot } from '../../../src/sources/postgresql/xids.ts';
 import type { Dice } from '../random.ts';
 
 /** k: chunk key; e: another unique column; s: small; doc: large, absent from images where it is unchanged; v: last writer. */

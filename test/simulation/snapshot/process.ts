@@ -3,8 +3,9 @@
 
 import type { SnapshotProgress } from '../../../src/sdk/index.ts';
 import { SnapshotEngine } from '../../../src/snapshot/engine.ts';
+import { chunkRows } from '../../../src/snapshot/rows.ts';
 import type { BoundJob, PassJob, ReadJob, SnapshotJob, SnapshotOutput, SplitJob } from '../../../src/snapshot/types.ts';
-import type { XidSnapshot } from '../../../src/snapshot/xids.ts';
+import type { XidSnapshot } from '../../../src/sources/postgresql/xids.ts';
 import type { Dice } from '../random.ts';
 import { type Bug, rulesWith, visibilityWith } from './bugs.ts';
 import { BLOCK, type Database, endOf, HEADER, type Image, lowBits, type Row, type TableSnapshot, type Transaction } from './database.ts';
@@ -39,6 +40,7 @@ export interface ProcessOptions {
 }
 
 const JOBS = 3;
+const ROW_BYTES = 100;
 
 export class Process {
   readonly engine: SnapshotEngine<Row, number, XidSnapshot, number>;
@@ -66,8 +68,10 @@ export class Process {
       merge: (row: Row, parts: readonly unknown[]): Row => (bug === 'merge-stale' ? row : Object.assign({ ...row }, ...(parts as Image[]))),
       random: dice.next,
       limits: {
-        chunkRows: 1 + dice.int(3),
+        chunkRows: 1 + dice.int(5),
         chunkBytes: 1_000,
+        batchRows: 1 + dice.int(3),
+        batchBytes: dice.pick([1, 1_000]),
         flights: 1 + dice.int(4),
         flightsPerTable: 1 + dice.int(3),
         windowBytes: dice.chance(0.2) ? 600 : 100_000,
@@ -128,6 +132,8 @@ export class Process {
   }
 
   due(): boolean {
+    // As sources do: what it does not tell of never goes out, and the schedule never ends.
+    if (!this.engine.hasDue) return false;
     const out = this.engine.due();
     if (out?.kind !== 'output') return false;
     const { progress, rows, chunk } = out as SnapshotOutput<Row>;
@@ -258,19 +264,21 @@ export class Process {
 
   #report(work: Work, job: ReadJob, { seen, file }: TableSnapshot, h: bigint): void {
     const { db, dice, bug } = this.#o,
-      { identity } = db.table(job.table),
-      last = work.rows.at(-1);
+      { identity } = db.table(job.table);
     this.engine.onRead(job, {
       seen,
       fingerprint: bug === 'no-fingerprint' ? this.#firstFile(job.table, file) : String(file),
       h,
-      rows: work.rows.map((row) => ({
-        key: String(row[bug === 'match-chunk-key' ? 'k' : identity]),
-        row,
-        ...(dice.chance(0.03) ? { doubtful: true as const } : {}),
-      })),
-      bytes: work.rows.length * 100,
-      lastKey: last === undefined ? null : textOf(last.k),
+      rows: chunkRows(
+        work.rows.map((row) => ({
+          key: String(row[bug === 'match-chunk-key' ? 'k' : identity]),
+          place: textOf(row.k),
+          row,
+          bytes: ROW_BYTES,
+          ...(dice.chance(0.03) ? { doubtful: true as const } : {}),
+        })),
+      ),
+      bytes: work.rows.length * ROW_BYTES,
       end: work.end,
     });
   }

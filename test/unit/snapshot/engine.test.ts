@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { SnapshotProgress } from '../../../src/sdk/index.ts';
 import { SnapshotEngine } from '../../../src/snapshot/engine.ts';
+import { chunkRows } from '../../../src/snapshot/rows.ts';
 import type { ChunkRead, PassJob, RangeJob, SnapshotJob, SnapshotOptions, SnapshotOutput } from '../../../src/snapshot/types.ts';
-import { parseXidSnapshot, type XidSnapshot, xidVisibility } from '../../../src/snapshot/xids.ts';
+import { parseXidSnapshot, type XidSnapshot, xidVisibility } from '../../../src/sources/postgresql/xids.ts';
 
 type Engine = SnapshotEngine<string, number, XidSnapshot, number>;
 const SEEN = parseXidSnapshot('100:100:');
@@ -32,15 +33,13 @@ function jobOf<Kind extends SnapshotJob['kind']>(engine: Engine, kind: Kind): Sn
   throw new Error(`no job of kind ${kind}`);
 }
 function read(keys: readonly string[], more: Partial<ChunkRead<string, XidSnapshot>> = {}): ChunkRead<string, XidSnapshot> {
-  const rows = keys.map((key) => ({ key, row: `row ${key}` })),
-    last = keys.at(-1);
+  const rows = chunkRows(keys.map((key) => ({ key, place: `["${key}"]`, row: `row ${key}`, bytes: 10 })));
   return {
     seen: SEEN,
     fingerprint: 'f',
     h: 0n,
     rows,
     bytes: 10 * keys.length,
-    lastKey: last === undefined ? null : `["${last}"]`,
     end: false,
     ...more,
   };
@@ -129,12 +128,55 @@ describe('chunks', () => {
     expect(jobOf(engine, 'range').maxRows).toBe(10);
   });
 
+  it('go out in batches, each stored with the last key of its own', () => {
+    const engine = engineOf({ limits: { batchRows: 2, batchBytes: 25 } });
+    outputs(engine);
+    engine.onRead(jobOf(engine, 'range'), read(['1', '2', '3', '4', '5'], { end: true }));
+    expect(outputs(engine).map(({ rows, bytes, progress: [p] }) => [rows, bytes, p?.chunk, p?.lastKey, p?.rows, p?.state])).toEqual([
+      [['row 1', 'row 2'], 20, 1000, '["2"]', 2, 'running'],
+      [['row 3', 'row 4'], 20, 2000, '["4"]', 4, 'running'],
+      [['row 5'], 10, 3000, '["5"]', 5, 'done'],
+    ]);
+  });
+
+  it('are read again from the last batch that is out, when what was written meanwhile was too much', () => {
+    const engine = engineOf({ limits: { batchRows: 2, windowBytes: 1_000 } });
+    outputs(engine);
+    engine.onRead(jobOf(engine, 'range'), read(['1', '2', '3', '4', '5'], { end: true }));
+    expect(engine.due()).toMatchObject({ rows: ['row 1', 'row 2'] });
+    engine.begin(200);
+    for (let i = 0; i < 10; i++) engine.insert('a', `new ${i}`);
+    engine.commit(32n);
+    expect(outputs(engine)).toEqual([]);
+    expect([jobOf(engine, 'range'), jobOf(engine, 'range')]).toMatchObject([
+      { after: '["2"]', upTo: '["4"]' },
+      { after: '["4"]', upTo: null },
+    ]);
+  });
+
+  it('are looked for only when one may be due', () => {
+    const engine = engineOf();
+    outputs(engine);
+    const job = jobOf(engine, 'range');
+    expect(engine.due()).toBeNull();
+    expect(engine.hasDue).toBe(false);
+    engine.onRead(job, read(['1'], { h: 48n }));
+    expect([engine.hasDue, outputs(engine), engine.hasDue]).toEqual([true, [], false]);
+    engine.reached(40n);
+    expect(engine.hasDue).toBe(false);
+    engine.reached(48n);
+    expect([engine.hasDue, outputs(engine).length, engine.hasDue]).toEqual([true, 1, false]);
+  });
+
   it('go out in key order though they are read side by side', () => {
     const engine = engineOf({ limits: { flightsPerTable: 2 } });
     outputs(engine);
     engine.onSplit(jobOf(engine, 'split'), ['["5"]']);
-    const first = jobOf(engine, 'range');
-    engine.onSplit(jobOf(engine, 'split'), []);
+    // The next cuts are asked for before these run out.
+    const more = jobOf(engine, 'split'),
+      first = jobOf(engine, 'range');
+    expect(more.after).toBe('["5"]');
+    engine.onSplit(more, []);
     const second = jobOf(engine, 'range');
     expect([first.after, first.upTo, second.after, second.upTo]).toEqual([null, '["5"]', '["5"]', null]);
     engine.onRead(second, read(['6'], { end: true }));

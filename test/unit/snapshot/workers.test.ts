@@ -1,13 +1,16 @@
 import { expect, it } from 'vitest';
-import { CdcError, type Clock, type SnapshotProgress } from '../../../src/sdk/index.ts';
+import { CdcError, type Clock, type SnapshotProgress, silentLogger } from '../../../src/sdk/index.ts';
 import { SnapshotEngine } from '../../../src/snapshot/engine.ts';
+import { SnapshotFailures } from '../../../src/snapshot/failures.ts';
+import { chunkRows } from '../../../src/snapshot/rows.ts';
 import { runSnapshotJobs, type SnapshotPorts } from '../../../src/snapshot/workers.ts';
-import { parseXidSnapshot, type XidSnapshot, xidVisibility } from '../../../src/snapshot/xids.ts';
+import { parseXidSnapshot, type XidSnapshot, xidVisibility } from '../../../src/sources/postgresql/xids.ts';
 
+const ONE = chunkRows([{ key: '1', place: '["1"]', row: 'one', bytes: 3 }]);
 const lost = new CdcError('SOURCE_UNREACHABLE', 'connection lost', { retriable: true });
 
 /** Runs until all tables are done. Returns what went out, the waits, and the errors. */
-async function play(ports: Partial<SnapshotPorts<string, XidSnapshot, number>>) {
+async function play(ports: Partial<SnapshotPorts<string, XidSnapshot, number>>, policy: 'pause' | 'skip' | 'stop' = 'skip') {
   const abort = new AbortController(),
     waits: number[] = [],
     errors: string[] = [],
@@ -33,50 +36,50 @@ async function play(ports: Partial<SnapshotPorts<string, XidSnapshot, number>>) 
   const all: SnapshotPorts<string, XidSnapshot, number> = {
     readBound: async () => 50,
     splitKeys: async () => [],
-    readRange: async () => ({
+    read: async () => ({
       seen: parseXidSnapshot('60:60:'),
       fingerprint: 'f',
       h: 0n,
-      rows: [{ key: '1', row: 'one' }],
+      rows: ONE,
       bytes: 3,
-      lastKey: '["1"]',
       end: true,
     }),
-    readKeys: async () => null,
     openPass: async () => {},
     ...ports,
   };
-  const options = { count: 2, clock, onError: (_job: unknown, error: Error) => errors.push(error.message) };
-  const jobs = runSnapshotJobs(engine, all, options, abort.signal);
-  const drain = async (): Promise<void> => {
-    while (!engine.isDone && !abort.signal.aborted) {
-      for (let due = engine.due(); due?.kind === 'output'; due = engine.due()) {
-        rows.push(...due.rows);
-        progress.push(...due.progress);
-      }
-      if (!engine.isDone) await engine.changed.wait(abort.signal);
-    }
+  const failures = new SnapshotFailures(policy, silentLogger);
+  const judge: SnapshotFailures['judge'] = (job, cause) => {
+    const judged = failures.judge(job, cause);
+    errors.push(judged.error.message);
+    return judged;
   };
-  try {
-    await Promise.race([drain(), jobs]);
-  } finally {
-    abort.abort();
+  const options = { count: 2, clock, judge };
+  const jobs = runSnapshotJobs(engine, all, options, abort.signal);
+  const isOver = (): boolean => engine.isDone || failures.fatal !== null || engine.status()[0]?.state === 'paused';
+  while (!isOver()) {
+    for (let due = engine.due(); due?.kind === 'output'; due = engine.due()) {
+      rows.push(...due.rows);
+      progress.push(...due.progress);
+    }
+    if (!isOver()) await engine.changed.wait(abort.signal);
   }
+  abort.abort();
   await jobs;
-  return { waits, errors, rows, state: engine.status()[0]?.state };
+  const { fatal } = failures;
+  return { waits, errors, rows, state: engine.status()[0]?.state, fatal: fatal?.message ?? null, why: failures.errorOf('a') };
 }
 
 it('asks for the bound, the cuts and the rows', async () => {
-  expect(await play({})).toEqual({ waits: [], errors: [], rows: ['one'], state: 'done' });
+  expect(await play({})).toEqual({ waits: [], errors: [], rows: ['one'], state: 'done', fatal: null, why: null });
 });
 
 it('waits longer each time a snapshot misses what was streamed', async () => {
   let tries = 0;
   const { waits, rows } = await play({
-    readRange: async (_job, accepts) => {
+    read: async (_job, accepts) => {
       const seen = parseXidSnapshot(++tries < 4 ? '40:60:40' : '60:60:');
       if (!accepts(seen)) return null;
-      return { seen, fingerprint: 'f', h: 0n, rows: [{ key: '1', row: 'one' }], bytes: 3, lastKey: '["1"]', end: true };
+      return { seen, fingerprint: 'f', h: 0n, rows: ONE, bytes: 3, end: true };
     },
   });
   expect({ waits, rows }).toEqual({ waits: [20, 40, 80], rows: ['one'] });
@@ -93,11 +96,16 @@ it('tries again after a retriable error', async () => {
   expect({ errors, rows }).toEqual({ errors: ['connection lost'], rows: ['one'] });
 });
 
-it('fails the table on any other error', async () => {
-  const { errors, state } = await play({ readRange: () => Promise.reject(new Error('permission denied')) });
-  expect({ errors, state }).toEqual({ errors: ['permission denied'], state: 'failed' });
+it.each([
+  ['gives the table up', 'skip', { state: 'failed', fatal: null, why: null }],
+  ['leaves the table waiting', 'pause', { state: 'paused', fatal: null, why: 'permission denied' }],
+  ['says that the reading must end', 'stop', { state: 'paused', fatal: 'permission denied', why: 'permission denied' }],
+] as const)('%s on any other error, if that is wanted', async (_, policy, expected) => {
+  const played = await play({ read: () => Promise.reject(new Error('permission denied')) }, policy);
+  expect(played).toMatchObject({ errors: ['permission denied'], rows: [], ...expected });
 });
 
-it('rejects when the bound cannot be read for good', async () => {
-  await expect(play({ readBound: () => Promise.reject(new Error('no such function')) })).rejects.toThrow('no such function');
+it('says that the reading must end when the bound cannot be read for good', async () => {
+  const { fatal } = await play({ readBound: () => Promise.reject(new Error('no such function')) });
+  expect(fatal).toBe('no such function');
 });

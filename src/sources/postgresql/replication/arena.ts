@@ -9,11 +9,15 @@ export const ARENA_BYTES = 1 << 20;
 const MIN_READ_BYTES = 64 << 10;
 
 export class Arena {
-  bytes = Buffer.allocUnsafeSlow(ARENA_BYTES);
+  bytes: Buffer;
   /** Whole messages end here. */
   from = 0;
   /** Read so far. */
   to = 0;
+
+  constructor(bytes = ARENA_BYTES) {
+    this.bytes = Buffer.allocUnsafeSlow(bytes);
+  }
 
   /** Where the next read goes. */
   space(): Buffer {

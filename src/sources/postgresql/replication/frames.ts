@@ -1,9 +1,10 @@
 // Messages of the wire protocol in a stream of bytes, while a COPY runs: where each begins and ends, nothing copied, nothing
 // decoded. Pure. https://www.postgresql.org/docs/current/protocol-message-formats.html
 //
-// One byte of type, four of length (itself included), the body. CopyData ('d') is the hot path: only offsets are kept.
+// One byte of type, four of length (itself included), the body. CopyData ('d') is the hot path: only offsets are kept. The same for
+// the rows of a query ('D').
 
-/** Payloads of CopyData in one arena, in order. The bytes are never written again. */
+/** Payloads of CopyData, or of rows, in one arena, in order. The bytes are never written again. */
 export interface Frames {
   readonly bytes: Buffer;
   readonly starts: Int32Array;
@@ -16,6 +17,7 @@ export const HEAD_BYTES = 5;
 /** Of the server: a message never reaches 1 GB (MaxAllocSize). */
 const MAX_MESSAGE_BYTES = 0x3fff_ffff;
 const COPY_DATA = 0x64;
+export const DATA_ROW = 0x44;
 
 /** Bytes that are no message. `offset` is that of the message's first byte in the buffer. */
 export class FrameError extends Error {
@@ -73,16 +75,23 @@ export class FrameList {
 export type OnControl = (type: string, bytes: Buffer, start: number, end: number) => void;
 
 /**
- * Adds the CopyData messages that are whole in `bytes[from, to)` and reports the others. Returns where the first message that
+ * Adds the messages of the wanted type that are whole in `bytes[from, to)` and reports the others. Returns where the first message that
  * is not whole begins. Throws `FrameError`.
  */
-export function scanFrames(bytes: Buffer, from: number, to: number, frames: FrameList, onControl: OnControl): number {
+export function scanFrames(
+  bytes: Buffer,
+  from: number,
+  to: number,
+  frames: FrameList,
+  onControl: OnControl,
+  wanted: typeof COPY_DATA | typeof DATA_ROW = COPY_DATA,
+): number {
   let at = from;
   while (to - at >= HEAD_BYTES) {
     const end = at + 1 + lengthAt(bytes, at);
     if (end > to) break;
     const type = bytes[at] as number;
-    if (type === COPY_DATA) frames.add(at + HEAD_BYTES, end);
+    if (type === wanted) frames.add(at + HEAD_BYTES, end);
     else onControl(String.fromCharCode(type), bytes, at + HEAD_BYTES, end);
     at = end;
   }

@@ -24,7 +24,7 @@ export interface TimelineSwitch {
 export interface KnownPlace {
   readonly systemId: string;
   readonly timeline: number;
-  /** The first part of the position. */
+  /** What the log must reach for the position to have a meaning: see `reachOf`. */
   readonly lsn: bigint;
 }
 

@@ -42,7 +42,7 @@ export interface SlotState {
   readonly invalidationReason: string | null;
   /** `null` before 17. */
   readonly failover: boolean | null;
-  /** A copy on a standby: cannot be read there. */
+  /** A copy on a standby: cannot be read there, until it is promoted. */
   readonly synced: boolean;
 }
 
@@ -65,9 +65,17 @@ export async function createSlot(connection: ReplicationConnection, request: Slo
   return { consistentPoint, snapshot: row?.['snapshot_name'] ?? null };
 }
 
+/** Has the server keep the slot in step on its standbys: 17 and later, at the primary, while nobody reads from it. */
+export function keepOnStandbysCommand(name: string): string {
+  return `ALTER_REPLICATION_SLOT ${quoteName(name)} (FAILOVER true)`;
+}
+
 /** All columns, since each version has more: those that are missing count as unknown. */
 export async function lookAtSlot(queries: Queries, name: string): Promise<SlotState | null> {
-  const { rows } = await queries.query('SELECT s.* FROM pg_catalog.pg_replication_slots AS s WHERE s.slot_name = $1', [name]);
+  const { rows } = await queries.query(
+    'SELECT s.*, pg_is_in_recovery() AS standby FROM pg_catalog.pg_replication_slots AS s WHERE s.slot_name = $1',
+    [name],
+  );
   return rows[0] === undefined ? null : slotState(rows[0]);
 }
 
@@ -84,7 +92,8 @@ export function slotState(row: TextRow): SlotState {
     safeWalSize: row['safe_wal_size'] == null ? null : BigInt(row['safe_wal_size']),
     invalidationReason: row['invalidation_reason'] ?? (row['conflicting'] === 't' ? 'conflict with recovery' : null),
     failover: row['failover'] === undefined ? null : row['failover'] === 't',
-    synced: row['synced'] === 't',
+    // A standby that was promoted leaves the mark on its slots, where it means nothing any more.
+    synced: row['synced'] === 't' && row['standby'] === 't',
   };
 }
 

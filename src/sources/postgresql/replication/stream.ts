@@ -47,6 +47,9 @@ const STATUS_DELAY_MS = 100;
 const DEFAULT_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 1000;
 
+/** The function of the server that warns of it: unlike the text, its name is not translated. */
+const SKIPS_PUBLICATION = 'LoadPublications';
+
 /** Kind and LSN of both kinds of messages. */
 const LSN_END = 9;
 
@@ -293,13 +296,22 @@ export class ReplicationStream {
         this.#fail(new ReplicationServerError(errorFields(bytes, start, end)));
         return;
       case 'N':
-        this.#settings.logger.debug('a notice of the server', { notice: errorFields(bytes, start, end).get('M') });
+        this.#onNotice(errorFields(bytes, start, end));
         return;
       case 'c':
         this.#fail(this.#unreachable('the server ended the stream'));
         return;
       default:
     }
+  }
+
+  /**
+   * From 18 on a publication that is gone is a mere warning, and its changes are left out: what comes behind it must not be
+   * confirmed. Throws, so that no frame behind it is taken.
+   */
+  #onNotice(fields: ReadonlyMap<string, string>): void {
+    if (fields.get('R') === SKIPS_PUBLICATION) throw new ReplicationServerError(fields);
+    this.#settings.logger.debug('a notice of the server', { notice: fields.get('M') });
   }
 
   #onClose(error: Error | null): void {

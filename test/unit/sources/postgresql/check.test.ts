@@ -51,7 +51,18 @@ describe('the server', () => {
     ['that is a standby of 15', { standby: 't' }, {}, ['ok wal_level', 'error standby', 'ok max_slot_wal_keep_size']],
     ['that is a standby of 16', { standby: 't', number: '160000' }, {}, ['ok wal_level', 'warning standby', 'ok max_slot_wal_keep_size']],
     ['asked for failover too early', {}, { failover: true }, ['ok wal_level', 'error failover', 'ok max_slot_wal_keep_size']],
-    ['asked for failover', { number: '170000' }, { failover: true }, ['ok wal_level', 'ok max_slot_wal_keep_size']],
+    ...(
+      [
+        ['asked for failover', { standby_slots: 'west' }, 'ok failover'],
+        ['asked for failover, ahead of its standbys', { standby_slots: '', physical_slots: 'west' }, 'warning failover'],
+        ['asked for failover at a standby', { standby: 't' }, 'error failover'],
+      ] as const
+    ).map(([name, row, found]): [string, TextRow, Partial<CheckOptions>, string[]] => [
+      name,
+      { number: '170000', ...row },
+      { failover: true },
+      ['ok wal_level', ...('standby' in row ? ['warning standby'] : []), found, 'ok max_slot_wal_keep_size'],
+    ]),
     ['that never misses us', { sender_timeout_ms: '0' }, {}, ['ok wal_level', 'ok max_slot_wal_keep_size', 'warning wal_sender_timeout']],
   ])('%s', (_, row, more, expected) => {
     expect(brief(logFindings({ ...server, ...row }, { ...options, ...more }))).toEqual(expected);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Position } from '../../../../src/sdk/index.ts';
 import { type SlotSample, timeToLossMs } from '../../../../src/sources/postgresql/lag.ts';
+import { reachOf } from '../../../../src/sources/postgresql/position.ts';
 import { historyProblem, parseTimelineHistory } from '../../../../src/sources/postgresql/replication/history.ts';
 import {
   type PublicationRequest,
@@ -98,10 +100,13 @@ describe('a slot', () => {
       slot({ activePid: 7, walStatus: 'extended', safeWalSize: 1000n }),
     );
     expect(lossOf(slotState({ ...row, conflicting: 't' }))).toMatch(/conflict/);
-    expect(slotState({ ...row, failover: 't', synced: 't', invalidation_reason: 'wal_removed' })).toMatchObject({
+    expect(slotState({ ...row, failover: 't', synced: 't', standby: 't', invalidation_reason: 'wal_removed' })).toMatchObject({
       failover: true,
       synced: true,
       invalidationReason: 'wal_removed',
+    });
+    expect(slotState({ ...row, failover: 't', synced: 't', standby: 'f' }), 'at a standby that was promoted').toMatchObject({
+      synced: false,
     });
   });
 });
@@ -198,6 +203,19 @@ describe('the history of the server', () => {
     ['another system', { systemId: '8', timeline: 3, lsn: 1n }, 'SOURCE_HISTORY_DIVERGED'],
   ])('%s', (_, known, code) => {
     expect(historyProblem(known, now, history, 'source "orders"')?.code ?? null).toBe(code);
+  });
+
+  it.each([
+    [
+      'a transaction whose commit is the first record that the server lacks',
+      '0000000003000000/0000000002ffff00/000001',
+      'SOURCE_HISTORY_DIVERGED',
+    ],
+    ['all before the place where the timeline was left', '0000000003000000/0000000000000000/000000', null],
+    ['a transaction whose commit is there', '0000000002ffffd0/0000000002ffff00/000001', null],
+  ])('after %s', (_, position, code) => {
+    const known = { systemId: '7', timeline: 1, lsn: reachOf(position as Position) };
+    expect(historyProblem(known, now, history, 'x')?.code ?? null).toBe(code);
   });
 
   it('that does not know our timeline is another one', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TableStatus } from '../../../../src/snapshot/types.ts';
-import { plannedRows, RowEstimates } from '../../../../src/sources/postgresql/row-estimates.ts';
+import { RowEstimates } from '../../../../src/snapshot/row-estimates.ts';
+import { plannedRows } from '../../../../src/sources/postgresql/row-estimates.ts';
 
 const status = (table: string, run: string, state: TableStatus['state'] = 'running'): TableStatus => ({
   table,
@@ -26,7 +27,7 @@ describe('estimates of rows', () => {
   });
 
   it('are asked for once per run, of tables that are not done', () => {
-    const estimates = new RowEstimates(),
+    const estimates = new RowEstimates(async () => null),
       tables = [status('a', '1', 'done'), status('b', '1'), status('c', '1', 'paused')];
     expect(estimates.next(tables)?.table).toBe('b');
     estimates.set(tables[1] as TableStatus, 10);

@@ -1,6 +1,6 @@
 // Visibility by PostgreSQL's transaction ids: exact. https://www.postgresql.org/docs/current/functions-info.html (snapshots)
 
-import type { Visibility } from './types.ts';
+import type { Visibility } from '../../snapshot/types.ts';
 
 /** What `pg_current_snapshot()` says inside the transaction of a read. Full 64-bit ids. */
 export interface XidSnapshot {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type PluginStore, type Position, silentLogger } from '../../../../src/sdk/index.ts';
-import type { RequestOutcome } from '../../../../src/snapshot/engine.ts';
-import { type OrderTaker, SnapshotOrders } from '../../../../src/sources/postgresql/snapshot-orders.ts';
+import { type PluginStore, type Position, silentLogger } from '../../../src/sdk/index.ts';
+import type { RequestOutcome } from '../../../src/snapshot/engine.ts';
+import { type OrderTaker, SnapshotOrders } from '../../../src/snapshot/orders.ts';
 
 const at = (n: number): Position => String(n).padStart(4, '0') as Position;
 

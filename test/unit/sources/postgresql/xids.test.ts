@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseXidSnapshot, reachableLsn, widenXid, xidVisibility } from '../../../src/snapshot/xids.ts';
+import { parseXidSnapshot, reachableLsn, widenXid, xidVisibility } from '../../../../src/sources/postgresql/xids.ts';
 
 describe('parseXidSnapshot', () => {
   it.each([

@@ -7,8 +7,8 @@
 // | applied: the run begins, is told at a place that nobody has yet | it begins once more, under another name |
 // | that place is acknowledged | destinations have it with their points; the order is removed |
 
-import { CdcError, type Logger, type PluginStore, type Position, type SnapshotAction } from '../../sdk/index.ts';
-import type { RequestOutcome } from '../../snapshot/engine.ts';
+import { CdcError, type Logger, type PluginStore, type Position, type SnapshotAction } from '../sdk/index.ts';
+import type { RequestOutcome } from './engine.ts';
 
 const KEY = 'snapshot_orders';
 /** Orders that nobody was told of: more means that something else is wrong. */
