@@ -90,6 +90,7 @@ describe('changes', () => {
         const bytes = jsonBytesOf(document, size);
         expect(textOf(encodeJsonTree(parseJsonTree(bytes, 0, bytes.length)))).toBe(textOf(bytes));
       }),
+      { numRuns: 30 },
     );
   });
 });
