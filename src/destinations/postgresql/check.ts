@@ -1,13 +1,13 @@
 // What can be found out before anything is written: reachable, version, privileges, the target table where its name is known.
 
+import { POINTS_TABLE } from '../../relational/points.ts';
+import { isConstant } from '../../relational/target-name.ts';
 import type { ErrorCode, Finding } from '../../sdk/index.ts';
 import type { Endpoint } from '../../systems/postgresql/endpoint.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { Session } from './connection.ts';
 import { readTable } from './pg-catalog.ts';
-import { POINTS_TABLE } from './points.ts';
 import { qualified } from './sql.ts';
-import { isConstant } from './target-name.ts';
 
 /** `attgenerated`, on which the catalog query relies, came with version 12. */
 const OLDEST_VERSION = 120_000;

@@ -1,8 +1,8 @@
 // Configuration of the `postgresql` destination: keys, defaults, and what the schema cannot say.
 
+import { placeholderProblems } from '../../relational/target-name.ts';
 import { type ConfigOf, type ConfigProblem, Default, Duration, Keys, OneOf, Type } from '../../sdk/index.ts';
 import { applicationNameKey, connectionKeys, connectionProblems } from '../../systems/postgresql/config.ts';
-import { placeholderProblems } from './target-name.ts';
 
 const poolSchema = Keys(
   {

@@ -33,7 +33,7 @@ export const descriptor = defineDestination({
         },
       );
     }
-    const { PostgresqlDestination } = await import('./destination.ts');
-    return new PostgresqlDestination(config, ctx, process.env);
+    const { createDestination } = await import('./destination.ts');
+    return createDestination(config, ctx, process.env);
   },
 });

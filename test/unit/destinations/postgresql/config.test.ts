@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type PostgresqlConfig, validate } from '../../../../src/destinations/postgresql/config.ts';
 import { descriptor } from '../../../../src/destinations/postgresql/index.ts';
-import { placeholderProblems, targetName } from '../../../../src/destinations/postgresql/target-name.ts';
+import { targetName } from '../../../../src/destinations/postgresql/target-name.ts';
+import { placeholderProblems } from '../../../../src/relational/target-name.ts';
 import { additiveOnly, silentLogger, systemClock, systemRandom } from '../../../../src/sdk/index.ts';
 import { parseUrl } from '../../../../src/systems/postgresql/connection-url.ts';
 import { describeEndpoint, endpointOf, tlsOptions } from '../../../../src/systems/postgresql/endpoint.ts';
