@@ -1,7 +1,7 @@
 // Spelling values, and noticing what a column could not keep: databases round, cut and drop time zones silently, so what does
 // not fit is refused before it is sent (invariant 6). What is common to all of them. Pure.
 
-import { JsonText, type Value } from '../sdk/index.ts';
+import { type ColumnType, JsonText, type Value } from '../sdk/index.ts';
 
 /** A value that the column cannot hold as it is. The message never holds the value: it may be sensitive. */
 export class UnfitValue extends Error {
@@ -68,6 +68,13 @@ export function jsonText(value: Value): string {
   return `{${Object.entries(value)
     .map(([key, inner]) => `${JSON.stringify(key)}:${jsonText(inner as Value)}`)
     .join(',')}}`;
+}
+
+/** A text column of the source that goes into JSON holds JSON; other values become what they are in JSON. */
+export function jsonFor(value: Exclude<Value, null>, source: ColumnType): string {
+  if (typeof value !== 'string') return jsonText(value);
+  if (source === 'string') return value;
+  return source === 'decimal' && /^-?\d+(\.\d+)?$/.test(value) ? value : jsonText(value);
 }
 
 /** Digits as they are; no other kind of value turns into a number. */

@@ -1,4 +1,4 @@
-// What the writer of SQL destinations asks of PostgreSQL.
+// What the writer of SQL destinations asks of PostgreSQL (src/relational/writer.ts).
 
 import type { Engine } from '../../relational/writer.ts';
 import { type ApplyOptions, applySegments } from './apply.ts';

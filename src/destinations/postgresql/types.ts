@@ -18,6 +18,7 @@ import {
   exceedsScale,
   fitsDouble,
   fitsSingle,
+  jsonFor,
   jsonText,
   numberText,
   numericInput,
@@ -147,9 +148,9 @@ export function encoderFor(target: TargetColumn, { type: source, element }: Sour
     case 'bytea':
       return bytesText;
     case 'json':
-      return (v) => jsonFor(v, source);
+      return (v) => checkText(jsonFor(v, source));
     case 'jsonb':
-      return (v) => checkJsonb(jsonFor(v, source));
+      return (v) => checkJsonb(checkText(jsonFor(v, source)));
     case 'date':
       return (v) => checkDate(asString(v, 'date'));
     case 'time':
@@ -233,13 +234,6 @@ function booleanText(value: Exclude<Value, null>): string {
 function bytesText(value: Exclude<Value, null>): string {
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`;
   throw new UnfitValue(`the value is ${describeValue(value)}, the column holds bytes`);
-}
-
-/** A text column of the source that goes into JSON holds JSON; other values become what they are in JSON. */
-function jsonFor(value: Exclude<Value, null>, source: ColumnType): string {
-  if (typeof value !== 'string') return jsonText(value);
-  if (source === 'string') return checkText(value);
-  return source === 'decimal' && /^-?\d+(\.\d+)?$/.test(value) ? value : jsonText(value);
 }
 
 function arrayEncoder(target: TargetColumn, source: SourceType): Encoder {
