@@ -34,8 +34,8 @@ export interface MysqlDatabase extends AsyncDisposable {
   readonly name: string;
   /** With user and password. */
   readonly url: string;
-  /** Rows with every value as the server writes it, bytes as `Buffer`. */
-  query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+  /** Rows with every value as the text that the server writes. */
+  query(text: string): Promise<Record<string, string | null>[]>;
   /** A connection of one's own, closed with the database. */
   connect(): Promise<mysql.Connection>;
 }
@@ -52,12 +52,9 @@ export async function createMysqlDatabase(server: ServerName): Promise<MysqlData
       user: decodeURIComponent(url.username),
       password: decodeURIComponent(url.password),
       ...(database === undefined ? {} : { database }),
-      timezone: 'Z',
-      dateStrings: true,
-      supportBigNumbers: true,
-      bigNumberStrings: true,
       multipleStatements: true,
       charset: 'utf8mb4',
+      typeCast: (field: { string(): string | null }) => field.string(),
     });
     connection.on('error', () => {});
     connections.push(connection);
@@ -72,9 +69,9 @@ export async function createMysqlDatabase(server: ServerName): Promise<MysqlData
     name,
     url: inside.href,
     connect: () => open(name),
-    query: async <Row>(text: string, values: readonly unknown[] = []) => {
-      const [rows] = await own.query<RowDataPacket[]>(text, [...values]);
-      return rows as unknown as Row[];
+    query: async (text) => {
+      const [rows] = await own.query<RowDataPacket[]>(text);
+      return Array.isArray(rows) ? (rows as Record<string, string | null>[]) : [];
     },
     async [Symbol.asyncDispose]() {
       // Transactions that a test left open would hold the drop up.

@@ -35,6 +35,11 @@ export function isFatal(error: unknown): boolean {
   return fatal === true || (typeof code === 'string' && (code.startsWith('PROTOCOL_') || NETWORK_CODES.has(code)));
 }
 
+/** We gave up waiting for the answer to a statement; the server may still run it. */
+export function isTimeout(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'PROTOCOL_SEQUENCE_TIMEOUT';
+}
+
 /** `detail` is for a message: the network's code, or the driver's own words. */
 export interface DriverProblem {
   readonly kind: 'unreachable' | 'slow' | 'no_encryption' | 'certificate' | 'certificate_file' | 'login' | 'other';
@@ -46,7 +51,7 @@ export function driverProblem(error: unknown): DriverProblem {
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as { code?: unknown } | null)?.code;
   if (error instanceof CertificateFileError) return { kind: 'certificate_file', detail: message };
-  if (code === 'PROTOCOL_SEQUENCE_TIMEOUT') return { kind: 'slow', detail: message };
+  if (isTimeout(error)) return { kind: 'slow', detail: message };
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT') return { kind: 'no_encryption', detail: message };
   if (isCertificateError(code) || (code === 'HANDSHAKE_SSL_ERROR' && isAboutCertificate(message)))
     return { kind: 'certificate', detail: message };

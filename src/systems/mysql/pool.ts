@@ -43,16 +43,18 @@ export class Pool<C extends object> {
 
   /** Opens a connection, or waits for one, unless stopped first. */
   async take(signal: AbortSignal | null): Promise<C> {
-    if (this.#ended.signal.aborted) throw new Error('the pool is closed');
-    const idle = [...this.#idle.keys()].at(-1);
-    if (idle !== undefined) {
-      this.#idle.delete(idle);
-      this.#lent++;
-      return idle;
+    for (;;) {
+      if (this.#ended.signal.aborted) throw new Error('the pool is closed');
+      const idle = [...this.#idle.keys()].at(-1);
+      if (idle !== undefined) {
+        this.#idle.delete(idle);
+        this.#lent++;
+        return idle;
+      }
+      if (this.#count < this.#options.max) return await this.#open();
+      const passed = await this.#wait(signal);
+      if (passed !== null) return passed;
     }
-    if (this.#count < this.#options.max) return this.#open();
-    const passed = await this.#wait(signal);
-    return passed ?? this.#open();
   }
 
   async #open(): Promise<C> {

@@ -1,21 +1,35 @@
-// Change event → row change: names and values spelled for the target table. What cannot be spelled is an event that this
-// destination refuses for good. Pure.
+// Change event → row change: names and values spelled for the target table, the way its database reads them. What cannot be
+// spelled is an event that the destination refuses for good. Pure.
 
 import {
   CdcError,
   type ChangeEvent,
+  type Column,
   type ErrorCode,
   formatTableId,
   type Row,
   type TableId,
   type TableSchema,
   type Value,
-} from '../../sdk/index.ts';
+} from '../sdk/index.ts';
+import { remembered } from '../util/remembered.ts';
 import type { RowChange } from './reduce.ts';
-import { remembered } from './remembered.ts';
-import { describeTarget, keyColumns, type TargetColumn, type TargetTable } from './target-table.ts';
-import { type Encoder, encoderFor, identityText } from './types.ts';
+import { describeTarget, keyColumns, type TableName, type TargetColumn, type TargetTable } from './table.ts';
 import { UnfitValue } from './values.ts';
+
+/** Spells a value for a column. Throws `UnfitValue`. */
+export type Encoder = (value: Exclude<Value, null>) => string;
+
+/** What is known of the source's column; `any` when nothing is. */
+export type SourceType = Pick<Column, 'type' | 'element'>;
+
+/** How a database spells values. */
+export interface Spelling<C extends TargetColumn> {
+  /** Chosen once per column, not per value. */
+  encoderFor(target: C, source: SourceType): Encoder;
+  /** The text of a key column by which two rows are the same one: other spellings of an equal value give the same. */
+  identityText(target: C, text: string): string;
+}
 
 export interface EncodeOptions {
   /** Inserts and snapshot rows leave rows alone that are there. */
@@ -34,16 +48,16 @@ interface Shape {
   readonly leftOut: number;
 }
 
-export type Change = RowChange<TargetTable>;
-
 /** Spells events for their targets. Keeps the shapes that it has met. */
-export class EventEncoder {
+export class EventEncoder<C extends TargetColumn, T extends TargetTable<C>> {
   readonly #options: EncodeOptions;
+  readonly #spelling: Spelling<C>;
   /** Values left out since it was made. */
   leftOut = 0;
-  readonly #shapes = new WeakMap<TargetTable, WeakMap<TableSchema, Map<string, Shape>>>();
+  readonly #shapes = new WeakMap<T, WeakMap<TableSchema, Map<string, Shape>>>();
 
-  constructor(options: EncodeOptions) {
+  constructor(spelling: Spelling<C>, options: EncodeOptions) {
+    this.#spelling = spelling;
     this.#options = options;
   }
 
@@ -51,7 +65,7 @@ export class EventEncoder {
    * The change of one row event (`c u d r`) or truncate. `mayBeMissing`: a running snapshot will bring the row of an
    * incomplete event. Throws `DESTINATION_EVENT_REJECTED`.
    */
-  encode(event: ChangeEvent, index: number, table: TargetTable, mayBeMissing: boolean): Change {
+  encode(event: ChangeEvent, index: number, table: T, mayBeMissing: boolean): RowChange<T> {
     try {
       if (event.op === 't') return this.#truncate(event, index, table);
       if (event.op === 'd') return this.#delete(event, index, table);
@@ -62,7 +76,7 @@ export class EventEncoder {
     }
   }
 
-  #truncate(event: ChangeEvent, index: number, table: TargetTable): Change {
+  #truncate(event: ChangeEvent, index: number, table: T): RowChange<T> {
     if (this.#options.sharedTarget) {
       throw rejected(
         event,
@@ -74,12 +88,12 @@ export class EventEncoder {
     return { index, kind: 'truncate', table, id: '', key: [], columns: [], values: [], incomplete: false, mayBeMissing: false };
   }
 
-  #delete(event: ChangeEvent, index: number, table: TargetTable): Change {
+  #delete(event: ChangeEvent, index: number, table: T): RowChange<T> {
     const { key, id } = this.#key(event, table, event.key);
     return { index, kind: 'delete', table, id, key, columns: [], values: [], incomplete: false, mayBeMissing: false };
   }
 
-  #row(event: ChangeEvent, index: number, table: TargetTable, mayBeMissing: boolean): Change {
+  #row(event: ChangeEvent, index: number, table: T, mayBeMissing: boolean): RowChange<T> {
     const { after, incomplete } = event;
     if (after === null) throw rejected(event, table, `the event of op "${event.op}" has no row`);
     const row = withKey(event, after);
@@ -115,7 +129,7 @@ export class EventEncoder {
     return { index, kind: incomplete ? 'patch' : isNew ? 'add' : 'put', table, id, key, columns: names, values, incomplete, mayBeMissing };
   }
 
-  #key(event: ChangeEvent, table: TargetTable, row: Row | null): { key: string[]; id: string } {
+  #key(event: ChangeEvent, table: T, row: Row | null): { key: string[]; id: string } {
     if (table.key.length === 0 || row === null) throw keyless(event, table);
     const { encoders } = this.#shape(event, table, row, table.key);
     const key = table.key.map((name, i) => {
@@ -123,26 +137,32 @@ export class EventEncoder {
       if (value === null) throw rejected(event, table, `the key column "${name}" is ${Object.hasOwn(row, name) ? 'null' : 'absent'}`);
       return spell(encoders[i] as Encoder, value, name);
     });
-    // NUL separates: no text of PostgreSQL holds it, and `checkText` has made sure.
+    // NUL separates: where a text may hold it, its spelling escapes it.
     return {
       key,
       id: keyColumns(table)
-        .map((column, i) => identityText(column, key[i] as string))
+        .map((column, i) => this.#spelling.identityText(column, key[i] as string))
         .join('\0'),
     };
   }
 
   /** Columns that the server computes are left out: it makes them itself. */
-  #shape(event: ChangeEvent, table: TargetTable, row: Row, only: readonly string[] | null = null): Shape {
+  #shape(event: ChangeEvent, table: T, row: Row, only: readonly string[] | null = null): Shape {
     const schema = event.table,
       names = only ?? Object.keys(row);
     const ofTable = remembered(this.#shapes, table, () => new WeakMap<TableSchema, Map<string, Shape>>());
     const ofSchema = remembered(ofTable, schema, () => new Map<string, Shape>());
-    return remembered(ofSchema, names.join('\0'), () => makeShape(event, table, names, this.#options.leavesOut(schema.id)));
+    return remembered(ofSchema, names.join('\0'), () => makeShape(this.#spelling, event, table, names, this.#options.leavesOut(schema.id)));
   }
 }
 
-function makeShape(event: ChangeEvent, table: TargetTable, all: readonly string[], leavesOut: boolean): Shape {
+function makeShape<C extends TargetColumn>(
+  spelling: Spelling<C>,
+  event: ChangeEvent,
+  table: TargetTable<C>,
+  all: readonly string[],
+  leavesOut: boolean,
+): Shape {
   const unknown = all.filter((name) => !table.byName.has(name));
   if (unknown.length > 0 && !leavesOut) {
     throw rejected(
@@ -154,7 +174,7 @@ function makeShape(event: ChangeEvent, table: TargetTable, all: readonly string[
   }
   const names = all.filter((name) => table.byName.get(name)?.generated === false);
   const types = new Map(event.table.columns.map((c) => [c.name, c]));
-  const encoders = names.map((name) => encoderFor(table.byName.get(name) as TargetColumn, types.get(name) ?? { type: 'any' }));
+  const encoders = names.map((name) => spelling.encoderFor(table.byName.get(name) as C, types.get(name) ?? { type: 'any' }));
   return { names, encoders, leftOut: unknown.length };
 }
 
@@ -172,7 +192,7 @@ function spell(encoder: Encoder, value: Exclude<Value, null>, name: string): str
   }
 }
 
-function keyless(event: ChangeEvent, table: TargetTable): CdcError {
+function keyless(event: ChangeEvent, table: TableName): CdcError {
   return rejected(
     event,
     table,
@@ -184,7 +204,7 @@ function keyless(event: ChangeEvent, table: TargetTable): CdcError {
 /** An event that can never be stored. */
 export function rejected(
   event: ChangeEvent,
-  table: { readonly schema: string; readonly name: string },
+  table: TableName,
   what: string,
   fix?: string,
   code: ErrorCode = 'DESTINATION_EVENT_REJECTED',

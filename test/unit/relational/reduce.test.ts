@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type PutMode, type RowChange, type RowWrite, reduce, type Segment } from '../../../../src/destinations/postgresql/reduce.ts';
+import { type PutMode, type RowChange, type RowWrite, reduce, type Segment } from '../../../src/relational/reduce.ts';
 
 interface ModelTable {
   readonly place: string;
