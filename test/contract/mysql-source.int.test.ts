@@ -5,6 +5,7 @@ import type { Row } from '../../src/sdk/index.ts';
 import { type Change, describeSource, type SourceHarness } from '../../src/sdk/testing/index.ts';
 import type { MysqlSourceConfig } from '../../src/sources/mysql/config.ts';
 import { descriptor } from '../../src/sources/mysql/index.ts';
+import { textLiteral } from '../../src/systems/mysql/names.ts';
 import { createMysqlDatabase, type MysqlDatabase, mysqlServers, type ServerName } from '../helpers/mysql.ts';
 import { MYSQL_SOURCE_DEFAULTS } from '../helpers/mysql-source.ts';
 
@@ -37,19 +38,21 @@ const TYPED: Row = {
   v_date: '1000-01-01',
 };
 
+const text = (value: string | null | undefined): string => (value == null ? 'NULL' : textLiteral(value));
+
 async function apply(db: MysqlDatabase, change: Change): Promise<void> {
   if (change.op === 'insert')
-    await db.query('INSERT INTO items (id, name, note) VALUES (?, ?, ?)', [change.id, change.name, change.note ?? null]);
+    await db.query(`INSERT INTO items (id, name, note) VALUES (${change.id}, ${text(change.name)}, ${text(change.note)})`);
   else if (change.op === 'update')
-    await db.query('UPDATE items SET id = ?, name = ? WHERE id = ?', [change.to ?? change.id, change.name, change.id]);
-  else if (change.op === 'delete') await db.query('DELETE FROM items WHERE id = ?', [change.id]);
+    await db.query(`UPDATE items SET id = ${change.to ?? change.id}, name = ${text(change.name)} WHERE id = ${change.id}`);
+  else if (change.op === 'delete') await db.query(`DELETE FROM items WHERE id = ${change.id}`);
   else await db.query('TRUNCATE items');
 }
 
 /** The threads that send the log to somebody: only ours run here. */
 async function killDumps(db: MysqlDatabase): Promise<void> {
-  const rows = await db.query<{ Id: string; Command: string }>('SHOW PROCESSLIST');
-  for (const { Id, Command } of rows) if (/^Binlog Dump/.test(Command)) await db.query(`KILL ${Id}`).catch(() => undefined);
+  const rows = await db.query('SHOW PROCESSLIST');
+  for (const { Id, Command } of rows) if (/^Binlog Dump/.test(Command ?? '')) await db.query(`KILL ${Id}`).catch(() => undefined);
 }
 
 async function start(server: ServerName, more: Partial<MysqlSourceConfig>): Promise<SourceHarness> {
@@ -57,8 +60,8 @@ async function start(server: ServerName, more: Partial<MysqlSourceConfig>): Prom
   await db.query(CREATE);
   const config: MysqlSourceConfig = { ...MYSQL_SOURCE_DEFAULTS, url: db.url, tables: ['items'], ...more };
   // Without a snapshot only what happens behind the start is seen, and the first case writes before it starts.
-  const [status] = await db.query<{ File: string; Position: string }>('SHOW MASTER STATUS');
-  const from = { binlog_filename: status?.File ?? '', binlog_position: Number(status?.Position) };
+  const [status] = await db.query('SHOW MASTER STATUS');
+  const from = { binlog_filename: status?.['File'] ?? '', binlog_position: Number(status?.['Position']) };
   const away = new URL(db.url);
   away.port = '1';
   const stranger = new URL(db.url);
@@ -83,10 +86,10 @@ async function start(server: ServerName, more: Partial<MysqlSourceConfig>): Prom
     },
     loseHistory: async () => {
       await db.query('FLUSH BINARY LOGS');
-      const [now] = await db.query<{ File: string }>('SHOW MASTER STATUS');
+      const [now] = await db.query('SHOW MASTER STATUS');
       // A file stays while somebody reads it, and for a moment after.
       for (let left = 100; left > 0; left--) {
-        await db.query('PURGE BINARY LOGS TO ?', [now?.File]);
+        await db.query(`PURGE BINARY LOGS TO '${now?.['File']}'`);
         if ((await db.query('SHOW BINARY LOGS')).length === 1) return;
         await db.query('DO SLEEP(0.05)');
       }

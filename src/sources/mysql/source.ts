@@ -64,8 +64,8 @@ export class BinlogSource implements Source {
   }
 
   describe(): SourceDescription {
-    // Each table says its own: one source may read several.
-    return { connector: 'mysql', database: null };
+    // The envelopes are made before anybody has connected, so only the URL can say it. Each table says its own database.
+    return { connector: this.#config.url?.startsWith('mariadb:') === true ? 'mariadb' : 'mysql', database: null };
   }
 
   check(): AsyncIterable<Finding> {
