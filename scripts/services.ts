@@ -15,7 +15,8 @@ const USAGE = `Usage: npm run services -- <up|down|status> [names] [--json] [--m
   status  say what answers, and where
 
 Services: ${SERVICES.map((s) => `${s.name} (own server: ${s.urlVariable})`).join(', ')}
-Without names: all that are used by every run of the tests, and those that were started.`;
+Without names: all that are used by every run of the tests, and those that were started.
+A version: postgres@18, or CDC_TEST_POSTGRES_VERSION=18 for the tests, too.`;
 
 /** One line of output. */
 interface Report {

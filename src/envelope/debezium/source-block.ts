@@ -1,7 +1,7 @@
 // The `source` block: where an event comes from. Cut into fixed and changing pieces once per table.
 
-import type { ChangeEvent, SourceDescription, TableId } from '../../sdk/index.ts';
-import type { SourceFields } from '../envelope.ts';
+import type { ChangeEvent, LazyPosition, TableId } from '../../sdk/index.ts';
+import type { EnvelopeContext, SourceFields } from '../envelope.ts';
 import { jsonString } from '../json.ts';
 import type { JsonWriter } from '../json-writer.ts';
 import { type ConnectField, field } from './connect-schema.ts';
@@ -36,7 +36,7 @@ const OWN: readonly SourceField[] = [
 
 export interface SourceBlockInit {
   readonly connector: Connector;
-  readonly description: SourceDescription;
+  readonly description: EnvelopeContext['sources'][string];
   readonly name: string;
   readonly version: string;
   readonly id: TableId;
@@ -71,75 +71,62 @@ function restlessOf(field: SourceField, { hasLsnSequence = false }: Connector): 
 
 /** Where a restless field stands in a block. */
 interface Hole {
-  readonly field: SourceField;
   readonly how: Restless['how'];
   readonly at: number;
   readonly end: number;
 }
 
-const QUOTES = 2;
-
-/** Digits of a number in a block: they may be those of any number with as many. */
-interface Digits {
-  readonly name: string;
-  readonly end: number;
-  readonly least: number;
-  readonly most: number;
-}
-
 /**
- * A block as it was written: the next one differs by its position and a number or two (LSN, row), mostly of the same length, so it
- * is copied whole and those are overwritten. Half the time of writing it piece by piece.
+ * A block as it was written: the next one differs by its LSN and its position, mostly of the same length, so it is copied whole
+ * and those are overwritten. Half the time of writing it piece by piece.
  */
 class LastBlock {
   readonly #bytes: Uint8Array;
-  readonly #digits: readonly Digits[];
+  /** Of the event that it was written for. */
+  readonly #place: LazyPosition;
+  /** Where the LSN's digits begin, in `sequence` and by itself. */
+  readonly #inSequence: number;
+  readonly #lsnAt: number;
+  readonly #digits: number;
+  /** LSNs with as many digits are from `least` to before `most`. */
+  readonly #least: number;
+  readonly #most: number;
+  /** -1: the block has no position. */
   readonly #positionAt: number;
-  readonly #positionLength: number;
 
-  private constructor(bytes: Uint8Array, digits: readonly Digits[], position: Hole) {
+  private constructor(bytes: Uint8Array, place: LazyPosition, sequence: Hole, lsn: Hole, position: Hole | undefined) {
     this.#bytes = bytes;
-    this.#digits = digits;
-    this.#positionAt = position.at + 1;
-    this.#positionLength = position.end - position.at - QUOTES;
+    this.#place = place;
+    this.#digits = lsn.end - lsn.at;
+    this.#inSequence = sequence.end - SEQUENCE_END.length - this.#digits;
+    this.#lsnAt = lsn.at;
+    this.#most = 10 ** this.#digits;
+    this.#least = this.#most / 10;
+    this.#positionAt = position === undefined ? -1 : position.at + 1;
   }
 
-  /** `null`: this kind of block has other fields. */
-  static of(bytes: Uint8Array, holes: readonly Hole[], fields: SourceFields): LastBlock | null {
-    const position = holes.find((h) => h.how === 'position');
-    if (position === undefined || fields.sequence !== undefined) return null;
-    const digits: Digits[] = [];
-    for (const { field: f, how, at, end } of holes) {
-      // A sequence that is not there is `null` in each block.
-      if (how === 'position' || (how === 'text' && f.name === 'sequence')) continue;
-      const isSequence = how === 'sequence',
-        name = isSequence ? 'lsn' : f.name;
-      if (how === 'text' || typeof fields[name] !== 'number') return null;
-      const length = isSequence ? end - at - SEQUENCE_START.length - SEQUENCE_END.length : end - at,
-        most = 10 ** length;
-      digits.push({ name, end: isSequence ? end - SEQUENCE_END.length : end, least: length === 1 ? 0 : most / 10, most });
-    }
-    return new LastBlock(Uint8Array.from(bytes), digits, position);
+  /** `null`: this kind of block has other fields, or its source tells them only one by one. */
+  static of(bytes: Uint8Array, holes: readonly Hole[], event: ChangeEvent, fields: SourceFields): LastBlock | null {
+    const [sequence, lsn, position] = holes,
+      place = event.lazyPosition();
+    if (place === null || holes.length > 3 || sequence?.how !== 'sequence' || lsn?.how !== 'number') return null;
+    if (position !== undefined && position.how !== 'position') return null;
+    if (fields.sequence !== undefined || fields.lsn !== place.lsnBeside(place)) return null;
+    return new LastBlock(Uint8Array.from(bytes), place, sequence, lsn, position);
   }
 
-  /** `false`, with nothing written: the block has another length. */
-  write(json: JsonWriter, event: ChangeEvent, fields: SourceFields): boolean {
-    const position = event.lazyPosition(),
-      digits = this.#digits;
-    if (position === null || position.length !== this.#positionLength || fields.sequence !== undefined) return false;
-    for (let i = 0; i < digits.length; i++) {
-      const { name, least, most } = digits[i] as Digits,
-        n = name === 'lsn' ? fields.lsn : fields[name];
-      if (typeof n !== 'number' || !(n >= least && n < most)) return false;
-    }
+  /** `false`, with nothing written: the block has another length, or differs in other fields. */
+  write(json: JsonWriter, place: LazyPosition): boolean {
+    const lsn = place.lsnBeside(this.#place);
+    if (lsn < this.#least || lsn >= this.#most || place.length !== this.#place.length) return false;
     json.raw(this.#bytes);
     const { bytes } = json,
-      start = json.at - this.#bytes.length;
-    for (let i = 0; i < digits.length; i++) {
-      const { name, end } = digits[i] as Digits;
-      json.digitsBefore(start + end, (name === 'lsn' ? fields.lsn : fields[name]) as number);
-    }
-    position.put(bytes, start + this.#positionAt);
+      start = json.at - this.#bytes.length,
+      from = start + this.#lsnAt,
+      to = start + this.#inSequence;
+    json.digitsOver(from, lsn, this.#digits);
+    for (let i = 0; i < this.#digits; i++) bytes[to + i] = bytes[from + i] as number;
+    if (this.#positionAt >= 0) place.put(bytes, start + this.#positionAt);
     return true;
   }
 }
@@ -156,6 +143,7 @@ export class SourceBlock {
   #place: string | false = false;
   #transaction: string | null = null;
   #fieldsBefore: SourceFields = {};
+  readonly #description: SourceBlockInit['description'];
   /** Since the steady values changed. */
   #events = 0;
   /** From the second event on: a transaction of one change would make it in vain. */
@@ -163,6 +151,7 @@ export class SourceBlock {
 
   constructor(init: SourceBlockInit) {
     const { connector, description, compatible, id } = init;
+    this.#description = description;
     this.#fields = fieldsOf(connector, compatible);
     this.#fixed = new Map([
       ['version', jsonString(init.version)],
@@ -183,9 +172,16 @@ export class SourceBlock {
     };
   }
 
-  write(json: JsonWriter, event: ChangeEvent, fields: SourceFields): void {
-    if (!this.#isPrepared(event, fields)) this.#prepare(event, fields);
-    else if (this.#last?.write(json, event, fields) === true) return;
+  fieldsOf(event: ChangeEvent): SourceFields {
+    return this.#description.fields(event);
+  }
+
+  write(json: JsonWriter, event: ChangeEvent): void {
+    const last = this.#last,
+      place = event.lazyPosition();
+    if (last !== null && place !== null && this.#isLike(event) && last.write(json, place)) return;
+    const fields = this.fieldsOf(event);
+    if (!this.#isLike(event) || !sameSteady(fields, this.#fieldsBefore)) this.#prepare(event, fields);
     const pieces = this.#pieces,
       restless = this.#restless,
       start = json.written;
@@ -194,16 +190,18 @@ export class SourceBlock {
       json.raw(pieces[i] as Uint8Array);
       const at = json.written - start;
       writeRestless(json, restless[i] as Restless, event, fields);
-      holes.push({ field: (restless[i] as Restless).field, how: (restless[i] as Restless).how, at, end: json.written - start });
+      holes.push({ how: (restless[i] as Restless).how, at, end: json.written - start });
     }
     json.raw(pieces[restless.length] as Uint8Array);
-    this.#last = this.#events++ === 0 ? null : LastBlock.of(json.bytes.subarray(json.at - (json.written - start), json.at), holes, fields);
+    // Not where it could not be used: those who ask for positions one by one would pay for it.
+    if (this.#events++ > 0 && place !== null)
+      this.#last = LastBlock.of(json.bytes.subarray(json.at - (json.written - start), json.at), holes, event, fields);
   }
 
-  #isPrepared(event: ChangeEvent, fields: SourceFields): boolean {
+  /** Are the steady values of the event itself those that the pieces were made with? */
+  #isLike(event: ChangeEvent): boolean {
     if (event.sourceTsMs !== this.#tsMs || (event.snapshot !== false && event.snapshot.place) !== this.#place) return false;
-    if (transactionOf(event) !== this.#transaction) return false;
-    return sameSteady(fields, this.#fieldsBefore);
+    return transactionOf(event) === this.#transaction;
   }
 
   #prepare(event: ChangeEvent, fields: SourceFields): void {
