@@ -149,7 +149,7 @@ export class JsonWriter {
 
   /** A whole number. */
   integer(n: number): void {
-    if (!(n > 0 && n < EXACT)) {
+    if (!(n > 0 && n < EXACT) && !Object.is(n, 0)) {
       this.text(jsonNumber(n));
       return;
     }
