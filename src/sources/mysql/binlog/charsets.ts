@@ -3,9 +3,10 @@
 // https://dev.mysql.com/doc/refman/8.4/en/charset-charsets.html
 
 import { createRequire } from 'node:module';
+import type * as iconvLite from 'iconv-lite';
 import { BinlogError } from './errors.ts';
 
-type Iconv = typeof import('iconv-lite');
+type Iconv = typeof iconvLite;
 
 /** `utf8`: bytes that go out as they are. */
 export interface Charset {

@@ -80,7 +80,7 @@ function digitsOf(n: number): number {
 function putPadded(out: Uint8Array, at: number, n: number, digits: number): number {
   let rest = n;
   for (let i = at + digits - 1; i >= at; i--) {
-    const quotient = Math.floor(rest / 10);
+    const quotient = (rest / 10) | 0;
     out[i] = ZERO + rest - quotient * 10;
     rest = quotient;
   }

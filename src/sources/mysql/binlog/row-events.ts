@@ -44,9 +44,6 @@ const NO_TABLES: ReadonlySet<number> = new Set([0xff_ffff, 0xffff_ffff, 0xffff_f
 /** Of the length itself. */
 const EXTRA_LENGTH_BYTES = 2;
 
-/** Shapes of a table by its bitmap; nearly always one. */
-export type ShapeOf = (table: TableMap, present: Buffer) => RowShape;
-
 export class RowsDecoder {
   readonly #maxUnpackedBytes: number;
   readonly #shapes = new WeakMap<TableMap, Map<string, RowShape>>();
