@@ -27,7 +27,10 @@ const ENGINE = not(
 const ADAPTER = [
   ENGINE,
   UPWARDS,
-  not(['**/state/**', '**/log/**', '**/observability/**'], 'An adapter sees the SDK, envelope, formats, snapshot, polling and util only.'),
+  not(
+    ['**/state/**', '**/log/**', '**/observability/**'],
+    'An adapter sees the SDK, envelope, formats, snapshot, polling, relational and util only.',
+  ),
   not(
     ['../../sources/*', '../../destinations/*', '../../../sources/**', '../../../destinations/**'],
     'An adapter never imports another one: move what both need to src/systems/<system>, src/util or src/formats.',
@@ -89,9 +92,21 @@ export default tseslint.config(
       not(['**/state/**', '**/log/**', '**/envelope/**', '**/formats/**'], 'What polling sources share knows the SDK and util only.'),
     ],
   ),
+  boundary(
+    ['src/relational/**/*.ts'],
+    [
+      ENGINE,
+      UPWARDS,
+      ADAPTERS,
+      not(
+        ['**/state/**', '**/log/**', '**/envelope/**', '**/formats/**', '**/snapshot/**'],
+        'What destinations of SQL tables share knows the SDK and util only.',
+      ),
+    ],
+  ),
   boundary(['src/engine/**/*.ts'], [UPWARDS, ADAPTERS]),
   boundary(['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'], [...ADAPTER, OTHER_SYSTEMS([])]),
-  ...['postgresql'].map((system) =>
+  ...['postgresql', 'mysql'].map((system) =>
     boundary([`src/{sources,destinations,systems}/${system}/**/*.ts`], [...ADAPTER, OTHER_SYSTEMS([`!**/systems/${system}/*`])]),
   ),
   boundary(

@@ -8,14 +8,15 @@ import { down } from './services/down.ts';
 import { loadState } from './services/home.ts';
 import { findRunning, up } from './services/up.ts';
 
-const USAGE = `Usage: npm run services -- <up|down|status> [names] [--json] [--mode docker|system|npm] [--purge]
+const USAGE = `Usage: npm run services -- <up|down|status> [names] [--json] [--mode docker|system|npm|maven] [--purge]
 
   up      start the services and wait until they answer
   down    stop what "up" started; --purge removes its data too
   status  say what answers, and where
 
-A version: postgres@18, or CDC_TEST_POSTGRES_VERSION=18 for the tests, too.
-Services: ${SERVICES.map((s) => `${s.name} (own server: ${s.urlVariable})`).join(', ')}`;
+Services: ${SERVICES.map((s) => `${s.name} (own server: ${s.urlVariable})`).join(', ')}
+Without names: all that are used by every run of the tests, and those that were started.
+A version: postgres@18, or CDC_TEST_POSTGRES_VERSION=18 for the tests, too.`;
 
 /** One line of output. */
 interface Report {
@@ -54,6 +55,14 @@ function printable(report: Report): Report {
   return { ...report, url: url.href };
 }
 
+const MODES = ['docker', 'system', 'npm', 'maven'] as const;
+const isMode = (text: string): text is Exclude<Mode, 'url'> => (MODES as readonly string[]).includes(text);
+
+/** Old versions run where somebody asks for them. */
+function isMeant(service: ServiceDefinition, command: string | undefined): boolean {
+  return service.onDemand !== true || (command !== 'up' && loadState(service.name) !== null);
+}
+
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
@@ -71,9 +80,8 @@ async function main(): Promise<number> {
     return values.help ? 0 : 2;
   }
   const { mode = null } = values;
-  if (mode !== null && mode !== 'docker' && mode !== 'system' && mode !== 'npm')
-    throw new TypeError(`--mode is docker, system or npm, not "${mode}"`);
-  const services = names.length === 0 ? SERVICES : names.map(serviceByName);
+  if (mode !== null && !isMode(mode)) throw new TypeError(`--mode is one of ${MODES.join(', ')}, not "${mode}"`);
+  const services = names.length === 0 ? SERVICES.filter((s) => isMeant(s, name)) : names.map(serviceByName);
   const reports: Report[] = [];
   for (const service of services) {
     const report = printable(await command(service, { json: values.json, purge: values.purge, mode }));

@@ -1,19 +1,27 @@
 // The one list of services that tests can ask for.
 
 import type { ServiceDefinition } from './definition.ts';
+import { mariadb, mysql, mysql56, mysql57 } from './mysql.ts';
 import { postgresOf } from './postgres.ts';
 import { MAJORS } from './postgres-install.ts';
 
 /** `CDC_TEST_POSTGRES_VERSION=18` makes `postgres` mean `postgres@18` for whoever asks, tests included. */
-export const SERVICES: readonly ServiceDefinition[] = [postgresOf(majorOf(process.env['CDC_TEST_POSTGRES_VERSION']))];
+export const SERVICES: readonly ServiceDefinition[] = [
+  postgresOf(majorOf(process.env['CDC_TEST_POSTGRES_VERSION'])),
+  mariadb,
+  mysql,
+  mysql57,
+  mysql56,
+];
 
 /** `postgres`, or `postgres@18` for a version of its own. */
 export function serviceByName(name: string): ServiceDefinition {
-  const [product, major] = name.split('@', 2);
-  const service = SERVICES.find((s) => s.container.service === product);
-  if (service === undefined)
-    throw new TypeError(`unknown service "${name}"; known: ${SERVICES.map((s) => s.container.service).join(', ')}`);
-  return major === undefined ? service : postgresOf(majorOf(major));
+  const [product = '', major] = name.split('@', 2);
+  if (major !== undefined && product === 'postgres') return postgresOf(majorOf(major));
+  const service = SERVICES.find((s) => s.name.split('@', 1)[0] === product);
+  if (service === undefined || major !== undefined)
+    throw new TypeError(`unknown service "${name}"; known: ${SERVICES.map((s) => s.name.split('@', 1)[0]).join(', ')}`);
+  return service;
 }
 
 function majorOf(text: string | undefined): string | null {

@@ -4,7 +4,7 @@
 import type { ProcessId } from './processes.ts';
 
 /** Where a running server came from: `url` somebody else's, the others started by this script. */
-export type Mode = 'url' | 'docker' | 'system' | 'npm';
+export type Mode = 'url' | 'docker' | 'system' | 'npm' | 'maven';
 
 /** Answer of a server that spoke its product's own protocol. `version` is null where it tells none before a login. */
 export interface Handshake {
@@ -19,14 +19,14 @@ export interface Account {
 
 /** Programs of a service that are ready to run. */
 export interface Installation {
-  readonly mode: 'system' | 'npm';
+  readonly mode: 'system' | 'npm' | 'maven';
   readonly version: string;
   readonly bin: string;
 }
 
 /** One way to get the programs. */
 export interface Install {
-  readonly mode: 'system' | 'npm';
+  readonly mode: 'system' | 'npm' | 'maven';
   /**
    * Finds the programs, installing them if need be. `null`: this way does not exist here, or has no such version. Throws when it
    * exists and failed. `folder` is a place for downloads that the server's account can reach.
@@ -47,6 +47,8 @@ export interface LocalServer {
 export interface ServiceDefinition {
   /** `postgres`, and `postgres@18` where a version was asked for: each has its own server, data and state. */
   readonly name: string;
+  /** Started only when it is named. */
+  readonly onDemand?: boolean;
   /** Environment variable with the URL of a server to use as it is. */
   readonly urlVariable: string;
   /** The first port to try; the next free one is taken and recorded. */
@@ -55,8 +57,8 @@ export interface ServiceDefinition {
   readonly startTimeoutMs: number;
   /** Accounts to run as when root starts the service, best first; empty = the server accepts root. */
   readonly accounts: readonly string[];
-  /** Its service in compose.yaml, and the variables that file needs. */
-  readonly container: { readonly service: string; environment(port: number, password: string): Record<string, string> };
+  /** Its service in compose.yaml, and what that file needs beside port and password; `null`: there is none. */
+  readonly container: { readonly service: string; readonly environment?: Readonly<Record<string, string>> } | null;
   readonly installs: readonly Install[];
   url(port: number, password: string): string;
   /** Rejects when nothing answers, when it is another product, or when it still starts. */

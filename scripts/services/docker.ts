@@ -9,8 +9,7 @@ import { run } from './processes.ts';
 const PROJECT = `cdc-run-${createHash('sha256').update(ROOT).digest('hex').slice(0, 8)}`;
 
 /** A service of a chosen version has a project of its own, so that it runs beside the others. */
-const projectOf = ({ name, container }: ServiceDefinition): string =>
-  name === container.service ? PROJECT : `${PROJECT}-${name.replaceAll('@', '-')}`;
+const projectOf = (name: string, service: string): string => (name === service ? PROJECT : `${PROJECT}-${name.replaceAll('@', '-')}`);
 
 /** A daemon that does not answer within this is as good as none. */
 const DAEMON_TIMEOUT_MS = 5_000;
@@ -27,16 +26,20 @@ export async function hasDocker(): Promise<boolean> {
 }
 
 export async function composeUp(service: ServiceDefinition, port: number, password: string): Promise<void> {
-  await compose(service, port, password, ['up', '--detach', '--wait', service.container.service]);
+  await compose(service, port, password, ['up', '--detach', '--wait']);
 }
 
 /** Stops the container; `purge` removes it with its data. */
 export async function composeDown(service: ServiceDefinition, port: number, password: string, purge: boolean): Promise<void> {
-  const args = purge ? ['rm', '--stop', '--force', '--volumes'] : ['stop'];
-  await compose(service, port, password, [...args, service.container.service]);
+  await compose(service, port, password, purge ? ['rm', '--stop', '--force', '--volumes'] : ['stop']);
 }
 
-async function compose(service: ServiceDefinition, port: number, password: string, args: readonly string[]): Promise<void> {
-  const env = { ...process.env, ...service.container.environment(port, password) };
-  await run('docker', ['compose', '--project-name', projectOf(service), '--project-directory', ROOT, ...args], { cwd: ROOT, env });
+async function compose({ name, container }: ServiceDefinition, port: number, password: string, args: readonly string[]): Promise<void> {
+  if (container === null) throw new Error(`${name} has no container`);
+  const { service, environment } = container;
+  const env = { ...process.env, CDC_SERVICE_PORT: String(port), CDC_SERVICE_PASSWORD: password, ...environment };
+  await run('docker', ['compose', '--project-name', projectOf(name, service), '--project-directory', ROOT, ...args, service], {
+    cwd: ROOT,
+    env,
+  });
 }

@@ -20,11 +20,7 @@ export const postgresOf = (major: string | null): ServiceDefinition => ({
   accounts: ['postgres', 'nobody'],
   container: {
     service: 'postgres',
-    environment: (port, password) => ({
-      CDC_POSTGRES_PORT: String(port),
-      CDC_POSTGRES_PASSWORD: password,
-      ...(major !== null && { CDC_POSTGRES_VERSION: major }),
-    }),
+    environment: major === null ? {} : { CDC_POSTGRES_VERSION: major },
   },
   installs: [systemInstall(major), npmInstall(major)],
   stopSignals: ['SIGINT', 'SIGQUIT'],

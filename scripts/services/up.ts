@@ -1,5 +1,5 @@
 // Makes a service answer: what the environment names, else what runs already, else Docker, else the system's programs,
-// else npm.
+// else a package of npm or Maven.
 
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
@@ -69,7 +69,9 @@ async function start(service: ServiceDefinition, only: Exclude<Mode, 'url'> | nu
     }
   };
   const password = loadState(service.name)?.password ?? randomBytes(12).toString('hex');
-  let state = await attempt('docker', async () => ((await hasDocker()) ? startContainer(service, password) : null));
+  let state = await attempt('docker', async () =>
+    service.container !== null && (await hasDocker()) ? startContainer(service, password) : null,
+  );
   for (const install of service.installs) state ??= await attempt(install.mode, () => startInstalled(service, install, password, say));
   if (state === null) throw new ServiceUnavailable(`${service.name} cannot be had on this machine\n  ${reasons.join('\n  ')}`);
   return state;

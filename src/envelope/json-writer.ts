@@ -184,7 +184,7 @@ export class JsonWriter {
 
   /** A whole number. */
   integer(n: number): void {
-    if (n > 0 && n < SMALL) {
+    if ((n > 0 && n < SMALL) || Object.is(n, 0)) {
       this.#digits(n | 0, lengthOf(n | 0));
       return;
     }

@@ -54,10 +54,23 @@ export function putEscaped(out: Buffer, at: number, from: Buffer, start: number,
   out[to++] = QUOTE;
   for (let i = start; i < end; i++) {
     const c = from[i] as number;
-    if (c < SPACE || c === QUOTE || c === BACKSLASH) return putEscapedLong(out, at, from, start, end);
-    out[to++] = c;
+    if (c < SPACE || c === QUOTE || c === BACKSLASH) to = putEscape(out, to, c);
+    else out[to++] = c;
   }
   out[to++] = QUOTE;
+  return to;
+}
+
+/** What stands for a character that must not stand by itself. */
+export function putEscape(out: Buffer, at: number, character: number): number {
+  let to = at;
+  if (character === QUOTE || character === BACKSLASH) {
+    out[to++] = BACKSLASH;
+    out[to++] = character;
+    return to;
+  }
+  const escaped = ESCAPES[character] as Uint8Array;
+  for (let k = 0; k < escaped.length; k++) out[to++] = escaped[k] as number;
   return to;
 }
 
@@ -69,9 +82,7 @@ function putEscapedLong(out: Buffer, at: number, from: Buffer, start: number, en
   for (let i = start; i < end; i++) {
     const c = from[i] as number;
     if (c >= SPACE && c !== QUOTE && c !== BACKSLASH) continue;
-    to = putBytes(out, to, from, run, i);
-    const escaped = ESCAPES[c] as Uint8Array;
-    for (let k = 0; k < escaped.length; k++) out[to++] = escaped[k] as number;
+    to = putEscape(out, putBytes(out, to, from, run, i), c);
     run = i + 1;
   }
   to = putBytes(out, to, from, run, end);

@@ -11,6 +11,7 @@ import {
   MOST_ESCAPED,
   putBytes,
   putDocument,
+  putEscape,
   putEscaped,
   putPlainNumber,
   putQuoted,
@@ -20,9 +21,11 @@ import {
   SPACE,
 } from './text-bytes.ts';
 
-/** How a column is written; up to `quoted` the text is copied. */
-const How = { copy: 0, escaped: 1, quoted: 2, boolean: 3, timestamptz: 4, timestamp: 5, document: 6, float: 7, decode: 8 } as const;
+/** How a column is written; up to `quoted` the text is copied, from `decode` on it may become longer than any escape makes it. */
+const How = { copy: 0, escaped: 1, quoted: 2, boolean: 3, timestamptz: 4, timestamp: 5, document: 6, float: 7, decode: 8, put: 9 } as const;
 type How = (typeof How)[keyof typeof How];
+
+type PuttingColumn = TextColumn & Required<Pick<TextColumn, 'put'>>;
 
 /** One column of the record. */
 interface TextStep {
@@ -55,6 +58,12 @@ function howOf(form: TextForm, { write, fromText }: PreparedColumn): How {
   if (fromText === 'digits' && form === 'digits') return How.copy;
   if (fromText === 'quoted' && (form === 'json' || form === 'jsonLine')) return How.escaped;
   return typeof fromText === 'number' && form === 'timestamptz' ? How.timestamptz : How.decode;
+}
+
+/** A column that writes itself writes what its value's JS type gives. */
+function howOfPut(form: TextForm, { write, fromText }: PreparedColumn): How {
+  if (write === null || fromText === 'value' || (fromText === 'digits' && form === 'digits')) return How.put;
+  return typeof fromText === 'number' && form === 'timestamptz' ? How.put : How.decode;
 }
 
 const EMPTY = fixedOf('{}'),
@@ -100,8 +109,9 @@ export class TextRows {
     }
     const { steps, room } = this.#planOf(image.layout) as TextPlan,
       places = image.locate();
-    const length = textBytes(steps, places);
-    if (length <= LONG_TEXT_BYTES) json.room(room + length * MOST_ESCAPED);
+    const length = textBytes(steps, places),
+      most = room + length * MOST_ESCAPED;
+    if (length <= LONG_TEXT_BYTES) json.room(most);
     const { bytes } = image,
       from = wordsOf(bytes);
     let empty = true;
@@ -112,7 +122,10 @@ export class TextRows {
       if (start >= 0) {
         const end = places[step.at + 1] as number;
         if (length > LONG_TEXT_BYTES) writeAlone(json, step, empty, from, bytes, start, end);
-        else writeStep(json, step, empty ? column.first : column.next, from, bytes, start, end);
+        else {
+          writeStep(json, step, empty ? column.first : column.next, from, bytes, start, end);
+          if (step.how >= How.decode) json.room(most);
+        }
         empty = false;
       } else if (start === NULL_PLACE) {
         json.fixed(empty ? column.first : column.next);
@@ -191,7 +204,7 @@ function stepOf(column: PreparedColumn, layout: TextLayout): TextStep {
   if (index < 0) return { column, at: -1, how: How.decode, width: -1, room, text: null };
   const text = layout.columns[index] as TextColumn;
   const width = typeof column.fromText === 'number' ? column.fromText : -1;
-  return { column, at: index * 2, how: howOf(text.form, column), width, room, text };
+  return { column, at: index * 2, how: text.put === undefined ? howOf(text.form, column) : howOfPut(text.form, column), width, room, text };
 }
 
 /** The bytes looked at last, by four: rows come from one buffer for long. */
@@ -224,8 +237,8 @@ function needsEscape(word: number): boolean {
 function writeAlone(json: JsonWriter, step: TextStep, isFirst: boolean, from: DataView, bytes: Buffer, start: number, end: number): void {
   const { how, column, room } = step,
     name = isFirst ? column.first : column.next;
-  if (end - start <= LONG_TEXT_BYTES) {
-    json.room(room + (end - start) * MOST_ESCAPED);
+  if (end - start <= LONG_TEXT_BYTES || how === How.put) {
+    json.room(how === How.put ? room : room + (end - start) * MOST_ESCAPED);
     writeStep(json, step, name, from, bytes, start, end);
     return;
   }
@@ -247,6 +260,10 @@ function writeStep(json: JsonWriter, step: TextStep, name: Fixed, from: DataView
   at += name.length;
   if (how > How.quoted) {
     json.at = at;
+    if (how === How.put) {
+      (step.text as PuttingColumn).put(json, bytes, start, end);
+      return;
+    }
     const to = putOther(out, at, step, bytes, start, end);
     if (to >= 0) json.at = to;
     else writeDecoded(json, step, bytes, start, end);
@@ -254,21 +271,24 @@ function writeStep(json: JsonWriter, step: TextStep, name: Fixed, from: DataView
   }
   if (how !== How.copy) out[at++] = QUOTE;
   if (how === How.escaped) {
-    const begin = at - 1;
-    for (; i + 4 <= end; i += 4) {
+    while (i + 4 <= end) {
       const word = from.getInt32(i, true);
-      if (needsEscape(word)) break;
-      view.setInt32(at, word, true);
-      at += 4;
+      if (!needsEscape(word)) {
+        view.setInt32(at, word, true);
+        at += 4;
+        i += 4;
+        continue;
+      }
+      for (const stop = i + 4; i < stop; i++) {
+        const c = bytes[i] as number;
+        if (c < SPACE || c === QUOTE || c === BACKSLASH) at = putEscape(out, at, c);
+        else out[at++] = c;
+      }
     }
     for (; i < end; i++) {
       const c = bytes[i] as number;
-      if (c < SPACE || c === QUOTE || c === BACKSLASH) break;
-      out[at++] = c;
-    }
-    if (i < end) {
-      json.at = putEscaped(out, begin, bytes, start, end);
-      return;
+      if (c < SPACE || c === QUOTE || c === BACKSLASH) at = putEscape(out, at, c);
+      else out[at++] = c;
     }
   } else {
     for (; i + 4 <= end; i += 4) {

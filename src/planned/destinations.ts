@@ -102,12 +102,6 @@ export const elasticsearch = plannedDestination({
   keys: searchKeys,
 });
 export const opensearch = plannedDestination({ type: 'opensearch', title: 'OpenSearch indices', keys: searchKeys });
-export const mysql = plannedDestination({
-  type: 'mysql',
-  aliases: ['mariadb'],
-  title: 'MySQL and MariaDB tables',
-  keys: sqlSinkKeys(3306, 'mysql'),
-});
 export const sqlserver = plannedDestination({
   type: 'sqlserver',
   aliases: ['mssql'],

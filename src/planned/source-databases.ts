@@ -14,34 +14,7 @@ import {
   serverKeys,
   text,
   texts,
-  whole,
 } from './define.ts';
-
-export const mysql = plannedSource({
-  type: 'mysql',
-  aliases: ['mariadb', 'mysql_binlog'],
-  title: 'MySQL and MariaDB: binary log or polling',
-  keys: {
-    ...serverKeys(3306, 'mysql'),
-    database: text('Database, or `*`.', 'myapp'),
-    ...captureKeys,
-    ...pollingKeys,
-    cdc_mode: choice(['binlog', 'polling'], 'binlog = every change, as committed; polling = what a query finds.'),
-    server_id: whole('Our number among the replicas of the server; unique.', 12_345, 1),
-    use_gtid: flag('Resume by transaction ids instead of file and place.'),
-    binlog_config: group(
-      {
-        server_id: whole('Our number among the replicas of the server; unique.', 1001, 1),
-        binlog_filename: text('File to begin with.', 'mysql-bin.000001'),
-        binlog_position: whole('Place in the file.', 4),
-        gtid_set: text('Transactions to begin after, or auto.', 'auto'),
-      },
-      'Where to begin.',
-    ),
-    binlog_format: choice(['ROW'], 'What the server must be set to.'),
-    binlog_row_image: choice(['FULL', 'MINIMAL', 'NOBLOB'], 'What the server must be set to.'),
-  },
-});
 
 export const mongodb = plannedSource({
   type: 'mongodb',

@@ -21,6 +21,20 @@ import { type Row, RowImage, type Value } from './value.ts';
  */
 export type TextForm = 'digits' | 'float' | 'boolean' | 'text' | 'ascii' | 'json' | 'jsonLine' | 'timestamp' | 'timestamptz' | 'other';
 
+/** JSON that is being written, for columns that write themselves: bytes from `at` on where `room` was made, or by the functions. */
+export interface JsonSink {
+  /** Changes when room is made. */
+  readonly bytes: Buffer;
+  at: number;
+  room(length: number): void;
+  /** A whole number. */
+  integer(n: number): void;
+  /** Text that is JSON already. */
+  text(text: string): void;
+  /** A text with its quotes and escapes. */
+  string(text: string): void;
+}
+
 export interface TextColumn {
   readonly name: string;
   readonly form: TextForm;
@@ -28,6 +42,11 @@ export interface TextColumn {
   decode(text: string): Value;
   /** The same from the bytes, where that is faster. */
   readonly decodeBytes: ((bytes: Buffer, start: number, end: number) => Value) | null;
+  /**
+   * For bytes that are no text: writes the JSON of the value, as `decodeBytes` and the value's JS type would give it. `form` says
+   * what the value is then, not what the bytes are; a `timestamptz` has the fractional digits of its column.
+   */
+  readonly put?: (to: JsonSink, bytes: Buffer, start: number, end: number) => void;
 }
 
 /** In the place of a column's start: SQL NULL, and a column that the source did not send. */

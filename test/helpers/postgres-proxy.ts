@@ -1,4 +1,4 @@
-// A proxy before PostgreSQL that misbehaves on request: gone, cut around a COMMIT, or behind TLS with a certificate of ours.
+// A proxy before a database that misbehaves on request: gone, cut around a COMMIT, or behind TLS with a certificate of ours.
 
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -9,6 +9,8 @@ export type CommitCut = 'before' | 'after';
 
 export interface ProxyOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** The message that commits; PostgreSQL's unless given. */
+  readonly commit?: string;
 }
 
 /** SSLRequest: length 8, code 80877103. https://www.postgresql.org/docs/current/protocol-message-formats.html */
@@ -103,7 +105,7 @@ export class PostgresProxy implements AsyncDisposable {
     client.on('data', (chunk: Buffer) => {
       if (this.isFrozen) return;
       const cut = this.cutNextCommit;
-      if (cut === null || !chunk.includes('COMMIT\0')) {
+      if (cut === null || !chunk.includes(this.#options.commit ?? 'COMMIT\0')) {
         server.write(chunk);
         return;
       }

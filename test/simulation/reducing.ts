@@ -1,7 +1,7 @@
 // What a destination does that reduces a batch to one change per key, with the reducer that the SQL destinations use: the rows it
 // leaves must be those that the events leave one by one, incomplete ones among them.
 
-import { type RowChange, reduce, type Table } from '../../src/destinations/postgresql/reduce.ts';
+import { type RowChange, reduce, type Table } from '../../src/relational/reduce.ts';
 import { type ChangeEvent, formatTableId, type ResumePoint, type Row } from '../../src/sdk/index.ts';
 import type { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
 import { type Rows, rowKey } from '../../src/sdk/testing/fakes/rows.ts';

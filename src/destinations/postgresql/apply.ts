@@ -1,10 +1,11 @@
 // Sends reduced changes to the server, inside a transaction that somebody else began: few statements, each for many rows.
 
+import { byShape, chunks, type Group } from '../../relational/groups.ts';
+import type { RowChange, Segment } from '../../relational/reduce.ts';
+import { keyColumns } from '../../relational/table.ts';
+import { RowMissing } from '../../relational/writer.ts';
 import { type Session, stageName } from './connection.ts';
 import { copyText } from './copy-text.ts';
-import type { Change } from './encode.ts';
-import type { RowWrite, Segment } from './reduce.ts';
-import { remembered } from './remembered.ts';
 import {
   type ConflictAction,
   deleteStatement,
@@ -15,23 +16,16 @@ import {
   qualified,
   stageColumns,
 } from './sql.ts';
-import { keyColumns, type TargetColumn, type TargetTable } from './target-table.ts';
+import type { TargetColumn, TargetTable } from './target-table.ts';
 
 /** From here on COPY into a temporary table beats arrays (measured with 8 columns of 186 bytes in all, on one connection). */
 const COPY_FROM_ROWS = 1000;
-/** One statement carries at most this much text, so that neither side builds a giant message. Characters. */
-const MAX_STATEMENT_TEXT = 16 << 20;
 
 export interface ApplyOptions {
   /** What a whole row does with one that is there. */
   readonly conflict: 'upsert' | 'replace';
   /** Rows per statement at most. */
   readonly maxRows: number;
-}
-
-/** A patch or an incomplete move met no row, and no running snapshot will bring it. */
-export class RowMissing extends Error {
-  override readonly name = 'RowMissing';
 }
 
 /** Applies segments in order. Throws what the server says, or `RowMissing`. */
@@ -58,26 +52,6 @@ async function applyRows(session: Session, segment: Extract<Segment<TargetTable>
     if (group.kind === 'patch') await applyPatches(session, table, group, options);
     else await insert(session, table, group, options);
   }
-}
-
-/** Writes of one kind with the same columns. */
-interface Group {
-  readonly kind: RowWrite['kind'];
-  readonly columns: readonly string[];
-  readonly writes: RowWrite[];
-}
-
-/** Whole rows before patches, else in the order in which they came. */
-function byShape(writes: readonly RowWrite[]): Group[] {
-  const groups = new Map<string, Group>();
-  const signatures = new Map<readonly string[], string>();
-  for (const write of writes) {
-    const columns = remembered(signatures, write.columns, () => write.columns.join('\0'));
-    remembered(groups, `${write.kind}\0${columns}`, (): Group => ({ kind: write.kind, columns: write.columns, writes: [] })).writes.push(
-      write,
-    );
-  }
-  return [...groups.values()].sort((a, b) => Number(a.kind === 'patch') - Number(b.kind === 'patch'));
 }
 
 function resolve(table: TargetTable, names: readonly string[]): TargetColumn[] {
@@ -128,7 +102,7 @@ async function applyPatches(session: Session, table: TargetTable, group: Group, 
 }
 
 /** One row gets another key. A row that is not there is inserted where the event has all of it. */
-async function applyMove(session: Session, change: Change, options: ApplyOptions): Promise<void> {
+async function applyMove(session: Session, change: RowChange<TargetTable>, options: ApplyOptions): Promise<void> {
   const { table, key, oldKey = [], columns: names, values } = change;
   const columns = resolve(table, names);
   const replace = options.conflict === 'replace' && !change.incomplete;
@@ -146,21 +120,4 @@ async function applyMove(session: Session, change: Change, options: ApplyOptions
 /** Rows → one array per column, as the statements take them. */
 function columnsOf(rows: readonly (readonly (string | null)[])[], width: number): (string | null)[][] {
   return Array.from({ length: width }, (_, column) => rows.map((row) => row[column] ?? null));
-}
-
-/** Cuts by number of rows and by size of their texts. */
-export function* chunks<R>(rows: readonly R[], texts: (row: R) => readonly (string | null)[], maxRows: number): Generator<readonly R[]> {
-  let from = 0,
-    size = 0;
-  for (let i = 0; i < rows.length; i++) {
-    let length = 0;
-    for (const text of texts(rows[i] as R)) length += text?.length ?? 0;
-    if (i > from && (i - from >= maxRows || size + length > MAX_STATEMENT_TEXT)) {
-      yield rows.slice(from, i);
-      from = i;
-      size = 0;
-    }
-    size += length;
-  }
-  if (from < rows.length) yield rows.slice(from);
 }

@@ -1,13 +1,14 @@
 // What can be found out before anything is written: reachable, version, privileges, the target table where its name is known.
 
-import type { ErrorCode, Finding } from '../../sdk/index.ts';
+import { encryptionFindings, error, ok, warning } from '../../relational/findings.ts';
+import { POINTS_TABLE } from '../../relational/points.ts';
+import { isConstant } from '../../relational/target-name.ts';
+import type { Finding } from '../../sdk/index.ts';
 import type { Endpoint } from '../../systems/postgresql/endpoint.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { Session } from './connection.ts';
 import { readTable } from './pg-catalog.ts';
-import { POINTS_TABLE } from './points.ts';
 import { qualified } from './sql.ts';
-import { isConstant } from './target-name.ts';
 
 /** `attgenerated`, on which the catalog query relies, came with version 12. */
 const OLDEST_VERSION = 120_000;
@@ -21,14 +22,10 @@ export interface CheckOptions {
   readonly create: boolean;
 }
 
-const ok = (check: string, message: string): Finding => ({ level: 'ok', check, message });
-const warning = (check: string, message: string, fix: string): Finding => ({ level: 'warning', check, message, fix });
-const error = (check: string, message: string, fix: string, code: ErrorCode): Finding => ({ level: 'error', check, message, fix, code });
-
 /** Findings of a session that could be opened. */
 export async function* findings(session: Session, options: CheckOptions): AsyncIterable<Finding> {
   yield* checkServer(session, options);
-  yield* checkEncryption(options);
+  yield* encryptionFindings(options.endpoint);
   yield* checkSchema(session, options.schema, options.create, 'the target tables');
   yield* checkPoints(session, options);
   if (isConstant(options.template)) yield* checkTable(session, { schema: options.schema, name: options.template }, options.create);
@@ -46,19 +43,6 @@ async function* checkServer(session: Session, { server }: CheckOptions): AsyncIt
     yield error('writable', 'the server is a standby, it cannot be written', 'Connect to the primary.', 'DESTINATION_MISCONFIGURED');
   if (fsync === 'off')
     yield warning('fsync', 'the server runs with fsync=off: a crash of its machine can lose what it has confirmed', 'Set fsync=on.');
-}
-
-function* checkEncryption({ endpoint }: CheckOptions): Iterable<Finding> {
-  const { sslMode, sslCa, host = 'localhost' } = endpoint;
-  const isLocal = /^(localhost|127\.|::1$|\/)/.test(host);
-  if (sslMode === 'disable' && !isLocal)
-    yield warning('encryption', `the connection to ${host} is not encrypted`, 'Set `ssl_mode: verify-full`.');
-  if (sslMode === 'require' && sslCa === undefined)
-    yield warning(
-      'encryption',
-      'the connection is encrypted, but nobody checks who answers',
-      'Set `ssl_mode: verify-full`, and `ssl.ca` where the authority is your own.',
-    );
 }
 
 async function* checkSchema(session: Session, schema: string, create: boolean, what: string): AsyncIterable<Finding> {

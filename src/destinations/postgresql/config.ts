@@ -1,44 +1,14 @@
 // Configuration of the `postgresql` destination: keys, defaults, and what the schema cannot say.
 
-import { type ConfigOf, type ConfigProblem, Default, Duration, Keys, OneOf, Type } from '../../sdk/index.ts';
+import { poolSchema, statementTimeoutKey, tableKey, templateProblems, writeKeys } from '../../relational/config.ts';
+import { type ConfigOf, type ConfigProblem, Default, Keys, Type } from '../../sdk/index.ts';
 import { applicationNameKey, connectionKeys, connectionProblems } from '../../systems/postgresql/config.ts';
-import { placeholderProblems } from './target-name.ts';
-
-const poolSchema = Keys(
-  {
-    min_connections: Default(Type.Integer({ minimum: 0, description: 'Connections kept open while idle.', examples: [1] }), 0),
-    max_connections: Default(
-      Type.Integer({ minimum: 1, description: 'Connections at most; each worker writes on one.', examples: [20] }),
-      10,
-    ),
-    connection_timeout: Default(
-      Duration({ unit: 's', description: 'How long opening a connection, or waiting for a free one, may take.', examples: ['30s', 30] }),
-      '30s',
-    ),
-    idle_timeout: Default(
-      Duration({ unit: 's', description: 'Close a connection that was not used for this long.', examples: ['5m', 300] }),
-      '5m',
-    ),
-    batch_insert_size: Default(
-      Type.Integer({ minimum: 1, description: 'Rows per statement at most; a batch may need several.', examples: [1000] }),
-      5000,
-    ),
-  },
-  { description: 'Connections and statement size.' },
-);
 
 export const configSchema = Keys(
   {
     ...connectionKeys,
     schema: Default(Type.String({ minLength: 1, description: 'Schema of the target tables.', examples: ['analytics'] }), 'public'),
-    table: Default(
-      Type.String({
-        minLength: 1,
-        description: 'Name of the target table; `{table}`, `{schema}`, `{database}` and `{source}` stand for parts of the source table.',
-        examples: ['{table}', 'replica_{schema}_{table}', 'unified_events'],
-      }),
-      '{table}',
-    ),
+    table: tableKey,
     create_tables: Default(
       Type.Boolean({
         description:
@@ -47,26 +17,7 @@ export const configSchema = Keys(
       }),
       true,
     ),
-    conflict_resolution: Default(
-      OneOf(['upsert', 'replace', 'ignore'], {
-        description:
-          'What happens when a row with the key is there already. `upsert` sets the columns that the event has; `replace` also resets the others to their defaults; `ignore` keeps the row (for inserts and snapshot rows; updates and deletes are applied).',
-        examples: ['upsert'],
-      }),
-      'upsert',
-    ),
-    deletes: Default(
-      OneOf(['apply', 'ignore'], { description: '`ignore` keeps rows that the source deletes or truncates.', examples: ['apply'] }),
-      'apply',
-    ),
-    transactions: Default(
-      OneOf(['split', 'atomic'], {
-        description:
-          '`split`: each batch is a transaction, so a large one of the source may become visible in parts. `atomic` is not available yet.',
-        examples: ['split'],
-      }),
-      'split',
-    ),
+    ...writeKeys,
     points_schema: Type.Optional(
       Type.String({
         minLength: 1,
@@ -74,14 +25,7 @@ export const configSchema = Keys(
         examples: ['cdc'],
       }),
     ),
-    statement_timeout: Default(
-      Duration({
-        unit: 's',
-        description: "Longest time for one statement; 0 = the server's setting. A statement that was cut off is tried again.",
-        examples: ['5m', 0],
-      }),
-      0,
-    ),
+    statement_timeout: statementTimeoutKey,
     ...applicationNameKey,
     connection_pool: Default(poolSchema, {}),
   },
@@ -92,9 +36,5 @@ export type PostgresqlConfig = ConfigOf<typeof configSchema>;
 
 /** What the schema cannot say. */
 export function validate(config: PostgresqlConfig): ConfigProblem[] {
-  const problems = connectionProblems(config);
-  for (const message of placeholderProblems(config.table)) {
-    problems.push({ path: ['table'], message, fix: 'Use {table}, {schema}, {database} or {source}.' });
-  }
-  return problems;
+  return [...connectionProblems(config), ...templateProblems(config.table)];
 }

@@ -5,7 +5,8 @@ import { finished } from 'node:stream/promises';
 import type { Pool, PoolClient, PoolConfig } from 'pg';
 import type { from as CopyFrom } from 'pg-copy-streams';
 import type { Logger } from '../../sdk/index.ts';
-import { type Endpoint, tlsOptions } from '../../systems/postgresql/endpoint.ts';
+import type { Endpoint } from '../../systems/postgresql/endpoint.ts';
+import { tlsOptions } from '../../systems/tls.ts';
 import type { PostgresqlConfig } from './config.ts';
 
 /** A hung process of ours must not hold locks in the target for longer than this. */

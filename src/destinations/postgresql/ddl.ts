@@ -1,7 +1,9 @@
 // Statements that make and change target tables, and what each means for others. Everything here may be repeated: a crash
 // between such a statement and the rows behind it leaves a table that already fits. Pure.
 
-import { type Column, describeType, type PreviewWords, type SchemaDecision, type TableSchema } from '../../sdk/index.ts';
+import { misfitTexts as textsOf } from '../../relational/schema-decision.ts';
+import type { TableName } from '../../relational/table.ts';
+import type { Column, PreviewWords, SchemaDecision, TableSchema } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import { isRewrite } from './fit.ts';
 import { qualified } from './sql.ts';
@@ -9,14 +11,9 @@ import { checkedName } from './target-name.ts';
 import type { TargetColumn } from './target-table.ts';
 import { newColumnType } from './types.ts';
 
-interface Name {
-  readonly schema: string;
-  readonly name: string;
-}
-
 export type Decision = SchemaDecision<TargetColumn>;
 
-export function createTableStatement(name: Name, columns: readonly Column[], key: readonly string[]): string {
+export function createTableStatement(name: TableName, columns: readonly Column[], key: readonly string[]): string {
   const parts = columns.map((c) => `${columnName(c)} ${newColumnType(c)}`);
   if (key.length > 0) parts.push(`PRIMARY KEY (${key.map(quoteName).join(', ')})`);
   return `CREATE TABLE IF NOT EXISTS ${qualified(name)} (${parts.join(', ')})`;
@@ -27,16 +24,16 @@ const addition = (column: Column): string => `ADD COLUMN IF NOT EXISTS ${columnN
 const retyping = (column: Pick<Column, 'name'>, type: string): string => `ALTER COLUMN ${quoteName(column.name)} TYPE ${type}`;
 
 /** One statement, so that a table that must be written anew is written once. */
-export function alterStatement(name: Name, { add, widen }: Pick<Decision, 'add' | 'widen'>): string {
+export function alterStatement(name: TableName, { add, widen }: Pick<Decision, 'add' | 'widen'>): string {
   return `ALTER TABLE ${qualified(name)} ${[...add.map(addition), ...widen.map((w) => retyping(w.column, w.type))].join(', ')}`;
 }
 
-export function nullableStatement(name: Name, column: string): string {
+export function nullableStatement(name: TableName, column: string): string {
   return `ALTER TABLE ${qualified(name)} ALTER COLUMN ${quoteName(column)} DROP NOT NULL`;
 }
 
 /** What an operator could run about differences that stay. */
-export function misfitStatements(name: Name, { misfits }: Decision): string[] {
+export function misfitStatements(name: TableName, { misfits }: Decision): string[] {
   return misfits.flatMap((misfit) => {
     if (misfit.kind === 'no_column') return [alterStatement(name, { add: [misfit.column], widen: [] })];
     if (misfit.kind === 'narrow_column' && misfit.type !== null)
@@ -46,20 +43,10 @@ export function misfitStatements(name: Name, { misfits }: Decision): string[] {
 }
 
 /** The same, for people. */
-export function misfitTexts({ misfits }: Decision): string[] {
-  return misfits.flatMap((misfit) => {
-    if (misfit.kind === 'no_column')
-      return [`column "${misfit.column.name}" (${describeType(misfit.column)} at the source) is missing there`];
-    if (misfit.kind === 'narrow_column')
-      return [
-        `column "${misfit.column.name}" is ${typeText(misfit.target)} there, which does not hold every ${describeType(misfit.column)} of the source`,
-      ];
-    return [];
-  });
-}
+export const misfitTexts = (decision: Decision): string[] => textsOf(decision, typeText);
 
 /** For `plan`. ACCESS EXCLUSIVE keeps readers out, too. */
-export function previewWords(name: Name, source: TableSchema, decision: Decision): PreviewWords<TargetColumn> {
+export function previewWords(name: TableName, source: TableSchema, decision: Decision): PreviewWords<TargetColumn> {
   const brief = 'needs ACCESS EXCLUSIVE for an instant; no rewrite';
   return {
     create: createTableStatement(name, source.columns, source.key),

@@ -1,6 +1,7 @@
 // What went wrong, decided here and only here: an error of the driver or the server becomes a `CdcError`, and is an event's
 // fault, temporary, or neither. SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 
+import type { RefusedNull } from '../../relational/targets.ts';
 import { CdcError, type ErrorCode } from '../../sdk/index.ts';
 import { driverProblem, isServerError, type ServerError, sqlState } from '../../systems/postgresql/driver-errors.ts';
 
@@ -59,17 +60,10 @@ export function isCertainRollback(error: unknown): boolean {
   return state !== null && (isDataError(error) || /^(40001|40002|40P01|42|0A|53|55)/.test(state));
 }
 
-/** A NULL that the server refused, and the column there. */
-export interface RefusedNull {
-  readonly schema: string;
-  readonly table: string;
-  readonly column: string;
-}
-
 export function refusedNull(error: unknown): RefusedNull | null {
   if (!isServerError(error) || error.code !== '23502') return null;
   const { schema, table, column } = error;
-  return schema === undefined || table === undefined || column === undefined ? null : { schema, table, column };
+  return schema === undefined || table === undefined || column === undefined ? null : { schema, name: table, column };
 }
 
 /** The server will not change the table: not ours, used by a view, a default that cannot be converted. */
@@ -132,13 +126,6 @@ function classifyDriver(error: unknown, server: string): CdcError {
     case 'other':
       return new CdcError('DESTINATION_FAILED', `Writing to PostgreSQL at ${server} failed: ${detail}.`, { cause: error });
   }
-}
-
-/** The same error with the component that it comes from. */
-export function located(error: CdcError, where: string): CdcError {
-  if (error.where !== null) return error;
-  const { code, message, fix, retriable, cause } = error;
-  return new CdcError(code, message, { where, retriable, ...(fix === null ? {} : { fix }), ...(cause === undefined ? {} : { cause }) });
 }
 
 function classifyServer(error: ServerError, server: string): CdcError {

@@ -1,6 +1,7 @@
 // The `postgresql` destination: tables in PostgreSQL, effectively-once. The driver is loaded with the first connection.
 
-import { CdcError, defineDestination } from '../../sdk/index.ts';
+import { refuseAtomic } from '../../relational/config.ts';
+import { defineDestination } from '../../sdk/index.ts';
 import { configSchema, validate } from './config.ts';
 
 export const descriptor = defineDestination({
@@ -23,17 +24,8 @@ export const descriptor = defineDestination({
     ],
   }),
   create: async (config, ctx) => {
-    if (config.transactions === 'atomic') {
-      throw new CdcError(
-        'CONFIG_FEATURE_NOT_AVAILABLE',
-        '`transactions: atomic` is not available yet: a batch may end inside a transaction of the source.',
-        {
-          where: `destination "${ctx.name}"`,
-          fix: 'Set `transactions: split`.',
-        },
-      );
-    }
-    const { PostgresqlDestination } = await import('./destination.ts');
-    return new PostgresqlDestination(config, ctx, process.env);
+    refuseAtomic(config, ctx.name);
+    const { createDestination } = await import('./destination.ts');
+    return createDestination(config, ctx, process.env);
   },
 });

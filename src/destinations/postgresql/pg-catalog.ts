@@ -1,13 +1,14 @@
 // The target tables as the database knows them, and the making of new ones. Runs between data transactions; all of it may be
 // repeated.
 
+import { describeTarget, type TableName } from '../../relational/table.ts';
 import { CdcError, type Column, formatTableId, type TableSchema } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { Session } from './connection.ts';
 import { createTableStatement } from './ddl.ts';
 import { creationScript } from './points.ts';
 import { qualified } from './sql.ts';
-import { describeTarget, type TargetColumn, type TargetTable } from './target-table.ts';
+import type { TargetColumn, TargetTable } from './target-table.ts';
 import { KINDS } from './types.ts';
 
 /** A table as it was read. */
@@ -16,11 +17,6 @@ export interface CatalogTable {
   /** Column sets by which ON CONFLICT finds rows: unique, complete, checked at once. Names sorted. */
   readonly uniqueKeys: readonly (readonly string[])[];
   readonly truncatable: boolean;
-}
-
-interface Name {
-  readonly schema: string;
-  readonly name: string;
 }
 
 const COLUMNS = `SELECT json_agg(json_build_object(
@@ -54,7 +50,7 @@ interface RawColumn extends RawType {
 }
 
 /** `null` when there is no such table. Throws when the name belongs to something rows cannot be upserted into. */
-export async function readTable(session: Session, name: Name): Promise<CatalogTable | null> {
+export async function readTable(session: Session, name: TableName): Promise<CatalogTable | null> {
   const row = (await session.query(TABLE, [name.schema, name.name])).rows[0];
   if (row === undefined) return null;
   if (row['kind'] !== 'r' && row['kind'] !== 'p') {
@@ -115,7 +111,7 @@ function fractionOf(kind: TargetColumn['kind'], modifier: number): number | null
 }
 
 /** The table for a source table's rows: with the key by which they are found. Throws when that key is not unique there. */
-export function targetFor(name: Name, found: CatalogTable, source: TableSchema): TargetTable {
+export function targetFor(name: TableName, found: CatalogTable, source: TableSchema): TargetTable {
   const { columns, uniqueKeys, truncatable } = found;
   const wanted = [...source.key].sort();
   if (wanted.length > 0 && !uniqueKeys.some((key) => key.length === wanted.length && key.every((c) => wanted.includes(c)))) {
@@ -132,7 +128,7 @@ export function targetFor(name: Name, found: CatalogTable, source: TableSchema):
 }
 
 /** Makes the table, with its schema if need be. */
-export async function createTable(session: Session, name: Name, source: TableSchema, columns: readonly Column[]): Promise<void> {
+export async function createTable(session: Session, name: TableName, source: TableSchema, columns: readonly Column[]): Promise<void> {
   const { rows } = await session.query('SELECT to_regnamespace($1) AS schema', [quoteName(name.schema)]);
   await session.script(creationScript(name.schema, rows[0]?.['schema'] == null, createTableStatement(name, columns, source.key)));
 }

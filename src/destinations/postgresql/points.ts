@@ -1,18 +1,12 @@
-// The lane's points, kept in a table beside the data and fenced by epoch: what makes delivery effectively-once.
-//
-// One row per worker slot, and one of worker -1 that holds the epoch of the last claim, so that an empty destination can be
-// claimed, too. `point` is the canonical text of `formatPoint`, so the fence compares texts.
+// The table of points in PostgreSQL (src/relational/points.ts).
 
-import { CdcError, type Committed, formatPoint, type LaneId, parsePoint, type ResumePoint } from '../../sdk/index.ts';
+import { CLAIM, committedOf, fenced, POINTS_TABLE, type Points } from '../../relational/points.ts';
+import { type CdcError, type Committed, formatPoint, type LaneId, type ResumePoint } from '../../sdk/index.ts';
 import { sqlState } from '../../systems/postgresql/driver-errors.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { Session } from './connection.ts';
 import { qualified } from './sql.ts';
 import { inTransaction } from './transaction.ts';
-
-export const POINTS_TABLE = 'cdc_run_points';
-/** The row that holds the claim. */
-const CLAIM = -1;
 
 /** Any number will do: it keeps two of us from creating things at the same time, which IF NOT EXISTS does not ("cdc-ru" in ASCII). */
 const CREATION_LOCK = 0x6364632d7275;
@@ -23,7 +17,7 @@ export function creationScript(schema: string, needsSchema: boolean, createTable
   return `SELECT pg_advisory_xact_lock(${CREATION_LOCK}); ${createSchema}${createTable}`;
 }
 
-export class PointTable {
+export class PointTable implements Points<Session> {
   readonly #schema: string;
   readonly #name: string;
 
@@ -36,7 +30,6 @@ export class PointTable {
     return `${this.#schema}.${POINTS_TABLE}`;
   }
 
-  /** What is stored of a lane. A table that is not there is empty; one that may not be read is an error. */
   async read(session: Session, lane: LaneId): Promise<Committed> {
     const { rows } = await session
       .query(`SELECT worker, epoch, point FROM ${this.#name} WHERE pipeline = $1 AND lane = $2 ORDER BY worker`, [lane.pipeline, lane.lane])
@@ -44,20 +37,7 @@ export class PointTable {
         if (['42P01', '3F000'].includes(sqlState(error) ?? '')) return { rows: [] };
         throw error;
       });
-    const epoch = Math.max(0, ...rows.map((r) => Number(r['epoch'])));
-    const points = rows.filter((r) => Number(r['worker']) !== CLAIM).map((r) => this.#parse(r['point'] ?? ''));
-    return points.length === 0 ? { kind: 'empty', epoch } : { kind: 'points', epoch, points };
-  }
-
-  #parse(text: string): ResumePoint {
-    try {
-      return parsePoint(text);
-    } catch (cause) {
-      throw new CdcError('DESTINATION_FAILED', `A point in ${this.description} cannot be read.`, {
-        fix: 'Put the table back as it was from a backup.',
-        cause,
-      });
-    }
+    return committedOf(rows, this.description);
   }
 
   /** Makes the table if it is not there. Looks first: somebody else may have made it for a role that must not. */
@@ -79,7 +59,6 @@ export class PointTable {
     );
   }
 
-  /** Raises the epoch of the lane. Waits for a write under way: either it is stored before, or it is fenced. */
   async claim(session: Session, lane: LaneId, epoch: number): Promise<void> {
     const values = [lane.pipeline, lane.lane, epoch];
     await inTransaction(session, async () => {
@@ -93,7 +72,6 @@ export class PointTable {
     });
   }
 
-  /** Replaces all points of the lane. */
   async replace(session: Session, lane: LaneId, epoch: number, points: readonly ResumePoint[]): Promise<void> {
     await inTransaction(session, async () => {
       const { count } = await session.query(
@@ -134,15 +112,6 @@ export class PointTable {
       lane.lane,
       worker,
     ]);
-    const held = rows[0]?.['epoch'];
-    const found =
-      held == null
-        ? 'holds no point of this lane'
-        : Number(held) === epoch
-          ? 'holds another point than this run has written'
-          : `holds epoch ${held}`;
-    return new CdcError('DESTINATION_FENCED', `${this.description} ${found}; this run has epoch ${epoch}.`, {
-      fix: 'Make sure that only one process runs this pipeline, then start it again.',
-    });
+    return fenced(this.description, rows[0]?.['epoch'], epoch);
   }
 }

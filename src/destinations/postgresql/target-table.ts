@@ -1,6 +1,7 @@
 // A target table as the writer sees it: columns with the types that values are cast to, and what may serve as key. Filled
 // from the catalog (pg-catalog.ts); pure here.
 
+import type { TargetTable as AnyTable } from '../../relational/table.ts';
 import type { ColumnKind } from './types.ts';
 
 export interface TargetColumn {
@@ -30,25 +31,7 @@ export interface TargetColumn {
   readonly identity: 'none' | 'default' | 'always';
 }
 
-export interface TargetTable {
-  readonly schema: string;
-  readonly name: string;
-  /** Schema and name: the same for all keys. */
-  readonly place: string;
-  readonly columns: readonly TargetColumn[];
-  /** Names of the columns by which rows are found; empty when the source table has no key. */
-  readonly key: readonly string[];
+export interface TargetTable extends AnyTable<TargetColumn> {
   /** TRUNCATE is permitted and nothing refers to the table; else rows are deleted. */
   readonly truncatable: boolean;
-  readonly byName: ReadonlyMap<string, TargetColumn>;
-}
-
-/** `public.orders`, for people. */
-export function describeTarget(table: { readonly schema: string; readonly name: string }): string {
-  return `${table.schema}.${table.name}`;
-}
-
-/** The key's columns. */
-export function keyColumns(table: TargetTable): TargetColumn[] {
-  return table.key.map((name) => table.byName.get(name) as TargetColumn);
 }

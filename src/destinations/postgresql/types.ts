@@ -10,25 +10,23 @@
 // | string, enum, geometry | text | | bits(n) | bit varying(n) |
 // | bytes | bytea | | times finer than microseconds | text |
 
-import { type Column, type ColumnType, JsonText, type Value } from '../../sdk/index.ts';
-import type { TargetColumn } from './target-table.ts';
+import type { Encoder, SourceType, Spelling } from '../../relational/encode.ts';
 import {
-  arrayText,
   canonicalDecimal,
-  checkDate,
   checkFraction,
-  checkJsonb,
-  checkText,
-  checkTime,
-  checkTimestamp,
-  checkTimestamptz,
+  describeValue,
   exceedsScale,
   fitsDouble,
   fitsSingle,
+  jsonFor,
   jsonText,
   numberText,
+  numericInput,
   UnfitValue,
-} from './values.ts';
+} from '../../relational/values.ts';
+import type { Column, ColumnType, Value } from '../../sdk/index.ts';
+import type { TargetColumn } from './target-table.ts';
+import { arrayText, checkDate, checkJsonb, checkText, checkTime, checkTimestamp, checkTimestamptz } from './values.ts';
 
 export type ColumnKind =
   | 'text'
@@ -133,12 +131,6 @@ function temporalType(type: 'time' | 'timetz' | 'timestamp' | 'timestamptz', pre
   return type.endsWith('tz') ? `${type.slice(0, -2)}${digits} with time zone` : `${type}${digits}`;
 }
 
-/** Spells a value for a column. Throws `UnfitValue`. */
-export type Encoder = (value: Exclude<Value, null>) => string;
-
-/** What is known of the source's column; `any` when nothing is. */
-export type SourceType = Pick<Column, 'type' | 'element'>;
-
 /** Chosen once per column, not per value. */
 export function encoderFor(target: TargetColumn, { type: source, element }: SourceType): Encoder {
   const digits = target.fraction ?? FINEST_DIGITS;
@@ -156,9 +148,9 @@ export function encoderFor(target: TargetColumn, { type: source, element }: Sour
     case 'bytea':
       return bytesText;
     case 'json':
-      return (v) => jsonFor(v, source);
+      return (v) => checkText(jsonFor(v, source));
     case 'jsonb':
-      return (v) => checkJsonb(jsonFor(v, source));
+      return (v) => checkJsonb(checkText(jsonFor(v, source)));
     case 'date':
       return (v) => checkDate(asString(v, 'date'));
     case 'time':
@@ -180,11 +172,8 @@ export function encoderFor(target: TargetColumn, { type: source, element }: Sour
   }
 }
 
-const describe = (value: Value): string =>
-  value instanceof Uint8Array ? 'bytes' : value instanceof JsonText ? 'JSON' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
-
 function asString(value: Value, what: string): string {
-  if (typeof value !== 'string') throw new UnfitValue(`the value is ${describe(value)}, not the text of a ${what}`);
+  if (typeof value !== 'string') throw new UnfitValue(`the value is ${describeValue(value)}, not the text of a ${what}`);
   return checkText(value);
 }
 
@@ -214,14 +203,6 @@ function intText(value: Exclude<Value, null>): string {
   return text;
 }
 
-/** Digits as they are; no other kind of value turns into a number. */
-function numericInput(value: Exclude<Value, null>): string {
-  if (typeof value === 'number') return numberText(value);
-  if (typeof value === 'bigint') return value.toString();
-  if (typeof value === 'string' && (canonicalDecimal(value) !== null || /^([+-]?inf(inity)?|nan)$/i.test(value))) return value;
-  throw new UnfitValue(`the value is ${describe(value)}, not a number`);
-}
-
 function numericEncoder(scale: number | null): Encoder {
   return (value) => {
     const text = numericInput(value);
@@ -247,26 +228,19 @@ function booleanText(value: Exclude<Value, null>): string {
   if (value === 0 || value === 0n) return 'f';
   if (value === 1 || value === 1n) return 't';
   if (typeof value === 'string' && /^(t|f|true|false)$/i.test(value)) return value;
-  throw new UnfitValue(`the value is ${describe(value)}, neither true nor false`);
+  throw new UnfitValue(`the value is ${describeValue(value)}, neither true nor false`);
 }
 
 function bytesText(value: Exclude<Value, null>): string {
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`;
-  throw new UnfitValue(`the value is ${describe(value)}, the column holds bytes`);
-}
-
-/** A text column of the source that goes into JSON holds JSON; other values become what they are in JSON. */
-function jsonFor(value: Exclude<Value, null>, source: ColumnType): string {
-  if (typeof value !== 'string') return jsonText(value);
-  if (source === 'string') return checkText(value);
-  return source === 'decimal' && /^-?\d+(\.\d+)?$/.test(value) ? value : jsonText(value);
+  throw new UnfitValue(`the value is ${describeValue(value)}, the column holds bytes`);
 }
 
 function arrayEncoder(target: TargetColumn, source: SourceType): Encoder {
   const element = encoderFor(target.element as TargetColumn, source);
   return (value) => {
     if (typeof value === 'string') return checkText(value);
-    if (!Array.isArray(value)) throw new UnfitValue(`the value is ${describe(value)}, the column is an array`);
+    if (!Array.isArray(value)) throw new UnfitValue(`the value is ${describeValue(value)}, the column is an array`);
     return arrayText(value as readonly Value[], element);
   };
 }
@@ -288,3 +262,5 @@ export function identityText(target: TargetColumn, text: string): string {
       return text;
   }
 }
+
+export const spelling: Spelling<TargetColumn> = { encoderFor, identityText };

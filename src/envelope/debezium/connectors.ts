@@ -2,8 +2,10 @@
 
 import type { Column, Value } from '../../sdk/index.ts';
 import type { SourceFields } from '../envelope.ts';
+import { mysqlType } from './mysql-types.ts';
 import { postgresDefault } from './postgres-default.ts';
 import { isPostgresTypeKnown } from './postgres-types.ts';
+import type { DebeziumType, TypeModes } from './types.ts';
 
 export interface SourceField {
   readonly name: string;
@@ -23,6 +25,8 @@ export interface Connector {
   readonly defaultFraction: number;
   /** Has Debezium a converter? Columns without are missing in its events. */
   supports(column: Column): boolean;
+  /** What it makes of a column in compatible mode, where that is not what all do. */
+  typeOf?(column: Column, modes: TypeModes, general: DebeziumType): DebeziumType;
   /** What its schema shows for a default in SQL; `undefined`: nothing. */
   defaultOf(column: Column, sql: string): Value | undefined;
   /** The id in the `transaction` block; `end`: for the END record, whose place is after the last event. */
@@ -71,6 +75,7 @@ const MYSQL: Connector = {
   timeMode: 'adaptive_time_microseconds',
   defaultFraction: 0,
   supports: () => true,
+  typeOf: mysqlType,
   defaultOf: (column) => column.default,
   transactionId: plainId,
 };

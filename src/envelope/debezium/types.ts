@@ -68,6 +68,11 @@ const stringType = (schema: ConnectSchema = { type: 'string' }): DebeziumType =>
 /** `null`: Debezium has no converter for the type and leaves the column out. */
 export function debeziumType(column: Column, modes: TypeModes, connector: Connector): DebeziumType | null {
   if (modes.compatible && !connector.supports(column)) return null;
+  const type = generalType(column, modes, connector);
+  return type !== null && modes.compatible && connector.typeOf !== undefined ? connector.typeOf(column, modes, type) : type;
+}
+
+function generalType(column: Column, modes: TypeModes, connector: Connector): DebeziumType | null {
   switch (column.type) {
     case 'boolean':
       return simple('boolean', jsonValue, 'false');

@@ -2,7 +2,8 @@
 
 import type { ClientConfig, Pool, PoolClient } from 'pg';
 import type { Logger } from '../../sdk/index.ts';
-import { type Endpoint, tlsOptions } from '../../systems/postgresql/endpoint.ts';
+import type { Endpoint } from '../../systems/postgresql/endpoint.ts';
+import { tlsOptions } from '../../systems/tls.ts';
 import { quoteText } from '../../util/sql-names.ts';
 import type { Queries, QueryResult } from './queries.ts';
 import type { Frames } from './replication/frames.ts';

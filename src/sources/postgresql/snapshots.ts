@@ -16,6 +16,8 @@ import {
 import { SnapshotEngine } from '../../snapshot/engine.ts';
 import { SnapshotFailures } from '../../snapshot/failures.ts';
 import { RowMarks } from '../../snapshot/marks.ts';
+import type { SnapshotOrders } from '../../snapshot/orders.ts';
+import { RowEstimates } from '../../snapshot/row-estimates.ts';
 import type { PassJob, SnapshotOutput } from '../../snapshot/types.ts';
 import { runSnapshotJobs, settleFailed } from '../../snapshot/workers.ts';
 import type { StreamObserver } from './batches.ts';
@@ -26,11 +28,10 @@ import type { PostgresqlSourceConfig } from './config.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
 import { keyOf, type ReadRow } from './read-rows.ts';
-import { estimateRows, RowEstimates } from './row-estimates.ts';
+import { estimateRows } from './row-estimates.ts';
 import type { CatalogShape, ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
 import { rowEvents } from './snapshot-events.ts';
-import type { SnapshotOrders } from './snapshot-orders.ts';
 import { nameOf, SnapshotReads } from './snapshot-reads.ts';
 import { type XidSnapshot, xidVisibility } from './xids.ts';
 

@@ -19,8 +19,8 @@ import {
   type TableSchema,
   type TableSnapshot,
 } from '../../sdk/index.ts';
+import { SnapshotOrders } from '../../snapshot/orders.ts';
 import type { Notifier } from '../../util/signal.ts';
-
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { SlotForecast, slotLag } from './lag.ts';
 import { messageFilter, sendHeartbeats } from './messages.ts';
@@ -36,7 +36,6 @@ import type { ReplicationStream } from './replication/stream.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
-import { SnapshotOrders } from './snapshot-orders.ts';
 import { checkCondition, nameOfTable, tablesMeant } from './snapshot-request.ts';
 import { Snapshots } from './snapshots.ts';
 

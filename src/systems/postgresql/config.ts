@@ -2,28 +2,8 @@
 // cannot say about them.
 
 import { type ConfigProblem, Default, Keys, OneOf, Secret, type Static, Type } from '../../sdk/index.ts';
+import { SSL_MODES, sslFileProblems, sslSchema } from '../tls.ts';
 import { parseUrl } from './connection-url.ts';
-
-export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
-
-const sslSchema = Keys(
-  {
-    ca: Type.Optional(
-      Type.String({
-        description: "File with the certificates (PEM) of the authorities to trust, instead of the system's.",
-        examples: ['certs/ca.pem'],
-      }),
-    ),
-    cert: Type.Optional(
-      Type.String({
-        description: 'File with our certificate (PEM), where the server asks clients for one.',
-        examples: ['certs/client.pem'],
-      }),
-    ),
-    key: Type.Optional(Type.String({ description: 'File with the private key (PEM) of `cert`.', examples: ['certs/client.key'] })),
-  },
-  { description: 'Certificate files of an encrypted connection.' },
-);
 
 /** Where the server is, who logs in, how the connection is encrypted. */
 export const connectionKeys = {
@@ -83,8 +63,6 @@ export function connectionProblems(config: ConnectionConfig): ConfigProblem[] {
   }
   if (config.user !== undefined && config.username !== undefined)
     problems.push({ path: ['user'], message: '"user" stands beside "username"', fix: 'Keep one of the two.' });
-  if ((config.ssl?.cert === undefined) !== (config.ssl?.key === undefined)) {
-    problems.push({ path: ['ssl'], message: '"cert" and "key" belong together', fix: 'Give both files, or neither.' });
-  }
+  problems.push(...sslFileProblems(config.ssl));
   return problems;
 }

@@ -1,7 +1,7 @@
 // What kind of error the driver threw: the server's word with its SQLSTATE, the network, TLS, the login. What each means to
 // a source or a destination is said in their `errors.ts`. https://www.postgresql.org/docs/current/errcodes-appendix.html
 
-import { CertificateFileError } from './endpoint.ts';
+import { CertificateFileError, isCertificateError, NETWORK_CODES } from '../tls.ts';
 
 /** The fields of an ErrorResponse that we use. `detail` holds rows, so it goes nowhere. */
 export interface ServerError extends Error {
@@ -25,22 +25,6 @@ export function sqlState(error: unknown): string | null {
   return isServerError(error) ? error.code : null;
 }
 
-const NETWORK = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'EPIPE',
-  'EHOSTUNREACH',
-  'EHOSTDOWN',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'ENOENT',
-  'EADDRNOTAVAIL',
-]);
-
 /** `detail` is for a message: the network's code, or the driver's own words. */
 export interface DriverProblem {
   readonly kind: 'unreachable' | 'no_encryption' | 'certificate' | 'certificate_file' | 'login' | 'other';
@@ -52,14 +36,10 @@ export function driverProblem(error: unknown): DriverProblem {
   const message = error instanceof Error ? error.message : String(error);
   const code = (error as { code?: unknown } | null)?.code;
   if (error instanceof CertificateFileError) return { kind: 'certificate_file', detail: message };
-  if (typeof code === 'string' && NETWORK.has(code)) return { kind: 'unreachable', detail: code };
+  if (typeof code === 'string' && NETWORK_CODES.has(code)) return { kind: 'unreachable', detail: code };
   if (/terminated|timeout e|not queryable|premature close/i.test(message)) return { kind: 'unreachable', detail: message };
   if (/does not support SSL/.test(message)) return { kind: 'no_encryption', detail: message };
   if (isCertificateError(code)) return { kind: 'certificate', detail: `${message} (${code})` };
   if (/^SASL|password/i.test(message)) return { kind: 'login', detail: message };
   return { kind: 'other', detail: message };
-}
-
-function isCertificateError(code: unknown): code is string {
-  return typeof code === 'string' && /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|CRL_|HOSTNAME_MISMATCH)/.test(code);
 }

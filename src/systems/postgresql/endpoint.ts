@@ -1,28 +1,13 @@
 // Where to connect, and how encrypted: from the configuration, a URL and the PG* variables to what the driver takes.
 
-import { readFile } from 'node:fs/promises';
-import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { CdcError } from '../../sdk/index.ts';
-import type { ConnectionConfig, SSL_MODES } from './config.ts';
+import type { SslMode, TlsEndpoint } from '../tls.ts';
+import type { ConnectionConfig } from './config.ts';
 import { parseUrl, type UrlParts } from './connection-url.ts';
 
-type SslMode = (typeof SSL_MODES)[number];
-
 /** Where to connect; `undefined` leaves it to the driver, which reads the PG* variables. */
-export interface Endpoint extends Omit<UrlParts, 'sslMode'> {
-  readonly sslMode: SslMode;
+export interface Endpoint extends Omit<UrlParts, 'sslMode'>, TlsEndpoint {
   readonly applicationName: string;
-}
-
-/** A certificate file that cannot be read. What that means for a component, its `errors.ts` says. */
-export class CertificateFileError extends Error {
-  override readonly name = 'CertificateFileError';
-  readonly file: string;
-
-  constructor(file: string, cause: unknown) {
-    super(`The certificate file ${file} cannot be read.`, { cause });
-    this.file = file;
-  }
 }
 
 /** URL or single keys, one shape. Throws `CONFIG_INVALID_VALUE`. */
@@ -54,28 +39,6 @@ function sslModeOf(fromUrl: string | undefined, fromEnv: string | undefined): Ss
     where: fromUrl === undefined ? 'PGSSLMODE' : 'url',
     fix: 'Use disable, require, verify-ca or verify-full.',
   });
-}
-
-/** TLS as libpq means the mode: `require` with an authority checks it, too. `false` = not encrypted. Throws `CertificateFileError`. */
-export async function tlsOptions(endpoint: Endpoint, read: (file: string) => Promise<string> = readPem): Promise<TlsOptions | false> {
-  const { sslMode, sslCa, sslCert, sslKey } = endpoint;
-  if (sslMode === 'disable') return false;
-  const files: TlsOptions = {
-    ...(sslCa === undefined ? {} : { ca: await read(sslCa) }),
-    ...(sslCert === undefined ? {} : { cert: await read(sslCert) }),
-    ...(sslKey === undefined ? {} : { key: await read(sslKey) }),
-  };
-  if (sslMode === 'require' && sslCa === undefined) return { ...files, rejectUnauthorized: false };
-  const anyName = sslMode === 'verify-full' ? {} : { checkServerIdentity: () => undefined };
-  return { ...files, rejectUnauthorized: true, ...anyName };
-}
-
-async function readPem(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new CertificateFileError(file, cause);
-  }
 }
 
 /** `host:port/database`, for messages. Never the user's password or the URL. */

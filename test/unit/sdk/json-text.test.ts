@@ -5,10 +5,10 @@ import { configSchema as maskingSchema } from '../../../plugins/transformers/dat
 import { descriptor as masking } from '../../../plugins/transformers/data-masking/index.ts';
 import { compileCondition } from '../../../plugins/transformers/filter/expression.ts';
 import { decodeValue, encodeValue } from '../../../src/dead-letters/value-codec.ts';
-import { jsonText as postgresText } from '../../../src/destinations/postgresql/values.ts';
 import { jsonValue } from '../../../src/envelope/json.ts';
 import { stringifyJson } from '../../../src/formats/json-lossless.ts';
 import { decodeFrame, encodeFrame } from '../../../src/log/disk/record.ts';
+import { jsonText as postgresText } from '../../../src/relational/values.ts';
 import { type ChangeEvent, JsonText, type Row, sameValue, type Transformer } from '../../../src/sdk/index.ts';
 import { context, event, table, withDefaults } from '../plugins/events.ts';
 

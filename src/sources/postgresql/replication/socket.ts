@@ -5,7 +5,8 @@
 import { Socket as NetSocket, type OnReadOpts, type Socket, type SocketConstructorOpts } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Client, ClientConfig } from 'pg';
-import { type Endpoint, tlsOptions } from '../../../systems/postgresql/endpoint.ts';
+import type { Endpoint } from '../../../systems/postgresql/endpoint.ts';
+import { tlsOptions } from '../../../systems/tls.ts';
 import { startupOptions } from '../session-settings.ts';
 import { Arena } from './arena.ts';
 

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { type PostgresqlConfig, validate } from '../../../../src/destinations/postgresql/config.ts';
 import { descriptor } from '../../../../src/destinations/postgresql/index.ts';
-import { placeholderProblems, targetName } from '../../../../src/destinations/postgresql/target-name.ts';
+import { targetName } from '../../../../src/destinations/postgresql/target-name.ts';
+import { placeholderProblems } from '../../../../src/relational/target-name.ts';
 import { additiveOnly, silentLogger, systemClock, systemRandom } from '../../../../src/sdk/index.ts';
 import { parseUrl } from '../../../../src/systems/postgresql/connection-url.ts';
-import { describeEndpoint, endpointOf, tlsOptions } from '../../../../src/systems/postgresql/endpoint.ts';
+import { describeEndpoint, endpointOf } from '../../../../src/systems/postgresql/endpoint.ts';
+import { tlsOptions } from '../../../../src/systems/tls.ts';
 
 const config = (more: object): PostgresqlConfig =>
   ({
@@ -93,7 +95,7 @@ describe('endpoints', () => {
     ['verify-ca', {}, { rejectUnauthorized: true, checkServerIdentity: expect.any(Function) as unknown }],
     ['verify-full', { sslCa: 'ca', sslCert: 'c', sslKey: 'k' }, { ca: 'file ca', cert: 'file c', key: 'file k', rejectUnauthorized: true }],
   ] as const)('%s with %o is TLS %o', async (sslMode, files, options) => {
-    expect(await tlsOptions({ sslMode, applicationName: '', ...files }, async (file) => `file ${file}`)).toEqual(options);
+    expect(await tlsOptions({ sslMode, ...files }, async (file) => `file ${file}`)).toEqual(options);
   });
 
   it('are described without user and password', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { chunks } from '../../../../src/destinations/postgresql/apply.ts';
 import { copyText } from '../../../../src/destinations/postgresql/copy-text.ts';
-import { type EncodeOptions, EventEncoder } from '../../../../src/destinations/postgresql/encode.ts';
 import type { TargetColumn, TargetTable } from '../../../../src/destinations/postgresql/target-table.ts';
+import { spelling } from '../../../../src/destinations/postgresql/types.ts';
+import { type EncodeOptions, EventEncoder } from '../../../../src/relational/encode.ts';
+import { chunks } from '../../../../src/relational/groups.ts';
 import { ChangeEvent, type ChangeEventInit, type Position, type TableSchema } from '../../../../src/sdk/index.ts';
 
 const column = (name: string, kind: TargetColumn['kind'], more: Partial<TargetColumn> = {}): TargetColumn => ({
@@ -36,7 +37,7 @@ const event = (init: Partial<ChangeEventInit> & Pick<ChangeEventInit, 'op'>): Ch
   new ChangeEvent({ table: schema, source: 'shop', partition: 'p', position: '1' as Position, sourceTsMs: 0, ...init });
 
 const encode = (init: Parameters<typeof event>[0], table = target(), options: Partial<EncodeOptions> = {}, mayBeMissing = false): unknown =>
-  new EventEncoder({ keepExisting: false, sharedTarget: false, leavesOut: () => false, ...options }).encode(
+  new EventEncoder(spelling, { keepExisting: false, sharedTarget: false, leavesOut: () => false, ...options }).encode(
     event(init),
     3,
     table,

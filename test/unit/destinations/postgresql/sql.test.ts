@@ -7,7 +7,8 @@ import {
   patchStatement,
   stageColumns,
 } from '../../../../src/destinations/postgresql/sql.ts';
-import { keyColumns, type TargetColumn, type TargetTable } from '../../../../src/destinations/postgresql/target-table.ts';
+import type { TargetColumn, TargetTable } from '../../../../src/destinations/postgresql/target-table.ts';
+import { keyColumns } from '../../../../src/relational/table.ts';
 
 const column = (name: string, type: string, more: Partial<TargetColumn> = {}): TargetColumn => ({
   name,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TargetColumn } from '../../../../src/destinations/postgresql/target-table.ts';
 import { encoderFor, identityText, newColumnType } from '../../../../src/destinations/postgresql/types.ts';
-import { UnfitValue } from '../../../../src/destinations/postgresql/values.ts';
+import { UnfitValue } from '../../../../src/relational/values.ts';
 import { COLUMN_TYPES, type ColumnType, type Value } from '../../../../src/sdk/index.ts';
 
 function column(kind: TargetColumn['kind'], more: Partial<TargetColumn> = {}): TargetColumn {

@@ -2,22 +2,24 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   arrayText,
-  canonicalDecimal,
   checkDate,
-  checkFraction,
   checkJsonb,
   checkText,
   checkTime,
   checkTimestamp,
   checkTimestamptz,
   dateText,
+} from '../../../../src/destinations/postgresql/values.ts';
+import {
+  canonicalDecimal,
+  checkFraction,
   exceedsScale,
   fitsDouble,
   fitsSingle,
   jsonText,
   numberText,
   UnfitValue,
-} from '../../../../src/destinations/postgresql/values.ts';
+} from '../../../../src/relational/values.ts';
 
 const outcome = (work: () => string): string => {
   try {

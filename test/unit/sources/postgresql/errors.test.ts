@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CdcError } from '../../../../src/sdk/index.ts';
 import { sourceError } from '../../../../src/sources/postgresql/errors.ts';
 import { FrameError } from '../../../../src/sources/postgresql/replication/frames.ts';
-import { CertificateFileError } from '../../../../src/systems/postgresql/endpoint.ts';
+import { CertificateFileError } from '../../../../src/systems/tls.ts';
 
 const place = { server: 'db:5432/shop', where: 'source "orders"', slot: 'cdc_orders' };
 const fromServer = (code: string, routine = '', message = 'message of the server'): Error =>

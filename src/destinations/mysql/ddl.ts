@@ -1,0 +1,79 @@
+// Statements that make and change target tables, and what each means for others. Each commits by itself in MySQL: they run between
+// data transactions, and may be repeated. Pure.
+
+import { misfitTexts as textsOf } from '../../relational/schema-decision.ts';
+import type { TableName } from '../../relational/table.ts';
+import type { Column, PreviewWords, SchemaDecision, TableSchema } from '../../sdk/index.ts';
+import { qualified, quoteName } from '../../systems/mysql/names.ts';
+import type { ServerFacts } from '../../systems/mysql/server.ts';
+import { charsetClause, exactCollation, newColumnType, newColumnTypes } from './new-column.ts';
+import { checkedName } from './target-name.ts';
+import type { TargetColumn } from './target-table.ts';
+
+export type Decision = SchemaDecision<TargetColumn>;
+
+export function createTableStatement(name: TableName, columns: readonly Column[], key: readonly string[], server: ServerFacts): string {
+  const types = newColumnTypes(columns, key);
+  const parts = columns.map((c, i) => `${columnName(c)} ${types[i]}${key.includes(c.name) ? ' NOT NULL' : ''}`);
+  if (key.length > 0) parts.push(`PRIMARY KEY (${key.map(quoteName).join(', ')})`);
+  return `CREATE TABLE IF NOT EXISTS ${qualified(name)} (${parts.join(', ')}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE ${exactCollation(server)}`;
+}
+
+/** New columns are nullable: rows that are there have no value for them. */
+function addition(column: Column, server: ServerFacts): string {
+  const type = newColumnType(column);
+  return `ADD COLUMN ${columnName(column)} ${type}${charsetClause(type, server)} NULL`;
+}
+
+/** MODIFY forgets what it does not repeat: what stands behind the type stays as the server spells it. */
+const retyping = ({ name, definition }: TargetColumn, type: string): string =>
+  `MODIFY COLUMN ${quoteName(name)} ${`${type} ${withCharset(definition, type)}`.trim()}`;
+
+/** A type without a character set cannot keep one. */
+const withCharset = (definition: string, type: string): string =>
+  /char|text|enum/.test(type) ? definition : definition.replace(/(CHARACTER SET \S+ ?)?(COLLATE \S+ ?)?/, '');
+
+/** One statement, so that a table that must be written anew is written once. */
+export function alterStatement(name: TableName, { add, widen }: Pick<Decision, 'add' | 'widen'>, server: ServerFacts): string {
+  const parts = [...add.map((c) => addition(c, server)), ...widen.map((w) => retyping(w.target, w.type))];
+  return `ALTER TABLE ${qualified(name)} ${parts.join(', ')}`;
+}
+
+/** `NOT NULL` stands before defaults and comments, which may hold the same words. */
+export function nullableStatement(name: TableName, { name: column, type, definition }: TargetColumn): string {
+  return `ALTER TABLE ${qualified(name)} MODIFY COLUMN ${quoteName(column)} ${type} ${definition.replace(/\bNOT NULL\b/, 'NULL')}`.trimEnd();
+}
+
+/** What an operator could run about differences that stay. */
+export function misfitStatements(name: TableName, { misfits }: Decision, server: ServerFacts): string[] {
+  return misfits.flatMap((misfit) => {
+    if (misfit.kind === 'no_column') return [alterStatement(name, { add: [misfit.column], widen: [] }, server)];
+    if (misfit.kind === 'narrow_column' && misfit.type !== null)
+      return [`ALTER TABLE ${qualified(name)} ${retyping(misfit.target, misfit.type)}`];
+    return [];
+  });
+}
+
+/** The same, for people. */
+export const misfitTexts = (decision: Decision): string[] => textsOf(decision, (column) => column.type);
+
+/** For `plan`. */
+export function previewWords(name: TableName, source: TableSchema, decision: Decision, server: ServerFacts): PreviewWords<TargetColumn> {
+  const isInstant = server.number >= (server.flavor === 'mariadb' ? 100_302 : 80_012);
+  return {
+    create: createTableStatement(name, source.columns, source.key, server),
+    add: (column) => alterStatement(name, { add: [column], widen: [] }, server),
+    addNote: isInstant
+      ? 'waits for open transactions on the table; no rewrite'
+      : 'the server writes the table anew; it can be used meanwhile',
+    widen: (change) => ({
+      sql: alterStatement(name, { add: [], widen: [change] }, server),
+      note: 'the server may write the table anew: nobody writes to it meanwhile; `write_timeout` must allow for it',
+    }),
+    misfits: misfitTexts(decision),
+  };
+}
+
+function columnName(column: Column): string {
+  return quoteName(checkedName(column.name, `column "${column.name}"`));
+}

@@ -1,0 +1,104 @@
+// What information_schema says of tables and their columns: it only knows now, and is taken where it agrees with the log.
+
+import type { Queries, TextRow } from './connection.ts';
+import { isSystem } from './names.ts';
+
+export interface CatalogColumn {
+  readonly name: string;
+  /** `int(10) unsigned`, `enum('a','b')`, `uuid`. */
+  readonly columnType: string;
+  readonly charset: string | null;
+  readonly collation: string | null;
+  readonly nullable: boolean;
+  /** As SQL; `null` for none. */
+  readonly defaultSql: string | null;
+  /** Computed when it is read: not stored. */
+  readonly isVirtual: boolean;
+}
+
+export interface CatalogTable {
+  readonly database: string;
+  readonly table: string;
+  readonly columns: readonly CatalogColumn[];
+  readonly primaryKey: readonly string[];
+  /** The primary key, or else the first unique one without NULLs. */
+  readonly key: readonly string[];
+  readonly engine: string;
+  readonly rows: number;
+}
+
+const TABLES = `
+SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tbl, ENGINE AS engine, TABLE_ROWS AS n FROM information_schema.TABLES
+WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')`;
+const COLUMNS = `
+SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tbl, COLUMN_NAME AS name, COLUMN_TYPE AS type, CHARACTER_SET_NAME AS charset,
+  COLLATION_NAME AS collation, IS_NULLABLE AS nullable, COLUMN_DEFAULT AS def, EXTRA AS extra
+FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`;
+const KEYS = `
+SELECT INDEX_NAME AS idx, COLUMN_NAME AS name, NULLABLE AS nullable, SUB_PART AS part FROM information_schema.STATISTICS
+WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`;
+
+export class Catalog {
+  readonly #queries: Queries;
+  readonly #isMariadb: () => Promise<boolean>;
+
+  constructor(queries: Queries, isMariadb: () => Promise<boolean>) {
+    this.#queries = queries;
+    this.#isMariadb = isMariadb;
+  }
+
+  /** The tables that are wanted, by name. */
+  async tables(isWanted: (database: string, table: string) => boolean): Promise<CatalogTable[]> {
+    const rows = await this.#queries.query(TABLES),
+      found: CatalogTable[] = [];
+    const names = rows
+      .map((r) => ({ database: r['db'] ?? '', table: r['tbl'] ?? '', row: r }))
+      .filter((t) => !isSystem(t.database) && isWanted(t.database, t.table))
+      .sort((a, b) => (`${a.database}.${a.table}` < `${b.database}.${b.table}` ? -1 : 1));
+    for (const { database, table, row } of names) found.push(await this.#table(database, table, row));
+    return found;
+  }
+
+  /** `null` when it is gone. */
+  async table(database: string, table: string): Promise<CatalogTable | null> {
+    const [row] = await this.#queries.query(`${TABLES} AND TABLE_SCHEMA = ? AND TABLE_NAME = ?`, [database, table]);
+    return row === undefined ? null : this.#table(database, table, row);
+  }
+
+  async #table(database: string, table: string, row: TextRow): Promise<CatalogTable> {
+    const isMariadb = await this.#isMariadb();
+    const columns = (await this.#queries.query(COLUMNS, [database, table])).map((r) => columnOf(r, isMariadb)),
+      indexes = new Map<string, TextRow[]>();
+    for (const r of await this.#queries.query(KEYS, [database, table])) {
+      const name = r['idx'] ?? '';
+      indexes.set(name, [...(indexes.get(name) ?? []), r]);
+    }
+    const names = (index: readonly TextRow[] | undefined): string[] => (index ?? []).map((r) => r['name'] ?? '');
+    const primaryKey = names(indexes.get('PRIMARY')),
+      // A part of a column, or an expression, does not tell rows apart.
+      isUsable = (index: readonly TextRow[]): boolean => index.every((r) => r['nullable'] !== 'YES' && r['part'] === null && r['name'] !== null),
+      unique = [...indexes.values()].find(isUsable);
+    const key = primaryKey.length > 0 ? primaryKey : names(unique);
+    return { database, table, columns, primaryKey, key, engine: row['engine'] ?? '', rows: Number(row['n'] ?? 0) };
+  }
+}
+
+function columnOf(row: TextRow, isMariadb: boolean): CatalogColumn {
+  const extra = row['extra'] ?? '',
+    def = row['def'] ?? null;
+  return {
+    name: row['name'] ?? '',
+    columnType: row['type'] ?? '',
+    charset: row['charset'] ?? null,
+    collation: row['collation'] ?? null,
+    nullable: row['nullable'] === 'YES',
+    defaultSql: def === null || (isMariadb && def === 'NULL') ? null : isMariadb || /DEFAULT_GENERATED/.test(extra) ? def : asLiteral(def, row['type'] ?? ''),
+    isVirtual: /\bVIRTUAL\b/.test(extra),
+  };
+}
+
+/** MySQL gives the text of a literal, MariaDB gives SQL. */
+function asLiteral(text: string, type: string): string {
+  if (/^(?:CURRENT_TIMESTAMP|b')/i.test(text)) return text;
+  return /^(?:tiny|small|medium|big)?int|^(?:decimal|float|double|year)/.test(type) ? text : `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,325 @@
+// Schema tracking: which shape a table has at each place of the log. TABLE_MAP says types, and with `binlog_row_metadata=FULL` names
+// and all that is needed to read rows; what else a schema shows (defaults, `uuid`) comes from the catalog, which only knows now, and is
+// taken where the two agree. Without FULL names come from the stored shape, or from the catalog while nothing speaks against it.
+
+import { CdcError, type Position, type SchemaChange, type TableId, type TableSchema, type Value } from '../../sdk/index.ts';
+import { ColumnType } from './binlog/column-type.ts';
+import { RowLayout } from './binlog/rows.ts';
+import type { MapColumn, TableMap } from './binlog/table-map.ts';
+import type { Catalog, CatalogColumn, CatalogTable } from './catalog.ts';
+import { mapColumn } from './catalog-map.ts';
+import type { SchemaHistory, TableVersion } from './schema-history.ts';
+import { type ColumnFacts, columnOf, nameOf, textColumnOf } from './types.ts';
+
+/** A table as it is read now. One per shape; the counts are those of the transaction that is being read. */
+export class ReadTable {
+  readonly schema: TableSchema;
+  readonly layout: RowLayout;
+  /** The transaction that `count` belongs to. */
+  transaction = 0;
+  /** Events of the table in it so far. */
+  count = 0;
+
+  constructor(schema: TableSchema, layout: RowLayout) {
+    this.schema = schema;
+    this.layout = layout;
+  }
+}
+
+/** `table`: `null` when it is not captured. `change`: to be told before the first row. */
+export interface Met {
+  readonly table: ReadTable | null;
+  readonly change: SchemaChange | null;
+}
+
+export interface TrackerOptions {
+  readonly history: SchemaHistory;
+  readonly catalog: Catalog;
+  readonly where: string;
+  isTable(database: string, table: string): boolean;
+  isColumn(database: string, table: string, column: string): boolean;
+}
+
+/** A database is what others call a schema: both names have it. */
+export const tableId = (database: string, table: string): TableId => ({ database, schema: database, table });
+export const nameOfTable = ({ database, table }: { readonly database: string; readonly table: string }): string => `${database}.${table}`;
+
+export class SchemaTracker {
+  readonly #o: TrackerOptions;
+  /** DDL of tables whose next rows may have another shape. */
+  readonly #ddl = new Map<string, string>();
+  /** Tables whose shape must be asked for again: a DDL of them was read, and the log does not say names. */
+  readonly #uncertain = new Set<string>();
+
+  constructor(options: TrackerOptions) {
+    this.#o = options;
+  }
+
+  /** A table of which the change behind `at` is the next one. What is new is durable when this resolves. */
+  async meet(map: TableMap, at: Position): Promise<Met> {
+    if (!this.#o.isTable(map.database, map.table)) return { table: null, change: null };
+    const { history } = this.#o,
+      name = nameOfTable(map),
+      [current, next] = history.around(name, at);
+    if (current !== null && isSame(current, map) && !this.#uncertain.has(name)) return this.#met(map, current, at);
+    if (next !== null && isSame(next, map)) {
+      const moved = history.move(name, next, at);
+      await history.save();
+      return this.#met(map, moved, at);
+    }
+    const looked = await this.#look(map);
+    this.#uncertain.delete(name);
+    const isKnown = current !== null && this.#isSameSchema(map, current, looked);
+    // What the catalog said when capture began, in the words of the log; or a DDL that changed nothing of what rows are read by.
+    if (isKnown) return this.#met(map, await this.#replace(name, current, looked), at);
+    const isFirst = current === null && history.versions(name).length === 0 && !this.#ddl.has(name);
+    const begun = history.begin(name, { ...looked, from: at, announced: !isFirst });
+    // Before the event is handed over: a restart behind it must know what rows look like.
+    await history.save();
+    return this.#met(map, begun, at);
+  }
+
+  /** A statement has changed the table; whatever comes next of it may look different. */
+  changed(database: string, table: string, ddl: string): void {
+    const name = nameOfTable({ database, table }),
+      last = this.#o.history.versions(name).at(-1);
+    this.#ddl.set(name, ddl);
+    // The log does not say names, so the same types may be those of other columns.
+    if (last !== undefined && last.columns.some((c) => c.name === null)) this.#uncertain.add(name);
+  }
+
+  /** The tables as capture begins: from now on every other shape is a change. */
+  async begin(tables: readonly CatalogTable[], at: Position): Promise<void> {
+    const { history } = this.#o;
+    for (const table of tables) {
+      if (history.versions(nameOfTable(table)).length === 0) history.begin(nameOfTable(table), { ...fromCatalog(table), from: at, announced: false });
+    }
+    await history.save();
+  }
+
+  /** A table as it was met last, or as the catalog has it; `null`: it is nowhere. */
+  async current(database: string, table: string): Promise<ReadTable | null> {
+    const known = this.#o.history.versions(nameOfTable({ database, table })).at(-1);
+    if (known !== undefined) return this.#prepare(database, table, known);
+    const now = await this.#o.catalog.table(database, table);
+    return now === null ? null : this.#prepare(database, table, { ...fromCatalog(now), version: 1, from: '' as Position, announced: false });
+  }
+
+  /** Shapes of all tables of a database that were met. */
+  known(database: string): TableSchema[] {
+    return this.#o.history.names().flatMap((name) => {
+      if (!name.startsWith(`${database}.`)) return [];
+      const schema = this.latest(tableId(database, name.slice(database.length + 1)));
+      return schema === null ? [] : [schema];
+    });
+  }
+
+  /** May a statement that ran in this database have changed a table that is captured? */
+  mayConcern(database: string): boolean {
+    return this.known(database).length > 0;
+  }
+
+  /**
+   * Rows of this shape go out at `at`, read beside the stream. Either a shape that the stream has shown, or one that it will show with the
+   * next change: then it begins here.
+   */
+  async appear(now: CatalogTable, at: Position): Promise<{ schema: TableSchema; change: SchemaChange | null }> {
+    const { history } = this.#o,
+      { database, table } = now,
+      name = nameOfTable(now),
+      known = history.versions(name),
+      shape = this.fromCatalog(now).schema;
+    const same = known.findLast((v) => isSameSchema(this.#schemaOf(database, table, v), shape));
+    if (same !== undefined) return { schema: this.#schemaOf(database, table, same), change: null };
+    const begun = history.begin(name, { ...fromCatalog(now), from: at, announced: known.length > 0 });
+    await history.save();
+    const before = known.at(-1),
+      previous = before === undefined ? null : this.#schemaOf(database, table, before);
+    const change: SchemaChange | null = begun.announced ? { kind: previous === null ? 'create' : 'alter', previous, ddl: null } : null;
+    return { schema: this.#schemaOf(database, table, begun), change };
+  }
+
+  /** The shape that a table has in the catalog. */
+  fromCatalog(now: CatalogTable): ReadTable {
+    return this.#prepare(now.database, now.table, { ...fromCatalog(now), version: 1, from: '' as Position, announced: false });
+  }
+
+  /** The newest shape that is known of a table; `null` when none is. */
+  latest(id: TableId): TableSchema | null {
+    const database = id.database ?? id.schema ?? '',
+      version = this.#o.history.versions(nameOfTable({ database, table: id.table })).at(-1);
+    return version === undefined ? null : this.#schemaOf(database, id.table, version);
+  }
+
+  // -- shapes ------------------------------------------------------------------------------------------------------------
+
+  #isSameSchema({ database, table }: TableMap, version: TableVersion, looked: Pick<TableVersion, 'columns' | 'key' | 'facts'>): boolean {
+    return isSameSchema(this.#schemaOf(database, table, version), this.#schemaOf(database, table, { ...version, ...looked }));
+  }
+
+  async #replace(name: string, version: TableVersion, looked: Pick<TableVersion, 'columns' | 'key' | 'facts'>): Promise<TableVersion> {
+    const replaced = this.#o.history.replace(name, version, { ...version, ...looked });
+    await this.#o.history.save();
+    return replaced;
+  }
+
+  async #look(map: TableMap): Promise<Pick<TableVersion, 'columns' | 'key' | 'facts'>> {
+    const now = await this.#o.catalog.table(map.database, map.table),
+      facts = factsFor(map, now);
+    if (facts === null) throw this.#unknown(map, now);
+    const names = map.columns.map((c, i) => nameOf(c, i, facts[i] ?? null)),
+      primary = map.primaryKey.map((i) => names[i] as string),
+      known = now?.key ?? [];
+    const key = primary.length > 0 ? primary : known.every((k) => names.includes(k)) ? known : [];
+    return { columns: map.columns, key, facts };
+  }
+
+  #met(map: TableMap, version: TableVersion, at: Position): Met {
+    const table = this.#prepare(map.database, map.table, version),
+      name = nameOfTable(map);
+    if (version.from !== at || !version.announced) return { table, change: null };
+    const versions = this.#o.history.versions(name),
+      before = versions[versions.indexOf(version) - 1];
+    const previous = before === undefined ? null : this.#schemaOf(map.database, map.table, before),
+      ddl = this.#ddl.get(name) ?? null;
+    this.#ddl.delete(name);
+    return { table, change: { kind: previous === null ? 'create' : 'alter', previous, ddl } };
+  }
+
+  #prepare(database: string, table: string, version: TableVersion): ReadTable {
+    const columns = version.columns.map((c, i) => {
+      const facts = version.facts[i] ?? null;
+      return this.#isRead(database, table, nameOf(c, i, facts), version.key) ? textColumnOf(c, i, facts) : null;
+    });
+    return new ReadTable(this.#schemaOf(database, table, version), new RowLayout(columns));
+  }
+
+  #schemaOf(database: string, table: string, version: TableVersion): TableSchema {
+    const columns = version.columns.map((c, i) => columnOf(c, i, version.facts[i] ?? null));
+    const read = columns.filter((c) => this.#isRead(database, table, c.name, version.key));
+    return { id: tableId(database, table), columns: read, key: version.key, version: version.version };
+  }
+
+  #isRead(database: string, table: string, column: string, key: readonly string[]): boolean {
+    return key.includes(column) || this.#o.isColumn(database, table, column);
+  }
+
+  #unknown(map: TableMap, now: CatalogTable | null): CdcError {
+    const name = nameOfTable(map),
+      why = now === null ? 'it is gone' : 'it has other columns by now';
+    return new CdcError('SOURCE_DATA_INVALID', `The log does not say the columns of ${name}, and the table cannot tell them: ${why}.`, {
+      where: this.#o.where,
+      fix: 'Set binlog_row_metadata=FULL at the server (MySQL 8.0, MariaDB 10.5), and read the table again.',
+    });
+  }
+}
+
+/** Facts of the catalog, one per column of the log; `null`: the two do not agree, and the log alone is not enough. */
+export function factsFor(map: TableMap, now: CatalogTable | null): readonly (ColumnFacts | null)[] | null {
+  if (map.isFull) {
+    return map.columns.map((c) => {
+      const known = now?.columns.find((n) => n.name === c.name);
+      return known === undefined || !fits(c, known) ? null : factOf(known);
+    });
+  }
+  if (now === null || now.columns.length !== map.columns.length) return null;
+  return map.columns.every((c, i) => fits(c, now.columns[i] as CatalogColumn)) ? now.columns.map(factOf) : null;
+}
+
+export function factOf({ name, columnType, charset, nullable, defaultSql }: CatalogColumn): ColumnFacts {
+  const literal = literalDefault(defaultSql);
+  return {
+    name,
+    columnType,
+    charset,
+    nullable,
+    ...(defaultSql === null ? {} : { defaultSql }),
+    ...(literal === undefined ? {} : { default: literal }),
+  };
+}
+
+const { tiny, short, int24, long, longlong, float, double, newDecimal, bit, year, date, newDate, json, geometry, string } = ColumnType;
+const TEXTS: readonly number[] = [
+  ColumnType.varchar,
+  ColumnType.varString,
+  ColumnType.string,
+  ColumnType.blob,
+  ColumnType.tinyBlob,
+  ColumnType.mediumBlob,
+  ColumnType.longBlob,
+  ColumnType.varcharCompressed,
+  ColumnType.blobCompressed,
+];
+/** The word that a type begins with in the catalog → what the log calls it. */
+const KINDS: Readonly<Record<string, readonly number[]>> = {
+  tinyint: [tiny],
+  smallint: [short],
+  mediumint: [int24],
+  int: [long],
+  bigint: [longlong],
+  float: [float],
+  double: [double],
+  decimal: [newDecimal],
+  bit: [bit],
+  year: [year],
+  date: [date, newDate],
+  time: [ColumnType.time, ColumnType.time2],
+  datetime: [ColumnType.datetime, ColumnType.datetime2],
+  timestamp: [ColumnType.timestamp, ColumnType.timestamp2],
+  enum: [ColumnType.enum],
+  set: [ColumnType.set],
+  json: [json],
+  uuid: [string],
+  inet4: [string],
+  inet6: [string],
+  char: [string],
+  binary: [string],
+  vector: [ColumnType.vector],
+};
+const GEOMETRIES = /^(?:geometry|point|linestring|polygon|multipoint|multilinestring|multipolygon|geometrycollection|geomcollection)$/;
+
+/** Can the column be the one that the catalog describes? */
+export function fits(column: MapColumn, { columnType, nullable }: CatalogColumn): boolean {
+  const [word = ''] = /^[a-z0-9]+/i.exec(columnType.toLowerCase()) ?? [],
+    kinds = Object.hasOwn(KINDS, word) ? KINDS[word] : GEOMETRIES.test(word) ? [geometry] : TEXTS;
+  return kinds?.includes(column.type) === true && (column.nullable === nullable || word === 'timestamp');
+}
+
+function fromCatalog(now: CatalogTable): Pick<TableVersion, 'columns' | 'key' | 'facts'> {
+  return { columns: now.columns.map(mapColumn), key: now.key, facts: now.columns.map(factOf) };
+}
+
+/** All that a consumer sees, but the number. */
+function isSameSchema(a: TableSchema, b: TableSchema): boolean {
+  const text = ({ columns, key }: TableSchema): string =>
+    JSON.stringify([key, columns.map((c) => [c.name, c.type, c.nativeType, c.nullable, c.length, c.precision, c.scale, c.values])]);
+  return text(a) === text(b);
+}
+
+/** Texts of columns, once per map: the log sends the same object for the same content. */
+const signatures = new WeakMap<TableMap, string>();
+
+function isSame(version: TableVersion, map: TableMap): boolean {
+  let signature = signatures.get(map);
+  if (signature === undefined) {
+    signature = JSON.stringify(map.columns);
+    signatures.set(map, signature);
+  }
+  const primary = map.primaryKey.map((i) => map.columns[i]?.name ?? '');
+  const isSameKey = !map.isFull || primary.length === 0 || primary.join('\0') === version.key.join('\0');
+  return isSameKey && JSON.stringify(version.columns) === signature;
+}
+
+/**
+ * | default | value of |
+ * |---|---|
+ * | `5`, `-1.5` | the digits, as text |
+ * | `'a''b'` | `a'b` |
+ * | `current_timestamp()`, none | unknown |
+ */
+export function literalDefault(sql: string | null): Value | undefined {
+  if (sql === null) return undefined;
+  const [, quoted] = /^'((?:[^'\\]|''|\\.)*)'$/s.exec(sql) ?? [];
+  if (quoted !== undefined) return quoted.replaceAll("''", "'").replaceAll(/\\(.)/gs, '$1');
+  return /^-?\d+(?:\.\d+)?$/.test(sql) ? sql : undefined;
+}

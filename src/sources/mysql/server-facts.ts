@@ -1,0 +1,100 @@
+// What a server says of itself: which it is, whether it logs what capture needs, how it counts transactions.
+
+import type { Queries, TextRow } from './connection.ts';
+
+export interface ServerFacts {
+  readonly flavor: 'mysql' | 'mariadb';
+  readonly version: string;
+  /** Of MySQL its UUID; of MariaDB, which has none, its number. */
+  readonly identity: string;
+  readonly serverId: number;
+  readonly hasBinlog: boolean;
+  readonly format: string;
+  readonly rowImage: string;
+  /** `FULL`, `MINIMAL`; `null`: the server is too old for it. */
+  readonly rowMetadata: string | null;
+  /** Resuming by transaction ids is possible. */
+  readonly hasGtids: boolean;
+  /** Partial JSON documents are written where the session does not say. */
+  readonly rowValueOptions: string;
+  /** Names of tables are compared in lower case. */
+  readonly lowerCaseNames: boolean;
+}
+
+const NAMES = [
+  'version',
+  'server_uuid',
+  'server_id',
+  'log_bin',
+  'binlog_format',
+  'binlog_row_image',
+  'binlog_row_metadata',
+  'gtid_mode',
+  'binlog_row_value_options',
+  'lower_case_table_names',
+];
+
+/** Global variables by name; those that the server lacks are absent. */
+export async function variables(queries: Queries, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const list = names.map(() => '?').join(', ');
+  const rows = await queries.query(`SHOW GLOBAL VARIABLES WHERE Variable_name IN (${list})`, names);
+  return new Map(rows.map((r) => [r['Variable_name'] ?? '', r['Value'] ?? '']));
+}
+
+export async function serverFacts(queries: Queries): Promise<ServerFacts> {
+  const found = await variables(queries, NAMES),
+    version = found.get('version') ?? '',
+    flavor = /mariadb/i.test(version) ? 'mariadb' : 'mysql',
+    serverId = Number(found.get('server_id') ?? 0);
+  return {
+    flavor,
+    version,
+    identity: found.get('server_uuid') ?? `server_id ${serverId}`,
+    serverId,
+    hasBinlog: found.get('log_bin') === 'ON',
+    format: found.get('binlog_format') ?? 'STATEMENT',
+    rowImage: (found.get('binlog_row_image') ?? 'FULL').toUpperCase(),
+    rowMetadata: found.get('binlog_row_metadata')?.toUpperCase() ?? null,
+    hasGtids: flavor === 'mariadb' || found.get('gtid_mode') === 'ON',
+    rowValueOptions: found.get('binlog_row_value_options') ?? '',
+    lowerCaseNames: (found.get('lower_case_table_names') ?? '0') !== '0',
+  };
+}
+
+/** Where the log ends, and which transactions it has. */
+export interface LogEnd {
+  readonly file: string;
+  readonly position: number;
+  /** The text of the set, or of the position per domain; `null`: the server does not count by ids. */
+  readonly gtids: string | null;
+}
+
+/** `null`: the server writes no log. */
+export async function logEnd(queries: Queries, facts: ServerFacts): Promise<LogEnd | null> {
+  const status = await masterStatus(queries, facts),
+    file = status?.['File'],
+    position = Number(status?.['Position'] ?? 0);
+  if (status === undefined || file === undefined || file === null || file === '') return null;
+  if (!facts.hasGtids) return { file, position, gtids: null };
+  if (facts.flavor === 'mysql') return { file, position, gtids: (status['Executed_Gtid_Set'] ?? '').replaceAll(/\s/g, '') };
+  const [row] = await queries.query('SELECT BINLOG_GTID_POS(?, ?) AS gtids', [file, position]);
+  return { file, position, gtids: row?.['gtids'] ?? '' };
+}
+
+async function masterStatus(queries: Queries, { flavor, version }: ServerFacts): Promise<TextRow | undefined> {
+  const [major = 0, minor = 0] = version.split('.').map(Number.parseFloat);
+  const isNew = flavor === 'mysql' && (major > 8 || (major === 8 && minor >= 2));
+  const [row] = await queries.query(isNew ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS');
+  return row;
+}
+
+export interface LogFile {
+  readonly name: string;
+  readonly size: number;
+}
+
+/** In order; the first is the oldest that the server still has. */
+export async function logFiles(queries: Queries): Promise<LogFile[]> {
+  const rows = await queries.query('SHOW BINARY LOGS');
+  return rows.map((r) => ({ name: r['Log_name'] ?? '', size: Number(r['File_size'] ?? 0) }));
+}

@@ -1,0 +1,57 @@
+// `mysql://…` URLs, as the tools of MySQL and the drivers read them, as far as we support them. Parsed here and not by the driver,
+// because the driver takes any of its options from a URL.
+
+import { SSL_MODES, type SslMode } from '../tls.ts';
+
+/** The parts of a URL. */
+export interface UrlParts {
+  readonly host?: string;
+  readonly port?: number;
+  readonly database?: string;
+  readonly user?: string;
+  readonly password?: string;
+  readonly sslMode?: SslMode;
+  readonly sslCa?: string;
+  readonly sslCert?: string;
+  readonly sslKey?: string;
+}
+
+/** What MySQL's own tools call the modes. https://dev.mysql.com/doc/refman/8.0/en/connection-options.html#option_general_ssl-mode */
+const OWN_MODES: Readonly<Record<string, SslMode>> = {
+  DISABLED: 'disable',
+  REQUIRED: 'require',
+  VERIFY_CA: 'verify-ca',
+  VERIFY_IDENTITY: 'verify-full',
+};
+const FILES: Readonly<Record<string, 'sslCa' | 'sslCert' | 'sslKey'>> = { 'ssl-ca': 'sslCa', 'ssl-cert': 'sslCert', 'ssl-key': 'sslKey' };
+
+/** The parts, or what is wrong with the URL (without quoting it: it holds a password). */
+export function parseUrl(text: string): UrlParts | string {
+  if (!/^(mysql|mariadb):\/\//.test(text)) return 'the URL does not begin with mysql://';
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    return 'the URL cannot be read; characters such as @ / # % in a password are written in percent form';
+  }
+  const parts: { -readonly [K in keyof UrlParts]: UrlParts[K] } = {};
+  try {
+    if (url.hostname !== '') parts.host = decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1');
+    if (url.port !== '') parts.port = Number(url.port);
+    if (url.pathname.length > 1) parts.database = decodeURIComponent(url.pathname.slice(1));
+    if (url.username !== '') parts.user = decodeURIComponent(url.username);
+    if (url.password !== '') parts.password = decodeURIComponent(url.password);
+  } catch {
+    return 'the URL holds a % that is not followed by two hex digits';
+  }
+  for (const [name, value] of url.searchParams) {
+    const file = FILES[name];
+    if (file !== undefined) parts[file] = value;
+    else if (name === 'sslmode' || name === 'ssl-mode') {
+      const mode = OWN_MODES[value.toUpperCase()] ?? SSL_MODES.find((m) => m === value);
+      if (mode === undefined) return `the URL parameter "${name}" is one of ${SSL_MODES.join(', ')}, not "${value}"`;
+      parts.sslMode = mode;
+    } else return `the URL parameter "${name}" is not supported`;
+  }
+  return parts;
+}
