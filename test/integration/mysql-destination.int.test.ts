@@ -6,14 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { MysqlConfig } from '../../src/destinations/mysql/config.ts';
 import { descriptor } from '../../src/destinations/mysql/index.ts';
-import {
-  type ChangeEvent,
-  type Column,
-  type Finding,
-  formatPoint,
-  type ResumePoint,
-  type Row,
-} from '../../src/sdk/index.ts';
+import { type ChangeEvent, type Column, type Finding, formatPoint, type ResumePoint, type Row } from '../../src/sdk/index.ts';
 import { Events, ITEMS, item, pointAt } from '../../src/sdk/testing/index.ts';
 import { createMysqlDatabase, type MysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
 import { joinMysql, mysqlConfig, mysqlProxy } from '../helpers/mysql-destination.ts';
@@ -478,6 +471,7 @@ describe.each(servers)('mysql destination on %s', (server) => {
           `SELECT count(*) AS n FROM information_schema.PROCESSLIST WHERE DB = '${db.name}' AND INFO LIKE 'INSERT INTO%'`,
         );
         if (held?.['n'] === '0') break;
+        await new Promise((resolve) => setTimeout(resolve, 50));
       }
       await blocker.query('ROLLBACK');
       expect(await lane.destination.write(batch, never)).toEqual(STORED);
@@ -542,7 +536,8 @@ async function waitForLock(db: MysqlDatabase): Promise<void> {
   for (;;) {
     const rows = await db.query("SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'");
     if (rows.length > 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    // The server answers from what it found before when it is asked again within 100 ms.
+    await new Promise((resolve) => setTimeout(resolve, 150));
   }
 }
 
