@@ -133,7 +133,6 @@ export class Connections {
     const settings = [
       `wait_timeout=${Math.ceil(idleMs / 1000) + IDLE_MARGIN_SECONDS}`,
       `lock_wait_timeout=${METADATA_LOCK_SECONDS}`,
-      'innodb_strict_mode=1',
       'foreign_key_checks=1',
       'unique_checks=1',
     ];
