@@ -1,7 +1,9 @@
 // The configuration of a `mysql` destination as the loader hands it over, a lane on a real server, and a proxy before it.
 
 import type { MysqlConfig } from '../../src/destinations/mysql/config.ts';
+import { descriptor } from '../../src/destinations/mysql/index.ts';
 import { PostgresProxy, type ProxyOptions } from './postgres-proxy.ts';
+import { Lane, type LaneSettings } from './postgresql-lane.ts';
 
 export function mysqlConfig(url: string, changes: Partial<MysqlConfig> = {}): MysqlConfig {
   return {
@@ -17,9 +19,14 @@ export function mysqlConfig(url: string, changes: Partial<MysqlConfig> = {}): My
   } as MysqlConfig;
 }
 
-/** Of COM_QUERY; what stands before it depends on the server. */
-const COMMIT = 'COMMIT';
+/** COM_QUERY: what stands before the statement depends on the server. */
+const isCommit = (chunk: Buffer): boolean => chunk.toString('latin1').endsWith('COMMIT');
 
 export function mysqlProxy(url: string, options: ProxyOptions = {}): Promise<PostgresProxy> {
-  return PostgresProxy.start(url, { commit: COMMIT, ...options });
+  return PostgresProxy.start(url, { isCommit, ...options });
+}
+
+/** A lane that has joined under epoch 1. */
+export function joinMysql(url: string, changes: Partial<MysqlConfig> = {}, settings: LaneSettings = {}): Promise<Lane> {
+  return Lane.join(mysqlConfig(url, changes), { ...settings, descriptor });
 }

@@ -9,8 +9,8 @@ export type CommitCut = 'before' | 'after';
 
 export interface ProxyOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** The message that commits; PostgreSQL's unless given. */
-  readonly commit?: string;
+  /** Does the client commit with this? PostgreSQL's way unless given. */
+  readonly isCommit?: (chunk: Buffer) => boolean;
 }
 
 /** SSLRequest: length 8, code 80877103. https://www.postgresql.org/docs/current/protocol-message-formats.html */
@@ -105,7 +105,7 @@ export class PostgresProxy implements AsyncDisposable {
     client.on('data', (chunk: Buffer) => {
       if (this.isFrozen) return;
       const cut = this.cutNextCommit;
-      if (cut === null || !chunk.includes(this.#options.commit ?? 'COMMIT\0')) {
+      if (cut === null || !this.#isCommit(chunk)) {
         server.write(chunk);
         return;
       }
@@ -124,6 +124,10 @@ export class PostgresProxy implements AsyncDisposable {
       else client.write(chunk);
     });
     for (const socket of [client, server]) socket.on('close', end).on('error', end);
+  }
+
+  #isCommit(chunk: Buffer): boolean {
+    return this.#options.isCommit?.(chunk) ?? chunk.includes('COMMIT\0');
   }
 
   #keep(socket: Socket): void {

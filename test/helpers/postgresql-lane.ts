@@ -1,12 +1,12 @@
-// A lane on a real PostgreSQL: joined, with its place, as the engine would drive it.
+// A lane on a real database: joined, with its place, as the engine would drive it.
 
-import type { PostgresqlConfig } from '../../src/destinations/postgresql/config.ts';
-import { descriptor } from '../../src/destinations/postgresql/index.ts';
+import { descriptor as postgresql } from '../../src/destinations/postgresql/index.ts';
 import {
   additiveOnly,
   CdcError,
   type ChangeEvent,
   type Destination,
+  type DestinationContext,
   type LaneBatch,
   type Logger,
   type PointHoldingDestination,
@@ -27,13 +27,15 @@ export interface LaneSettings {
   readonly epoch?: number;
   readonly schemaEvolution?: SchemaEvolution;
   readonly logger?: Logger;
+  /** Of the destination; PostgreSQL's unless given. */
+  readonly descriptor?: { create(config: never, ctx: DestinationContext): Promise<Destination> };
 }
 
 export function openReplica(
-  config: PostgresqlConfig,
-  { schemaEvolution = additiveOnly, logger = silentLogger }: LaneSettings = {},
+  config: object,
+  { schemaEvolution = additiveOnly, logger = silentLogger, descriptor = postgresql }: LaneSettings = {},
 ): Promise<Destination> {
-  return descriptor.create(config, {
+  return descriptor.create(config as never, {
     pipeline: LANE.pipeline,
     name: LANE.lane,
     logger,
@@ -54,7 +56,7 @@ export class Lane implements AsyncDisposable {
     this.epoch = epoch;
   }
 
-  static async join(config: PostgresqlConfig, settings: LaneSettings | number = {}): Promise<Lane> {
+  static async join(config: object, settings: LaneSettings | number = {}): Promise<Lane> {
     const all = typeof settings === 'number' ? { epoch: settings } : settings,
       { epoch = 1 } = all;
     const destination = await openReplica(config, all);

@@ -129,7 +129,7 @@ async function applyPatches(session: Session, table: TargetTable, group: Group, 
       columns,
       others.map(({ i }) => w.values[i] ?? null),
       isKey(key, w.key),
-      'upsert',
+      'patch',
     ),
   );
   const met = await sendEach(session, statements, options);
@@ -150,7 +150,7 @@ async function applyMove(session: Session, change: RowChange<TargetTable>, optio
   }
   // Another row that stands at the new key was left over from a later state.
   await session.query(`DELETE FROM ${qualified(table)} WHERE ${isKey(key, newKey)} AND NOT (${old})`);
-  await session.query(updateStatement(table, columns, values, old, change.incomplete ? 'upsert' : options.conflict));
+  await session.query(updateStatement(table, columns, values, old, change.incomplete ? 'patch' : options.conflict));
 }
 
 /** Statements of one row each, many in a message. */

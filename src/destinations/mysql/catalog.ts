@@ -139,6 +139,7 @@ function toColumn(row: Row, indexes: readonly Index[], definitions: ReadonlyMap<
     keepsJson,
     indexed: indexes.some((i) => i.columns.includes(name)),
     autoIncrement: extra.includes('auto_increment'),
+    selfUpdating: /on update/i.test(extra),
     generated: /\b(VIRTUAL|STORED|PERSISTENT)\b/i.test(extra),
     definition: definition.startsWith(type) ? definition.slice(type.length).trim() : definition,
   };

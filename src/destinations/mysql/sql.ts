@@ -27,6 +27,14 @@ function onConflict(table: TargetTable, columns: readonly TargetColumn[], confli
       ? []
       : columns.filter((c) => !table.key.includes(c.name)).map((c) => `${quoteName(c.name)} = VALUES(${quoteName(c.name)})`);
   if (conflict === 'replace') settings.push(...resets(table, columns));
+  if (settings.length > 0)
+    settings.push(
+      ...pins(
+        table,
+        columns.filter((c) => !table.key.includes(c.name)),
+        true,
+      ),
+    );
   const [first = ''] = table.key.map(quoteName);
   return ` ON DUPLICATE KEY UPDATE ${settings.length === 0 ? `${first} = ${first}` : settings.join(', ')}`;
 }
@@ -35,6 +43,13 @@ function onConflict(table: TargetTable, columns: readonly TargetColumn[], confli
 function resets(table: TargetTable, columns: readonly TargetColumn[]): string[] {
   const sent = new Set(columns.map((c) => c.name));
   return table.columns.filter((c) => !sent.has(c.name) && !c.generated && !c.autoIncrement).map((c) => `${quoteName(c.name)} = DEFAULT`);
+}
+
+/** The server would move a row to another key, or change a column that an incomplete event leaves alone. */
+function pins(table: TargetTable, columns: readonly TargetColumn[], keysOnly: boolean): string[] {
+  const sent = new Set(columns.map((c) => c.name));
+  const pinned = table.columns.filter((c) => c.selfUpdating && !sent.has(c.name) && (!keysOnly || table.key.includes(c.name)));
+  return pinned.map((c) => `${quoteName(c.name)} = ${quoteName(c.name)}`);
 }
 
 /** `` `a` = 1 AND `b` = 'x' `` */
@@ -52,16 +67,17 @@ export function deleteStatement(table: TargetTable, key: readonly TargetColumn[]
   return `DELETE FROM ${qualified(table)} WHERE ${where}`;
 }
 
-/** One row's columns. `replace` resets the others. Without columns the key is set to itself, so that the row counts as met. */
+/** One row's columns. `replace` resets the others, `patch` leaves them all as they are. Without columns the key is set to itself, so that the row counts as met. */
 export function updateStatement(
   table: TargetTable,
   columns: readonly TargetColumn[],
   values: Literals,
   where: string,
-  conflict: 'upsert' | 'replace',
+  conflict: 'upsert' | 'replace' | 'patch',
 ): string {
   const settings = columns.map((c, i) => `${quoteName(c.name)} = ${values[i] ?? 'NULL'}`);
   if (conflict === 'replace') settings.push(...resets(table, [...columns, ...table.columns.filter((c) => table.key.includes(c.name))]));
+  settings.push(...pins(table, columns, conflict !== 'patch'));
   const [first = ''] = table.key.map(quoteName);
   return `UPDATE ${qualified(table)} SET ${settings.length === 0 ? `${first} = ${first}` : settings.join(', ')} WHERE ${where}`;
 }

@@ -46,6 +46,8 @@ export interface TargetColumn extends AnyColumn {
   /** Part of an index: it cannot become a type without a length. */
   readonly indexed: boolean;
   readonly autoIncrement: boolean;
+  /** ON UPDATE CURRENT_TIMESTAMP: the server changes it with any other column, unless it is set. */
+  readonly selfUpdating: boolean;
   /** What stands behind the type in the table's definition: `NOT NULL DEFAULT '0'`. */
   readonly definition: string;
 }

@@ -57,7 +57,7 @@ export function driverProblem(error: unknown): DriverProblem {
     return { kind: 'certificate', detail: message };
   if (code === 'HANDSHAKE_SSL_ERROR' || isFatal(error)) return { kind: 'unreachable', detail: typeof code === 'string' ? code : message };
   if (typeof code === 'string' && NETWORK_CODES.has(code)) return { kind: 'unreachable', detail: code };
-  if (/closed state|connection.* (lost|closed)|is closed|no connection/i.test(message)) return { kind: 'unreachable', detail: message };
+  if (/closed state|connection.* (lost|closed)|is closed/i.test(message)) return { kind: 'unreachable', detail: message };
   if (/auth|password/i.test(`${String(code)} ${message}`)) return { kind: 'login', detail: message };
   return { kind: 'other', detail: message };
 }
