@@ -63,6 +63,17 @@ function isMeant(service: ServiceDefinition, command: string | undefined): boole
   return service.onDemand !== true || (command !== 'up' && loadState(service.name) !== null);
 }
 
+/** `null`: it cannot be had here, and nobody asked for it by name. */
+async function attempt(service: ServiceDefinition, isForAll: boolean, work: () => Promise<Report>): Promise<Report | null> {
+  try {
+    return printable(await work());
+  } catch (error) {
+    if (!isForAll || service.wherePossible !== true || !(error instanceof ServiceUnavailable)) throw error;
+    process.stderr.write(`${error.message}\n${service.name}: what needs it is skipped\n`);
+    return null;
+  }
+}
+
 async function main(): Promise<number> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
@@ -84,7 +95,8 @@ async function main(): Promise<number> {
   const services = names.length === 0 ? SERVICES.filter((s) => isMeant(s, name)) : names.map(serviceByName);
   const reports: Report[] = [];
   for (const service of services) {
-    const report = printable(await command(service, { json: values.json, purge: values.purge, mode }));
+    const report = await attempt(service, names.length === 0, () => command(service, { json: values.json, purge: values.purge, mode }));
+    if (report === null) continue;
     reports.push(report);
     if (!values.json) process.stdout.write(`${report.service}  ${report.mode}  ${report.version}  ${report.url ?? '-'}\n`);
   }

@@ -49,6 +49,8 @@ export interface ServiceDefinition {
   readonly name: string;
   /** Started only when it is named. */
   readonly onDemand?: boolean;
+  /** Where it cannot be had, the others are started all the same, and its tests say that they are skipped. */
+  readonly wherePossible?: boolean;
   /** Environment variable with the URL of a server to use as it is. */
   readonly urlVariable: string;
   /** The first port to try; the next free one is taken and recorded. */

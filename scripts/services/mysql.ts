@@ -25,6 +25,7 @@ interface Kind {
   readonly urlVariable: string;
   readonly firstPort: number;
   readonly onDemand?: boolean;
+  readonly wherePossible?: boolean;
   readonly container: ServiceDefinition['container'];
   readonly install: Install;
   readonly settings: readonly string[];
@@ -82,6 +83,7 @@ function service(kind: Kind): ServiceDefinition {
   return {
     name: kind.name,
     onDemand: kind.onDemand ?? false,
+    wherePossible: kind.wherePossible ?? false,
     urlVariable: kind.urlVariable,
     firstPort: kind.firstPort,
     startTimeoutMs: 120_000,

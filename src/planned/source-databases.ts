@@ -1,20 +1,7 @@
 // Databases that will be captured. Keys: seeds 000 and 001.
 
 import { Type } from '../sdk/index.ts';
-import {
-  captureKeys,
-  choice,
-  duration,
-  flag,
-  group,
-  open,
-  plannedSource,
-  pollingKeys,
-  secret,
-  serverKeys,
-  text,
-  texts,
-} from './define.ts';
+import { captureKeys, choice, duration, flag, group, open, plannedSource, pollingKeys, secret, serverKeys, text, texts } from './define.ts';
 
 export const mongodb = plannedSource({
   type: 'mongodb',

@@ -4,13 +4,13 @@ import { randomBytes } from 'node:crypto';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
 import { serviceUrl } from '../../scripts/services/service-url.ts';
 
-/** Every run of the tests has these two; `npm run services up mysql57` adds older ones. */
+/** Every run of the tests has the first, and the second where its download can be had; `npm run services up mysql57` adds older ones. */
 const EXPECTED = ['mariadb', 'mysql'] as const;
 const ON_DEMAND = ['mysql57', 'mysql56'] as const;
 export type ServerName = (typeof EXPECTED)[number] | (typeof ON_DEMAND)[number];
 
 /**
- * The servers that answer. A missing one of those that are expected is said once; where `CI` is set it is an error.
+ * The servers that answer. A missing one of those that are expected is said once; where `CI` is set a missing MariaDB is an error.
  *
  *     describe.each(await mysqlServers())('mysql destination on %s', (server) => { … });
  */
@@ -25,7 +25,7 @@ export async function mysqlServers(): Promise<ServerName[]> {
 
 function complain(name: string): void {
   const reason = `no ${name} for tests: run \`npm run services up ${name}\`, or set CDC_TEST_${name.toUpperCase()}_URL`;
-  if (process.env['CI']) throw new Error(reason);
+  if (process.env['CI'] && name === 'mariadb') throw new Error(reason);
   console.warn(`SKIPPED: ${reason}`);
 }
 

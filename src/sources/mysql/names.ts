@@ -56,4 +56,3 @@ function columnPattern(pattern: string): RegExp {
 export function quoteId(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;
 }
-export const qualified = (database: string, table: string): string => `${quoteId(database)}.${quoteId(table)}`;
