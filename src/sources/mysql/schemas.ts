@@ -85,14 +85,15 @@ export class SchemaTracker {
       last = this.#o.history.versions(name).at(-1);
     this.#ddl.set(name, ddl);
     // The log does not say names, so the same types may be those of other columns.
-    if (last !== undefined && last.columns.some((c) => c.name === null)) this.#uncertain.add(name);
+    if (last?.columns.some((c) => c.name === null) === true) this.#uncertain.add(name);
   }
 
   /** The tables as capture begins: from now on every other shape is a change. */
   async begin(tables: readonly CatalogTable[], at: Position): Promise<void> {
     const { history } = this.#o;
     for (const table of tables) {
-      if (history.versions(nameOfTable(table)).length === 0) history.begin(nameOfTable(table), { ...fromCatalog(table), from: at, announced: false });
+      if (history.versions(nameOfTable(table)).length === 0)
+        history.begin(nameOfTable(table), { ...fromCatalog(table), from: at, announced: false });
     }
     await history.save();
   }
@@ -102,7 +103,9 @@ export class SchemaTracker {
     const known = this.#o.history.versions(nameOfTable({ database, table })).at(-1);
     if (known !== undefined) return this.#prepare(database, table, known);
     const now = await this.#o.catalog.table(database, table);
-    return now === null ? null : this.#prepare(database, table, { ...fromCatalog(now), version: 1, from: '' as Position, announced: false });
+    return now === null
+      ? null
+      : this.#prepare(database, table, { ...fromCatalog(now), version: 1, from: '' as Position, announced: false });
   }
 
   /** Shapes of all tables of a database that were met. */
