@@ -30,7 +30,7 @@ import { LogIdentity } from './log-identity.ts';
 import { columnFilter, tableFilter } from './names.ts';
 import { Opener, type Opening } from './opening.ts';
 import { planSource } from './plan.ts';
-import { BinlogPositions, FIRST_HISTORY, PARTITION, parseFileName, placeAfter } from './position.ts';
+import { BinlogPositions, FIRST_HISTORY, PARTITION, parseFileName, parsePlace, placeAfter } from './position.ts';
 import { endOf, LogReading } from './reading.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { nameOfTable, SchemaTracker, tableId } from './schemas.ts';
@@ -252,7 +252,8 @@ export class BinlogSource implements Source {
       tracker,
       where: place.where,
       facts,
-      kind: facts.flavor === 'mariadb' ? 'place' : facts.hasGtids ? 'gtids' : 'margin',
+      // By file and place nobody knows which transactions were streamed before a restart.
+      kind: facts.flavor === 'mariadb' ? 'place' : parsePlace(from)?.done != null ? 'gtids' : 'margin',
       marginMs: snapshot.margin,
       history: identity.history,
       clock: this.#ctx.clock,
