@@ -275,6 +275,7 @@ export class BinlogSource implements Source {
     return new SchemaTracker({
       history,
       catalog: this.#server.catalog,
+      queries: this.#server,
       where: this.#server.place.where,
       isTable: (database, table) => this.#isTable(database, table),
       isColumn: columnFilter(this.#config.columns),

@@ -33,8 +33,11 @@ describe.each(servers)('on %s', (server) => {
   it.each(ways)('rows end as the table has them while sessions write, $way, over restarts', async ({ more }) => {
     await using world = await SourceWorld.create(
       server,
-      "CREATE TABLE items (k varchar(20) CHARACTER SET latin1 NOT NULL, n bigint unsigned NOT NULL, v int, PRIMARY KEY (k, n))",
-      { snapshot: { tables: ['*.*'], where: {}, chunk_rows: 97, chunk_bytes: 1 << 20, workers: 2, margin: 500, on_error: 'pause' }, ...more },
+      'CREATE TABLE items (k varchar(20) CHARACTER SET latin1 NOT NULL, n bigint unsigned NOT NULL, v int, PRIMARY KEY (k, n))',
+      {
+        snapshot: { tables: ['*.*'], where: {}, chunk_rows: 97, chunk_bytes: 1 << 20, workers: 2, margin: 500, on_error: 'pause' },
+        ...more,
+      },
     );
     const values = Array.from({ length: ROWS }, (_unused, i) => `('k${(i * 7919) % 50}é', ${i}, 0)`);
     await world.db.query(`INSERT INTO items VALUES ${values.join(',')}`);
