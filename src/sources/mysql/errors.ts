@@ -56,6 +56,8 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   1927: retry('SOURCE_UNREACHABLE'),
   1969: retry('SOURCE_FAILED', 'Raise `statement_timeout`, or make chunks smaller.'),
   3024: retry('SOURCE_FAILED', 'Raise `statement_timeout`, or make chunks smaller.'),
+  // MariaDB 10.11: replicas are told apart by their number alone. Our own connection of before may be the other one, for a moment.
+  4052: retry('SOURCE_IN_USE', 'Stop the other reader, or set `server_id` to a number that no replica has.'),
   3159: stop('SOURCE_FORBIDDEN', 'Set `ssl_mode`: the server takes encrypted connections only.'),
 };
 
