@@ -1,8 +1,7 @@
 // PostgreSQL servers of the benchmark's own: set up for speed instead of safety, thrown away afterwards.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import pg from 'pg';
 import type { Account } from '../../scripts/services/definition.ts';
 import { systemInstall } from '../../scripts/services/postgres-install.ts';
 import { plainEnvironment, run, startDetached, stop } from '../../scripts/services/processes.ts';
+import { freePort } from '../lib/processes.ts';
 
 /** Nothing here survives a crash of the machine. A checkpoint or a vacuum in the middle would be measured with the rest. */
 const SETTINGS = [
@@ -67,16 +67,6 @@ function serverAccount(): Account | null {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 async function answers(url: string): Promise<void> {
   for (const until = performance.now() + START_TIMEOUT_MS; ; await sleep(100)) {
     try {
@@ -93,25 +83,4 @@ export async function connect(url: string): Promise<pg.Client> {
   client.on('error', () => {});
   await client.connect();
   return client;
-}
-
-const TICKS_PER_SECOND = 100;
-
-/** User and system CPU of a process so far, in seconds; `null` when it is gone. */
-export function cpuSeconds(pid: number): number | null {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command in parentheses may hold anything: fields are counted from its end.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-  } catch {
-    return null;
-  }
-}
-
-/** CPU of all processes of the machine so far, in seconds. */
-export function busySeconds(): number {
-  const fields = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').split(/\s+/).slice(1).map(Number);
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = fields;
-  return (user + nice + system + irq + softirq) / TICKS_PER_SECOND;
 }

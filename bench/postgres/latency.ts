@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Descriptor, Destination } from '../../src/sdk/index.ts';
-import { nullDestination, openRuntime, parsePipelineText } from './built.ts';
+import { nullDestination, openRuntime, parsePipelineText } from '../lib/built.ts';
 import { connect } from './cluster.ts';
 
 export interface LatencyTask {

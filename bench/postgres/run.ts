@@ -1,27 +1,15 @@
 // The PostgreSQL source beside the server's own reader, on servers of its own: see README.md.
 // `--inserts 500000 --updates 200000 --rounds 3 --only json,file` change what is done.
 
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
 import { round } from '../lib/cpu.ts';
+import { child, inFolder, outputOf } from '../lib/processes.ts';
+import { cpuOfRuns, least, type Run, ratio, rounds } from '../lib/rounds.ts';
 import { type Cluster, connect, startCluster } from './cluster.ts';
 import type { LatencyResult, LatencyTask } from './latency.ts';
-import {
-  child,
-  type Drained,
-  drain,
-  drop,
-  inFolder,
-  JSON_TO_NOWHERE,
-  jsonToFile,
-  memoryOf,
-  outputOf,
-  pipelineOf,
-  type Run,
-  receiveLogical,
-} from './measure.ts';
+import { type Drained, drain, drop, JSON_TO_NOWHERE, jsonToFile, memoryOf, pipelineOf, receiveLogical } from './measure.ts';
 import { snapshotRun } from './snapshot.ts';
 import { createWorkload, type Phase } from './workload.ts';
 
@@ -45,42 +33,6 @@ const masked = (): object => ({
   plugins: { transformers: { transformers: [{ type: 'data_masking', params: { mask_fields: ['customer'] } }] } },
 });
 
-type Runs = { readonly [name: string]: readonly Run[] };
-
-/** What is compared takes turns: each round is a minute in which all of them had the same neighbours. */
-async function rounds(cases: Readonly<Record<string, () => Promise<Run>>>): Promise<Runs> {
-  const runs: Record<string, Run[]> = {};
-  for (let n = 0; n < ROUNDS; n++) {
-    for (const [name, run] of Object.entries(cases)) {
-      const result = await run();
-      runs[name] = [...(runs[name] ?? []), result];
-      const { eventsPerSecond, cpu, walsender, others } = result;
-      log(
-        `${name.padEnd(22)} ${Math.round(eventsPerSecond)}/s  CPU µs ${cpu.toFixed(2)}, walsender ${walsender.toFixed(2)}, others ${others.toFixed(2)}`,
-      );
-    }
-  }
-  return runs;
-}
-
-const least = (runs: readonly Run[] = [], of: (run: Run) => number): number => Math.min(...runs.map(of));
-/** The best of the rounds: other work on the machine only adds. */
-const cpuOf = (runs: Runs, name: string): number =>
-  round(
-    least(runs[name], (r) => r.cpu),
-    2,
-  );
-const walsenderOf = (runs: Runs, name: string): number =>
-  round(
-    least(runs[name], (r) => r.walsender),
-    2,
-  );
-/** The best round's rate over that of the other in the same round. */
-function ratio(runs: Runs, name: string, to: string): number | null {
-  const ratios = (runs[name] ?? []).map((r, i) => r.eventsPerSecond / (runs[to]?.[i]?.eventsPerSecond ?? Number.NaN));
-  return ratios.length === 0 ? null : round(Math.max(...ratios), 2);
-}
-
 async function streaming(cluster: Cluster, client: pg.Client, phases: readonly Phase[]): Promise<object> {
   const [inserts, updates] = phases as [Phase, Phase];
   const nowhere = (): object => JSON_TO_NOWHERE;
@@ -93,23 +45,24 @@ async function streaming(cluster: Cluster, client: pg.Client, phases: readonly P
     pg_recvlogical_updates: () => receiveLogical(cluster, client, updates),
     json_updates: () => drain(cluster, client, updates, nowhere),
   };
-  const runs = await rounds(Object.fromEntries(Object.entries(all).filter(([name]) => wants(name) || name === 'pg_recvlogical')));
+  const runs = await rounds(ROUNDS, Object.fromEntries(Object.entries(all).filter(([name]) => wants(name) || name === 'pg_recvlogical')));
   const firstEvent = (runs['json'] as readonly Drained[] | undefined)?.map((r) => r.firstEventSeconds) ?? [];
+  const cpu = (name: string): number => least(runs, name, (r) => r.cpu);
   return {
-    cpu_us_per_event: Object.fromEntries(Object.keys(runs).map((name) => [name, cpuOf(runs, name)])),
+    cpu_us_per_event: cpuOfRuns(runs),
     warm_cpu_us_per_event: Object.fromEntries(
       Object.entries(runs as Readonly<Record<string, readonly Partial<Drained>[]>>)
         .filter(([, list]) => list[0]?.warmCpu !== undefined)
         .map(([name, list]) => [name, round(Math.min(...list.map((r) => r.warmCpu ?? Number.NaN)), 2)]),
     ),
-    walsender_us_per_event: Object.fromEntries(Object.keys(runs).map((name) => [name, walsenderOf(runs, name)])),
+    walsender_us_per_event: Object.fromEntries(Object.keys(runs).map((name) => [name, least(runs, name, (r) => r.server)])),
     rate_over_pg_recvlogical: {
       json: ratio(runs, 'json', 'pg_recvlogical'),
       file: ratio(runs, 'file', 'pg_recvlogical'),
       updates: ratio(runs, 'json_updates', 'pg_recvlogical_updates'),
     },
     rate_disk_log_over_memory_log: ratio(runs, 'disk_log', 'json'),
-    cpu_masking_over_without: round(cpuOf(runs, 'masking') / cpuOf(runs, 'json'), 2),
+    cpu_masking_over_without: round(cpu('masking') / cpu('json'), 2),
     first_event_ms: Math.round(Math.min(...firstEvent) * 1000),
     raw: runs,
   };
@@ -125,12 +78,16 @@ async function replica(cluster: Cluster, client: pg.Client, [inserts]: readonly 
     await target.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     return run();
   };
-  const runs = await rounds({
+  const runs = await rounds(ROUNDS, {
     captured: fresh(() => drain(cluster, client, phase, destination)),
     without_capture: fresh(() => drain(cluster, client, phase, destination, () => ({}), true)),
   });
   await target.end();
-  return { rate_over_without_capture: ratio(runs, 'captured', 'without_capture'), cpu_us_per_event: cpuOf(runs, 'captured'), raw: runs };
+  return {
+    rate_over_without_capture: ratio(runs, 'captured', 'without_capture'),
+    cpu_us_per_event: least(runs, 'captured', (r) => r.cpu),
+    raw: runs,
+  };
 }
 
 async function latency(cluster: Cluster, client: pg.Client, perSecond: number, firstId: number): Promise<LatencyResult> {
@@ -144,7 +101,7 @@ async function latency(cluster: Cluster, client: pg.Client, perSecond: number, f
       seconds: Number(given.seconds),
       firstId,
     };
-    return child<LatencyResult>('latency.ts', task);
+    return child<LatencyResult>(join(import.meta.dirname, 'latency.ts'), task);
   });
   await drop(client, slot);
   return { events: result.events, p50: round(result.p50, 2), p99: round(result.p99, 2) };
@@ -156,14 +113,7 @@ const inserts = Number(given.inserts);
 const phases = await createWorkload(client, inserts, Number(given.updates));
 const result: Record<string, object> = {};
 if (['json', 'file', 'disk_log', 'masking', 'json_updates'].some(wants)) result['streaming'] = await streaming(cluster, client, phases);
-if (wants('memory')) {
-  const write = (folder: string, pipeline: object): string => {
-    const file = join(folder, 'bench.yaml');
-    writeFileSync(file, JSON.stringify(pipeline));
-    return file;
-  };
-  result['memory'] = await memoryOf(cluster, client, phases[0] as Phase, write);
-}
+if (wants('memory')) result['memory'] = await memoryOf(cluster, client, phases[0] as Phase);
 if (wants('replica')) result['replica'] = await replica(cluster, client, phases);
 if (wants('latency')) {
   result['latency_ms'] = {

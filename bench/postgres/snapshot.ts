@@ -3,9 +3,10 @@
 import { join } from 'node:path';
 import type pg from 'pg';
 import { median, round } from '../lib/cpu.ts';
+import type { DrainTask } from '../lib/drain.ts';
+import { drainChild, inFolder, outputOf } from '../lib/processes.ts';
 import type { Cluster } from './cluster.ts';
-import type { DrainResult, DrainTask } from './drain.ts';
-import { child, drop, inFolder, JSON_TO_NOWHERE, outputOf, pipelineOf } from './measure.ts';
+import { drop, JSON_TO_NOWHERE, pipelineOf } from './measure.ts';
 
 const SLOT = 'bench_snapshot';
 
@@ -32,8 +33,8 @@ export async function snapshotRun(
         source: { snapshot_mode: 'initial_only' },
         destination: JSON_TO_NOWHERE,
       });
-      const task: DrainTask = { pipeline, destination: 'null', events: count };
-      return child<DrainResult>('drain.ts', task);
+      const task: DrainTask = { pipeline, source: 'postgresql', destination: 'null', events: count };
+      return drainChild(task);
     });
     await drop(client, SLOT);
     const perSecond = count / (result.seconds - result.firstEventSeconds);

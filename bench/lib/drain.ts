@@ -1,13 +1,14 @@
-// A process of its own that runs one pipeline over PostgreSQL and says what that cost: see `DrainTask`. The whole program is
+// A process of its own that runs one pipeline and says what that cost: see `DrainTask`. The whole program is
 // in it (configuration, chain, log, points, state in a file), as it was built.
 
 import type { ChangeBatch, Descriptor, Destination, LaneBatch, Source } from '../../src/sdk/index.ts';
-import { loadDescriptor, openRuntime, parsePipelineText, postgresql } from './built.ts';
+import { loadDescriptor, openRuntime, parsePipelineText } from './built.ts';
 
 export interface DrainTask {
   /** A pipeline as its file would have it. */
   readonly pipeline: object;
-  /** Type of its destination. */
+  /** Types of its source and its destination. */
+  readonly source: 'postgresql' | 'mysql';
   readonly destination: string;
   readonly events: number;
   /** Everything is read before the first batch goes on: what the rest costs by itself. */
@@ -82,31 +83,38 @@ async function observed(type: string): Promise<Descriptor> {
   } as Descriptor;
 }
 
-/** The source over a copied slot, which looks as if somebody had read from it before; with `readFirst` it reads all before it gives the first batch. */
-const source: Descriptor = {
-  ...postgresql,
-  create: async (config: never, ctx: never): Promise<Source> => {
-    const inner = await postgresql.create(config, ctx);
-    inner.acknowledged = async () => null;
-    if (task.readFirst !== true) return inner;
-    const read = inner.read.bind(inner);
-    inner.read = async function* (context, signal) {
-      const batches: ChangeBatch[] = [];
-      let events = 0;
-      for await (const batch of read(context, signal)) {
-        batches.push(batch);
-        events += batch.events.length;
-        if (events >= task.events) break;
-      }
-      yield* batches;
-    };
-    return inner;
-  },
-} as Descriptor;
+/**
+ * The source. A copied slot of PostgreSQL looks as if somebody had read from it before. With `readFirst` it reads all before it gives
+ * the first batch.
+ */
+async function sourceOf(type: string): Promise<Descriptor> {
+  const descriptor = await loadDescriptor('source', type, { baseDir: '.' });
+  if (descriptor.kind !== 'source') throw new Error(`${type} is no source`);
+  return {
+    ...descriptor,
+    create: async (config: never, ctx: never): Promise<Source> => {
+      const inner = await descriptor.create(config, ctx);
+      if (type === 'postgresql') inner.acknowledged = async () => null;
+      if (task.readFirst !== true) return inner;
+      const read = inner.read.bind(inner);
+      inner.read = async function* (context, signal) {
+        const batches: ChangeBatch[] = [];
+        let events = 0;
+        for await (const batch of read(context, signal)) {
+          batches.push(batch);
+          events += batch.events.length;
+          if (events >= task.events) break;
+        }
+        yield* batches;
+      };
+      return inner;
+    },
+  } as Descriptor;
+}
 
 const { pipelines, problems } = await parsePipelineText(JSON.stringify(task.pipeline), { file: 'bench.yaml', baseDir: '.', env: {} });
 if (problems.length > 0) throw new Error(JSON.stringify(problems));
-const descriptors = [await observed(task.destination), source];
+const descriptors = [await observed(task.destination), await sourceOf(task.source)];
 const runtime = await openRuntime(pipelines, { descriptors, limit: task.events, failFast: true });
 const [summary] = await runtime.done;
 if (summary?.outcome !== 'done' || seen.events !== task.events)

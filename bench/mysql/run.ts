@@ -1,0 +1,145 @@
+// The MySQL source beside the server's own reader and zongji, on servers of its own: see README.md.
+// `--inserts 300000 --updates 100000 --rounds 3 --servers mariadb,mysql --only json,file` change what is done.
+
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { RowDataPacket } from 'mysql2/promise';
+import { mariadb, mysql } from '../../scripts/services/mysql.ts';
+import { busySeconds, child, cpuOf, cpuSeconds, drainChild, inFolder, programMemory } from '../lib/processes.ts';
+import { least, type Run, ratio, rounds, runOf } from '../lib/rounds.ts';
+import { connect, LOGIN, rawReader, type Server, startServer } from './server.ts';
+import type { ReaderResult, TransportTask } from './transport.ts';
+import { createWorkload, type Phase } from './workload.ts';
+import type { ZongjiTask } from './zongji.ts';
+
+const { values: given } = parseArgs({
+  options: {
+    inserts: { type: 'string', default: '300000' },
+    updates: { type: 'string', default: '100000' },
+    rounds: { type: 'string', default: '3' },
+    servers: { type: 'string', default: 'mariadb,mysql' },
+    only: { type: 'string', default: '' },
+  },
+});
+const wants = (name: string): boolean => given.only === '' || given.only.split(',').includes(name);
+const JSON_TO_NOWHERE = { type: 'null', encode: true, envelope: 'debezium' };
+
+interface Bench {
+  readonly server: Server;
+  readonly flavor: 'mariadb' | 'mysql';
+}
+
+/** `work` gives the seconds that count and the CPU of the reader. */
+async function measured({ server }: Bench, { events }: Phase, work: () => Promise<{ seconds: number; cpu: number }>): Promise<Run> {
+  const busy = busySeconds(),
+    serverCpu = cpuSeconds(server.pid) ?? 0;
+  const { seconds, cpu } = await work();
+  return runOf(events, seconds, cpu, (cpuSeconds(server.pid) ?? 0) - serverCpu, busySeconds() - busy);
+}
+
+/** The file of the phase as it is, into memory that is a folder. */
+function raw(bench: Bench, phase: Phase, reader: string): Promise<Run> {
+  const { server } = bench;
+  return inFolder((folder) =>
+    measured(bench, phase, async () => {
+      const began = performance.now(),
+        login = ['--host', LOGIN.host, '--port', String(server.port), '--user', LOGIN.user, `--password=${LOGIN.password}`],
+        cpu = await cpuOf(reader, [
+          '--no-defaults',
+          ...login,
+          '--read-from-remote-server',
+          '--raw',
+          `--result-file=${folder}/`,
+          phase.file,
+        ]);
+      return { seconds: (performance.now() - began) / 1000, cpu };
+    }),
+  );
+}
+
+function reader(bench: Bench, phase: Phase, script: string, task: object): Promise<Run> {
+  return measured(bench, phase, async () => {
+    const login = { ...LOGIN, port: bench.server.port };
+    const { seconds, cpuSeconds: cpu } = await child<ReaderResult>(join(import.meta.dirname, script), { ...task, login });
+    return { seconds, cpu };
+  });
+}
+
+function pipelineOf(server: Server, phase: Phase, folder: string, destination: object): object {
+  return {
+    name: 'bench',
+    source: {
+      type: 'mysql',
+      url: server.url,
+      tables: ['shop.orders'],
+      snapshot_mode: 'never',
+      binlog_config: { binlog_filename: phase.file, binlog_position: 4 },
+    },
+    destinations: [{ name: 'out', ...destination }],
+    sync: { mode: 'one_time' },
+    state: { path: join(folder, 'state.db') },
+    error_handling: { dead_letter_queue: { type: 'file', path: join(folder, 'dlq.ndjson') } },
+  };
+}
+
+function drain(bench: Bench, phase: Phase, type: 'null' | 'file'): Promise<Run> {
+  return inFolder((folder) =>
+    measured(bench, phase, async () => {
+      const destination = type === 'null' ? JSON_TO_NOWHERE : { type, path: join(folder, 'out.ndjson'), envelope: 'debezium' },
+        pipeline = pipelineOf(bench.server, phase, folder, destination);
+      const result = await drainChild({ pipeline, source: 'mysql', destination: type, events: phase.events });
+      // Without the time before the first event: the server's own reader loads nothing.
+      return { seconds: result.seconds - result.firstEventSeconds, cpu: (result.cpuMicrosPerEvent * phase.events) / 1e6 };
+    }),
+  );
+}
+
+async function streaming(bench: Bench, [inserts, updates]: readonly [Phase, Phase], bytes: number): Promise<object> {
+  const { flavor } = bench,
+    program = flavor === 'mariadb' ? rawReader() : null;
+  if (flavor === 'mariadb' && program === null) process.stderr.write('no mariadb-binlog (Debian: mariadb-client): no ratios to it\n');
+  const { file, events } = inserts;
+  const cases: Readonly<Record<string, () => Promise<Run>>> = {
+    ...(program === null ? {} : { raw: () => raw(bench, inserts, program) }),
+    transport: () => reader(bench, inserts, 'transport.ts', { flavor, file, bytes } satisfies Omit<TransportTask, 'login'>),
+    json: () => drain(bench, inserts, 'null'),
+    file: () => drain(bench, inserts, 'file'),
+    json_updates: () => drain(bench, updates, 'null'),
+    zongji: () => reader(bench, inserts, 'zongji.ts', { file, events } satisfies Omit<ZongjiTask, 'login'>),
+  };
+  const runs = await rounds(Number(given.rounds), Object.fromEntries(Object.entries(cases).filter(([name]) => wants(name))));
+  const each = (of: (run: Run) => number): object => Object.fromEntries(Object.keys(runs).map((name) => [name, least(runs, name, of)]));
+  return {
+    cpu_us_per_event: each((r) => r.cpu),
+    server_us_per_event: each((r) => r.server),
+    best_events_per_second: Object.fromEntries(
+      Object.entries(runs).map(([name, list]) => [name, Math.round(Math.max(...list.map((r) => r.eventsPerSecond)))]),
+    ),
+    ...(program === null ? {} : { rate_over_raw: { transport: ratio(runs, 'transport', 'raw'), json: ratio(runs, 'json', 'raw') } }),
+    rate_over_zongji: { json: ratio(runs, 'json', 'zongji'), file: ratio(runs, 'file', 'zongji') },
+    raw: runs,
+  };
+}
+
+async function benchOf(flavor: Bench['flavor']): Promise<object> {
+  await using server = await startServer(flavor === 'mariadb' ? mariadb : mysql);
+  const client = await connect(server),
+    phases = await createWorkload(client, flavor === 'mariadb' ? 'longtext' : 'json', Number(given.inserts), Number(given.updates)),
+    [inserts, updates] = phases as [Phase, Phase];
+  const [files] = await client.query<RowDataPacket[]>('SHOW BINARY LOGS'),
+    bytes = Number(files.find((f) => f['Log_name'] === inserts.file)?.['File_size']);
+  await client.end();
+  process.stderr.write(`${flavor} ${server.version}: ${Math.round(bytes / inserts.events)} bytes per insert in the log\n`);
+  const bench = { server, flavor },
+    result = await streaming(bench, [inserts, updates], bytes - BYTES_AROUND);
+  if (!wants('memory')) return { version: server.version, ...result };
+  const memory = await inFolder((folder) => programMemory(folder, pipelineOf(server, inserts, folder, JSON_TO_NOWHERE), inserts.events));
+  return { version: server.version, ...result, memory };
+}
+
+/** Beginning and end of a file, of which not all is sent. */
+const BYTES_AROUND = 4096;
+
+const result: Record<string, object> = {};
+for (const flavor of ['mariadb', 'mysql'] as const) if (given.servers.split(',').includes(flavor)) result[flavor] = await benchOf(flavor);
+console.log(JSON.stringify({ scenario: 'mysql', inserts: Number(given.inserts), updates: Number(given.updates), ...result }));
