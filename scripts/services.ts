@@ -14,6 +14,7 @@ const USAGE = `Usage: npm run services -- <up|down|status> [names] [--json] [--m
   down    stop what "up" started; --purge removes its data too
   status  say what answers, and where
 
+A version: postgres@18, or CDC_TEST_POSTGRES_VERSION=18 for the tests, too.
 Services: ${SERVICES.map((s) => `${s.name} (own server: ${s.urlVariable})`).join(', ')}
 Without names: all that are used by every run of the tests, and those that were started.`;
 

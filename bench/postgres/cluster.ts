@@ -35,7 +35,7 @@ export interface Cluster extends AsyncDisposable {
 }
 
 export async function startCluster(): Promise<Cluster> {
-  const installed = await systemInstall.find('', () => {});
+  const installed = await systemInstall(null).find('', () => {});
   if (installed === null) throw new Error('PostgreSQL is not installed');
   const { bin } = installed,
     account = serverAccount(),

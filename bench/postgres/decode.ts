@@ -125,7 +125,10 @@ const STEPS: Readonly<Record<string, { readonly to: PgoutputHandler; done(): voi
   debezium: {
     to: assembler,
     done: () => {
-      kept = envelope.encode(assembler.take(BATCH, Number.MAX_SAFE_INTEGER).events);
+      const encoded = envelope.encode(assembler.take(BATCH, Number.MAX_SAFE_INTEGER).events);
+      kept = encoded;
+      // As the engine does once the batch is stored.
+      encoded.release?.();
     },
   },
 };

@@ -103,10 +103,10 @@ function runOf(events: number, seconds: number, cpu: number, walsender: number, 
   return { eventsPerSecond: events / seconds, cpu: each(cpu), walsender: each(walsender), others: each(busy - cpu - walsender) };
 }
 
-/** A process of this folder, from the sources; its last line is its result. */
+/** A process of this folder over the built program; its last line is its result. */
 export async function child<T>(script: string, task: object): Promise<T> {
   const path = join(import.meta.dirname, script);
-  const stdout = await outputOf(process.execPath, ['--no-warnings', '--import', 'tsx', '--conditions=source', path, JSON.stringify(task)]);
+  const stdout = await outputOf(process.execPath, ['--no-warnings', '--import', 'tsx', path, JSON.stringify(task)]);
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T;
 }
 
@@ -148,6 +148,8 @@ export const JSON_TO_NOWHERE = { type: 'null', encode: true, envelope: 'debezium
 export const jsonToFile = (folder: string): object => ({ type: 'file', path: join(folder, 'out.ndjson'), envelope: 'debezium' });
 
 export interface Drained extends Run {
+  /** CPU µs per event of the second half. */
+  readonly warmCpu: number;
   /** From the start of the pipeline, with what it loads. */
   readonly firstEventSeconds: number;
 }
@@ -169,10 +171,10 @@ export async function drain(
       const task: DrainTask = { pipeline, destination: (to as { type: string }).type, events: phase.events, readFirst };
       return child<DrainResult>('drain.ts', task);
     });
-    const { events, seconds, cpuMicrosPerEvent, firstEventSeconds } = result;
+    const { events, seconds, cpuMicrosPerEvent, warmCpuMicrosPerEvent: warmCpu, firstEventSeconds } = result;
     // Without the time before the first event: the server's own reader loads nothing.
     const run = runOf(events, seconds - firstEventSeconds, (cpuMicrosPerEvent * events) / 1e6, walsender, busySeconds() - others);
-    return { ...run, firstEventSeconds };
+    return { ...run, warmCpu, firstEventSeconds };
   });
 }
 

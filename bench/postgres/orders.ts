@@ -30,8 +30,8 @@ export function relationMessage(): Buffer {
   return Buffer.concat([Buffer.from('R'), int(OID, 4), Buffer.from('public\0orders\0d'), int(COLUMNS.length, 2), ...columns]);
 }
 
-function tuple(i: number, change: number): Buffer {
-  const values = [
+function textsOf(i: number, change: number): string[] {
+  return [
     `${i}`,
     `Customer number ${i}`,
     `customer${i}@example.com`,
@@ -41,7 +41,21 @@ function tuple(i: number, change: number): Buffer {
     i % 2 === 0 ? 't' : 'f',
     `{"k": ${i}, "tags": ["a", "b"], "n": "x${i % 97}"}`,
   ];
+}
+
+function tuple(i: number, change: number): Buffer {
+  const values = textsOf(i, change);
   return Buffer.concat([int(values.length, 2), ...values.flatMap((v) => [Buffer.from('t'), int(Buffer.byteLength(v), 4), Buffer.from(v)])]);
+}
+
+/** The rows of a query, as the server sends them. */
+export function dataRows(count: number): Buffer {
+  const messages = Array.from({ length: count }, (_, i) => {
+    const values = textsOf(1_000_000 + i, 0),
+      body = Buffer.concat([int(values.length, 2), ...values.flatMap((v) => [int(Buffer.byteLength(v), 4), Buffer.from(v)])]);
+    return Buffer.concat([Buffer.from('D'), int(body.length + 4, 4), body]);
+  });
+  return Buffer.concat(messages);
 }
 
 /** Messages one after another, and where each begins; one more place marks the end. */

@@ -28,8 +28,8 @@ export interface Installation {
 export interface Install {
   readonly mode: 'system' | 'npm' | 'maven';
   /**
-   * Finds the programs, installing them if need be. `null`: this way does not exist here. Throws when it exists and failed.
-   * `folder` is a place for downloads that the server's account can reach.
+   * Finds the programs, installing them if need be. `null`: this way does not exist here, or has no such version. Throws when it
+   * exists and failed. `folder` is a place for downloads that the server's account can reach.
    */
   find(folder: string, say: (line: string) => void): Promise<Installation | null>;
 }
@@ -45,6 +45,7 @@ export interface LocalServer {
 }
 
 export interface ServiceDefinition {
+  /** `postgres`, and `postgres@18` where a version was asked for: each has its own server, data and state. */
   readonly name: string;
   /** Started only when it is named. */
   readonly onDemand?: boolean;
@@ -58,6 +59,8 @@ export interface ServiceDefinition {
   readonly accounts: readonly string[];
   /** Its service in compose.yaml; `null`: there is none. */
   readonly container: string | null;
+  /** Of the image, where one was asked for. */
+  readonly containerVersion?: string;
   readonly installs: readonly Install[];
   url(port: number, password: string): string;
   /** Rejects when nothing answers, when it is another product, or when it still starts. */

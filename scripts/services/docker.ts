@@ -7,6 +7,11 @@ import { run } from './processes.ts';
 
 /** Two checkouts on one machine do not share containers. */
 const PROJECT = `cdc-run-${createHash('sha256').update(ROOT).digest('hex').slice(0, 8)}`;
+
+/** A service of a chosen version has a project of its own, so that it runs beside the others. */
+const projectOf = ({ name, container }: ServiceDefinition): string =>
+  name === container ? PROJECT : `${PROJECT}-${name.replaceAll('@', '-')}`;
+
 /** A daemon that does not answer within this is as good as none. */
 const DAEMON_TIMEOUT_MS = 5_000;
 
@@ -22,18 +27,24 @@ export async function hasDocker(): Promise<boolean> {
 }
 
 export async function composeUp(service: ServiceDefinition, port: number, password: string): Promise<void> {
-  await compose(port, password, ['up', '--detach', '--wait', containerOf(service)]);
+  await compose(service, port, password, ['up', '--detach', '--wait', containerOf(service)]);
 }
 
 /** Stops the container; `purge` removes it with its data. */
 export async function composeDown(service: ServiceDefinition, port: number, password: string, purge: boolean): Promise<void> {
   const args = purge ? ['rm', '--stop', '--force', '--volumes'] : ['stop'];
-  await compose(port, password, [...args, containerOf(service)]);
+  await compose(service, port, password, [...args, containerOf(service)]);
 }
 
-async function compose(port: number, password: string, args: readonly string[]): Promise<void> {
-  const env = { ...process.env, CDC_SERVICE_PORT: String(port), CDC_SERVICE_PASSWORD: password };
-  await run('docker', ['compose', '--project-name', PROJECT, '--project-directory', ROOT, ...args], { cwd: ROOT, env });
+async function compose(service: ServiceDefinition, port: number, password: string, args: readonly string[]): Promise<void> {
+  const version = service.containerVersion;
+  const env = {
+    ...process.env,
+    CDC_SERVICE_PORT: String(port),
+    CDC_SERVICE_PASSWORD: password,
+    ...(version !== undefined && { CDC_SERVICE_VERSION: version }),
+  };
+  await run('docker', ['compose', '--project-name', projectOf(service), '--project-directory', ROOT, ...args], { cwd: ROOT, env });
 }
 
 function containerOf({ name, container }: ServiceDefinition): string {

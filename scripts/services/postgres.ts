@@ -11,14 +11,16 @@ const USER = 'postgres';
 /** Room for tests that run side by side. `fsync=off`: the data is worth nothing after a crash of the machine. */
 const SETTINGS = ['wal_level=logical', 'max_replication_slots=20', 'max_wal_senders=20', 'fsync=off', 'shared_buffers=64MB'];
 
-export const postgres: ServiceDefinition = {
-  name: 'postgres',
-  urlVariable: 'CDC_TEST_POSTGRES_URL',
+/** `major`: the version of PostgreSQL as in `18`; `null` takes what is at hand. */
+export const postgresOf = (major: string | null): ServiceDefinition => ({
+  name: major === null ? 'postgres' : `postgres@${major}`,
+  urlVariable: major === null ? 'CDC_TEST_POSTGRES_URL' : `CDC_TEST_POSTGRES_${major}_URL`,
   firstPort: 15432,
   startTimeoutMs: 90_000,
   accounts: ['postgres', 'nobody'],
   container: 'postgres',
-  installs: [systemInstall, npmInstall],
+  ...(major !== null && { containerVersion: major }),
+  installs: [systemInstall(major), npmInstall(major)],
   stopSignals: ['SIGINT', 'SIGQUIT'],
   handshake: postgresHandshake,
   url: (port, password) => `postgresql://${USER}:${password}@127.0.0.1:${port}/postgres`,
@@ -34,7 +36,7 @@ export const postgres: ServiceDefinition = {
       ...['listen_addresses=127.0.0.1', 'unix_socket_directories=', ...SETTINGS].flatMap((s) => ['-c', s]),
     ],
   }),
-};
+});
 
 const dataOf = (server: LocalServer): string => join(server.folder, 'data');
 

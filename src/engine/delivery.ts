@@ -3,6 +3,7 @@
 
 import {
   CdcError,
+  type EncodedBatch,
   type ErrorCode,
   type LaneBatch,
   type ResumePoint,
@@ -36,6 +37,8 @@ interface Portion {
   /** Nothing else of the load is left. */
   readonly isLast: boolean;
   readonly batch: LaneBatch;
+  /** Its records, once somebody asked for them. */
+  encoded: EncodedBatch | null;
 }
 
 const hasChunk = ({ stretches }: Load): boolean => stretches.some(({ batch }) => batch.whole);
@@ -145,27 +148,35 @@ export class Delivery {
     const indices = left.length > limit ? left.slice(0, limit) : left,
       isLast = indices.length === left.length;
     const skip = isLast ? load.skip : new Set([...load.skip, ...left.slice(indices.length)]);
-    const { encoder } = this.#o;
+    const encoded = (): EncodedBatch => {
+      if (this.#o.encoder === null) throw this.#caller.contractError('asked for bytes, but declares that it reads rows');
+      portion.encoded ??= this.#o.encoder.encode(load.events, load.pieces);
+      return portion.encoded;
+    };
     const batch: LaneBatch = {
       events: load.events,
       skip,
       through: isLast || !holdsPoint ? through : { ...previous, epoch },
       previous: this.#rewritten?.from === previous ? this.#rewritten.to : previous,
       worker: this.#o.worker?.index ?? 0,
-      encoded: () => {
-        if (encoder === null) throw this.#caller.contractError('asked for bytes, but declares that it reads rows');
-        return encoder.encode(load.events, load.pieces);
-      },
+      encoded,
     };
-    return { load, indices, isLast, batch };
+    const portion: Portion = { load, indices, isLast, batch, encoded: null };
+    return portion;
   }
 
   /** The result, or the error. */
-  async #write({ batch, indices }: Portion, signal: AbortSignal): Promise<WriteResult | CdcError> {
-    const startMs = this.#o.clock.now();
+  async #write(portion: Portion, signal: AbortSignal): Promise<WriteResult | CdcError> {
+    const startMs = this.#o.clock.now(),
+      { batch, indices } = portion;
     try {
       const result = await this.#caller.write(batch, signal);
-      if (result.kind === 'stored') this.#size.stored(indices.length, this.#o.clock.now() - startMs);
+      if (result.kind === 'stored') {
+        this.#size.stored(indices.length, this.#o.clock.now() - startMs);
+        // Only of a write that has ended: one that was given up may still be sending them.
+        if (portion.encoded !== null) this.#o.encoder?.release(portion.encoded);
+        portion.encoded = null;
+      }
       return result;
     } catch (cause) {
       const error = cause as CdcError;

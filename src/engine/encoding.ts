@@ -30,6 +30,11 @@ export class SharedEncoder {
     return joinPieces(pieces.map((p) => ({ piece: p, encoded: this.#whole(p.batch) })));
   }
 
+  /** Nobody reads the records any more. Those that another lane may have, or get, are left alone. */
+  release(encoded: EncodedBatch): void {
+    if (this.users < 2) encoded.release?.();
+  }
+
   #whole(batch: LogBatch): EncodedBatch {
     let encoded = this.#cache.get(batch);
     if (encoded === undefined) {

@@ -1,6 +1,7 @@
 // How one column of a table is written as a member of a JSON object, prepared once per table.
 
 import type { Value } from '../sdk/index.ts';
+import { type Fixed, fixedOf } from './fixed.ts';
 import { jsonString } from './json.ts';
 import type { JsonWriter } from './json-writer.ts';
 
@@ -32,30 +33,21 @@ export function plainColumn(name: string): ColumnWriter {
 
 export interface PreparedColumn extends ColumnWriter {
   /** `{"id":`: as first member … */
-  readonly first: Uint8Array;
+  readonly first: Fixed;
   /** … and as a later one: `,"id":` */
-  readonly next: Uint8Array;
-  /** Both by four bytes, filled up with zeros, for copying at a third of the time. */
-  readonly firstWords: Int32Array;
-  readonly nextWords: Int32Array;
-}
-
-function wordsOf(bytes: Buffer): Int32Array {
-  const padded = Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
-  return Int32Array.from({ length: padded.length / 4 }, (_, i) => padded.readInt32LE(i * 4));
+  readonly next: Fixed;
+  readonly nullFixed: Fixed;
 }
 
 export function prepareColumn(column: ColumnWriter): PreparedColumn {
-  const name = jsonString(column.name),
-    first = Buffer.from(`{${name}:`),
-    next = Buffer.from(`,${name}:`);
-  return { ...column, first, next, firstWords: wordsOf(first), nextWords: wordsOf(next) };
+  const name = jsonString(column.name);
+  return { ...column, first: fixedOf(`{${name}:`), next: fixedOf(`,${name}:`), nullFixed: fixedOf(column.nullText) };
 }
 
 /** Both return whether the object is still empty. */
 export function writeColumn(json: JsonWriter, column: PreparedColumn, value: Value, empty: boolean): boolean {
-  json.raw(empty ? column.first : column.next);
-  if (value === null) json.text(column.nullText);
+  json.fixed(empty ? column.first : column.next);
+  if (value === null) json.fixed(column.nullFixed);
   else writeValue(json, column, value);
   return false;
 }
@@ -63,7 +55,7 @@ export function writeColumn(json: JsonWriter, column: PreparedColumn, value: Val
 export function writeGap(json: JsonWriter, column: PreparedColumn, incomplete: boolean, empty: boolean): boolean {
   const text = incomplete ? column.unavailableText : column.absentText;
   if (text === null) return empty;
-  json.raw(empty ? column.first : column.next);
+  json.fixed(empty ? column.first : column.next);
   json.text(text);
   return false;
 }

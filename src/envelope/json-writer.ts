@@ -2,10 +2,10 @@
 // string, 1.4 µs more to flatten it and turn it into UTF-8; written as bytes from the start it is less than half of both.
 
 import type { ChangeEvent, Value } from '../sdk/index.ts';
+import { CHUNK_BYTES, ChunkPool } from './chunk-pool.ts';
+import type { Fixed } from './fixed.ts';
 import { jsonNumber, jsonString, jsonValue, needsEscape } from './json.ts';
 
-/** A chunk holds the records of many events; one that is kept keeps its chunk, so it is not larger. */
-const CHUNK_BYTES = 64 * 1024;
 /** A record begins only with this much room, because moving it to the next chunk costs a copy. */
 const ROOM_BYTES = 1024;
 /** From here on a native call (75 ns) beats a loop over the characters (2 ns each). */
@@ -14,6 +14,8 @@ const LONG_CHARACTERS = 32;
 const LONG_STRING = 64;
 /** The same for copying bytes (28 ns). */
 const LONG_BYTES = 12;
+/** The same where they are copied four at a time. */
+const LONG_FIXED = 128;
 const BYTES_PER_CHARACTER = 3;
 
 /** Numbers below have at most nine digits and are small integers to V8. */
@@ -28,6 +30,16 @@ const ZERO = 0x30,
   SPACE = 0x20,
   DELETE = 0x7f;
 
+/** `00` to `99`, the first digit in the lower byte. */
+const PAIRS = Uint16Array.from({ length: 100 }, (_, n) => (ZERO + ((n / 10) | 0)) | ((ZERO + (n % 10)) << 8));
+
+/** Digits of a small number. */
+function lengthOf(n: number): number {
+  if (n < 1000) return n < 10 ? 1 : n < 100 ? 2 : 3;
+  if (n < 1_000_000) return n < 10_000 ? 4 : n < 100_000 ? 5 : 6;
+  return n < 10_000_000 ? 7 : n < 100_000_000 ? 8 : 9;
+}
+
 const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
 
 export class JsonWriter {
@@ -39,16 +51,22 @@ export class JsonWriter {
   /** Of `bytes`: kept, because asking for it costs as much as making a view. */
   #memory: ArrayBuffer;
   #offset = 0;
+  readonly #pool: ChunkPool;
+  /** All that was written into. */
+  readonly chunks: Buffer[];
 
   /** `expectedBytes`: a batch of few events needs no whole chunk. */
-  constructor(expectedBytes = CHUNK_BYTES) {
-    this.bytes = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(expectedBytes, 2 * ROOM_BYTES)));
+  constructor(expectedBytes = CHUNK_BYTES, pool = new ChunkPool()) {
+    this.#pool = pool;
+    this.bytes = pool.take(Math.max(expectedBytes, 2 * ROOM_BYTES));
+    this.chunks = [this.bytes];
     this.view = viewOf(this.bytes);
     this.#memory = this.bytes.buffer as ArrayBuffer;
     this.#offset = this.bytes.byteOffset;
   }
 
   #goOnIn(bytes: Buffer): void {
+    this.chunks.push(bytes);
     this.bytes = bytes;
     this.view = viewOf(bytes);
     this.#memory = bytes.buffer as ArrayBuffer;
@@ -58,13 +76,18 @@ export class JsonWriter {
   /** Starts a text of its own. */
   begin(): void {
     if (this.bytes.length - this.at < ROOM_BYTES) {
-      this.#goOnIn(Buffer.allocUnsafe(CHUNK_BYTES));
+      this.#goOnIn(this.#pool.take());
       this.at = 0;
     }
     this.#start = this.at;
   }
 
-  /** What was written since `begin`. Never written to again. Not by `subarray`, which takes twice as long. */
+  /** Where in `bytes` the text began. */
+  get start(): number {
+    return this.#start;
+  }
+
+  /** What was written since `begin`. Not by `subarray`, which takes twice as long. */
   end(): Uint8Array {
     return new Uint8Array(this.#memory, this.#offset + this.#start, this.at - this.#start);
   }
@@ -111,6 +134,18 @@ export class JsonWriter {
     this.at = at + length;
   }
 
+  /** Prepared bytes that are JSON already. */
+  fixed({ bytes, words, length }: Fixed): void {
+    if (length > LONG_FIXED) {
+      this.raw(bytes);
+      return;
+    }
+    this.room(words.length * 4);
+    const { view, at } = this;
+    for (let i = 0; i < words.length; i++) view.setInt32(at + i * 4, words[i] as number, true);
+    this.at = at + length;
+  }
+
   /** A string with its quotes and escapes. */
   string(text: string): void {
     const length = text.length;
@@ -149,16 +184,16 @@ export class JsonWriter {
 
   /** A whole number. */
   integer(n: number): void {
+    if (n > 0 && n < SMALL) {
+      this.#digits(n | 0, lengthOf(n | 0));
+      return;
+    }
     if (!(n > 0 && n < EXACT)) {
       this.text(jsonNumber(n));
       return;
     }
     const high = Math.floor(n / SMALL);
-    if (high === 0) {
-      this.#digits(n, 1);
-      return;
-    }
-    this.#digits(high, 1);
+    this.#digits(high, lengthOf(high));
     this.#digits(n - high * SMALL, SMALL_DIGITS);
   }
 
@@ -179,49 +214,46 @@ export class JsonWriter {
   /** Any value by its JS type. */
   value(value: Value): void {
     if (typeof value === 'string') this.string(value);
-    else if (typeof value === 'number' && value > 0 && value < SMALL && (value | 0) === value) this.#digits(value, 1);
+    else if (typeof value === 'number' && value > 0 && value < SMALL && (value | 0) === value) this.#digits(value, lengthOf(value));
     else this.text(jsonValue(value));
   }
 
-  /** The digits of a whole number below 1e15 over what stands before `end`. */
-  digitsBefore(end: number, n: number): void {
-    const { bytes } = this,
-      high = Math.floor(n / SMALL);
-    let at = end,
-      rest = n - high * SMALL;
-    const least = high === 0 ? end - 1 : end - SMALL_DIGITS;
-    while (rest > 0 || at > least) {
-      const quotient = (rest / 10) | 0;
-      bytes[--at] = ZERO + rest - quotient * 10;
-      rest = quotient;
+  /** The `length` digits of a whole number below 1e15 over what stands at `at`. */
+  digitsOver(at: number, n: number, length: number): void {
+    const end = this.at;
+    this.at = at;
+    if (length <= SMALL_DIGITS) this.#digits(n | 0, length);
+    else {
+      const high = Math.floor(n / SMALL);
+      this.#digits(high, length - SMALL_DIGITS);
+      this.#digits(n - high * SMALL, SMALL_DIGITS);
     }
-    for (let left = high; left > 0; ) {
-      const quotient = (left / 10) | 0;
-      bytes[--at] = ZERO + left - quotient * 10;
-      left = quotient;
-    }
+    this.at = end;
   }
 
-  /** Digit by digit, without a string between: a third of the time. `least`: 1, or all digits of a lower half. */
-  #digits(n: number, least: number): void {
-    let length = least;
-    if (least === 1) for (let limit = 10; n >= limit; limit *= 10) length++;
+  /** `length` digits of a small number, two at a time, without a string between: a quarter of the time. */
+  #digits(n: number, length: number): void {
     this.room(length);
-    const bytes = this.bytes;
-    let rest = n;
-    for (let at = this.at + length - 1; at >= this.at; at--) {
-      const quotient = (rest / 10) | 0;
-      bytes[at] = ZERO + rest - quotient * 10;
+    const bytes = this.bytes,
+      start = this.at;
+    let rest = n,
+      at = start + length;
+    for (; at - start >= 2; ) {
+      const quotient = (rest / 100) | 0,
+        pair = PAIRS[rest - quotient * 100] as number;
+      bytes[--at] = pair >>> 8;
+      bytes[--at] = pair & 0xff;
       rest = quotient;
     }
-    this.at += length;
+    if (at > start) bytes[start] = ZERO + rest;
+    this.at = start + length;
   }
 
   /** Goes on in a new chunk, the begun text with it. */
   #move(length: number): void {
     const begun = this.at - this.#start,
       size = begun + length;
-    const next = Buffer.allocUnsafe(size > CHUNK_BYTES ? size * 2 : CHUNK_BYTES);
+    const next = size > CHUNK_BYTES ? Buffer.allocUnsafe(size * 2) : this.#pool.take();
     next.set(this.bytes.subarray(this.#start, this.at));
     this.#goOnIn(next);
     this.#start = 0;

@@ -2,6 +2,7 @@
 
 import { type ChangeEvent, TextImage } from '../sdk/index.ts';
 import { type ColumnWriter, prepareColumn } from './column-writer.ts';
+import { type Fixed, fixedOf } from './fixed.ts';
 import type { JsonWriter } from './json-writer.ts';
 import { RowEncoder } from './row-encoder.ts';
 import { TextRows } from './text-rows.ts';
@@ -11,39 +12,39 @@ export class KeyEncoder {
   readonly #text: TextRows;
   readonly #count: number;
   /** What stands around the key. */
-  readonly #start: Uint8Array;
-  readonly #end: string;
+  readonly #start: Fixed;
+  readonly #end: Fixed;
 
   constructor(columns: readonly ColumnWriter[], start = '', end = '') {
     const prepared = columns.map(prepareColumn);
     this.rows = new RowEncoder(columns);
     this.#text = new TextRows(prepared, (layout) => prepared.every((c) => layout.indexOf(c.name) >= 0));
     this.#count = columns.length;
-    this.#start = Buffer.from(start);
-    this.#end = end;
+    this.#start = fixedOf(start);
+    this.#end = fixedOf(end);
   }
 
-  /** The bytes of an event's key; `null` for none. Begins and ends a text of its own. */
-  bytes(json: JsonWriter, event: ChangeEvent): Uint8Array | null {
+  /** Writes an event's key as a text of its own. `false`: it has none. */
+  write(json: JsonWriter, event: ChangeEvent): boolean {
     const image = event.keyImage();
     if (image instanceof TextImage && this.#count === event.table.key.length && this.#count > 0 && this.#text.isFit(image.layout)) {
       json.begin();
-      json.raw(this.#start);
+      json.fixed(this.#start);
       if (this.#text.writeWhole(json, image)) {
-        json.text(this.#end);
-        return json.end();
+        json.fixed(this.#end);
+        return true;
       }
     }
-    return this.bytesOf(json, event.key);
+    return this.writeKey(json, event.key);
   }
 
   /** The same for a key at hand. */
-  bytesOf(json: JsonWriter, key: ChangeEvent['key']): Uint8Array | null {
-    if (key === null) return null;
+  writeKey(json: JsonWriter, key: ChangeEvent['key']): boolean {
+    if (key === null) return false;
     json.begin();
-    json.raw(this.#start);
+    json.fixed(this.#start);
     this.rows.row(json, key, false);
-    json.text(this.#end);
-    return json.end();
+    json.fixed(this.#end);
+    return true;
   }
 }

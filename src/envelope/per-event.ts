@@ -1,6 +1,7 @@
 // The common part of the envelopes that make one record of an event, or none.
 
 import { type ChangeEvent, type EncodedBatch, formatTableId } from '../sdk/index.ts';
+import { ChunkPool } from './chunk-pool.ts';
 import { plainColumn } from './column-writer.ts';
 import type { Envelope } from './envelope.ts';
 import type { JsonWriter } from './json-writer.ts';
@@ -37,6 +38,7 @@ export interface EventWriter<T extends PlainTable> {
 export class PerEventEnvelope<T extends PlainTable> implements Envelope {
   readonly #writer: EventWriter<T>;
   readonly #tables: TableCache<T>;
+  readonly #pool = new ChunkPool();
 
   constructor(writer: EventWriter<T>) {
     this.#writer = writer;
@@ -44,20 +46,19 @@ export class PerEventEnvelope<T extends PlainTable> implements Envelope {
   }
 
   encode(events: readonly ChangeEvent[]): EncodedBatch {
-    const out = new RecordWriter(events.length),
-      { json } = out,
+    const out = new RecordWriter(events.length, this.#pool),
+      { keys, values } = out,
       writer = this.#writer,
       own = writer.headers ?? null;
     writer.begin?.();
     for (let i = 0; i < events.length; i++) {
       const event = events[i] as ChangeEvent,
         table = this.#tables.get(event);
-      const key = table.keys.bytes(json, event);
-      json.begin();
-      if (!writer.value(json, event, table, key)) continue;
-      const value = json.end();
+      const key = table.keys.write(keys, event) ? keys.end() : null;
+      values.begin();
+      if (!writer.value(values, event, table, key)) continue;
       const headers = own === null || event.headers === null ? (event.headers ?? own) : { ...event.headers, ...own };
-      out.add(i, table.topic, key, value, headers, event.sourceTsMs);
+      out.add(i, table.topic, key !== null, headers, event.sourceTsMs);
     }
     return out.finish();
   }

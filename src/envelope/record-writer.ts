@@ -1,57 +1,95 @@
-// Collects the records of one batch and turns them into an `EncodedBatch`.
+// Collects the records of one batch and turns them into an `EncodedBatch`. Keys and values lie in chunks of their own, so that
+// values follow each other as lines and whoever writes lines writes few large pieces.
 
 import type { EncodedBatch } from '../sdk/index.ts';
+import type { ChunkPool } from './chunk-pool.ts';
+import { EncodedRecords, Spans } from './encoded-records.ts';
 import { JsonWriter } from './json-writer.ts';
 
 /** Of one record, roughly. */
-const EXPECTED_BYTES = 1024;
+const KEY_BYTES = 64,
+  VALUE_BYTES = 1024;
+const LINE_FEED = 0x0a;
 
 type Headers = EncodedBatch['headers'][number];
 
 export class RecordWriter {
-  /** Where keys and values are written: `begin`, write, `end` gives the bytes for `add`. */
-  readonly json: JsonWriter;
+  /** Where a key is written, from its `begin` on … */
+  readonly keys: JsonWriter;
+  /** … and a value: `add` takes what stands there. */
+  readonly values: JsonWriter;
+  readonly #pool: ChunkPool;
   #event: Uint32Array;
   #timestampMs: Float64Array;
   #length = 0;
   readonly #topic: string[];
-  readonly #key: (Uint8Array | null)[];
-  readonly #value: (Uint8Array | null)[];
   readonly #headers: Headers[];
+  readonly #keys: Spans;
+  readonly #values: Spans;
 
   /** `expected`: most batches give one record per event. */
-  constructor(expected: number) {
-    this.json = new JsonWriter(expected * EXPECTED_BYTES);
+  constructor(expected: number, pool: ChunkPool) {
+    this.#pool = pool;
+    this.keys = new JsonWriter(expected * KEY_BYTES, pool);
+    this.values = new JsonWriter(expected * VALUE_BYTES, pool);
     this.#event = new Uint32Array(expected);
     this.#timestampMs = new Float64Array(expected);
     this.#topic = new Array<string>(expected);
-    this.#key = new Array<Uint8Array | null>(expected);
-    this.#value = new Array<Uint8Array | null>(expected);
     this.#headers = new Array<Headers>(expected);
+    this.#keys = new Spans(expected);
+    this.#values = new Spans(expected);
   }
 
-  /** A record that came from event `index`; a `null` value is a tombstone. */
-  add(index: number, topic: string, key: Uint8Array | null, value: Uint8Array | null, headers: Headers, timestampMs: number): void {
+  /** A record that came from event `index`, with the value that was written last and, with `hasKey`, the key that was written last. */
+  add(index: number, topic: string, hasKey: boolean, headers: Headers, timestampMs: number): void {
+    this.#head(index, topic, headers, timestampMs);
+    const { keys, values } = this;
+    if (hasKey) this.#keys.add(keys.bytes, keys.start, keys.at);
+    else this.#keys.addNull();
+    values.room(1);
+    values.bytes[values.at++] = LINE_FEED;
+    this.#values.add(values.bytes, values.start, values.at);
+  }
+
+  /** A record without a value, with the key of the one before. */
+  addTombstone(index: number, topic: string, headers: Headers, timestampMs: number): void {
+    this.#head(index, topic, headers, timestampMs);
+    this.#keys.repeat();
+    this.#values.addNull();
+  }
+
+  /** A record whose parts were made elsewhere. */
+  addMade(index: number, topic: string, key: Uint8Array | null, value: Uint8Array, headers: Headers, timestampMs: number): void {
+    if (key !== null) {
+      this.keys.begin();
+      this.keys.raw(key);
+    }
+    this.values.begin();
+    this.values.raw(value);
+    this.add(index, topic, key !== null, headers, timestampMs);
+  }
+
+  #head(index: number, topic: string, headers: Headers, timestampMs: number): void {
     const at = this.#length++;
     if (at >= this.#event.length) this.#grow();
     this.#event[at] = index;
     this.#timestampMs[at] = timestampMs;
     this.#topic[at] = topic;
-    this.#key[at] = key;
-    this.#value[at] = value;
     this.#headers[at] = headers;
   }
 
   finish(): EncodedBatch {
-    for (const list of [this.#topic, this.#key, this.#value, this.#headers]) list.length = this.#length;
-    return {
+    for (const list of [this.#topic, this.#headers]) list.length = this.#length;
+    return new EncodedRecords({
       event: this.#event.subarray(0, this.#length),
       topic: this.#topic,
-      key: this.#key,
-      value: this.#value,
+      keys: this.#keys,
+      values: this.#values,
       headers: this.#headers,
       timestampMs: this.#timestampMs.subarray(0, this.#length),
-    };
+      pool: this.#pool,
+      chunks: [...this.keys.chunks, ...this.values.chunks],
+    });
   }
 
   #grow(): void {

@@ -1,8 +1,9 @@
 // Rows of which nobody has looked at anything: from the bytes of their source into those of the record, without a JS string
 // where the text of a column is what would be written anyway. Measured for a row of eight columns: 0.5 µs instead of 2.7.
 
-import { ABSENT_PLACE, NULL_PLACE, type TextColumn, type TextForm, type TextImage, type TextLayout } from '../sdk/index.ts';
-import { type PreparedColumn, writeGap, writeValue } from './column-writer.ts';
+import { ABSENT_PLACE, NULL_PLACE, patchOf, type TextColumn, type TextForm, type TextImage, type TextLayout } from '../sdk/index.ts';
+import { type PreparedColumn, writeColumn, writeGap, writeValue } from './column-writer.ts';
+import { type Fixed, fixedOf } from './fixed.ts';
 import type { JsonWriter } from './json-writer.ts';
 import {
   BACKSLASH,
@@ -65,6 +66,8 @@ function howOfPut(form: TextForm, { write, fromText }: PreparedColumn): How {
   return typeof fromText === 'number' && form === 'timestamptz' ? How.put : How.decode;
 }
 
+const EMPTY = fixedOf('{}'),
+  CLOSE = fixedOf('}');
 const TRUE = Buffer.from('true'),
   FALSE = Buffer.from('false');
 const LETTER_T = 0x74;
@@ -73,14 +76,23 @@ const GROWTH_BYTES = 16;
 /** Longer texts get the room that they need, not that for the worst. */
 const LONG_TEXT_BYTES = 4096;
 
-/** What was prepared for the rows of each layout. */
+/** What was prepared for the rows of a layout. */
+interface TextPlan {
+  readonly steps: readonly TextStep[];
+  /** Room for all but the texts. */
+  readonly room: number;
+  /** Columns that write themselves take as much room as they like: each column makes room for itself. */
+  readonly hasPuts: boolean;
+}
+
+/** Writes rows whose columns are known and whose texts are in bytes. */
 export class TextRows {
   readonly #columns: readonly PreparedColumn[];
   /** Whether rows of a layout may be written at all. */
   readonly #isFit: (layout: TextLayout) => boolean;
-  readonly #plans = new WeakMap<TextLayout, readonly TextStep[] | null>();
+  readonly #plans = new WeakMap<TextLayout, TextPlan | null>();
   #lastLayout: TextLayout | null = null;
-  #last: readonly TextStep[] | null = null;
+  #last: TextPlan | null = null;
 
   constructor(columns: readonly PreparedColumn[], isFit: (layout: TextLayout) => boolean) {
     this.#columns = columns;
@@ -88,33 +100,66 @@ export class TextRows {
   }
 
   isFit(layout: TextLayout): boolean {
-    return this.#stepsOf(layout) !== null;
+    return this.#planOf(layout) !== null;
   }
 
   /** Only for images of a fit layout. */
   write(json: JsonWriter, image: TextImage, incomplete: boolean): void {
-    const steps = this.#stepsOf(image.layout) ?? [],
+    if (image.patch !== null) {
+      this.#writePatched(json, image, incomplete);
+      return;
+    }
+    const { steps, room, hasPuts } = this.#planOf(image.layout) as TextPlan,
       places = image.locate();
+    const length = hasPuts ? 0 : textBytes(steps, places),
+      isAlone = hasPuts || length > LONG_TEXT_BYTES;
+    if (!isAlone) json.room(room + length * MOST_ESCAPED);
+    const { bytes } = image,
+      from = wordsOf(bytes);
     let empty = true;
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i] as TextStep,
         { column } = step,
         start = step.at < 0 ? ABSENT_PLACE : (places[step.at] as number);
       if (start >= 0) {
-        writeStep(json, step, empty, image.bytes, start, places[step.at + 1] as number);
+        const end = places[step.at + 1] as number;
+        if (isAlone) writeAlone(json, step, empty, from, bytes, start, end);
+        else writeStep(json, step, empty ? column.first : column.next, from, bytes, start, end);
         empty = false;
       } else if (start === NULL_PLACE) {
-        json.raw(empty ? column.first : column.next);
-        json.text(column.nullText);
+        json.fixed(empty ? column.first : column.next);
+        json.fixed(column.nullFixed);
         empty = false;
       } else empty = writeGap(json, column, incomplete, empty);
     }
-    json.text(empty ? '{}' : '}');
+    json.fixed(empty ? EMPTY : CLOSE);
+  }
+
+  /** With some values that are not in the bytes. */
+  #writePatched(json: JsonWriter, image: TextImage, incomplete: boolean): void {
+    const { steps } = this.#planOf(image.layout) as TextPlan,
+      places = image.locate();
+    const { bytes, patch } = image,
+      from = wordsOf(bytes);
+    let empty = true;
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i] as TextStep,
+        { column } = step,
+        start = step.at < 0 ? ABSENT_PLACE : (places[step.at] as number);
+      const replaced = step.at < 0 ? null : patchOf(patch, step.at / 2);
+      if (replaced !== null) empty = writeColumn(json, column, replaced.value, empty);
+      else if (start >= 0) {
+        writeAlone(json, step, empty, from, bytes, start, places[step.at + 1] as number);
+        empty = false;
+      } else if (start === NULL_PLACE) empty = writeColumn(json, column, null, empty);
+      else empty = writeGap(json, column, incomplete, empty);
+    }
+    json.fixed(empty ? EMPTY : CLOSE);
   }
 
   /** The same for an image that must have all columns. `false`: it lacks one, and what was written is worth nothing. */
   writeWhole(json: JsonWriter, image: TextImage): boolean {
-    const steps = this.#stepsOf(image.layout) ?? [],
+    const { steps } = this.#planOf(image.layout) as TextPlan,
       places = image.locate();
     for (let i = 0; i < steps.length; i++) {
       const { at } = steps[i] as TextStep;
@@ -124,17 +169,32 @@ export class TextRows {
     return true;
   }
 
-  #stepsOf(layout: TextLayout): readonly TextStep[] | null {
+  #planOf(layout: TextLayout): TextPlan | null {
     if (layout === this.#lastLayout) return this.#last;
-    let steps = this.#plans.get(layout);
-    if (steps === undefined) {
-      steps = this.#isFit(layout) ? this.#columns.map((c) => stepOf(c, layout)) : null;
-      this.#plans.set(layout, steps);
+    let plan = this.#plans.get(layout);
+    if (plan === undefined) {
+      plan = this.#isFit(layout) ? planOf(this.#columns.map((c) => stepOf(c, layout))) : null;
+      this.#plans.set(layout, plan);
     }
     this.#lastLayout = layout;
-    this.#last = steps;
-    return steps;
+    this.#last = plan;
+    return plan;
   }
+}
+
+function planOf(steps: readonly TextStep[]): TextPlan {
+  return { steps, room: steps.reduce((sum, { room }) => sum + room, 0), hasPuts: steps.some(({ how }) => how === How.put) };
+}
+
+/** What the texts of a row take in all. */
+function textBytes(steps: readonly TextStep[], places: Int32Array): number {
+  let length = 0;
+  for (let i = 0; i < steps.length; i++) {
+    const { at } = steps[i] as TextStep,
+      start = at < 0 ? ABSENT_PLACE : (places[at] as number);
+    if (start >= 0) length += (places[at + 1] as number) - start;
+  }
+  return length;
 }
 
 function stepOf(column: PreparedColumn, layout: TextLayout): TextStep {
@@ -172,24 +232,31 @@ function needsEscape(word: number): boolean {
   return ((((word - SPACES) & ~word) | ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash)) & HIGH_BITS) !== 0;
 }
 
-/**
- * The name and the text of one column, four bytes at a time. One function for nearly all of them, because a call for each part
- * of each column would cost as much as the copying.
- */
-function writeStep(json: JsonWriter, step: TextStep, isFirst: boolean, bytes: Buffer, start: number, end: number): void {
-  const { how, column } = step;
-  if (end - start > LONG_TEXT_BYTES && how !== How.put) {
-    json.raw(isFirst ? column.first : column.next);
-    if (!writeLong(json, how, bytes, start, end)) writeDecoded(json, step, bytes, start, end);
+/** A column that gets room of its own. */
+function writeAlone(json: JsonWriter, step: TextStep, isFirst: boolean, from: DataView, bytes: Buffer, start: number, end: number): void {
+  const { how, column, room } = step,
+    name = isFirst ? column.first : column.next;
+  if (how === How.put || end - start <= LONG_TEXT_BYTES) {
+    json.room(how === How.put ? room : room + (end - start) * MOST_ESCAPED);
+    writeStep(json, step, name, from, bytes, start, end);
     return;
   }
-  json.room(how === How.put ? step.room : step.room + (end - start) * MOST_ESCAPED);
-  const name = isFirst ? column.firstWords : column.nextWords,
+  json.fixed(name);
+  if (!writeLong(json, how, bytes, start, end)) writeDecoded(json, step, bytes, start, end);
+}
+
+/**
+ * The name and the text of one column, four bytes at a time, where there is room. One function for nearly all of them, because a
+ * call for each part of each column would cost as much as the copying.
+ */
+function writeStep(json: JsonWriter, step: TextStep, name: Fixed, from: DataView, bytes: Buffer, start: number, end: number): void {
+  const { how } = step,
+    { words } = name,
     { bytes: out, view } = json;
   let { at } = json,
     i = start;
-  for (let k = 0; k < name.length; k++) view.setInt32(at + k * 4, name[k] as number, true);
-  at += column.next.length;
+  for (let k = 0; k < words.length; k++) view.setInt32(at + k * 4, words[k] as number, true);
+  at += name.length;
   if (how > How.quoted) {
     json.at = at;
     if (how === How.put) {
@@ -201,7 +268,6 @@ function writeStep(json: JsonWriter, step: TextStep, isFirst: boolean, bytes: Bu
     else writeDecoded(json, step, bytes, start, end);
     return;
   }
-  const from = wordsOf(bytes);
   if (how !== How.copy) out[at++] = QUOTE;
   if (how === How.escaped) {
     while (i + 4 <= end) {

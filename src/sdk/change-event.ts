@@ -236,6 +236,14 @@ export class ChangeEvent {
 
   /** Sets one column. Does nothing when that side of the event is `null`. A key column changes the key with it. */
   replace(side: Side, column: string, value: Value): void {
+    const image = this.image(side),
+      patched = image instanceof TextImage ? image.with(column, value) : null;
+    if (patched !== null) {
+      if (side === 'after') this.#after = patched;
+      else this.#before = patched;
+      if (this.table.key.includes(column)) this.#key = undefined;
+      return;
+    }
     const row = side === 'after' ? this.after : this.before;
     if (row === null) return;
     setColumn(row, column, value);

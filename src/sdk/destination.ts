@@ -13,8 +13,22 @@ export interface LaneId {
 }
 
 /**
+ * Values one behind the other: value `i` is `buffers[buffer[i]]` from `start[i]` to before `end[i]`, with a line feed as its last
+ * byte; `buffer[i]` is -1 where there is none. Values in the same buffer follow each other without a gap. The lists may be longer
+ * than there are records.
+ */
+export interface EncodedLines {
+  readonly buffers: readonly Uint8Array[];
+  readonly buffer: Int32Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+}
+
+/**
  * Records ready for the wire, encoded once per log batch and envelope configuration. All arrays have the same length;
  * record `i` came from `events[event[i]]`. One event may give several records (delete + tombstone) or none.
+ *
+ * The bytes belong to the batch and may be written again once its `write` has resolved: copy what you keep.
  */
 export interface EncodedBatch {
   readonly event: Uint32Array;
@@ -24,6 +38,10 @@ export interface EncodedBatch {
   readonly headers: readonly (Readonly<Record<string, string>> | null)[];
   /** Milliseconds since the epoch. */
   readonly timestampMs: Float64Array;
+  /** The values once more, for those who write many at once; absent where they lie elsewhere. */
+  readonly lines?: EncodedLines;
+  /** Gives the memory back. For the engine, once the batch is stored and nobody else has the records. */
+  release?(): void;
 }
 
 export interface LaneBatch {

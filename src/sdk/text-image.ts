@@ -115,17 +115,41 @@ export class TextLayout {
   }
 }
 
+/** A column whose value is another one than its bytes say, and those replaced before it. */
+export interface Patch {
+  /** In the layout. */
+  readonly index: number;
+  readonly value: Value;
+  readonly next: Patch | null;
+}
+
+/** The newest patch of a column; `null`: it has none. */
+export function patchOf(patch: Patch | null, index: number): Patch | null {
+  for (let at = patch; at !== null; at = at.next) if (at.index === index) return at;
+  return null;
+}
+
 /** Rows longer than this are decoded column by column: a piece of a text keeps all of it in memory. */
 const WHOLE_TEXT_BYTES = 4096;
 
 export abstract class TextImage extends RowImage {
   readonly bytes: Buffer;
   layout: TextLayout;
+  /** What does not stand in the bytes: `null` for a row as it came. */
+  readonly patch: Patch | null;
 
-  constructor(bytes: Buffer, layout: TextLayout) {
+  constructor(bytes: Buffer, layout: TextLayout, patch: Patch | null = null) {
     super();
     this.bytes = bytes;
     this.layout = layout;
+    this.patch = patch;
+  }
+
+  /** The same row with another value in a column that was sent; `null` when it was not. What a transformer replaces costs that column only. */
+  with(name: string, value: Value): TextImage | null {
+    const index = this.layout.indexOf(name);
+    if (index < 0 || this.locate()[index * 2] === ABSENT_PLACE) return null;
+    return new PatchedImage(this, { index, value, next: this.patch });
   }
 
   /** Writes where the columns are: start and end of each, or NULL_PLACE, ABSENT_PLACE as start. */
@@ -146,7 +170,9 @@ export abstract class TextImage extends RowImage {
       const column = columns[i] as TextColumn,
         start = places[i * 2] as number;
       if (start === ABSENT_PLACE) continue;
-      const value = start === NULL_PLACE ? null : decoded(column, bytes, start, places[i * 2 + 1] as number, whole);
+      const patch = this.patch === null ? null : patchOf(this.patch, i);
+      const value =
+        patch !== null ? patch.value : start === NULL_PLACE ? null : decoded(column, bytes, start, places[i * 2 + 1] as number, whole);
       if (isPlain) row[column.name] = value;
       else Object.defineProperty(row, column.name, { value, enumerable: true, writable: true, configurable: true });
     }
@@ -160,6 +186,8 @@ export abstract class TextImage extends RowImage {
 
   /** By its index in the layout. */
   columnAt(i: number): Value | undefined {
+    const patch = this.patch === null ? null : patchOf(this.patch, i);
+    if (patch !== null) return patch.value;
     const places = this.locate(),
       start = places[i * 2] as number;
     if (start === ABSENT_PLACE) return undefined;
@@ -173,6 +201,19 @@ export abstract class TextImage extends RowImage {
 
   override columns(): readonly string[] {
     return this.layout.namesOf(this.locate());
+  }
+}
+
+class PatchedImage extends TextImage {
+  readonly #row: TextImage;
+
+  constructor(row: TextImage, patch: Patch) {
+    super(row.bytes, row.layout, patch);
+    this.#row = row;
+  }
+
+  override place(places: Int32Array): void {
+    this.#row.place(places);
   }
 }
 
@@ -208,7 +249,7 @@ export function sameTexts(a: TextImage, b: TextImage, names: readonly string[]):
     placesB = b.locate();
   for (let n = 0; n < names.length; n++) {
     const i = layout.indexOf(names[n] as string) * 2;
-    if (i < 0) return false;
+    if (i < 0 || patchOf(a.patch, i / 2) !== null || patchOf(b.patch, i / 2) !== null) return false;
     const start = placesA[i] as number,
       otherStart = placesB[i] as number,
       length = (placesA[i + 1] as number) - start;

@@ -1,19 +1,23 @@
 // A PostgreSQL server of the test's own, in a temporary folder, that may be killed: the one for tests serves others, too.
 
 import { randomBytes } from 'node:crypto';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import type { Installation, LocalServer } from '../../scripts/services/definition.ts';
+import { serviceByName } from '../../scripts/services/catalog.ts';
+import type { Account, Installation, LocalServer } from '../../scripts/services/definition.ts';
 import { reachableFolder } from '../../scripts/services/home.ts';
 import { freePort } from '../../scripts/services/ports.ts';
-import { postgres } from '../../scripts/services/postgres.ts';
 import { isAlive, type ProcessId, plainEnvironment, run, startDetached } from '../../scripts/services/processes.ts';
 import { accountFor } from '../../scripts/services/up.ts';
 
-const FIRST_PORT = 25_432;
+/** Of the version that the tests are run with. */
+const postgres = serviceByName('postgres');
+/** Each process looks in a place of its own: a server that is killed must find its port free when it comes back. */
+const FIRST_PORT = 20_000 + (process.pid % 100) * 100;
 const START_TIMEOUT_MS = 60_000;
 
 /** PostgreSQL's programs; `null` where there are none, with the reason printed once. Where `CI` is set that is an error. */
@@ -52,13 +56,12 @@ export class OwnPostgres implements AsyncDisposable {
     return own;
   }
 
-  /** A standby of this server, which follows it until it is promoted. */
-  async startStandby(): Promise<OwnPostgres> {
+  /** A standby of this server, which follows it until it is promoted. `settings`: over those of this server. */
+  async startStandby(settings: readonly string[] = []): Promise<OwnPostgres> {
     const { bin, password, account } = this.#server,
       server = await newServer(bin, password);
-    const args = ['-D', join(server.folder, 'data'), '-d', this.url, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'];
-    await run(join(bin, 'pg_basebackup'), args, { account, cwd: server.folder, env: plainEnvironment() });
-    const standby = new OwnPostgres(server, this.#settings);
+    await copyCluster(this.url, join(this.#server.folder, 'data'), join(server.folder, 'data'), account);
+    const standby = new OwnPostgres(server, [...this.#settings, ...settings]);
     await standby.start();
     return standby;
   }
@@ -124,11 +127,17 @@ export class OwnPostgres implements AsyncDisposable {
     }
   }
 
-  /** On a connection of its own, since none outlives a kill. */
-  async #once<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+  /** A connection of the caller's own, who ends it. */
+  async connect(): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: this.url });
     client.on('error', () => {});
     await client.connect();
+    return client;
+  }
+
+  /** On a connection of its own, since none outlives a kill. */
+  async #once<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const client = await this.connect();
     try {
       return (await client.query<Row>(text, values)).rows;
     } finally {
@@ -159,4 +168,35 @@ async function newServer(bin: string, password: string): Promise<LocalServer> {
     account = await accountFor(postgres);
   if (account !== null) chownSync(folder, account.uid, account.gid);
   return { bin, folder, port: await freePort(FIRST_PORT), password, account };
+}
+
+/** Of one server's memory and processes, or of a log that the copy does not hold. */
+const NOT_COPIED = /^(postmaster\.(pid|opts)|pg_replslot\/.+|pg_(dynshmem|notify|serial|snapshots|stat_tmp|subtrans)\/.+)$/;
+
+/**
+ * A base backup by copying files, as pg_basebackup makes one: PostgreSQL from npm comes without that program.
+ * https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
+ */
+async function copyCluster(url: string, from: string, to: string, account: Account | null): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const [version] = (await client.query<{ n: string }>("SELECT current_setting('server_version_num') AS n")).rows;
+    const isOld = Number(version?.n) < 150_000;
+    await client.query(isOld ? "SELECT pg_start_backup('copy', true, false)" : "SELECT pg_backup_start('copy', true)");
+    await cp(from, to, { recursive: true, filter: (file) => !NOT_COPIED.test(relative(from, file)) });
+    const { rows } = await client.query<{ labelfile: string }>(
+      `SELECT labelfile FROM ${isOld ? 'pg_stop_backup(false, false)' : 'pg_backup_stop(false)'}`,
+    );
+    writeFileSync(join(to, 'backup_label'), rows[0]?.labelfile ?? '');
+    // What was written during the copy is in the log that the primary still has.
+    const upstream = new URL(url),
+      conninfo = `host=${upstream.hostname} port=${upstream.port} user=${upstream.username} password=${upstream.password} dbname=postgres`;
+    appendFileSync(join(to, 'postgresql.auto.conf'), `primary_conninfo = '${conninfo}'\n`);
+    writeFileSync(join(to, 'standby.signal'), '');
+    chmodSync(to, 0o700);
+    if (account !== null) await run('chown', ['-R', `${account.uid}:${account.gid}`, to]);
+  } finally {
+    await client.end();
+  }
 }

@@ -16,7 +16,10 @@ const programs = (await skipReason()) === null ? await findPostgres() : null;
 const ROWS = 4000;
 const VICTIMS = ['terminated', 'walsender', 'server'] as const;
 
-const VARIANTS = [{ name: 'log on disk', sections: 'log: {type: disk}\n', salt: 9, kills: { snapshot: 2, behind: 3 } }] as const;
+const VARIANTS = [
+  { name: 'log in memory', sections: '', salt: 8, kills: { snapshot: 4, behind: 5 } },
+  { name: 'log on disk', sections: 'log: {type: disk}\n', salt: 9, kills: { snapshot: 2, behind: 3 } },
+] as const;
 
 describe.each(VARIANTS)('postgresql → sqlite, file and postgresql ($name)', ({ sections, salt, kills }) => {
   it.skipIf(programs === null)('loses nothing and repeats nothing, whoever is killed', { timeout: TIMEOUT_MS }, async () => {

@@ -95,7 +95,7 @@ async function start(more: Partial<PostgresqlSourceConfig>): Promise<SourceHarne
 }
 
 /** Every change of one transaction has the same watermark; there is neither slot nor publication. */
-async function startPolling(type: 'integer' | 'timestamp'): Promise<SourceHarness> {
+async function startPolling(type: 'integer' | 'timestamp', query?: string): Promise<SourceHarness> {
   const db = await createDatabase();
   await db.query(CREATE);
   await db.query('CREATE SEQUENCE tick');
@@ -111,6 +111,7 @@ async function startPolling(type: 'integer' | 'timestamp'): Promise<SourceHarnes
     tables: ['items'],
     cdc_mode: 'polling',
     watermark: { column: 'changed', type, settle: 0 },
+    ...(query !== undefined && { query }),
   };
   const away = new URL(db.url);
   away.port = '1';
@@ -119,7 +120,7 @@ async function startPolling(type: 'integer' | 'timestamp'): Promise<SourceHarnes
     ops: ['insert', 'update'],
     insertsLookLikeUpdates: true,
     unreachable: { ...config, url: away.href },
-    misconfigured: { ...config, tables: ['nothing'] },
+    misconfigured: query === undefined ? { ...config, tables: ['nothing'] } : { ...config, query: 'SELECT * FROM nothing' },
     commit: async (changes) => {
       await db.query("SELECT nextval('tick')");
       await db.query('BEGIN');
@@ -148,4 +149,5 @@ describe.skipIf((await skipReason()) !== null)('a real server', () => {
   describeSource(descriptor, () => start({}), 'wal');
   describeSource(descriptor, () => startPolling('integer'), 'polling by a counter');
   describeSource(descriptor, () => startPolling('timestamp'), 'polling by a time');
+  describeSource(descriptor, () => startPolling('integer', 'SELECT * FROM items WHERE changed > :last_sync'), 'polling a query');
 });

@@ -229,3 +229,70 @@ describe('a pipeline that runs', () => {
     expect((await running.ended).code).toBe(0);
   });
 });
+
+describe('a replay that is killed', () => {
+  const KEYS = 20,
+    VERSIONS = 12;
+  /** Each row that is written is noted, and takes its time: a kill hits the midst of it. */
+  const SLOW = `CREATE TABLE history (n INTEGER PRIMARY KEY, id INTEGER, version INTEGER);
+    ${['INSERT', 'UPDATE']
+      .map(
+        (op) => `CREATE TRIGGER noted_${op} AFTER ${op} ON people BEGIN
+      INSERT INTO history (id, version) VALUES (new.id, CAST(substr(new.name, 9) AS INTEGER)
+        + 0 * (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 20000) SELECT count(*) FROM c));
+    END;`,
+      )
+      .join('\n')}`;
+
+  it('loses no letter, and passes none over', { timeout: 300_000 }, async () => {
+    using work = new Workspace();
+    const source = new Database(work.path('shop.db'));
+    source.exec('CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, card TEXT)');
+    replica(work, NARROW);
+    const yaml = PIPELINE('error_handling: {dead_letter_queue: {path: dead.q}}\n').replace('initial}', 'never}');
+    work.write('orders.yaml', yaml);
+    expect((await work.run(['orders.yaml'])).code).toBe(0);
+    for (let version = 1; version <= VERSIONS; version++)
+      for (let id = 1; id <= KEYS; id++)
+        source
+          .prepare('INSERT INTO people (id, name) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name')
+          .run(id, `version-${version}`);
+    source.close();
+    expect(await work.run(['orders.yaml'])).toMatchObject({ code: 0 });
+    const count = async (): Promise<number> => JSON.parse((await work.run(['dlq', 'list', 'orders.yaml', '--all', '--json'])).out).total;
+    expect(await count()).toBe(KEYS * VERSIONS);
+    replica(work, `${WIDE}; ${SLOW}`);
+
+    const written = (): number => (replica(work, 'SELECT count(*) AS n FROM history') as { n: number }[])[0]?.n ?? 0;
+    let kills = 0,
+      last: Awaited<ReturnType<Workspace['run']>> | null = null;
+    while (last === null || last.signal === 'SIGKILL') {
+      const before = written(),
+        running = work.start(['dlq', 'replay', 'orders.yaml', '--all']);
+      let hasEnded = false;
+      void running.ended.then(() => {
+        hasEnded = true;
+      });
+      while (!hasEnded && (kills === 2 || written() === before)) await new Promise((resolve) => setTimeout(resolve, 5));
+      if (!hasEnded && running.child.kill('SIGKILL')) kills++;
+      last = await running.ended;
+    }
+    expect(kills).toBeGreaterThan(0);
+    // What a kill hit between their delivery and their removal is reported, and never sent again by itself.
+    const left = await count();
+    expect(last, last.out).toMatchObject({ code: left === 0 ? 0 : 4 });
+    expect(last.out).not.toMatch(/refused|cannot be replayed|interrupted/);
+    expect(replica(work, 'SELECT count(*) AS n FROM people')).toEqual([{ n: KEYS }]);
+    expect(replica(work, `SELECT * FROM people WHERE name <> 'version-${VERSIONS}'`)).toEqual([]);
+    for (let id = 1; id <= KEYS; id++) {
+      const versions = (replica(work, `SELECT version FROM history WHERE id = ${id} ORDER BY n`) as { version: number }[]).map(
+        (h) => h.version,
+      );
+      // A kill may have it begin again at an earlier one, once each; none is passed over, and the last one stays.
+      const steps = versions.map((version, i) => version - (versions[i - 1] ?? 0));
+      expect(Math.max(...steps), `key ${id}: ${versions.join(' ')}`).toBe(1);
+      expect(steps.filter((step) => step < 1).length, `key ${id}: ${versions.join(' ')}`).toBeLessThanOrEqual(kills);
+      expect(versions.at(-1)).toBe(VERSIONS);
+    }
+  });
+});

@@ -38,6 +38,16 @@ export function maskRow(row: Row, fields: readonly string[], table: TableSchema,
   return result;
 }
 
+/** Masks the values of one column as `maskRow` does. */
+export function columnMask(field: string, table: TableSchema, masker: Masker): (value: Value) => Value {
+  const leaf = textOf(
+    table.columns.find((c) => c.name === field),
+    masker,
+    field,
+  );
+  return (value) => maskTree(value, leaf);
+}
+
 /** Is this top-level column touched by one of the fields? */
 export function touches(fields: readonly string[], column: string): boolean {
   return fields.some((field) => field === column || field.startsWith(`${column}.`));

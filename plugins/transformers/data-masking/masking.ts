@@ -9,16 +9,23 @@ import {
   type Row,
   type TableSchema,
   type Transformer,
+  type Value,
 } from 'cdc-run/sdk';
 import { tableMatcher } from '../../shared/table-pattern.ts';
 import type { MaskingConfig } from './config.ts';
-import { type Masker, maskRow, touches } from './mask-row.ts';
+import { columnMask, type Masker, maskRow, touches } from './mask-row.ts';
 import { maskText } from './mask-text.ts';
 
 /** A shorter hash in a key column could make two rows one. 32 digits of hex are 128 bits. */
 const MIN_KEY_LENGTH = 32;
 /** In the plugin's store: names of the fields that were in a row of any run. */
 const FOUND_KEY = 'found';
+
+/** A field that is a column. */
+interface ColumnMask {
+  readonly column: string;
+  mask(value: Value): Value;
+}
 
 export class DataMasking implements Transformer {
   readonly #config: MaskingConfig;
@@ -29,6 +36,7 @@ export class DataMasking implements Transformer {
   readonly #store: PluginStore;
   #sawRows = false;
   readonly #checked = new WeakSet<TableSchema>();
+  readonly #plans = new WeakMap<TableSchema, readonly ColumnMask[] | null>();
 
   constructor(config: MaskingConfig, logger: Logger, store: PluginStore) {
     this.#store = store;
@@ -72,6 +80,8 @@ export class DataMasking implements Transformer {
   #mask(event: ChangeEvent): ChangeEvent {
     const { table } = event;
     this.#assertKeySurvives(table);
+    const columns = isUntouched(event) ? this.#columnsOf(table) : null;
+    if (columns !== null) return this.#maskColumns(event, columns);
     // Taken before the rows change: it may come from them, or be all that a delete has.
     const { key, before, after } = event,
       fields = this.#config.mask_fields;
@@ -87,6 +97,33 @@ export class DataMasking implements Transformer {
     event.before = maskedBefore;
     event.after = maskedAfter;
     event.key = maskedKey;
+    return event;
+  }
+
+  /** The fields as columns outside of the key; `null` when some of them are more than that. */
+  #columnsOf(table: TableSchema): readonly ColumnMask[] | null {
+    let columns = this.#plans.get(table);
+    if (columns === undefined) {
+      const { mask_fields: fields } = this.#config;
+      const isPlain = fields.every((field) => !field.includes('.') && !table.key.includes(field));
+      columns = isPlain ? fields.map((column) => ({ column, mask: columnMask(column, table, this.#masker) })) : null;
+      this.#plans.set(table, columns);
+    }
+    return columns;
+  }
+
+  /** Rows that nobody has looked at stay in their bytes, but for these columns. */
+  #maskColumns(event: ChangeEvent, columns: readonly ColumnMask[]): ChangeEvent {
+    this.#sawRows = true;
+    for (let i = 0; i < columns.length; i++) {
+      const { column, mask } = columns[i] as ColumnMask;
+      for (const side of SIDES) {
+        const value = event.get(side, column);
+        if (value === undefined) continue;
+        this.#masker.found(column);
+        event.replace(side, column, mask(value));
+      }
+    }
     return event;
   }
 
@@ -124,6 +161,14 @@ export class DataMasking implements Transformer {
       fix: 'Mask key columns with strategy: hash, in text columns of at least 32 characters, or leave them out of mask_fields.',
     });
   }
+}
+
+const SIDES = ['before', 'after'] as const;
+
+/** All of it, the key too, is still as its source sent it. */
+function isUntouched(event: ChangeEvent): boolean {
+  if (event.raw !== null || event.keyImage() === null) return false;
+  return SIDES.every((side) => !event.has(side) || event.image(side) !== null);
 }
 
 function undecoded(event: ChangeEvent): CdcError {

@@ -17,7 +17,8 @@ import type { PathTemplate } from './path-template.ts';
 /** Bytes for one file, in order. A file whose columns change within a batch has several. */
 export interface Segment {
   readonly path: string;
-  readonly bytes: Buffer;
+  /** One behind the other. Those of a batch are views of its records. */
+  readonly parts: readonly Uint8Array[];
   /** Columns of a CSV file; `null` for NDJSON. */
   readonly columns: readonly string[] | null;
 }
@@ -26,20 +27,58 @@ const NEWLINE = Buffer.from('\n');
 /** Columns before those of the row: the operation, and its time at the source. */
 const META = ['__op', '__source_ts_ms'] as const;
 
+/** Lines that lie one behind the other, as long as nothing comes between. */
+class Lines {
+  readonly parts: Uint8Array[] = [];
+  #bytes: Uint8Array | null = null;
+  #start = 0;
+  #end = 0;
+
+  add(bytes: Uint8Array, start: number, end: number): void {
+    if (bytes === this.#bytes && start === this.#end) {
+      this.#end = end;
+      return;
+    }
+    this.finish();
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  finish(): void {
+    if (this.#bytes !== null) this.parts.push(this.#bytes.subarray(this.#start, this.#end));
+    this.#bytes = null;
+  }
+}
+
 /** One line per record that has a value; tombstones have none, and nothing to say in a file. */
 export function encodeNdjson(batch: LaneBatch, template: PathTemplate): Segment[] {
-  const { event, value } = batch.encoded();
-  const parts = new Map<string, Uint8Array[]>();
-  for (let i = 0; i < value.length; i++) {
-    const index = event[i] as number,
-      bytes = value[i];
-    if (!bytes || batch.skip.has(index)) continue;
-    const path = template.pathOf(batch.events[index] as ChangeEvent);
-    const list = parts.get(path);
-    if (list === undefined) parts.set(path, [bytes, NEWLINE]);
-    else list.push(bytes, NEWLINE);
+  const encoded = batch.encoded(),
+    { event, lines } = encoded;
+  const files = new Map<string, Lines>();
+  let path = '',
+    file: Lines | null = null;
+  for (let i = 0; i < event.length; i++) {
+    const index = event[i] as number;
+    if (batch.skip.has(index)) continue;
+    const bytes = lines === undefined ? encoded.value[i] : lines.buffers[lines.buffer[i] as number];
+    if (!bytes) continue;
+    const to = template.pathOf(batch.events[index] as ChangeEvent);
+    if (file === null || to !== path) {
+      path = to;
+      file = files.get(path) ?? new Lines();
+      files.set(path, file);
+    }
+    if (lines !== undefined) file.add(bytes, lines.start[i] as number, lines.end[i] as number);
+    else {
+      file.add(bytes, 0, bytes.length);
+      file.add(NEWLINE, 0, NEWLINE.length);
+    }
   }
-  return [...parts].map(([path, list]) => ({ path, bytes: Buffer.concat(list), columns: null }));
+  return [...files].map(([name, written]) => {
+    written.finish();
+    return { path: name, parts: written.parts, columns: null };
+  });
 }
 
 export interface CsvContext {
@@ -66,7 +105,7 @@ export function encodeCsv(batch: LaneBatch, ctx: CsvContext): Segment[] {
   const close = (path: string): void => {
     const file = open.get(path);
     if (file !== undefined && file.rows.length > 0)
-      segments.push({ path, bytes: Buffer.from(format(file.rows, output)), columns: file.columns });
+      segments.push({ path, parts: [Buffer.from(format(file.rows, output))], columns: file.columns });
   };
   batch.events.forEach((event, index) => {
     if (batch.skip.has(index) || event.op === 's' || event.op === 'm') return;

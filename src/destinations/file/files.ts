@@ -16,8 +16,8 @@ export interface Files {
   read(path: string): Promise<Buffer | null>;
   /** At most `length` bytes from `offset` on. */
   readAt(path: string, offset: number, length: number): Promise<Buffer>;
-  /** Writes at an offset, and makes the file if need be. */
-  write(path: string, offset: number, bytes: Uint8Array): Promise<void>;
+  /** Writes at an offset, makes the file if need be, and then its content durable. */
+  writeDurably(path: string, offset: number, parts: readonly Uint8Array[]): Promise<void>;
   truncate(path: string, size: number): Promise<void>;
   /** Makes the content durable. */
   sync(path: string): Promise<void>;
@@ -32,6 +32,9 @@ export interface Files {
   /** Makes names in the folder durable: new files, renames, removals. */
   syncFolder(folder: string): Promise<void>;
 }
+
+/** IOV_MAX of Linux and macOS. */
+const MAX_PARTS = 1024;
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
@@ -71,10 +74,11 @@ export class NodeFiles implements Files {
     });
   }
 
-  write(path: string, offset: number, bytes: Uint8Array): Promise<void> {
+  writeDurably(path: string, offset: number, parts: readonly Uint8Array[]): Promise<void> {
     // Neither `a` (ignores the offset) nor `w` (truncates): an existing file is opened, a missing one is made.
     return this.#with(path, 'write', async (handle) => {
-      for (let done = 0; done < bytes.length; ) done += (await handle.write(bytes, done, bytes.length - done, offset + done)).bytesWritten;
+      await writeAll(handle, offset, parts);
+      if (this.#durable) await handle.sync();
     });
   }
 
@@ -139,4 +143,13 @@ export class NodeFiles implements Files {
       return open(path, 'wx+', this.#mode);
     }
   }
+}
+
+/** In one call, unless the system takes less than all. */
+async function writeAll(handle: FileHandle, offset: number, parts: readonly Uint8Array[]): Promise<void> {
+  const total = parts.reduce((sum, part) => sum + part.length, 0);
+  let done = parts.length > MAX_PARTS ? 0 : (await handle.writev(parts as Uint8Array[], offset)).bytesWritten;
+  if (done === total) return;
+  const bytes = Buffer.concat(parts);
+  while (done < total) done += (await handle.write(bytes, done, total - done, offset + done)).bytesWritten;
 }

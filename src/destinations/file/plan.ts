@@ -13,7 +13,7 @@ import type { FileEntry, Rename, Sidecar } from './sidecar.ts';
 export interface Append {
   readonly path: string;
   readonly offset: number;
-  readonly bytes: Buffer;
+  readonly parts: readonly Uint8Array[];
 }
 
 export interface Plan {
@@ -148,15 +148,15 @@ class Planner {
   }
 
   async #append(path: string, entry: FileEntry, segment: Segment): Promise<void> {
-    const parts = [segment.bytes];
+    const parts = [...segment.parts];
     if (entry.bytes === 0) parts.unshift(this.#ctx.header(segment.columns));
     // What was there before us may lack the end of its last line.
     else if (entry.bytes === entry.start && (await this.#ctx.files.readAt(join(this.#ctx.base, path), entry.bytes - 1, 1))[0] !== LF)
       parts.unshift(NEWLINE);
-    const bytes = Buffer.concat(parts);
-    this.#appends.push({ path, offset: entry.bytes, bytes });
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    this.#appends.push({ path, offset: entry.bytes, parts });
     this.#after.delete(path); // written last: behind all others, for MAX_FILES
-    this.#after.set(path, { ...entry, columns: segment.columns, bytes: entry.bytes + bytes.length });
+    this.#after.set(path, { ...entry, columns: segment.columns, bytes: entry.bytes + length });
   }
 }
 

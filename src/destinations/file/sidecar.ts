@@ -59,6 +59,8 @@ export class SidecarStore {
   readonly #files: Files;
   readonly #prefix: string;
   readonly #where: string;
+  /** There is no file of this name: it was given away. */
+  #free = '';
 
   constructor(files: Files, base: string, lane: LaneId, where: string) {
     this.#files = files;
@@ -126,11 +128,13 @@ export class SidecarStore {
   async #replace(epoch: number, text: string): Promise<void> {
     const path = this.pathOf(epoch),
       temporary = `${path}.tmp`;
-    await this.#files.remove(temporary);
-    await this.#files.write(temporary, 0, Buffer.from(text));
-    await this.#files.sync(temporary);
+    // What a crash or a failure left.
+    if (this.#free !== temporary) await this.#files.remove(temporary);
+    this.#free = '';
+    await this.#files.writeDurably(temporary, 0, [Buffer.from(text)]);
     try {
       await this.#files.rename(temporary, path);
+      this.#free = temporary;
       await this.#files.syncFolder(this.folder);
     } catch (error) {
       throw new UncertainError((error as Error).message, { cause: error });

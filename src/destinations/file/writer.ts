@@ -173,12 +173,11 @@ export class FileDestination implements PointHoldingDestination {
 
   async #append(appends: readonly Append[]): Promise<void> {
     const begun = new Set<string>();
-    for (const { path, offset, bytes } of appends) {
+    for (const { path, offset, parts } of appends) {
       const full = join(this.#base, path);
-      await this.#files.write(full, offset, bytes);
+      await this.#files.writeDurably(full, offset, parts);
       if (offset === 0) begun.add(folderOf(full));
     }
-    for (const { path } of appends) await this.#files.sync(join(this.#base, path));
     for (const folder of begun) await this.#files.syncFolder(folder);
   }
 

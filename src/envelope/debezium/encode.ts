@@ -9,7 +9,9 @@
 // | `s` | none: it belongs to no data topic |
 
 import type { ChangeEvent, EncodedBatch, Row, Transaction } from '../../sdk/index.ts';
-import type { Envelope, EnvelopeContext, SourceFields } from '../envelope.ts';
+import { ChunkPool } from '../chunk-pool.ts';
+import type { Envelope, EnvelopeContext } from '../envelope.ts';
+import { type Fixed, fixedOf } from '../fixed.ts';
 import { jsonString } from '../json.ts';
 import type { JsonWriter } from '../json-writer.ts';
 import { RecordWriter } from '../record-writer.ts';
@@ -20,29 +22,21 @@ import type { DebeziumOptions } from './options.ts';
 import { TableEncoder } from './table-encoder.ts';
 import { TransactionRecords } from './transactions.ts';
 
-const NO_BEFORE = Buffer.from('{"before":null,"after":'),
-  BEFORE = Buffer.from('{"before":'),
-  AFTER = Buffer.from(',"after":'),
-  SOURCE = Buffer.from(',"source":'),
-  COLLECTION_ORDER = Buffer.from(',"data_collection_order":');
-
-/** What the records of one event share. */
-interface Current {
-  readonly event: ChangeEvent;
-  readonly index: number;
-  readonly table: TableEncoder;
-  readonly fields: SourceFields;
-  readonly endings: Endings;
-}
+const NO_BEFORE = fixedOf('{"before":null,"after":'),
+  BEFORE = fixedOf('{"before":'),
+  AFTER = fixedOf(',"after":'),
+  SOURCE = fixedOf(',"source":'),
+  COLLECTION_ORDER = fixedOf(',"data_collection_order":');
 
 export class DebeziumEnvelope implements Envelope {
   readonly #options: DebeziumOptions;
   readonly #ctx: EnvelopeContext;
   readonly #tables: TableCache<TableEncoder>;
   readonly #hasTransactions: boolean;
+  readonly #pool = new ChunkPool();
   #lastEnding: Ending | null = null;
   #lastId = '';
-  #lastStart: Uint8Array = AFTER;
+  #lastStart: Fixed = AFTER;
 
   constructor(options: DebeziumOptions, ctx: EnvelopeContext) {
     this.#options = options;
@@ -52,17 +46,17 @@ export class DebeziumEnvelope implements Envelope {
   }
 
   encode(events: readonly ChangeEvent[]): EncodedBatch {
-    const out = new RecordWriter(events.length),
+    const out = new RecordWriter(events.length, this.#pool),
       endings = this.endings();
     const { provide_transaction_metadata, schemas, compatible } = this.#options;
     const transactions = provide_transaction_metadata ? new TransactionRecords(out, schemas, compatible) : null;
     for (let i = 0; i < events.length; i++) {
       const event = events[i] as ChangeEvent;
       if (event.op === 's') continue;
-      const current = this.#current(event, i, endings);
-      transactions?.begin(event, i, current.table, current.fields);
-      const records = this.#event(current, out);
-      transactions?.end(event, i, current.table, current.fields, records);
+      const table = this.#tables.get(event);
+      transactions?.begin(event, i, table);
+      const records = this.#event(event, i, table, endings, out);
+      transactions?.end(event, i, table, records);
     }
     return out.finish();
   }
@@ -74,118 +68,111 @@ export class DebeziumEnvelope implements Envelope {
 
   /** Writes the payload of one row event as it is: for envelopes around this one. */
   writePayload(json: JsonWriter, event: ChangeEvent, endings: Endings): void {
-    this.#payload(json, this.#current(event, 0, endings), event.op as RowOp, event.has('before'), event.has('after'), 0);
-  }
-
-  #current(event: ChangeEvent, index: number, endings: Endings): Current {
-    const table = this.#tables.get(event);
-    return { event, index, table, fields: table.fields(event), endings };
+    const { op } = event;
+    this.#payload(json, event, this.#tables.get(event), endings[op as RowOp] as Ending, event.has('before'), event.has('after'), 0);
   }
 
   /** How many change records it became, tombstones not counted. */
-  #event(current: Current, out: RecordWriter): 1 | 2 {
-    const { event, table, index } = current;
-    if (event.op === 'm') {
-      this.#message(current, out);
+  #event(event: ChangeEvent, index: number, table: TableEncoder, endings: Endings, out: RecordWriter): 1 | 2 {
+    const { op } = event;
+    if (op === 'm') {
+      this.#message(event, index, table, out);
       return 1;
     }
-    const oldKey = event.op === 'u' ? event.oldKey : null;
+    const oldKey = op === 'u' ? event.oldKey : null;
     if (oldKey !== null) {
-      this.#keyChange(current, oldKey, out);
+      this.#keyChange(event, index, table, endings, oldKey, out);
       return 2;
     }
-    const key = event.op === 't' ? null : table.keys.bytes(out.json, event);
-    out.add(
-      index,
-      table.topic,
-      key,
-      this.#value(out.json, current, event.op as RowOp, event.has('before'), event.has('after'), 0),
-      event.headers,
-      event.sourceTsMs,
-    );
+    const hasKey = op !== 't' && table.keys.write(out.keys, event);
+    this.#value(out.values, event, table, endings[op as RowOp] as Ending, event.has('before'), event.has('after'), 0);
+    out.add(index, table.topic, hasKey, event.headers, event.sourceTsMs);
     // Without a key a tombstone removes nothing; Debezium sends it all the same.
-    if (event.op === 'd' && this.#options.tombstones_on_delete && (key !== null || this.#options.compatible)) {
-      out.add(index, table.topic, key, null, event.headers, event.sourceTsMs);
+    if (op === 'd' && this.#options.tombstones_on_delete && (hasKey || this.#options.compatible)) {
+      out.addTombstone(index, table.topic, event.headers, event.sourceTsMs);
     }
     return 1;
   }
 
-  #keyChange(current: Current, oldKey: Row, out: RecordWriter): void {
-    const { event, index, table } = current,
-      { topic } = table,
-      { json } = out;
-    const from = table.keys.bytesOf(json, oldKey) as Uint8Array,
-      to = table.keys.bytesOf(json, event.key) as Uint8Array;
-    const gone = { ...event.headers, '__debezium.newkey': Buffer.from(to).toString() };
-    out.add(index, topic, from, this.#value(json, current, 'd', true, false, 0), gone, event.sourceTsMs);
-    if (this.#options.tombstones_on_delete) out.add(index, topic, from, null, gone, event.sourceTsMs);
-    const come = { ...event.headers, '__debezium.oldkey': Buffer.from(from).toString() };
-    out.add(index, topic, to, this.#value(json, current, 'c', false, event.has('after'), 1), come, event.sourceTsMs);
+  #keyChange(event: ChangeEvent, index: number, table: TableEncoder, endings: Endings, oldKey: Row, out: RecordWriter): void {
+    const { topic } = table,
+      { keys, values } = out;
+    table.keys.writeKey(keys, event.key);
+    const to = Buffer.from(keys.end()).toString();
+    table.keys.writeKey(keys, oldKey);
+    const from = Buffer.from(keys.end()).toString();
+    const gone = { ...event.headers, '__debezium.newkey': to };
+    this.#value(values, event, table, endings.d as Ending, true, false, 0);
+    out.add(index, topic, true, gone, event.sourceTsMs);
+    if (this.#options.tombstones_on_delete) out.addTombstone(index, topic, gone, event.sourceTsMs);
+    const come = { ...event.headers, '__debezium.oldkey': from };
+    table.keys.writeKey(keys, event.key);
+    this.#value(values, event, table, endings.c as Ending, false, event.has('after'), 1);
+    out.add(index, topic, true, come, event.sourceTsMs);
   }
 
-  #message(current: Current, out: RecordWriter): void {
-    const { event, index, table } = current,
+  #message(event: ChangeEvent, index: number, table: TableEncoder, out: RecordWriter): void {
+    const { values } = out,
       record = new MessageRecord(event, table, this.#options);
-    const key = record.key(out.json);
-    record.beginValue(out.json, this.#ctx.now());
-    table.source.write(out.json, event, current.fields);
-    out.json.text(',"transaction":');
-    if (event.transaction !== null && this.#hasTransactions) this.#transaction(out.json, event.transaction, current, 0);
-    else out.json.text('null');
-    out.add(index, `${table.topicStart}message`, key, record.endValue(out.json), event.headers, event.sourceTsMs);
+    record.key(out.keys);
+    record.beginValue(values, this.#ctx.now());
+    table.source.write(values, event);
+    values.text(',"transaction":');
+    if (event.transaction !== null && this.#hasTransactions) this.#transaction(values, event, event.transaction, table, 0);
+    else values.text('null');
+    record.endValue(values);
+    out.add(index, `${table.topicStart}message`, true, event.headers, event.sourceTsMs);
   }
 
-  #value(json: JsonWriter, current: Current, op: RowOp, before: boolean, after: boolean, add: number): Uint8Array {
-    current.table.beginValue(json);
-    this.#payload(json, current, op, before, after, add);
-    return current.table.endValue(json);
+  #value(json: JsonWriter, event: ChangeEvent, table: TableEncoder, ending: Ending, before: boolean, after: boolean, add: number): void {
+    table.beginValue(json);
+    this.#payload(json, event, table, ending, before, after, add);
+    table.endValue(json);
   }
 
   /** `before`, `after`: which sides to show. `add`: 1 for the second record of one event, which counts on in the transaction. */
-  #payload(json: JsonWriter, current: Current, op: RowOp, before: boolean, after: boolean, add: number): void {
-    const { event, table } = current,
-      { transaction } = event,
-      ending = current.endings[op] as Ending;
-    if (!before) json.raw(NO_BEFORE);
+  #payload(json: JsonWriter, event: ChangeEvent, table: TableEncoder, ending: Ending, before: boolean, after: boolean, add: number): void {
+    const { transaction } = event;
+    if (!before) json.fixed(NO_BEFORE);
     else {
-      json.raw(BEFORE);
+      json.fixed(BEFORE);
       table.rows.side(json, event, 'before', false);
-      json.raw(AFTER);
+      json.fixed(AFTER);
     }
     if (after) table.rows.side(json, event, 'after', event.incomplete);
     else json.text('null');
-    json.raw(SOURCE);
-    table.source.write(json, event, current.fields);
+    json.fixed(SOURCE);
+    table.source.write(json, event);
     if (transaction === null || !this.#hasTransactions) {
-      json.raw(ending.whole);
+      json.fixed(ending.whole);
       return;
     }
     if (this.#options.compatible) {
-      json.raw(ending.before);
-      this.#transaction(json, transaction, current, add);
-      json.raw(ending.after);
+      json.fixed(ending.before);
+      this.#transaction(json, event, transaction, table, add);
+      json.fixed(ending.after);
       return;
     }
-    json.raw(this.#transactionStart(ending, transaction.id));
+    json.fixed(this.#transactionStart(ending, transaction.id));
     json.integer(transaction.order + add);
-    json.raw(COLLECTION_ORDER);
+    json.fixed(COLLECTION_ORDER);
     json.integer(transaction.collectionOrder + add);
-    json.raw(ending.afterTransaction);
+    json.fixed(ending.afterTransaction);
   }
 
   /** The ending up to the order in the transaction: the same for nearly all of its events. */
-  #transactionStart(ending: Ending, id: string): Uint8Array {
+  #transactionStart(ending: Ending, id: string): Fixed {
     if (ending !== this.#lastEnding || id !== this.#lastId) {
       this.#lastEnding = ending;
       this.#lastId = id;
-      this.#lastStart = Buffer.concat([ending.before, Buffer.from(`{"id":${jsonString(id)},"total_order":`)]);
+      this.#lastStart = fixedOf(`${ending.beforeTransaction}{"id":${jsonString(id)},"total_order":`);
     }
     return this.#lastStart;
   }
 
-  #transaction(json: JsonWriter, tx: Transaction, { table, fields }: Current, add: number): void {
+  #transaction(json: JsonWriter, event: ChangeEvent, tx: Transaction, table: TableEncoder, add: number): void {
     json.text('{"id":');
-    json.string(this.#options.compatible ? table.connector.transactionId(tx.id, fields, false) : tx.id);
+    json.string(this.#options.compatible ? table.connector.transactionId(tx.id, table.source.fieldsOf(event), false) : tx.id);
     json.text(',"total_order":');
     json.integer(tx.order + add);
     json.text(',"data_collection_order":');

@@ -1,6 +1,7 @@
 // The end of the payload, after the source block: op, times of processing and transaction. The same for all events of a
 // batch but for the transaction itself, so it is prepared once per batch.
 
+import { type Fixed, fixedOf } from '../fixed.ts';
 import { timesText } from './source-block.ts';
 
 const OPS = ['c', 'u', 'd', 'r', 't'] as const;
@@ -8,12 +9,13 @@ export type RowOp = (typeof OPS)[number];
 
 export interface Ending {
   /** All of it, when there is no transaction block. */
-  readonly whole: Uint8Array;
+  readonly whole: Fixed;
   /** What stands before and after the transaction block. */
-  readonly before: Uint8Array;
-  readonly after: Uint8Array;
+  readonly before: Fixed;
+  readonly beforeTransaction: string;
+  readonly after: Fixed;
   /** The end of the transaction block, too. */
-  readonly afterTransaction: Uint8Array;
+  readonly afterTransaction: Fixed;
 }
 
 export interface Endings {
@@ -25,18 +27,20 @@ function ending(op: RowOp, ms: number, compatible: boolean): Ending {
   if (!compatible) {
     const before = `,"op":"${op}","ts_ms":${timesText(ms, '')},"transaction":`;
     return {
-      whole: Buffer.from(`${before}null}`),
-      before: Buffer.from(before),
-      after: Buffer.from('}'),
-      afterTransaction: Buffer.from('}}'),
+      whole: fixedOf(`${before}null}`),
+      before: fixedOf(before),
+      beforeTransaction: before,
+      after: fixedOf('}'),
+      afterTransaction: fixedOf('}}'),
     };
   }
   const after = `,"op":"${op}","ts_ms":${timesText(ms, '')},"ts_us":${timesText(ms, '000')},"ts_ns":${timesText(ms, '000000')}}`;
   return {
-    whole: Buffer.from(`,"transaction":null${after}`),
-    before: Buffer.from(',"transaction":'),
-    after: Buffer.from(after),
-    afterTransaction: Buffer.from(`}${after}`),
+    whole: fixedOf(`,"transaction":null${after}`),
+    before: fixedOf(',"transaction":'),
+    beforeTransaction: ',"transaction":',
+    after: fixedOf(after),
+    afterTransaction: fixedOf(`}${after}`),
   };
 }
 

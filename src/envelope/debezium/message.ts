@@ -48,10 +48,9 @@ export class MessageRecord {
     this.#end = schemas ? '}' : '';
   }
 
-  key(json: JsonWriter): Uint8Array {
+  key(json: JsonWriter): void {
     json.begin();
     json.text(`${this.#keySchema}{"prefix":${this.#prefix}}${this.#end}`);
-    return json.end();
   }
 
   /** Up to the source block. Message events have no ts_us and ts_ns. */
@@ -61,8 +60,7 @@ export class MessageRecord {
   }
 
   /** From the end of the transaction block. */
-  endValue(json: JsonWriter): Uint8Array {
+  endValue(json: JsonWriter): void {
     json.text(`,"message":{"prefix":${this.#prefix},"content":${this.#content}}}${this.#end}`);
-    return json.end();
   }
 }

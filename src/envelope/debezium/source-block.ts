@@ -1,7 +1,7 @@
 // The `source` block: where an event comes from. Cut into fixed and changing pieces once per table.
 
-import type { ChangeEvent, SourceDescription, TableId } from '../../sdk/index.ts';
-import type { SourceFields } from '../envelope.ts';
+import type { ChangeEvent, LazyPosition, TableId } from '../../sdk/index.ts';
+import type { EnvelopeContext, SourceFields } from '../envelope.ts';
 import { jsonString } from '../json.ts';
 import type { JsonWriter } from '../json-writer.ts';
 import { type ConnectField, field } from './connect-schema.ts';
@@ -36,7 +36,7 @@ const OWN: readonly SourceField[] = [
 
 export interface SourceBlockInit {
   readonly connector: Connector;
-  readonly description: SourceDescription;
+  readonly description: EnvelopeContext['sources'][string];
   readonly name: string;
   readonly version: string;
   readonly id: TableId;
@@ -77,12 +77,11 @@ interface Hole {
   readonly end: number;
 }
 
-const QUOTES = 2;
-
 /** Digits of a number in a block: they may be those of any number with as many. */
 interface Digits {
   readonly name: string;
-  readonly end: number;
+  readonly at: number;
+  readonly length: number;
   readonly least: number;
   readonly most: number;
 }
@@ -94,20 +93,24 @@ interface Digits {
 class LastBlock {
   readonly #bytes: Uint8Array;
   readonly #digits: readonly Digits[];
+  /** Of the event that it was written for. */
+  readonly #place: LazyPosition;
+  /** Its source tells the one number without its fields. */
+  readonly #isBeside: boolean;
+  /** -1: the block has no position. */
   readonly #positionAt: number;
-  readonly #positionLength: number;
 
-  private constructor(bytes: Uint8Array, digits: readonly Digits[], position: Hole) {
+  private constructor(bytes: Uint8Array, digits: readonly Digits[], place: LazyPosition, position: Hole | undefined, isBeside: boolean) {
     this.#bytes = bytes;
     this.#digits = digits;
-    this.#positionAt = position.at + 1;
-    this.#positionLength = position.end - position.at - QUOTES;
+    this.#place = place;
+    this.#isBeside = isBeside;
+    this.#positionAt = position === undefined ? -1 : position.at + 1;
   }
 
   /** `null`: this kind of block has other fields. */
-  static of(bytes: Uint8Array, holes: readonly Hole[], fields: SourceFields): LastBlock | null {
-    const position = holes.find((h) => h.how === 'position');
-    if (position === undefined || fields.sequence !== undefined) return null;
+  static of(bytes: Uint8Array, holes: readonly Hole[], place: LazyPosition, fields: SourceFields): LastBlock | null {
+    if (fields.sequence !== undefined) return null;
     const digits: Digits[] = [];
     for (const { field: f, how, at, end } of holes) {
       // A sequence that is not there is `null` in each block.
@@ -115,32 +118,54 @@ class LastBlock {
       const isSequence = how === 'sequence',
         name = isSequence ? 'lsn' : f.name;
       if (how === 'text' || typeof fields[name] !== 'number') return null;
-      const length = isSequence ? end - at - SEQUENCE_START.length - SEQUENCE_END.length : end - at,
+      const start = isSequence ? at + SEQUENCE_START.length : at,
+        length = (isSequence ? end - SEQUENCE_END.length : end) - start,
         most = 10 ** length;
-      digits.push({ name, end: isSequence ? end - SEQUENCE_END.length : end, least: length === 1 ? 0 : most / 10, most });
+      digits.push({ name, at: start, length, least: length === 1 ? 0 : most / 10, most });
     }
-    return new LastBlock(Uint8Array.from(bytes), digits, position);
+    const isBeside = digits.length > 0 && digits.every((d) => d.name === 'lsn') && fields.lsn === place.lsnBeside(place);
+    const position = holes.find((h) => h.how === 'position');
+    return new LastBlock(Uint8Array.from(bytes), digits, place, position, isBeside);
   }
 
-  /** `false`, with nothing written: the block has another length. */
-  write(json: JsonWriter, event: ChangeEvent, fields: SourceFields): boolean {
-    const position = event.lazyPosition(),
-      digits = this.#digits;
-    if (position === null || position.length !== this.#positionLength || fields.sequence !== undefined) return false;
+  /** Without its fields. `false`, with nothing written: the block has another length, or may differ in other fields. */
+  writeBeside(json: JsonWriter, place: LazyPosition): boolean {
+    if (!this.#isBeside) return false;
+    const lsn = place.lsnBeside(this.#place),
+      digits = this.#digits,
+      { least, most } = digits[0] as Digits;
+    if (lsn < least || lsn >= most || place.length !== this.#place.length) return false;
+    const start = this.#copy(json, place);
+    for (let i = 0; i < digits.length; i++) {
+      const { at, length } = digits[i] as Digits;
+      json.digitsOver(start + at, lsn, length);
+    }
+    return true;
+  }
+
+  /** The steady fields are as they were. `false`, with nothing written: the block has another length. */
+  write(json: JsonWriter, place: LazyPosition, fields: SourceFields): boolean {
+    const digits = this.#digits;
+    if (place.length !== this.#place.length || fields.sequence !== undefined) return false;
     for (let i = 0; i < digits.length; i++) {
       const { name, least, most } = digits[i] as Digits,
         n = name === 'lsn' ? fields.lsn : fields[name];
       if (typeof n !== 'number' || !(n >= least && n < most)) return false;
     }
-    json.raw(this.#bytes);
-    const { bytes } = json,
-      start = json.at - this.#bytes.length;
+    const start = this.#copy(json, place);
     for (let i = 0; i < digits.length; i++) {
-      const { name, end } = digits[i] as Digits;
-      json.digitsBefore(start + end, (name === 'lsn' ? fields.lsn : fields[name]) as number);
+      const { name, at, length } = digits[i] as Digits;
+      json.digitsOver(start + at, (name === 'lsn' ? fields.lsn : fields[name]) as number, length);
     }
-    position.put(bytes, start + this.#positionAt);
     return true;
+  }
+
+  /** Returns where it begins. */
+  #copy(json: JsonWriter, place: LazyPosition): number {
+    json.raw(this.#bytes);
+    const start = json.at - this.#bytes.length;
+    if (this.#positionAt >= 0) place.put(json.bytes, start + this.#positionAt);
+    return start;
   }
 }
 
@@ -156,6 +181,7 @@ export class SourceBlock {
   #place: string | false = false;
   #transaction: string | null = null;
   #fieldsBefore: SourceFields = {};
+  readonly #description: SourceBlockInit['description'];
   /** Since the steady values changed. */
   #events = 0;
   /** From the second event on: a transaction of one change would make it in vain. */
@@ -163,6 +189,7 @@ export class SourceBlock {
 
   constructor(init: SourceBlockInit) {
     const { connector, description, compatible, id } = init;
+    this.#description = description;
     this.#fields = fieldsOf(connector, compatible);
     this.#fixed = new Map([
       ['version', jsonString(init.version)],
@@ -183,9 +210,18 @@ export class SourceBlock {
     };
   }
 
-  write(json: JsonWriter, event: ChangeEvent, fields: SourceFields): void {
-    if (!this.#isPrepared(event, fields)) this.#prepare(event, fields);
-    else if (this.#last?.write(json, event, fields) === true) return;
+  fieldsOf(event: ChangeEvent): SourceFields {
+    return this.#description.fields(event);
+  }
+
+  write(json: JsonWriter, event: ChangeEvent): void {
+    const last = this.#last,
+      place = event.lazyPosition(),
+      isLike = this.#isLike(event);
+    if (last !== null && place !== null && isLike && last.writeBeside(json, place)) return;
+    const fields = this.fieldsOf(event);
+    if (!isLike || !sameSteady(fields, this.#fieldsBefore)) this.#prepare(event, fields);
+    else if (last !== null && place !== null && last.write(json, place, fields)) return;
     const pieces = this.#pieces,
       restless = this.#restless,
       start = json.written;
@@ -197,13 +233,15 @@ export class SourceBlock {
       holes.push({ field: (restless[i] as Restless).field, how: (restless[i] as Restless).how, at, end: json.written - start });
     }
     json.raw(pieces[restless.length] as Uint8Array);
-    this.#last = this.#events++ === 0 ? null : LastBlock.of(json.bytes.subarray(json.at - (json.written - start), json.at), holes, fields);
+    // Not where it could not be used: those who ask for positions one by one would pay for it.
+    if (this.#events++ > 0 && place !== null)
+      this.#last = LastBlock.of(json.bytes.subarray(json.at - (json.written - start), json.at), holes, place, fields);
   }
 
-  #isPrepared(event: ChangeEvent, fields: SourceFields): boolean {
+  /** Are the steady values of the event itself those that the pieces were made with? */
+  #isLike(event: ChangeEvent): boolean {
     if (event.sourceTsMs !== this.#tsMs || (event.snapshot !== false && event.snapshot.place) !== this.#place) return false;
-    if (transactionOf(event) !== this.#transaction) return false;
-    return sameSteady(fields, this.#fieldsBefore);
+    return transactionOf(event) === this.#transaction;
   }
 
   #prepare(event: ChangeEvent, fields: SourceFields): void {

@@ -3,7 +3,8 @@
 import type { ChangeEvent, Column } from '../../sdk/index.ts';
 import { formatTableId } from '../../sdk/index.ts';
 import { type ColumnWriter, plainColumn } from '../column-writer.ts';
-import type { EnvelopeContext, SourceFields } from '../envelope.ts';
+import type { EnvelopeContext } from '../envelope.ts';
+import { type Fixed, fixedOf } from '../fixed.ts';
 import { jsonValue } from '../json.ts';
 import type { JsonWriter } from '../json-writer.ts';
 import { KeyEncoder } from '../key-encoder.ts';
@@ -64,17 +65,15 @@ export class TableEncoder {
   readonly source: SourceBlock;
   /** `public.orders`, as the transaction's END record names it. */
   readonly collection: string;
-  readonly #description: ReturnType<typeof sourceOf>;
   readonly rows: RowEncoder;
   readonly keys: KeyEncoder;
   /** `{"schema":{…},"payload":` and `}`, or nothing. */
-  readonly #valueStart: Uint8Array;
-  readonly #end: string;
+  readonly #valueStart: Fixed;
+  readonly #end: Fixed;
 
   constructor(event: ChangeEvent, options: DebeziumOptions, ctx: EnvelopeContext) {
     const { table } = event,
       description = sourceOf(ctx, event);
-    this.#description = description;
     this.connector = connectorOf(description.connector);
     const name = options.topic_prefix ?? event.source,
       prefixed = options.compatible || options.topic_prefix !== undefined;
@@ -98,28 +97,24 @@ export class TableEncoder {
       dropped,
     );
     const schemas = options.schemas ? schemasOf(fullName, typed, keys, this.source, options.compatible) : null;
-    this.#valueStart = Buffer.from(schemas === null ? '' : `{"schema":${schemas.value},"payload":`);
-    this.#end = schemas === null ? '' : '}';
+    const end = schemas === null ? '' : '}';
+    this.#valueStart = fixedOf(schemas === null ? '' : `{"schema":${schemas.value},"payload":`);
+    this.#end = fixedOf(end);
     this.keys = new KeyEncoder(
       keys.map((t) => writerOf(t, options.compatible)),
       schemas === null ? '' : `{"schema":${schemas.key},"payload":`,
-      this.#end,
+      end,
     );
-  }
-
-  fields(event: ChangeEvent): SourceFields {
-    return this.#description.fields(event);
   }
 
   /** A record's value begins; what follows until `endValue` is the payload. */
   beginValue(json: JsonWriter): void {
     json.begin();
-    json.raw(this.#valueStart);
+    json.fixed(this.#valueStart);
   }
 
-  endValue(json: JsonWriter): Uint8Array {
-    json.text(this.#end);
-    return json.end();
+  endValue(json: JsonWriter): void {
+    json.fixed(this.#end);
   }
 }
 

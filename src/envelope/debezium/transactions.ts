@@ -2,7 +2,6 @@
 // one batch. The table counts of END are `null` when the transaction began in an earlier batch or events of it were filtered.
 
 import type { ChangeEvent, Transaction } from '../../sdk/index.ts';
-import type { SourceFields } from '../envelope.ts';
 import { jsonString } from '../json.ts';
 import type { RecordWriter } from '../record-writer.ts';
 import { schemaText, TRANSACTION_KEY, TRANSACTION_VALUE } from './connect-schema.ts';
@@ -26,14 +25,14 @@ export class TransactionRecords {
   }
 
   /** Before the records of an event. */
-  begin(event: ChangeEvent, index: number, table: TableEncoder, fields: SourceFields): void {
+  begin(event: ChangeEvent, index: number, table: TableEncoder): void {
     const tx = event.transaction;
     if (tx === null || tx.order !== 1) return;
-    this.#record('BEGIN', event, index, table, this.#idOf(tx, fields, table, false), 'null', 'null');
+    this.#record('BEGIN', event, index, table, this.#idOf(event, tx, table, false), 'null', 'null');
   }
 
   /** After the records of an event; `records`: 2 for a change of key, which counts twice. */
-  end(event: ChangeEvent, index: number, table: TableEncoder, fields: SourceFields, records: number): void {
+  end(event: ChangeEvent, index: number, table: TableEncoder, records: number): void {
     const tx = event.transaction;
     if (tx === null) return;
     const id = `${event.source}/${event.partition}/${tx.id}`;
@@ -44,11 +43,11 @@ export class TransactionRecords {
     this.#counts.set(table.collection, tx.collectionOrder + records - 1);
     if (!tx.last) return;
     const total = tx.order + records - 1;
-    this.#record('END', event, index, table, this.#idOf(tx, fields, table, true), `${total}`, this.#collections(total));
+    this.#record('END', event, index, table, this.#idOf(event, tx, table, true), `${total}`, this.#collections(total));
   }
 
-  #idOf(tx: Transaction, fields: SourceFields, table: TableEncoder, end: boolean): string {
-    return this.#compatible ? table.connector.transactionId(tx.id, fields, end) : tx.id;
+  #idOf(event: ChangeEvent, tx: Transaction, table: TableEncoder, end: boolean): string {
+    return this.#compatible ? table.connector.transactionId(tx.id, table.source.fieldsOf(event), end) : tx.id;
   }
 
   #collections(total: number): string {
@@ -69,6 +68,6 @@ export class TransactionRecords {
     const topic = `${table.topicStart}transaction`;
     const keyBytes = Buffer.from(this.#schemas ? `${KEY_START}${key}}` : key),
       valueBytes = Buffer.from(this.#schemas ? `${VALUE_START}${value}}` : value);
-    this.#out.add(index, topic, keyBytes, valueBytes, null, commitTsMs);
+    this.#out.addMade(index, topic, keyBytes, valueBytes, null, commitTsMs);
   }
 }

@@ -218,7 +218,7 @@ export class DiskLog implements DurableLog {
 
   #done(endSeq: number): void {
     this.#readableSeq = Math.max(this.#readableSeq, endSeq);
-    this.#recent.trim(this.#o.cacheBytes, this.#readableSeq);
+    this.#recent.trim(this.#o.cacheBytes, this.#readableSeq, this.#floor());
     this.#trim();
     this.#synced.notify();
     if (this.#isStarted) this.#o.onSynced();

@@ -4,15 +4,18 @@
 
 import {
   ChangeEvent,
+  type LazyPosition,
   type Op,
   type Position,
   type Row,
   RowImage,
   type SnapshotMark,
   type TableSchema,
+  TextImage,
   type Value,
 } from '../../sdk/index.ts';
 import { FrameReader, type FrameWriter } from './frame.ts';
+import { writeTextRow } from './text-row-codec.ts';
 import { readNumber, readValue, setOwn, writeNumber, writeValue } from './value-codec.ts';
 
 const OPS: readonly Op[] = ['c', 'u', 'd', 'r', 't', 'm', 's'];
@@ -31,6 +34,8 @@ const TRANSACTION = 0x01,
   EXTRAS = 0x20,
   DERIVED = 0x40,
   NULL_KEY = 0x80;
+/** Both at once say that the event is of no snapshot, and that its position stands in the binary part. */
+const BINARY_POSITION = SNAPSHOT | SAME_SNAPSHOT;
 /** Room for the lengths before a row, with which a reader skips it. */
 const ROW_HEAD_BYTES = 8;
 
@@ -54,6 +59,7 @@ export class EventEncoder {
   readonly #shapes = new Map<string, Shape>();
   /** Of the last rows: most are like the one before of their kind. */
   readonly #recent: { [kind: string]: Shape | undefined } = { after: undefined, before: undefined, other: undefined };
+  #lastNames: { readonly names: readonly string[]; readonly shape: Shape } | null = null;
   #used: Shape[] = [];
   #record = 0;
 
@@ -67,7 +73,10 @@ export class EventEncoder {
     this.#record++;
     this.#used = [];
     // Shapes of tables that are gone are let go of now and then.
-    if (this.#shapes.size > 10_000) this.#shapes.clear();
+    if (this.#shapes.size > 10_000) {
+      this.#shapes.clear();
+      this.#lastNames = null;
+    }
     w.uint32(0);
     w.uint32(0);
     w.varint(events.length);
@@ -88,24 +97,26 @@ export class EventEncoder {
 
   #event(event: ChangeEvent, previous: ChangeEvent | null, origin: Origin, tableNumber: (table: TableSchema) => number): void {
     const w = this.#w;
-    const { op, table, transaction, snapshot, before, after, message, schemaChange, raw } = event;
+    // What is undecoded stays so: lanes write it on from its bytes.
+    const { op, table, transaction, snapshot, message, schemaChange, raw } = event,
+      lazy = snapshot === false ? event.lazyPosition() : null;
     const otherTable = previous === null || table !== previous.table,
       otherOrigin = event.source !== origin.source || event.partition !== origin.partition,
       sameSnapshot = snapshot !== false && previous !== null && sameMark(snapshot, previous.snapshot),
-      key = explicitKey(event, before, after),
+      key = explicitKey(event),
       extras = message !== null || schemaChange !== null || raw !== null;
     w.byte(
       OPS.indexOf(op) |
         (otherTable ? OTHER_TABLE : 0) |
         (otherOrigin ? OTHER_ORIGIN : 0) |
         (event.incomplete ? INCOMPLETE : 0) |
-        (before !== null ? BEFORE : 0) |
-        (after !== null ? AFTER : 0),
+        (event.has('before') ? BEFORE : 0) |
+        (event.has('after') ? AFTER : 0),
     );
     w.byte(
       (transaction !== null ? TRANSACTION : 0) |
         (key === undefined ? 0 : key === null ? NULL_KEY : KEY) |
-        (snapshot === false ? 0 : sameSnapshot ? SAME_SNAPSHOT : SNAPSHOT) |
+        (lazy !== null ? BINARY_POSITION : snapshot === false ? 0 : sameSnapshot ? SAME_SNAPSHOT : SNAPSHOT) |
         (event.headers !== null ? HEADERS : 0) |
         (extras ? EXTRAS : 0) |
         (event.derived !== 0 ? DERIVED : 0),
@@ -115,7 +126,8 @@ export class EventEncoder {
       w.string(event.source);
       w.string(event.partition);
     }
-    w.string(event.position);
+    if (lazy !== null) this.#position(lazy);
+    else w.string(event.position);
     writeNumber(w, event.sourceTsMs);
     if (transaction !== null) this.#transaction(transaction, previous?.transaction ?? null);
     if (key !== undefined && key !== null) this.#row(key, 'other');
@@ -123,8 +135,16 @@ export class EventEncoder {
     if (event.headers !== null) writeValue(w, event.headers);
     if (extras) writeValue(w, [message, schemaChange, raw]);
     if (event.derived !== 0) writeNumber(w, event.derived);
-    if (before !== null) this.#lazyRow(before, 'before');
-    if (after !== null) this.#lazyRow(after, 'after');
+    if (event.has('before')) this.#side(event, 'before');
+    if (event.has('after')) this.#side(event, 'after');
+  }
+
+  #position(lazy: LazyPosition): void {
+    const w = this.#w;
+    w.varint(lazy.length);
+    w.ensure(lazy.length);
+    lazy.put(w.buffer, w.at);
+    w.at += lazy.length;
   }
 
   #transaction(t: NonNullable<ChangeEvent['transaction']>, previous: ChangeEvent['transaction']): void {
@@ -138,13 +158,18 @@ export class EventEncoder {
     writeNumber(w, t.commitTsMs);
   }
 
-  #lazyRow(row: Row, kind: 'before' | 'after'): void {
-    const w = this.#w;
+  /** With its lengths before it. */
+  #side(event: ChangeEvent, side: 'before' | 'after'): void {
+    const w = this.#w,
+      image = event.image(side);
     w.ensure(ROW_HEAD_BYTES);
     const head = w.at,
       textAt = w.text.length;
     w.at += ROW_HEAD_BYTES;
-    this.#row(row, kind);
+    if (image instanceof TextImage) {
+      w.varint(this.#number(this.#shapeOf(image.columns())));
+      writeTextRow(w, image);
+    } else this.#row(event[side] as Row, side);
     w.buffer.writeUInt32LE(w.at - head - ROW_HEAD_BYTES, head);
     w.buffer.writeUInt32LE(w.text.length - textAt, head + 4);
   }
@@ -159,20 +184,22 @@ export class EventEncoder {
       w.at = at;
       w.text = text;
     }
-    const other = this.#shapeOf(row);
+    const other = this.#shapeOf(Object.keys(row));
     this.#recent[kind] = other;
     w.varint(this.#number(other));
     for (const name of other.names) writeValue(w, row[name]);
   }
 
-  #shapeOf(row: Row): Shape {
-    const names = Object.keys(row),
-      id = JSON.stringify(names);
+  #shapeOf(names: readonly string[]): Shape {
+    // Rows of one layout share their list of names.
+    if (names === this.#lastNames?.names) return this.#lastNames.shape;
+    const id = JSON.stringify(names);
     let shape = this.#shapes.get(id);
     if (shape === undefined) {
       shape = { names, id: 0, record: 0 };
       this.#shapes.set(id, shape);
     }
+    this.#lastNames = { names, shape };
     return shape;
   }
 
@@ -197,9 +224,11 @@ function writeAs(w: FrameWriter, row: Row, names: readonly string[]): boolean {
 }
 
 /** What `event.key` holds and cannot be taken from the rows; `undefined` when it can. */
-function explicitKey(event: ChangeEvent, before: Row | null, after: Row | null): Row | null | undefined {
+function explicitKey(event: ChangeEvent): Row | null | undefined {
+  // Nobody has asked for the key or set it: it will be taken from the row.
+  if (event.keyImage() !== null) return undefined;
   const key = event.key,
-    row = after ?? before,
+    row = event.after ?? event.before,
     names = event.table.key;
   if (key === null) return derivedIsNull(row, names) ? undefined : null;
   if (row === null || names.length === 0) return key;
@@ -251,12 +280,18 @@ function decodeEvent(
     source = r.string();
     partition = r.string();
   }
-  const position = r.string() as Position,
+  const isBinary = (second & BINARY_POSITION) === BINARY_POSITION,
+    position = (isBinary ? r.utf8(r.varint()) : r.string()) as Position,
     sourceTsMs = readNumber(r);
   const transaction = second & TRANSACTION ? decodeTransaction(r, previous?.transaction ?? null) : null;
   const key = second & KEY ? rows.read() : second & NULL_KEY ? null : undefined;
-  const snapshot: SnapshotMark =
-    second & SNAPSHOT ? (readValue(r) as unknown as SnapshotMark) : second & SAME_SNAPSHOT ? (previous as ChangeEvent).snapshot : false;
+  const snapshot: SnapshotMark = isBinary
+    ? false
+    : second & SNAPSHOT
+      ? (readValue(r) as unknown as SnapshotMark)
+      : second & SAME_SNAPSHOT
+        ? (previous as ChangeEvent).snapshot
+        : false;
   const headers = second & HEADERS ? (readValue(r) as Record<string, string>) : null;
   const [message, schemaChange, raw] = second & EXTRAS ? (readValue(r) as unknown as Extras) : NO_EXTRAS;
   const derived = second & DERIVED ? readNumber(r) : 0;

@@ -158,6 +158,14 @@ export class FrameReader {
     return this.text.substring(from, this.textAt);
   }
 
+  /** So many bytes of the binary part as text. */
+  utf8(length: number): string {
+    const from = this.at;
+    this.at = from + length;
+    if (this.at > this.buffer.length) throw new RangeError('a frame is shorter than what it should hold');
+    return this.buffer.toString('utf8', from, this.at);
+  }
+
   /** A copy: the record's bytes may be part of a large block. */
   bytes(): Uint8Array {
     const length = this.varint(),

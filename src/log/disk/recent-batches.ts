@@ -13,13 +13,16 @@ export class RecentBatches {
     this.#bytes += weight;
   }
 
-  /** Lets go of the oldest down to `maxBytes`, but of none beyond `syncedSeq`: those are nowhere else. */
-  trim(maxBytes: number, syncedSeq: number): void {
+  /**
+   * Lets go of the oldest down to `maxBytes`, and of all up to `readSeq`, which nobody waits for: what is kept outlives the young
+   * generation, and collecting it costs more than appending. But of none beyond `syncedSeq`: those are nowhere else.
+   */
+  trim(maxBytes: number, syncedSeq: number, readSeq: number): void {
     const batches = this.#batches;
     let head = this.#head;
-    for (; head < batches.length && this.#bytes > maxBytes; head++) {
+    for (; head < batches.length; head++) {
       const { batch, weight } = batches[head] as { batch: LogBatch; weight: number };
-      if (batch.endSeq > syncedSeq) break;
+      if (batch.endSeq > syncedSeq || (this.#bytes <= maxBytes && batch.endSeq > readSeq)) break;
       this.#bytes -= weight;
     }
     if (head > 64 && head * 2 > batches.length) {

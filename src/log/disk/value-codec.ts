@@ -10,16 +10,19 @@
 // | 9, 10 | array: count, values · object: count, then name and value |
 // | 11, 12, 13 | bigint up to 2^53, negative one, any other as decimal text |
 // | 14 | JSON in its source's text |
+// | 15, 16 | text and JSON of a row that nobody decoded: length, then UTF-8, here and not in the text part |
 // | 64–191 | text of 0–127 characters |
 // | 192–255 | whole number 0–63 |
 
 import { CdcError, JsonText, type Row, type Value } from '../../sdk/index.ts';
 import type { FrameReader, FrameWriter } from './frame.ts';
 
-const NULL = 0,
+export const NULL = 0,
   TRUE = 1,
   FALSE = 2,
-  UNDEFINED = 3,
+  TEXT_BYTES = 15,
+  JSON_BYTES = 16;
+const UNDEFINED = 3,
   WHOLE = 4,
   NEGATIVE = 5,
   FLOAT = 6,
@@ -157,6 +160,10 @@ export function readValue(r: FrameReader): Value {
       return BigInt(r.string());
     case JSON_TEXT:
       return new JsonText(r.string());
+    case TEXT_BYTES:
+      return r.utf8(r.varint());
+    case JSON_BYTES:
+      return new JsonText(r.utf8(r.varint()));
     case ARRAY:
       return Array.from({ length: r.varint() }, () => readValue(r));
     case OBJECT:

@@ -110,7 +110,10 @@ export class DestinationTest {
   async write(destination: Destination, events: readonly ChangeEvent[], options: BatchOptions = {}): Promise<WriteResult> {
     const batch = laneBatch(events, { previous: this.#point, encode: (e) => this.encode(e), epoch: this.#point.epoch, ...options });
     const result = await within(destination.write(batch, new AbortController().signal), 'write() did not return');
-    if (result.kind === 'stored') this.#point = batch.through;
+    if (result.kind !== 'stored') return result;
+    this.#point = batch.through;
+    // The bytes were the batch's: another batch may be written over them now.
+    if (this.capabilities.input === 'bytes') for (const bytes of [...batch.encoded().key, ...batch.encoded().value]) bytes?.fill(0);
     return result;
   }
 

@@ -1,6 +1,5 @@
 // Messages of the stream → change events → batches. No promise, no closure and no bigint per row. Batches end anywhere, also in
-// the middle of a transaction, so transactions of any size pass; only its last event so far is held back, because the mark
-// `last` is known one event late.
+// the middle of a transaction, so transactions of any size pass.
 
 import {
   type ChangeBatch,
@@ -10,8 +9,8 @@ import {
   sameTexts,
   sameValue,
   type TableSchema,
-  type Transaction,
 } from '../../sdk/index.ts';
+import { BatchQueue, Mark } from './batch-queue.ts';
 import { type BrokenRow, brokenRow, isText } from './broken-rows.ts';
 import { hiOf, loOf } from './lsn.ts';
 import type { PgoutputHandler } from './pgoutput/handler.ts';
@@ -54,22 +53,6 @@ export interface AssemblerOptions {
   readonly observer: StreamObserver | null;
 }
 
-/** Mutable: `last` becomes known with the commit. */
-class Mark implements Transaction {
-  readonly id: string;
-  readonly order: number;
-  readonly collectionOrder: number;
-  readonly commitTsMs: number;
-  last = false;
-
-  constructor(id: string, order: number, collectionOrder: number, commitTsMs: number) {
-    this.id = id;
-    this.order = order;
-    this.collectionOrder = collectionOrder;
-    this.commitTsMs = commitTsMs;
-  }
-}
-
 export class Assembler implements PgoutputHandler {
   readonly #o: AssemblerOptions;
   readonly #messages: TableSchema;
@@ -101,15 +84,7 @@ export class Assembler implements PgoutputHandler {
   #lsnLo = -1;
   #index = 0;
 
-  // What waits to be handed over.
-  #events: ChangeEvent[] = [];
-  #sizes: number[] = [];
-  #bytes = 0;
-  /** Index of the event that is held back with all behind it; -1: none. */
-  #heldAt = -1;
-  #heldMark: Mark | null = null;
-  /** So many events belong to transactions that are complete. */
-  #committed = 0;
+  readonly #queue = new BatchQueue();
   /** Where reading resumes when nothing is left and no transaction is open. */
   #done: Position;
 
@@ -165,7 +140,7 @@ export class Assembler implements PgoutputHandler {
     this.#relations.delete(relation.oid);
     this.#lastOid = -1;
     if (table === null || change === null || at <= this.#o.behind) return;
-    this.#queue(
+    this.#queue.push(
       new ChangeEvent({
         op: 's',
         table: table.schema,
@@ -204,11 +179,8 @@ export class Assembler implements PgoutputHandler {
   }
 
   commit(_flags: number, _lsn: bigint, endLsn: bigint): void {
-    if (this.#heldMark !== null) this.#heldMark.last = true;
-    this.#heldMark = null;
-    this.#heldAt = -1;
+    this.#queue.endTransaction();
     this.#inTransaction = false;
-    this.#committed = this.#events.length;
     this.#advance(positionAfter(endLsn));
     this.#o.observer?.commit(endLsn);
   }
@@ -284,9 +256,9 @@ export class Assembler implements PgoutputHandler {
       transaction: mark,
       message: { prefix, content, transactional },
     });
-    if (mark !== null) this.#hold(mark);
-    this.#queue(event, EVENT_BYTES + this.messageBytes);
-    if (mark === null) this.#committed = this.#events.length;
+    if (mark !== null) this.#queue.hold(mark);
+    this.#queue.push(event, EVENT_BYTES + this.messageBytes);
+    if (mark === null) this.#queue.commit();
   }
 
   type(): void {}
@@ -352,8 +324,8 @@ export class Assembler implements PgoutputHandler {
       transaction: mark,
       incomplete,
     });
-    this.#hold(mark);
-    this.#queue(event, EVENT_BYTES + this.messageBytes);
+    this.#queue.hold(mark);
+    this.#queue.push(event, EVENT_BYTES + this.messageBytes);
   }
 
   #isBroken(table: ReadTable, before: Tuple | null, after: Tuple | null, position: Position): boolean {
@@ -365,30 +337,14 @@ export class Assembler implements PgoutputHandler {
 
   // -- batches -----------------------------------------------------------------------------------------------------------
 
-  #hold(mark: Mark): void {
-    this.#heldMark = mark;
-    this.#heldAt = this.#events.length;
-  }
-
-  #queue(event: ChangeEvent, bytes: number): void {
-    this.#events.push(event);
-    this.#sizes.push(bytes);
-    this.#bytes += bytes;
-  }
-
-  get #ready(): number {
-    return this.#heldAt === -1 ? this.#events.length : this.#heldAt;
-  }
-
   /** As many events as one batch may have, or as many bytes. */
   isFull(maxEvents: number, maxBytes: number): boolean {
-    const ready = this.#ready;
-    return ready >= maxEvents || (ready > 0 && this.#bytes >= maxBytes);
+    return this.#queue.isFull(maxEvents, maxBytes);
   }
 
   /** The end of a transaction waits to be handed over. */
   get hasCommitted(): boolean {
-    return this.#committed > 0;
+    return this.#queue.hasCommitted;
   }
 
   get isInTransaction(): boolean {
@@ -397,7 +353,7 @@ export class Assembler implements PgoutputHandler {
 
   /** Between two transactions with everything handed over: here rows that were read elsewhere may come in between. */
   get isBetween(): boolean {
-    return !this.#inTransaction && this.#events.length === 0;
+    return !this.#inTransaction && this.#queue.isEmpty;
   }
 
   /** Everything before it has been handed over, once `isBetween`. */
@@ -407,30 +363,10 @@ export class Assembler implements PgoutputHandler {
 
   /** The next batch; without events it is progress only. */
   take(maxEvents: number, maxBytes: number): ChangeBatch {
-    const ready = this.#ready;
-    let count = 0,
-      bytes = 0;
-    while (count < ready && count < maxEvents && (count === 0 || bytes + (this.#sizes[count] as number) <= maxBytes)) {
-      bytes += this.#sizes[count++] as number;
-    }
-    const events = this.#remove(count);
-    this.#bytes -= bytes;
-    this.#committed = Math.max(0, this.#committed - count);
+    const { events, bytes } = this.#queue.take(maxEvents, maxBytes);
     const last = events.at(-1);
     const resume = this.isBetween || last === undefined ? this.#resumeNow() : last.position;
     return { events, source: this.#o.source, partition: PARTITION, resume, bytes };
-  }
-
-  #remove(count: number): ChangeEvent[] {
-    if (this.#heldAt !== -1) this.#heldAt -= count;
-    if (count < this.#events.length) {
-      this.#sizes.splice(0, count);
-      return this.#events.splice(0, count);
-    }
-    const events = this.#events;
-    this.#events = [];
-    this.#sizes = [];
-    return events;
   }
 
   /** In the middle of a transaction, with nothing to hand over, a batch moves nothing. */

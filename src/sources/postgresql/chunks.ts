@@ -21,6 +21,8 @@ export interface ChunkReaderOptions {
   readonly where: string;
   /** Texts may be anything, and are read as they are. */
   readonly isRaw: boolean;
+  /** Who asks for rows alone, and not for what the stream will bring of them, may ask a standby. */
+  readonly mayBeStandby?: boolean;
   sends(table: CatalogTable): (column: CatalogColumn) => boolean;
 }
 
@@ -61,7 +63,7 @@ export class ChunkReader {
         rows = new ReadRows({ shape, transaction: newestOf(seen) }, table.key);
       if (this.#o.isRaw) await session.script(READ_AS_IT_IS);
       let isCut = false;
-      for await (const frames of session.select(sql)) {
+      for await (const frames of session.frames(sql)) {
         rows.push(frames);
         isCut = rows.size >= maxBytes;
         if (isCut) break;
@@ -97,7 +99,7 @@ export class ChunkReader {
   ): AsyncGenerator<{ rows: ReadRow[]; bytes: number; isEnd: boolean }, void, undefined> {
     let rows: ReadRow[] = [],
       bytes = 0;
-    for await (const frames of session.select(selectAll(table, origin.shape.layout.names, where))) {
+    for await (const frames of session.frames(selectAll(table, origin.shape.layout.names, where))) {
       const portion = new ReadRows(origin, []);
       portion.push(frames);
       for (let i = 0; i < portion.count; i++) {
@@ -125,7 +127,7 @@ export class ChunkReader {
   async #look(session: Session, table: ChunkTable): Promise<Seen> {
     const { rows } = await session.query(SEEN, [qualifiedName(table)]);
     const { seen = '', files, columns, standby } = rows[0] ?? {};
-    if (standby === 't') throw this.#standby();
+    if (standby === 't' && this.#o.mayBeStandby !== true) throw this.#standby();
     const shape = await this.#shapeOf(session, table, columns ?? '');
     const lacking = table.key.find((name) => shape.layout.indexOf(name) < 0);
     if (lacking !== undefined) throw this.#gone(table);

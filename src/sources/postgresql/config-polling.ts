@@ -1,6 +1,7 @@
 // The configuration keys of `cdc_mode: polling`; the same as those of other polling sources.
 
 import { type ConfigProblem, Default, Duration, Keys, OneOf, type Static, Type } from '../../sdk/index.ts';
+import { comparedColumn, hasOwnLimit } from './last-sync.ts';
 
 const watermarkSchema = Keys(
   {
@@ -66,23 +67,23 @@ export function pollingProblems(config: PollingConfig): ConfigProblem[] {
       .map((key) => ({ path: [key], message: `"${key}" is for \`cdc_mode: polling\``, fix: 'Remove it, or set `cdc_mode: polling`.' }));
   }
   // A query that compares a column with the last watermark has named it.
-  if (config.watermark === undefined && !/[\w"]\s*>=?\s*:last_sync\b/.test(config.query ?? '')) {
+  if (config.watermark === undefined && comparedColumn(config.query ?? '') === null) {
     const fix = 'Name the growing column: `watermark: {column: updated_at, type: timestamp}`.';
     return [{ path: ['watermark'], message: 'polling needs a watermark', fix }];
   }
   return config.query === undefined ? [] : queryProblems(config);
 }
 
-function queryProblems({ table, tables, watermark }: PollingConfig): ConfigProblem[] {
+function queryProblems({ query, table, tables }: PollingConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = [],
     names = tables ?? (table === undefined ? [] : [table]);
   if (names.length !== 1 || /[*?]/.test(names[0] ?? '')) {
     const fix = 'Name it: `table: orders`.';
     problems.push({ path: ['table'], message: 'with a query, `table` holds the one name under which its rows are sent', fix });
   }
-  if (watermark !== undefined && watermark.key === undefined) {
-    const fix = 'Name its columns: `key: [id]`.';
-    problems.push({ path: ['watermark', 'key'], message: 'with a query, the key of its rows must be named', fix });
+  if (query !== undefined && hasOwnLimit(query)) {
+    const fix = 'Remove LIMIT, OFFSET and FETCH: rows are read in pages of `batch_size` anyway.';
+    problems.push({ path: ['query'], message: 'a query that is polled gives all its rows', fix });
   }
   return problems;
 }

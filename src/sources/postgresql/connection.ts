@@ -26,6 +26,9 @@ export interface SessionLimits {
   readonly lockTimeoutMs: number;
 }
 
+/** What the server says of the columns of a result. */
+export type Fields = readonly { readonly name: string; readonly typeOid: number; readonly typmod: number; readonly tableOid: number }[];
+
 /** One connection while somebody uses it. */
 export class Session implements Queries {
   readonly #client: PoolClient;
@@ -40,6 +43,13 @@ export class Session implements Queries {
       values === undefined ? { text } : { text, values: [...values] },
     );
     return { rows, count: rowCount ?? 0 };
+  }
+
+  /** Rows as lists of texts, and what their columns are; two may have one name. */
+  async select(text: string, values: readonly unknown[] = []): Promise<{ fields: Fields; rows: (string | null)[][] }> {
+    const { fields, rows } = await this.#client.query<(string | null)[]>({ text, values: [...values], rowMode: 'array' });
+    const columns = fields.map((f) => ({ name: f.name, typeOid: f.dataTypeID, typmod: f.dataTypeModifier, tableOid: f.tableID }));
+    return { fields: columns, rows };
   }
 
   /** Several statements without values; outside of a transaction they are one. */
@@ -66,7 +76,7 @@ export class Session implements Queries {
    * The rows of a SELECT as DataRow messages. Only as fast as they are taken. Who stops early loses the connection, because the
    * server would go on sending. The bytes stay valid.
    */
-  async *select(query: string): AsyncGenerator<Frames, void, undefined> {
+  async *frames(query: string): AsyncGenerator<Frames, void, undefined> {
     this.#isReading = true;
     yield* this.#client.query(new RowQuery(query)).frames();
     this.#isReading = false;
@@ -183,7 +193,9 @@ async function abortable(connecting: Promise<PoolClient>, signal: AbortSignal | 
       );
       reject(signal.reason as Error);
     };
-    signal.addEventListener('abort', abort, { once: true });
+    // Whoever was stopped just before hears of no abort.
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
     connecting.then(
       (client) => {
         signal.removeEventListener('abort', abort);

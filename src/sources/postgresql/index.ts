@@ -1,6 +1,6 @@
 // The `postgresql` source: changes from the write-ahead log by logical replication. Importing this loads no driver.
 
-import { CdcError, defineSource, type SourceCapabilities } from '../../sdk/index.ts';
+import { defineSource, type SourceCapabilities } from '../../sdk/index.ts';
 import { configSchema, type PostgresqlSourceConfig, validate } from './config.ts';
 import { modeOf } from './config-polling.ts';
 import { publicationOf } from './config-wal.ts';
@@ -14,13 +14,8 @@ export const descriptor = defineSource({
   capabilities: (config) => (modeOf(config) === 'polling' ? pollingCapabilities(config) : walCapabilities(config)),
   create: async (config, ctx) => {
     if (modeOf(config) === 'polling') {
-      if (config.query !== undefined || config.watermark === undefined)
-        throw new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', '`query` is not available yet for this source.', {
-          where: `source "${ctx.name}"`,
-          fix: 'Make it a table, or poll the tables themselves by `watermark`.',
-        });
       const { PollingSource } = await import('./polling.ts');
-      return new PollingSource(config, config.watermark, ctx, process.env);
+      return new PollingSource(config, ctx, process.env);
     }
     const { WalSource } = await import('./source.ts');
     return new WalSource(config, ctx, process.env);

@@ -7,23 +7,44 @@
 // | a text that sorts by its bytes (COLLATE "C", uuid) | `sabc` |
 // | anything else, whose order only the server knows | `xabc` |
 //
-// `["t2024-05-01 10:00:00+00","i7"]`: row 7 of that time.
+// `["t2024-05-01 10:00:00+00","i7"]`: row 7 of that time. Of a query a last part says the watermark before that one, which is
+// what `:last_sync` becomes: `["t2024-05-01 10:00:00+00","i7","b2024-04-30 09:00:00+00"]`. It has no part in the order.
 
 import type { Position, PositionCodec } from '../../sdk/index.ts';
 
 export type OrderKind = 'i' | 't' | 's' | 'x';
 
-/** `texts`: a JSON array, as the server gave them. */
-export function formatPollPlace(texts: string, kinds: readonly OrderKind[]): Position {
-  return JSON.stringify((JSON.parse(texts) as string[]).map((text, i) => `${kinds[i] ?? 'x'}${text}`)) as Position;
+/** Oids of built-in types. */
+export const INTEGERS: ReadonlySet<number> = new Set([20, 21, 23, 26]),
+  XID8 = 5069,
+  DATES: ReadonlySet<number> = new Set([1082, 1114, 1184]),
+  UUID = 2950,
+  TEXTS: ReadonlySet<number> = new Set([25, 1043, 19]);
+
+const BEFORE = 'b';
+
+/** `texts`: a JSON array, as the server gave them. `before`: the watermark before, where it is carried. */
+export function formatPollPlace(texts: string, kinds: readonly OrderKind[], before: string | null = null): Position {
+  const parts = (JSON.parse(texts) as string[]).map((text, i) => `${kinds[i] ?? 'x'}${text}`);
+  return JSON.stringify(before === null ? parts : [...parts, BEFORE + before]) as Position;
+}
+
+/** The parts that places are ordered by. */
+const orderedParts = (position: string): string[] => (JSON.parse(position) as string[]).filter((part) => part[0] !== BEFORE);
+
+/** The watermark before that of the place; `null`: it carries none. */
+export function watermarkBefore(position: string): string | null {
+  const last = (JSON.parse(position) as string[]).at(-1);
+  return last?.[0] === BEFORE ? last.slice(1) : null;
 }
 
 /** The texts for the server; `null` when it is no place of ours. */
 export function pollTexts(position: string): string[] | null {
   try {
     const parts: unknown = JSON.parse(position);
-    if (!Array.isArray(parts) || parts.length === 0 || !parts.every((p) => typeof p === 'string' && /^[itsx]/.test(p))) return null;
-    return (parts as string[]).map((p) => p.slice(1));
+    if (!Array.isArray(parts) || parts.length === 0 || !parts.every((p) => typeof p === 'string' && /^[itsxb]/.test(p))) return null;
+    const ordered = orderedParts(position);
+    return ordered.length === 0 ? null : ordered.map((p) => p.slice(1));
   } catch {
     return null;
   }
@@ -52,7 +73,7 @@ function compareValues(a: string, b: string): -1 | 0 | 1 | null {
 }
 
 export function comparePollPlaces(a: string, b: string): -1 | 0 | 1 | null {
-  const [x, y] = [JSON.parse(a) as string[], JSON.parse(b) as string[]];
+  const [x, y] = [orderedParts(a), orderedParts(b)];
   for (let i = 0; i < Math.min(x.length, y.length); i++) {
     const order = compareValues(x[i] as string, y[i] as string);
     if (order !== 0) return order;

@@ -20,12 +20,14 @@ import {
   type TableId,
   type TableSchema,
 } from '../../sdk/index.ts';
-import type { RangeJob } from '../../snapshot/types.ts';
 import { ChunkReader } from './chunks.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
+import { error, ok } from './findings.ts';
 import { columnFilter, tableFilter } from './names.ts';
-import { newestRow, type PollTable, pollTable, readable, settledBefore, type Watermark } from './poll-table.ts';
-import { comparePollPlaces, formatPollPlace, pollPositions, pollTexts } from './polling-position.ts';
+import { type PollInput, settledBefore } from './poll-input.ts';
+import { PollQuery } from './poll-query.ts';
+import { PollTable } from './poll-table.ts';
+import { comparePollPlaces, formatPollPlace, pollPositions, pollTexts, watermarkBefore } from './polling-position.ts';
 import { checkSource } from './preflight.ts';
 import { keyOf, type ReadRow } from './read-rows.ts';
 import { SchemaHistory } from './schema-history.ts';
@@ -34,11 +36,13 @@ import { Server } from './server.ts';
 import type { CatalogTable } from './system-catalog.ts';
 
 const EVENT_BYTES = 300;
+/** As of `watermark.settle`, where a query says the rest. */
+const DEFAULT_SETTLE_MS = 5000;
 
-/** One table on its way. */
+/** One table, or the query, on its way. */
 interface Target {
   readonly partition: string;
-  readonly table: PollTable;
+  readonly input: PollInput;
   readonly settling: Settling<Position>;
   place: Position | null;
   /** Where to stop; `null` = never. A table that was empty at the start of a one_time run has nothing to stop at. */
@@ -50,15 +54,15 @@ export class PollingSource implements Source {
   readonly exclusive = true;
   readonly positions = pollPositions;
   readonly #config: PostgresqlSourceConfig;
-  readonly #watermark: Watermark;
+  readonly #settleMs: number;
   readonly #ctx: SourceContext;
   readonly #server: Server;
   #tracker: SchemaTracker | null = null;
   #reader: ChunkReader | null = null;
 
-  constructor(config: PostgresqlSourceConfig, watermark: Watermark, ctx: SourceContext, env: NodeJS.ProcessEnv) {
+  constructor(config: PostgresqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
     this.#config = config;
-    this.#watermark = watermark;
+    this.#settleMs = config.watermark?.settle ?? DEFAULT_SETTLE_MS;
     this.#ctx = ctx;
     this.#server = new Server(config, ctx, env);
   }
@@ -67,8 +71,19 @@ export class PollingSource implements Source {
     return { connector: 'postgresql', database: this.#server.database };
   }
 
-  check(): AsyncIterable<Finding> {
-    return checkSource(this.#server, this.#config);
+  async *check(): AsyncIterable<Finding> {
+    let isFine = true;
+    for await (const finding of checkSource(this.#server, this.#config)) {
+      isFine &&= finding.level !== 'error';
+      yield finding;
+    }
+    if (!isFine) return;
+    try {
+      for (const [name, { order }] of await this.#inputs()) yield ok('watermark', `${name} is read in the order of ${order.join(', ')}`);
+    } catch (cause) {
+      if (!(cause instanceof CdcError)) throw cause;
+      yield error('watermark', cause.message, cause.fix ?? 'Correct `watermark`.', cause.code);
+    }
   }
 
   async *read(ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
@@ -84,8 +99,8 @@ export class PollingSource implements Source {
 
   async end(): Promise<PartitionPositions> {
     const ends: { [partition: string]: Position } = {};
-    for (const [partition, table] of await this.#tables()) {
-      const newest = await this.#newest(table);
+    for (const [partition, input] of await this.#inputs()) {
+      const newest = await this.#newest(input);
       if (newest !== null) ends[partition] = newest;
     }
     return ends;
@@ -99,15 +114,19 @@ export class PollingSource implements Source {
     return { events: null, bytes: null };
   }
 
+  async tables(): Promise<readonly TableId[]> {
+    return [...(await this.#inputs()).values()].map((input) => ({ ...input.id, database: this.#server.database }));
+  }
+
   async schema(id: TableId): Promise<TableSchema> {
-    const found = (await this.#captured()).find((t) => t.schema === id.schema && t.table === id.table);
+    const found = (await this.#inputs()).get(formatTableId({ ...id, database: null }));
     if (found === undefined)
       throw new CdcError('SOURCE_MISCONFIGURED', `There is no captured table ${formatTableId(id)}.`, {
         where: this.#server.place.where,
         fix: 'Look at `tables`.',
       });
     const tracker = await this.#track();
-    return (await tracker.appear(await tracker.fromCatalog(found), '' as Position)).schema;
+    return (await tracker.appear(await tracker.fromCatalog(await found.catalogTable()), '' as Position)).schema;
   }
 
   async close(): Promise<void> {
@@ -120,18 +139,34 @@ export class PollingSource implements Source {
     return this.#server.catalog.tables(tableFilter(tablePatterns(this.#config)));
   }
 
-  async #tables(): Promise<Map<string, PollTable>> {
+  async #inputs(): Promise<Map<string, PollInput>> {
+    const { query } = this.#config,
+      found = query === undefined ? await this.#tables() : [await this.#query(query)];
+    return new Map(found.map((input) => [formatTableId(input.id), input]));
+  }
+
+  #query(query: string): Promise<PollInput> {
+    const { watermark } = this.#config,
+      { place } = this.#server,
+      [name = ''] = tablePatterns(this.#config);
+    const options = { query, name, watermark, where: place.where, tracker: () => this.#track() };
+    return this.#server.use(null, (session) => PollQuery.open(session, options));
+  }
+
+  async #tables(): Promise<PollInput[]> {
     const { where } = this.#server.place,
+      { watermark } = this.#config,
       tables = await this.#captured();
     if (tables.length === 0)
       throw new CdcError('SOURCE_MISCONFIGURED', `No table matches ${tablePatterns(this.#config).join(', ')}.`, {
         where,
         fix: 'Correct `tables`, or create the tables first.',
       });
+    if (watermark === undefined)
+      throw new CdcError('SOURCE_MISCONFIGURED', 'Polling needs a watermark.', { where, fix: 'Name the growing column: `watermark`.' });
     return this.#server.use(null, async (session) => {
-      const found = new Map<string, PollTable>();
-      for (const t of tables)
-        found.set(formatTableId({ database: null, schema: t.schema, table: t.table }), await pollTable(session, t, this.#watermark, where));
+      const found: PollInput[] = [];
+      for (const t of tables) found.push(await PollTable.open(session, t, watermark, where, () => this.#chunks()));
       return found;
     });
   }
@@ -139,11 +174,11 @@ export class PollingSource implements Source {
   async #open(ctx: ReadContext, signal: AbortSignal): Promise<Target[]> {
     const { snapshot_mode: mode } = this.#config,
       targets: Target[] = [];
-    for (const [partition, table] of await this.#tables()) {
+    for (const [partition, input] of await this.#inputs()) {
       signal.throwIfAborted();
       const stored = await ctx.assign(partition),
-        newest = mode === 'initial' && ctx.until === null ? null : await this.#newest(table);
-      if (stored !== null && pollTexts(stored)?.length !== table.chunk.key.length)
+        newest = mode === 'initial' && ctx.until === null ? null : await this.#newest(input);
+      if (stored !== null && pollTexts(stored)?.length !== input.order.length)
         throw new CdcError('STATE_CORRUPT', `"${stored}" is no place of the table ${partition} with this watermark and key.`, {
           where: this.#server.place.where,
           fix: 'Set `watermark` as it was, or begin anew with `cdc-run forget`.',
@@ -151,8 +186,8 @@ export class PollingSource implements Source {
       const stop = mode === 'initial_only' ? newest : (ctx.until?.partitions[partition] ?? null);
       targets.push({
         partition,
-        table,
-        settling: new Settling(this.#watermark.settle, (a, b) => (comparePollPlaces(a, b) ?? 1) > 0),
+        input,
+        settling: new Settling(this.#settleMs, (a, b) => (comparePollPlaces(a, b) ?? 1) > 0),
         place: stored ?? (mode === 'never' ? newest : null),
         until: ctx.until === null && mode !== 'initial_only' ? null : (stop ?? 'empty'),
       });
@@ -161,11 +196,11 @@ export class PollingSource implements Source {
   }
 
   /** Of all that has a watermark of now or earlier, settled or not. */
-  #newest(table: PollTable): Promise<Position | null> {
+  #newest(input: PollInput): Promise<Position | null> {
     return this.#server.use(null, async (session) => {
-      const before = table.settles === 'by_time' ? await settledBefore(session, table, -1) : null,
-        texts = await newestRow(session, table, before);
-      return texts === null ? null : formatPollPlace(texts, table.kinds);
+      const before = input.settles === 'by_time' ? await settledBefore(session, input.settles, -1, this.#server.place.where) : null,
+        texts = await input.newest(session, before);
+      return texts === null ? null : formatPollPlace(texts, input.kinds);
     });
   }
 
@@ -183,63 +218,67 @@ export class PollingSource implements Source {
 
   // -- rows --------------------------------------------------------------------------------------------------------------
 
+  async #chunks(): Promise<ChunkReader> {
+    // Bytes that are not UTF-8 are refused by the server then: polling has no letters for them.
+    this.#reader ??= new ChunkReader({
+      tracker: await this.#track(),
+      where: this.#server.place.where,
+      sends: () => () => true,
+      isRaw: false,
+      mayBeStandby: true,
+    });
+    return this.#reader;
+  }
+
   async #page(target: Target, ctx: ReadContext, signal: AbortSignal): Promise<Page> {
-    const { table, until } = target,
+    const { input, until } = target,
       nothing = (isDone: boolean): Page => ({ batch: this.#batch(target, [], 0, null), rejects: [], isDone });
     if (until === 'empty') return nothing(true);
-    const { server, tracker } = { server: this.#server, tracker: await this.#track() };
-    // Bytes that are not UTF-8 are refused by the server then: polling has no letters for them.
-    this.#reader ??= new ChunkReader({ tracker, where: server.place.where, sends: () => () => true, isRaw: false });
-    const reader = this.#reader;
+    const server = this.#server;
     // In this order: what ends in between is seen by the later snapshot.
-    const before = await server.use(signal, (session) => settledBefore(session, table, this.#watermark.settle));
+    const before = await server.use(signal, (session) => settledBefore(session, input.settles, this.#settleMs, server.place.where));
     const settled = before === null ? await this.#settledPlace(target, signal) : 'all';
     if (settled === null) return nothing(false);
     const bound = settled === 'all' || (until !== null && pollPositions.covers(settled, until)) ? until : settled;
-    const job: RangeJob = {
-      kind: 'range',
-      id: 0,
-      attempt: 0,
-      table: target.partition,
-      where: readable(table, before),
+    const range = {
+      before,
       after: textsOf(target.place),
+      lastSync: target.place === null ? null : watermarkBefore(target.place),
       upTo: textsOf(bound),
       maxRows: ctx.maxBatchEvents,
       maxBytes: ctx.maxBatchBytes,
     };
-    const read = await server.use(signal, (session) => reader.read(session, table.chunk, job, () => true));
-    if (read === null) return nothing(false);
+    const read = await server.use(signal, (session) => input.rows(session, range));
     const events: ChangeEvent[] = [];
-    for (let i = 0; i < read.rows.count; i++) events.push(await this.#event(target, read.rows.row(i), tracker));
-    target.place = events.at(-1)?.position ?? target.place;
+    for (const row of read.rows) events.push(await this.#event(target, row));
     // All up to the end is read, unless a part of it was held back.
-    const isDone = until !== null && read.end && (before === null ? bound === until : this.#isBelow(until, before, table));
-    return {
-      batch: this.#batch(target, events, read.bytes + events.length * EVENT_BYTES, events.length > 0 ? target.place : null),
-      rejects: [],
-      isDone,
-    };
+    const isDone = until !== null && read.end && (before === null ? bound === until : this.#isBelow(until, before, input));
+    const resume = events.length > 0 ? target.place : null;
+    return { batch: this.#batch(target, events, read.bytes + events.length * EVENT_BYTES, resume), rejects: [], isDone };
   }
 
   async #settledPlace(target: Target, signal: AbortSignal): Promise<Position | 'all' | null> {
-    const { table, settling } = target;
-    const texts = await this.#server.use(signal, (session) => newestRow(session, table, null));
-    return settling.upTo(texts === null ? null : formatPollPlace(texts, table.kinds), this.#ctx.clock.now());
+    const { input, settling } = target;
+    const texts = await this.#server.use(signal, (session) => input.newest(session, null));
+    return settling.upTo(texts === null ? null : formatPollPlace(texts, input.kinds), this.#ctx.clock.now());
   }
 
   /** Is the watermark of the place below the bound? */
-  #isBelow(place: Position, bound: string, { kinds }: PollTable): boolean {
+  #isBelow(place: Position, bound: string, { kinds }: PollInput): boolean {
     const [watermark = ''] = JSON.parse(place) as string[];
     return comparePollPlaces(JSON.stringify([watermark]), JSON.stringify([`${kinds[0]}${bound}`])) === -1;
   }
 
-  async #event({ partition, table }: Target, image: ReadRow, tracker: SchemaTracker): Promise<ChangeEvent> {
-    const { schema } = await tracker.appear(image.origin.shape, '' as Position),
-      texts = keyOf(image, table.chunk.key);
+  /** The place of the target moves on to the row. */
+  async #event(target: Target, image: ReadRow): Promise<ChangeEvent> {
+    const { partition, input } = target,
+      { schema } = await (await this.#track()).appear(image.origin.shape, '' as Position),
+      texts = keyOf(image, input.order);
     if (texts === null) throw new CdcError('INTERNAL_UNEXPECTED', `a row of ${partition} came without its watermark`);
-    const position = formatPollPlace(texts, table.kinds);
+    const position = formatPollPlace(texts, input.kinds, input.carriesBefore ? lastSyncAt(texts, target.place) : null);
+    target.place = position;
     const [watermark = ''] = JSON.parse(texts) as string[];
-    const ms = table.settles === 'by_time' ? Date.parse(asIso(watermark)) : Number.NaN;
+    const ms = input.settles === 'by_time' ? Date.parse(asIso(watermark)) : Number.NaN;
     return new ChangeEvent({
       op: 'u',
       table: schema,
@@ -254,6 +293,14 @@ export class PollingSource implements Source {
   #batch({ partition }: Target, events: ChangeEvent[], bytes: number, resume: Position | null): ChangeBatch {
     return { events, bytes, source: this.#ctx.name, partition, resume };
   }
+}
+
+/** The watermark before that of the row: a query must give the rows again that share the last one. `null`: there is none. */
+function lastSyncAt(texts: string, place: Position | null): string | null {
+  if (place === null) return null;
+  const [watermark] = JSON.parse(texts) as string[],
+    [last] = pollTexts(place) ?? [];
+  return watermark === last ? watermarkBefore(place) : (last ?? null);
 }
 
 const textsOf = (place: Position | null): string | null => (place === null ? null : JSON.stringify(pollTexts(place)));

@@ -103,6 +103,12 @@ export class ChangePlace extends LazyPosition {
   override fields(transactionId: string | null): LogFields {
     return fieldsOf(transactionId, lsnFrom(this.#commitHi, this.#commitLo), lsnFrom(this.#lsnHi, this.#lsnLo));
   }
+
+  override lsnBeside(other: LazyPosition): number {
+    if (!(other instanceof ChangePlace) || other.#commitLo !== this.#commitLo || other.#commitHi !== this.#commitHi) return -1;
+    const lsn = (this.#lsnHi >>> 0) * TWO_32 + (this.#lsnLo >>> 0);
+    return lsn > 0 && lsn <= Number.MAX_SAFE_INTEGER ? lsn : -1;
+  }
 }
 
 /** Everything that committed before `lsn` is done. */
@@ -187,13 +193,17 @@ function fieldsOf(transactionId: string | null, commit: number | bigint, lsn: nu
   return { txId, lsn: lsn === 0 ? commit : lsn, commit_lsn: commit, xmin: null, origin: null, origin_lsn: null };
 }
 
-/** `count` hex digits that end before `end`. */
+/** Two hex digits by their number, the first one in the lower byte. */
+const PAIRS = Uint16Array.from({ length: 256 }, (_, n) => Buffer.from(n.toString(16).padStart(2, '0')).readUInt16LE());
+
+/** `count` hex digits, an even number of them, that end before `end`. */
 function putHex(bytes: Uint8Array, end: number, n: number, count: number): void {
   let rest = n;
-  for (let at = end - 1; at >= end - count; at--) {
-    const digit = rest & 15;
-    bytes[at] = digit < 10 ? ZERO + digit : TEN_BELOW_A + digit;
-    rest >>>= 4;
+  for (let at = end - 2; at >= end - count; at -= 2) {
+    const pair = PAIRS[rest & 0xff] as number;
+    bytes[at] = pair & 0xff;
+    bytes[at + 1] = pair >>> 8;
+    rest >>>= 8;
   }
 }
 

@@ -14,7 +14,8 @@ export async function* checkSource(server: Server, config: PostgresqlSourceConfi
     server: place.server,
     endpoint,
     mode: modeOf(config),
-    patterns: tablePatterns(config),
+    // Of a query it is the name of its rows, whether there is such a table or not.
+    patterns: config.query === undefined ? tablePatterns(config) : [],
     pipeline,
     slot,
     publication,

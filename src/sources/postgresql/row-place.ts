@@ -10,11 +10,16 @@ type Fields = ReturnType<LazyPosition['fields']>;
 export class RowPlaces {
   readonly start: string;
   readonly bytes: Uint8Array;
-  readonly #place: Position;
+  /** Of the stream. */
+  readonly place: Position;
+  /** The field `lsn`; -1 when it is no exact number. */
+  readonly lsn: number;
   #fields: { readonly transactionId: string | null; readonly fields: Fields } | null = null;
 
   constructor(place: Position, run: string, chunk: number) {
-    this.#place = place;
+    this.place = place;
+    const { lsn } = this.fields(null);
+    this.lsn = typeof lsn === 'number' && lsn > 0 && Number.isSafeInteger(lsn) ? lsn : -1;
     this.start = `${place}.r.${run}.${chunk}.`;
     this.bytes = Buffer.from(this.start);
   }
@@ -26,7 +31,7 @@ export class RowPlaces {
   /** All of them are at one place of the log. */
   fields(transactionId: string | null): Fields {
     if (this.#fields === null || this.#fields.transactionId !== transactionId) {
-      this.#fields = { transactionId, fields: logPositions.fields?.(this.#place, transactionId) ?? {} };
+      this.#fields = { transactionId, fields: logPositions.fields?.(this.place, transactionId) ?? {} };
     }
     return this.#fields.fields;
   }
@@ -65,5 +70,9 @@ class RowPlace extends LazyPosition {
 
   override fields(transactionId: string | null): Fields {
     return this.#places.fields(transactionId);
+  }
+
+  override lsnBeside(other: LazyPosition): number {
+    return other instanceof RowPlace && other.#places.place === this.#places.place ? this.#places.lsn : -1;
   }
 }

@@ -197,6 +197,7 @@ function isSame(version: TableVersion, relation: Relation): boolean {
     const known = columns[i] as RelationColumn;
     if (known.name !== c.name || known.typeOid !== c.typeOid || known.typmod !== c.typmod) return false;
     if (relation.identity === 'd' && c.isKey !== version.key.includes(c.name)) return false;
+    if (relation.identity === 'i' && !c.isKey && version.key.includes(c.name)) return false;
   }
   return true;
 }
@@ -212,7 +213,8 @@ function versionOf(relation: Relation, now: CatalogTable | null, types: PgTypes)
 }
 
 /**
- * The primary key; without one the index of the replica identity. The message's flags are those of then, so they win where
+ * The primary key, or the index of the replica identity where that leaves out columns of it: a delete then does not have them, and
+ * an update does not say that they changed, so only the index tells rows apart. The message's flags are those of then, so they win where
  * they tell the same thing; their order is that of the columns, which is the best that can be known of a table that is gone.
  */
 function keyOf(relation: Relation, now: CatalogTable | null): readonly string[] {
@@ -221,7 +223,8 @@ function keyOf(relation: Relation, now: CatalogTable | null): readonly string[] 
   const has = (key: readonly string[]): boolean => key.every((name) => relation.columns.some((c) => c.name === name));
   const primary = now?.primaryKey ?? [];
   if (identity === 'd') return primary.length === flagged.length && flagged.every((name) => primary.includes(name)) ? primary : flagged;
-  if (primary.length > 0 && has(primary)) return primary;
+  const isSent = identity !== 'i' || primary.every((name) => flagged.includes(name));
+  if (primary.length > 0 && isSent && has(primary)) return primary;
   if (identity !== 'i') return [];
   const indexed = now?.identityKey ?? [];
   return indexed.length > 0 && has(indexed) ? indexed : flagged;

@@ -19,8 +19,8 @@ import {
   type TableSchema,
   type TableSnapshot,
 } from '../../sdk/index.ts';
+import { SnapshotOrders } from '../../snapshot/orders.ts';
 import type { Notifier } from '../../util/signal.ts';
-
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { SlotForecast, slotLag } from './lag.ts';
 import { messageFilter, sendHeartbeats } from './messages.ts';
@@ -36,7 +36,6 @@ import type { ReplicationStream } from './replication/stream.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
-import { SnapshotOrders } from '../../snapshot/orders.ts';
 import { checkCondition, nameOfTable, tablesMeant } from './snapshot-request.ts';
 import { Snapshots } from './snapshots.ts';
 
@@ -164,6 +163,12 @@ export class WalSource implements Source {
     };
   }
 
+  async tables(): Promise<readonly TableId[]> {
+    const { catalog, database } = this.#server,
+      found = await catalog.tables((schema, table) => this.#isTable(schema, table));
+    return found.map(({ schema, table }) => ({ database, schema, table }));
+  }
+
   async schema(id: TableId): Promise<TableSchema> {
     const { catalog } = this.#server,
       tracker = this.#tracker ?? this.#track(await SchemaHistory.load(this.#ctx.store), catalog);
@@ -289,13 +294,21 @@ function noSuchTable(id: TableId, where: string): CdcError {
   return new CdcError('SOURCE_MISCONFIGURED', `There is no captured table ${formatTableId(id)}.`, { where, fix: 'Look at `tables`.' });
 }
 
-/** Frames, or word that there may be rows to send: whichever is first. */
+type Came = { readonly frames: Frames | null } | { readonly error: unknown };
+
+/**
+ * Frames, or word that there may be rows to send: whichever is first. Not by `Promise.race`: the word may not come for days, and
+ * would hold all frames that won against it.
+ */
 class Incoming {
   readonly #stream: ReplicationStream;
   readonly #changed: Notifier;
   readonly #signal: AbortSignal;
-  #frames: Promise<Frames | null> | null = null;
-  #word: Promise<null> | null = null;
+  #isAsked = false;
+  #came: Came | null = null;
+  #isListening = false;
+  #isCalled = false;
+  #wake: (() => void) | null = null;
 
   constructor(stream: ReplicationStream, changed: Notifier, signal: AbortSignal) {
     this.#stream = stream;
@@ -305,17 +318,44 @@ class Incoming {
 
   /** `null`: look again. */
   async next(): Promise<Frames | null> {
-    if (this.#frames === null) {
-      this.#frames = this.#stream.next(this.#signal);
-      // Whoever waits hears of it; nobody may be waiting when the reading ends.
-      this.#frames.catch(() => undefined);
-    }
-    this.#word ??= this.#changed.wait(this.#signal).then(() => {
-      this.#word = null;
+    this.#ask();
+    this.#listen();
+    if (this.#came === null && !this.#isCalled)
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    this.#wake = null;
+    const came = this.#came;
+    if (came === null) {
+      this.#isCalled = false;
       return null;
+    }
+    this.#came = null;
+    this.#isAsked = false;
+    if ('error' in came) throw came.error;
+    return came.frames;
+  }
+
+  #ask(): void {
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    const take = (came: Came): void => {
+      this.#came = came;
+      this.#wake?.();
+    };
+    this.#stream.next(this.#signal).then(
+      (frames) => take({ frames }),
+      (error: unknown) => take({ error }),
+    );
+  }
+
+  #listen(): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    void this.#changed.wait(this.#signal).then(() => {
+      this.#isListening = false;
+      this.#isCalled = true;
+      this.#wake?.();
     });
-    const frames = await Promise.race([this.#frames, this.#word]);
-    if (frames !== null) this.#frames = null;
-    return frames;
   }
 }

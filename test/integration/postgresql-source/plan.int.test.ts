@@ -12,6 +12,7 @@ describe.skipIf((await skipReason()) !== null)('the plan of a PostgreSQL source'
     await using world = await SourceWorld.create(TABLES, { tables: ['items'] });
     const reader = await world.open();
     const before = await world.source.plan?.();
+    expect(await world.source.tables?.()).toEqual([{ database: world.db.name, schema: 'public', table: 'items' }]);
     expect(before?.creates.map((s) => s.statement)).toEqual([
       expect.stringMatching(/^CREATE PUBLICATION "cdc_run_[a-z]+" FOR TABLE "public"\."items"/),
       expect.stringMatching(/^COMMENT ON PUBLICATION/),

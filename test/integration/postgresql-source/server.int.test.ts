@@ -6,7 +6,8 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { silentLogger, systemClock } from '../../../src/sdk/index.ts';
+import { type Retention, silentLogger, systemClock } from '../../../src/sdk/index.ts';
+import { SlotForecast, slotLag } from '../../../src/sources/postgresql/lag.ts';
 import { openConnection, openStream } from '../../../src/sources/postgresql/replication/open.ts';
 import { createSlot, lookAtSlot, slotProblem } from '../../../src/sources/postgresql/replication/slot.ts';
 import type { StreamSettings } from '../../../src/sources/postgresql/replication/stream.ts';
@@ -58,6 +59,35 @@ describe.skipIf(installation === null)('a server of its own', () => {
     expect(problem).toMatchObject({ code: 'SOURCE_POSITION_GONE', retriable: false });
     expect(problem?.message).toMatch(/max_slot_wal_keep_size|invalidated/);
     await expect(openStream(login, settings, async () => undefined, never)).rejects.toMatchObject({ code: 'SOURCE_POSITION_GONE' });
+  });
+
+  it('says how long the slot lasts, before it is lost', async () => {
+    if (installation === null) throw new Error('no server');
+    await using server = await OwnPostgres.start(installation, ['max_slot_wal_keep_size=64MB', 'min_wal_size=32MB', 'max_wal_size=48MB']);
+    const connection = await openConnection(loginOf({ url: server.url }), place, null);
+    await createSlot(connection, { name: 's', failover: false, exportSnapshot: false }, null);
+    await connection.close();
+    await server.query('CREATE TABLE t (x text)');
+    const connections = connectionsOf(loginOf({ url: server.url })),
+      forecast = new SlotForecast(),
+      looks: Retention[] = [];
+    let atMs = 0;
+    // As if a minute lay between two looks: the same amount each time.
+    for (let written = 0; written < 40 && looks.at(-1)?.status !== 'lost'; written++) {
+      await server.query("INSERT INTO t SELECT repeat('x', 1000) FROM generate_series(1, 5000)");
+      if (looks.length > 12) await server.query('CHECKPOINT');
+      const lag = await connections.use(null, (session) => slotLag(session, 's'));
+      atMs += 60_000;
+      if (lag !== null) looks.push(forecast.retention(lag, atMs));
+    }
+    await connections.close();
+    expect(looks[0]).toMatchObject({ status: 'reserved', lossInMs: null });
+    expect(looks[0]?.safeBytes).toBeGreaterThan(48 << 20);
+    expect(looks[0]?.safeBytes).toBeLessThan(97 << 20);
+    // What was foretold at the fourth look came true, within a look.
+    const endedAt = looks.findIndex((l) => l.lossInMs === 0);
+    expect(looks.at(-1)).toMatchObject({ status: 'lost', lossInMs: 0 });
+    expect(Math.abs(3 + (looks[3]?.lossInMs ?? 0) / 60_000 - endedAt)).toBeLessThanOrEqual(1.5);
   });
 
   it('can shut down although not everything is confirmed, and sends it again when it is back', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/sdk/index.ts';
 import { lookAtSlot } from '../../../src/sources/postgresql/replication/slot.ts';
 import { skipReason } from '../../helpers/postgres.ts';
-import { eventually, messages, never, readUntil, World } from './harness.ts';
+import { eventually, messages, never, readUntil, World, withoutEmpty } from './harness.ts';
 
 const missing = (await skipReason()) !== null;
 const count = (text: string, letter: string): number => text.split(letter).length - 1;
@@ -38,7 +38,7 @@ describe.skipIf(missing)('replication stream', () => {
     await world.db.query('CREATE PUBLICATION "it\'s, ""mine""" FOR TABLE items');
     const stream = await world.stream({ publications: ['it\'s, "mine"', world.name] });
     await world.db.query("INSERT INTO items VALUES (1, 'x')");
-    expect(await readUntil(stream, (kinds) => kinds.includes('C'))).toBe('BRIC');
+    expect(withoutEmpty(await readUntil(stream, (kinds) => kinds.includes('IC')))).toBe('BRIC');
   });
 
   it('moves the slot to what was confirmed, and never further', async () => {
@@ -112,7 +112,7 @@ describe.skipIf(missing)('replication stream', () => {
     const stream = await world.stream({ maxBytes: 64 << 10 });
     await world.db.query("INSERT INTO items SELECT n, repeat('x', 1000) FROM generate_series(1, 20000) AS n");
     await systemClock.sleep(3500);
-    const kinds = await readUntil(stream, (k) => k.includes('C'));
+    const kinds = await readUntil(stream, (k) => k.includes('IC'));
     expect(count(kinds, 'I')).toBe(20_000);
   });
 
@@ -128,7 +128,7 @@ describe.skipIf(missing)('replication stream', () => {
       "SELECT 1 FROM pg_stat_replication WHERE application_name = 'cdc-run test' AND state = 'streaming'",
     );
     expect(waiting.length).toBeGreaterThan(0);
-    const kinds = await readUntil(stream, (k) => k.includes('C'));
+    const kinds = await readUntil(stream, (k) => k.includes('IC'));
     expect(count(kinds, 'I')).toBe(30_000);
   });
 
@@ -139,14 +139,14 @@ describe.skipIf(missing)('replication stream', () => {
     await world.db.query("INSERT INTO items VALUES (1, repeat('x', 20000000)), (2, 'after')");
     let size = 0,
       kinds = '';
-    while (!kinds.includes('C')) {
+    while (!kinds.includes('IC')) {
       const frames = await stream.next(never);
       for (const { kind, body } of frames === null ? [] : messages(frames)) {
         kinds += kind;
         size = Math.max(size, body.length);
       }
     }
-    expect(kinds).toBe('BRIIC');
+    expect(withoutEmpty(kinds)).toBe('BRIIC');
     expect(size).toBeGreaterThan(20_000_000);
   });
 });

@@ -122,7 +122,19 @@ const EXTENSIONS: Readonly<Record<string, readonly Case[]>> = {
   citext: [['citext', "'Straße'", 'Straße']],
   ltree: [['ltree', "'Top.Science'", 'Top.Science']],
   isn: [['isbn', "'978-0-393-04002-9'", '0-393-04002-X']],
-  vector: [['vector(3)', "'[1,2.5,-3]'", [1, 2.5, -3]]],
+  vector: [
+    ['vector(3)', "'[1,2.5,-3]'", [1, 2.5, -3]],
+    ['vector', "'[1e-7,1e20]'", [1e-7, 1e20]],
+  ],
+  postgis: [
+    ['geometry', "'SRID=4326;POINT(1 2)'", bytes('0101000020e6100000000000000000f03f0000000000000040')],
+    ['geometry(Point,3857)', "'SRID=3857;POINT(1 2)'", bytes('0101000020110f0000000000000000f03f0000000000000040')],
+    ['geometry', "'POINT EMPTY'", bytes('0101000000000000000000f87f000000000000f87f')],
+    ['geography(Point,4326)', "'POINT(1 2)'", bytes('0101000020e6100000000000000000f03f0000000000000040')],
+    // Its arrays are divided by colons.
+    ['geometry[]', "ARRAY['POINT(1 2)'::geometry, NULL]", [bytes('0101000000000000000000f03f0000000000000040'), null]],
+    ['box2d', "'BOX(1 2,3 4)'::box2d", 'BOX(1 2,3 4)'],
+  ],
 };
 
 const TYPES = `
@@ -206,18 +218,26 @@ describe.skipIf(missing)('rows', () => {
     await db.query('CREATE TABLE zz_end (id int PRIMARY KEY)');
     await db.query("INSERT INTO by_key VALUES (1, 'a')");
     await db.query("INSERT INTO by_index VALUES (1, 'x', 'a')");
+    await db.query('CREATE TABLE by_wide_index (id int PRIMARY KEY, code text NOT NULL, UNIQUE (code, id))');
+    await db.query('ALTER TABLE by_wide_index REPLICA IDENTITY USING INDEX by_wide_index_code_id_key');
+    await db.query("INSERT INTO by_wide_index VALUES (1, 'x')");
     await db.query("INSERT INTO whole VALUES (1, 'a')");
-    const tables = ['by_key', 'by_index', 'whole'];
-    const dml = tables.flatMap((t) => [`UPDATE ${t} SET v = 'b'`, `DELETE FROM ${t}`]);
+    const dml = ['by_key', 'by_index', 'whole'].flatMap((t) => [`UPDATE ${t} SET v = 'b'`, `DELETE FROM ${t}`]);
+    dml.splice(3, 0, 'UPDATE by_index SET id = 2', "UPDATE by_index SET code = 'y'");
+    dml.push('DELETE FROM by_wide_index');
     const { events } = await capture(db, [...dml, 'INSERT INTO zz_end VALUES (1)']);
     const seen = events.filter((e) => e.op === 'u' || e.op === 'd').map((e) => [e.table.id.table, e.op, e.key, e.before]);
     expect(seen).toEqual([
       ['by_key', 'u', { id: 1 }, null],
       ['by_key', 'd', { id: 1 }, { id: 1 }],
-      ['by_index', 'u', { id: 1 }, null],
-      ['by_index', 'd', null, { code: 'x' }],
+      // The index is what every event has: a change of the primary key would not be told from one of another column.
+      ['by_index', 'u', { code: 'x' }, null],
+      ['by_index', 'u', { code: 'x' }, null],
+      ['by_index', 'u', { code: 'y' }, { code: 'x' }],
+      ['by_index', 'd', { code: 'y' }, { code: 'y' }],
       ['whole', 'u', null, { id: 1, v: 'a' }],
       ['whole', 'd', null, { id: 1, v: 'b' }],
+      ['by_wide_index', 'd', { id: 1 }, { id: 1, code: 'x' }],
     ]);
   });
 

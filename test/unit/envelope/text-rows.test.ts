@@ -3,136 +3,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createEnvelope, type EnvelopeType } from '../../../src/envelope/create.ts';
-import { ChangeEvent, type ChangeEventInit, type EncodedBatch, type Position, type TableSchema } from '../../../src/sdk/index.ts';
-import { RowLayout, type Tuple } from '../../../src/sources/postgresql/pgoutput/tuple.ts';
-import { columnOf, textColumnsOf } from '../../../src/sources/postgresql/types.ts';
-import { images, message, oidOf, type Sent, type TestColumn, TYPES, UNCHANGED } from '../../helpers/pgoutput.ts';
-
-const digits = (n: number, width: number): string => String(n).padStart(width, '0');
-const text = fc.oneof(
-  fc.string({ unit: 'binary' }).map((s) => s.replaceAll('\0', '')),
-  fc.string({ maxLength: 300 }),
-  fc.string({ unit: fc.constantFrom('"', '\\', '\n', '\u0001', '\u007f', 'ä', '🚀', '\u2028', 'a') }),
-  fc.constant('long "text" '.repeat(400)),
-);
-
-/** As float8out, which turns scientific below 1e-4 and from 10^`limit` on. */
-function floatText(n: number, limit: number): string {
-  if (!Number.isFinite(n) || n === 0) return Object.is(n, -0) ? '-0' : `${n}`;
-  const [mantissa = '', exponent = '0'] = n.toExponential().split('e'),
-    e = Number(exponent);
-  if (e >= -4 && e < limit) return `${n}`;
-  return `${mantissa}e${e < 0 ? '-' : '+'}${digits(Math.abs(e), 2)}`;
-}
-
-const fraction = fc.option(fc.integer({ min: 1, max: 999_999 })).map((n) => (n === null ? '' : `.${digits(n, 6).replace(/0+$/, '')}`));
-const day = fc
-  .tuple(fc.integer({ min: 1, max: 9999 }), fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 28 }))
-  .map(([y, m, d]) => `${digits(y, 4)}-${digits(m, 2)}-${digits(d, 2)}`);
-const clock = fc
-  .tuple(fc.nat(23), fc.nat(59), fc.nat(59), fraction)
-  .map(([h, m, s, f]) => `${digits(h, 2)}:${digits(m, 2)}:${digits(s, 2)}${f}`);
-const moment = fc.tuple(day, clock).map((parts) => parts.join(' '));
-const rare = (...texts: string[]): fc.Arbitrary<string> => fc.constantFrom(...texts);
-
-/** Name of the column, type, modifier, texts as the server prints them. */
-const KINDS: readonly (readonly [name: string, type: string, typmod: number, texts: fc.Arbitrary<string>])[] = [
-  ['flag', 'bool', -1, rare('t', 'f')],
-  ['small', 'int2', -1, fc.integer({ min: -32_768, max: 32_767 }).map(String)],
-  ['whole', 'int4', -1, fc.integer().map(String)],
-  ['big', 'int8', -1, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String)],
-  ['single', 'float4', -1, fc.float().map((n) => floatText(Number(n.toPrecision(7)), 6))],
-  ['double', 'float8', -1, fc.double().map((n) => floatText(n, 15))],
-  [
-    'wide',
-    'numeric',
-    -1,
-    fc.oneof(
-      fc.bigInt().map((n) => `${n}.50`),
-      rare('NaN', 'Infinity', '-Infinity', '0'),
-    ),
-  ],
-  ['price', 'numeric', 786_438, fc.integer().map((n) => (n / 100).toFixed(2))],
-  ['cash', 'money', -1, rare('$1,234.50', '-$0.05')],
-  ['words', 'text', -1, text],
-  ['padded', 'bpchar', 12, text],
-  ['free', 'citext', -1, text],
-  ['raw', 'bytea', -1, fc.uint8Array().map((b) => `\\x${Buffer.from(b).toString('hex')}`)],
-  ['day', 'date', -1, fc.oneof(day, rare('infinity', '0044-03-15 BC', '12024-01-01'))],
-  ['clock', 'time', -1, clock],
-  ['zoned_clock', 'timetz', -1, clock.map((t) => `${t}+02`)],
-  ['local', 'timestamp', -1, fc.oneof(moment, rare('infinity', '0044-03-15 12:00:00 BC', '12024-01-01 00:00:00'))],
-  ['local3', 'timestamp', 3, day.map((d) => `${d} 12:34:56.789`)],
-  [
-    'instant',
-    'timestamptz',
-    -1,
-    fc.oneof(
-      moment.map((t) => `${t}+00`),
-      rare('-infinity', '0044-03-15 12:00:00+00 BC', '12024-01-01 00:00:00+00', '2024-02-29 12:34:56+05:30'),
-    ),
-  ],
-  ['instant3', 'timestamptz', 3, day.map((d) => `${d} 12:34:56.7+00`)],
-  ['instant0', 'timestamptz', 0, day.map((d) => `${d} 12:34:56+00`)],
-  ['span', 'interval', -1, rare('1 year 2 mons', '-00:00:01.5', '00:00:00')],
-  ['uuid', 'uuid', -1, fc.uuid()],
-  ['doc', 'json', -1, fc.jsonValue().map((v) => JSON.stringify(v, null, 1).replaceAll('\n', '\r\n'))],
-  ['docb', 'jsonb', -1, fc.json()],
-  ['markup', 'xml', -1, text],
-  ['mood', 'mood', -1, rare('sad', 'ok')],
-  ['bits', 'bit', 8, rare('10101010')],
-  ['bit', 'bit', 1, rare('1', '0')],
-  ['address', 'inet', -1, rare('::1', '192.168.0.1/24')],
-  ['ints', '_int4', -1, rare('{}', '{1,NULL,3}', '{{1,2},{3,4}}')],
-  ['texts', '_text', -1, rare('{"a\\"b",NULL}')],
-  ['days', '_timestamptz', -1, rare('{"2024-02-29 12:34:56+00"}')],
-  ['pairs', 'hstore', -1, rare('"a"=>NULL, "b"=>"c"')],
-  ['place', 'point', -1, rare('(1.5,-2.5)')],
-  ['shape', 'geometry', -1, rare('0101000000000000000000F03F0000000000000040')],
-  ['range', 'int4range', -1, rare('[1,10)', 'empty')],
-  ['home', 'address', -1, rare('(a,1,{b})')],
-  ['cost', 'price', -1, rare('1.50')],
-];
-const COLUMNS: readonly TestColumn[] = KINDS.map(([name, type, typmod], i) => ({
-  name,
-  typeOid: oidOf(type),
-  typmod,
-  isKey: i === 3 || i === 9,
-}));
-const LAYOUT = new RowLayout(textColumnsOf(COLUMNS, TYPES), { columns: COLUMNS });
-const TABLE: TableSchema = {
-  id: { database: 'shop', schema: 'public', table: 'all "types"' },
-  columns: COLUMNS.map((c, i) => columnOf({ ...c, nullable: i % 2 === 0, ...(c.name === 'small' ? { default: 7 } : {}) }, TYPES)),
-  key: ['words', 'big'],
-  version: 1,
-};
-
-const sent = (missing: boolean): fc.Arbitrary<Sent[]> =>
-  fc.tuple(
-    ...KINDS.map(([, , , texts]) => fc.oneof({ weight: 6, arbitrary: texts }, fc.constant(null), missing ? fc.constant(UNCHANGED) : texts)),
-  );
-
-/** An event over bytes; made again for each reading, because looking at it changes it. */
-type Maker = () => Partial<ChangeEventInit> & Pick<ChangeEventInit, 'op'>;
-const rowsOf = (bytes: Buffer): (Tuple | null)[] => images(bytes, COLUMNS, TYPES, LAYOUT);
-const changes: fc.Arbitrary<Maker> = fc.oneof(
-  sent(false).map((row) => () => ({ op: 'c' as const, after: rowsOf(message.insert(1, row))[1] as Tuple })),
-  fc
-    .tuple(sent(true), sent(true), fc.constantFrom('K' as const, 'O' as const, null), fc.boolean())
-    .map(([row, old, kind, sameKey]) => () => {
-      const before = sameKey ? old.map((v, i) => (COLUMNS[i]?.isKey ? (row[i] as Sent) : v)) : old;
-      const [was, is] = rowsOf(message.update(1, row, kind, before));
-      return { op: 'u' as const, before: was as Tuple | null, after: is as Tuple, incomplete: (is as Tuple).incomplete };
-    }),
-  fc.tuple(sent(true), fc.constantFrom('K' as const, 'O' as const)).map(([old, kind]) => () => ({
-    op: 'd' as const,
-    before: rowsOf(message.delete(1, kind, old))[0] as Tuple,
-  })),
-);
-
-function event(init: ReturnType<Maker>, table: TableSchema): ChangeEvent {
-  return new ChangeEvent({ table, source: 'shop', partition: 'main', position: '42' as Position, sourceTsMs: 1_709_210_096_789, ...init });
-}
+import type { ChangeEvent, EncodedBatch, TableSchema, Value } from '../../../src/sdk/index.ts';
+import type { Tuple } from '../../../src/sources/postgresql/pgoutput/tuple.ts';
+import { ChangePlace, logPositions } from '../../../src/sources/postgresql/position.ts';
+import { changes, eventOf, KINDS, rowsOf, TABLE } from '../../helpers/all-types.ts';
+import { message } from '../../helpers/pgoutput.ts';
 
 /** Where two texts part, with what stands around it. */
 function difference(a: string, b: string): string | null {
@@ -169,6 +44,19 @@ const TABLES: readonly (readonly [string, TableSchema])[] = [
   ['no schema', { ...TABLE, columns: [], key: [] }],
 ];
 
+/** What transformers put in the place of values. */
+const replacements = fc.array(
+  fc.tuple(fc.constantFrom('words', 'padded', 'flag', 'doc', 'none'), fc.oneof(fc.string(), fc.constant(null), fc.boolean())),
+  { maxLength: 3 },
+);
+
+function replacedIn(event: ChangeEvent, replaced: readonly (readonly [string, Value])[]): ChangeEvent {
+  for (const [column, value] of replaced) {
+    for (const side of ['before', 'after'] as const) if (event.get(side, column) !== undefined) event.replace(side, column, value);
+  }
+  return event;
+}
+
 describe.each(ENVELOPES)('%s %o', (type, options) => {
   const context = {
     pipeline: 'p',
@@ -177,27 +65,32 @@ describe.each(ENVELOPES)('%s %o', (type, options) => {
   };
   test('writes the same from bytes as from values', () => {
     fc.assert(
-      fc.property(fc.array(changes, { minLength: 1, maxLength: 4 }), fc.constantFrom(...TABLES), (makers, [, table]) => {
-        const envelope = createEnvelope({ type, options }, context);
-        const fromBytes = envelope.encode(makers.map((make) => event(make(), table)));
-        const decoded = makers.map((make) => {
-          const { before, after, ...init } = make();
-          const rows = {
-            before: (before as Tuple | null | undefined)?.decode() ?? null,
-            after: (after as Tuple | undefined)?.decode() ?? null,
-          };
-          return event({ ...init, ...rows }, table);
-        });
-        expect(difference(shown(fromBytes), shown(envelope.encode(decoded)))).toBeNull();
-      }),
+      fc.property(
+        fc.array(changes, { minLength: 1, maxLength: 4 }),
+        fc.constantFrom(...TABLES),
+        replacements,
+        (makers, [, table], replaced) => {
+          const envelope = createEnvelope({ type, options }, context);
+          const fromBytes = envelope.encode(makers.map((make) => replacedIn(eventOf(make(), table), replaced)));
+          const decoded = makers.map((make) => {
+            const { before, after, ...init } = make();
+            const rows = {
+              before: (before as Tuple | null | undefined)?.decode() ?? null,
+              after: (after as Tuple | undefined)?.decode() ?? null,
+            };
+            return replacedIn(eventOf({ ...init, ...rows }, table), replaced);
+          });
+          expect(difference(shown(fromBytes), shown(envelope.encode(decoded)))).toBeNull();
+        },
+      ),
       { numRuns: 60 },
     );
   });
 });
 
-test('an untouched row stays in its bytes, a changed one is written as changed', () => {
+test('a row stays in its bytes, and is written as changed where it was', () => {
   const make = (): ChangeEvent =>
-    event(
+    eventOf(
       {
         op: 'c',
         after: rowsOf(
@@ -215,6 +108,36 @@ test('an untouched row stays in its bytes, a changed one is written as changed',
   expect(untouched.image('after')).not.toBeNull();
   const changed = make();
   changed.replace('after', 'words', 'new');
-  expect(changed.image('after')).toBeNull();
+  expect(changed.image('after')).not.toBeNull();
   expect(Buffer.from(envelope.encode([changed]).value[0] as Uint8Array).toString()).toContain('"words":"new"');
 });
+
+test.each([{}, { compatible: true }, { compatible: true, provide_transaction_metadata: true }])(
+  'positions that nobody has read are written as those that are texts: %o',
+  (options) => {
+    const place = fc.tuple(
+      fc.constantFrom(0, 1, 0x20_0000),
+      fc.constantFrom(5, 0xffff_fff0),
+      fc.constantFrom(0, 1),
+      fc.nat(0xffff_ffff),
+      fc.nat(300),
+    );
+    const source = {
+      connector: 'postgresql',
+      database: 'shop',
+      fields: (e: ChangeEvent) => logPositions.fields?.(e.lazyPosition()?.text() ?? e.position, e.transaction?.id ?? null) ?? {},
+    };
+    fc.assert(
+      fc.property(fc.array(fc.tuple(place, fc.constantFrom('7', '8')), { minLength: 1, maxLength: 8 }), (places) => {
+        const events = (isText: boolean) =>
+          places.map(([parts, id], i) => {
+            const at = new ChangePlace(...parts),
+              transaction = { id, order: i + 1, collectionOrder: i + 1, commitTsMs: 1, last: false };
+            return eventOf({ op: 'c', after: { words: 'a' }, transaction }, TABLE, isText ? at.text() : at);
+          });
+        const envelope = createEnvelope({ type: 'debezium', options }, { pipeline: 'p', now: () => 1, sources: { shop: source } });
+        expect(difference(shown(envelope.encode(events(false))), shown(envelope.encode(events(true))))).toBeNull();
+      }),
+    );
+  },
+);

@@ -112,7 +112,7 @@ export class FakeRecordsDestination extends UntrackedDestination {
   protected put(batch: LaneBatch, index: number, event: ChangeEvent): CdcError | null {
     const encoded = this.#encode === null ? batch.encoded() : this.#encode(batch.events);
     for (const [i, at] of encoded.event.entries()) {
-      if (at === index) this.store.records.push({ event, key: encoded.key[i] ?? null, value: encoded.value[i] ?? null });
+      if (at === index) this.store.records.push({ event, key: encoded.key[i]?.slice() ?? null, value: encoded.value[i]?.slice() ?? null });
     }
     return null;
   }

@@ -83,7 +83,12 @@ export class CrashFiles implements Files {
     );
   }
 
-  async write(path: string, offset: number, bytes: Uint8Array) {
+  async writeDurably(path: string, offset: number, parts: readonly Uint8Array[]) {
+    await this.#write(path, offset, Buffer.concat(parts));
+    await this.sync(path);
+  }
+
+  async #write(path: string, offset: number, bytes: Uint8Array) {
     const put = (length: number): void => {
       let inode = this.names.get(path);
       if (inode === undefined) {

@@ -269,9 +269,9 @@ describe('fencing', () => {
           await this.#maybe();
           return super.list(path);
         }
-        override async write(path: string, offset: number, bytes: Uint8Array) {
+        override async writeDurably(path: string, offset: number, parts: readonly Uint8Array[]) {
           await this.#maybe();
-          return super.write(path, offset, bytes);
+          return super.writeDurably(path, offset, parts);
         }
         override async rename(from: string, to: string) {
           await this.#maybe();

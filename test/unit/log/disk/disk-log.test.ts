@@ -42,6 +42,7 @@ describe('appending', () => {
 
   it('gives recent batches back as the objects they are, and others as equal ones', async () => {
     const log = await open(world(), { cacheBytes: 2000 }),
+      reader = log.reader(0),
       batches = new Batches(),
       appended: LogBatch[] = [];
     for (let i = 0; i < 20; i++) {
@@ -55,6 +56,11 @@ describe('appending', () => {
     expect(content(back)).toEqual(content(first));
     expect(back.events[0]?.table).toBe(first.events[0]?.table);
     expect(log.read(first.endSeq)).toBe(back);
+    // What everybody has read is not kept.
+    reader.release(last.endSeq);
+    log.append(batches.make(2));
+    await log.synced(never);
+    expect(log.read(last.firstSeq)).toBeInstanceOf(Promise);
     await log.close();
   });
 

@@ -6,7 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { decodeEvents, EventEncoder } from '../../../../src/log/disk/event-codec.ts';
 import { FrameWriter } from '../../../../src/log/disk/frame.ts';
 import { decodeFrame, encodeFrame } from '../../../../src/log/disk/record.ts';
-import { ChangeEvent, type Position, type TableSchema, type Value } from '../../../../src/sdk/index.ts';
+import { ChangeEvent, type LazyPosition, type Position, type TableSchema, type Value } from '../../../../src/sdk/index.ts';
+import { ChangePlace } from '../../../../src/sources/postgresql/position.ts';
+import { TABLE as ALL_TYPES, changes, eventOf } from '../../../helpers/all-types.ts';
 import { contentOf } from '../../../helpers/event-content.ts';
 import { event, value } from './arbitraries.ts';
 
@@ -50,6 +52,25 @@ describe('events of a record', () => {
         if (backwards) for (const e of [...back].reverse()) void [e.after, e.before];
         return isDeepStrictEqual(back.map(contentOf), events.map(contentOf));
       }),
+    );
+  });
+
+  it('come back as they were from rows and positions that nobody has looked at, and stay unlooked at', () => {
+    const encoder = new EventEncoder(new FrameWriter());
+    const place = fc
+      .tuple(fc.nat(), fc.nat(), fc.nat(), fc.nat(), fc.nat(1000))
+      .map((parts) => (): LazyPosition => new ChangePlace(...parts));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(changes, place), { minLength: 1, maxLength: 4 }), (made) => {
+        const events = made.map(([init, at]) => eventOf(init(), ALL_TYPES, at()));
+        const back = roundTrip(events, encoder);
+        for (const e of events) {
+          expect(e.lazyPosition()).not.toBeNull();
+          for (const side of ['before', 'after'] as const) expect(e.image(side) !== null).toBe(e.has(side));
+        }
+        expect(back.map(contentOf)).toEqual(events.map(contentOf));
+      }),
+      { numRuns: 300 },
     );
   });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Position } from '../../../../src/sdk/index.ts';
-import { formatPollPlace, pollPositions, pollTexts } from '../../../../src/sources/postgresql/polling-position.ts';
+import { formatPollPlace, pollPositions, pollTexts, watermarkBefore } from '../../../../src/sources/postgresql/polling-position.ts';
 
 const place = (...parts: string[]): Position => JSON.stringify(parts) as Position;
 
@@ -22,6 +22,8 @@ describe('places of polled tables', () => {
     [place('i1', 'xB'), place('i2', 'xa'), -1],
     [place('i1', 'xa'), place('i1', 'xa'), 0],
     [place('i1', 'i2'), place('i1', 'i3'), -1],
+    [place('i5', 'i2', 'b4'), place('i5', 'i3', 'b3'), -1],
+    [place('i5', 'i2', 'b4'), place('i5', 'i2'), 0],
   ])('compares %s and %s', (a, b, order) => {
     expect(pollPositions.compare(a, b)).toBe(order);
     expect(pollPositions.compare(b, a)).toBe(order === null || order === 0 ? order : -order);
@@ -37,7 +39,14 @@ describe('places of polled tables', () => {
     );
   });
 
-  it.each(['', '42', '[]', '["42"]', '[42]', '{"a":1}'])('takes %s for no place', (text) => {
+  it('carry the watermark before the last one, and do not compare it', () => {
+    const at = formatPollPlace('["2024-05-02","b7"]', ['t', 's'], '2024-05-01');
+    expect(at).toBe('["t2024-05-02","sb7","b2024-05-01"]');
+    expect([watermarkBefore(at), pollTexts(at)]).toEqual(['2024-05-01', ['2024-05-02', 'b7']]);
+    expect(watermarkBefore(formatPollPlace('["1"]', ['i']))).toBeNull();
+  });
+
+  it.each(['', '["b1"]', '42', '[]', '["42"]', '[42]', '{"a":1}'])('takes %s for no place', (text) => {
     expect(pollPositions.parse?.(text)).toBe(null);
   });
 
