@@ -109,6 +109,7 @@ for (const server of await mysqlServers()) {
   describe(`on ${server}`, () => {
     describeSource(descriptor, () => start(server, {}), 'existing rows and changes');
     describeSource(descriptor, () => start(server, { snapshot_mode: 'never' }), 'changes only');
-    if (server !== 'mysql56') describeSource(descriptor, () => start(server, { snapshot_mode: 'never', use_gtid: false }), 'changes only, by file and place');
+    if (server !== 'mysql56')
+      describeSource(descriptor, () => start(server, { snapshot_mode: 'never', use_gtid: false }), 'changes only, by file and place');
   });
 }
