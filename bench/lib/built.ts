@@ -5,7 +5,7 @@ import type * as load from '../../src/config/load.ts';
 import type * as nothing from '../../src/destinations/null/index.ts';
 import type * as run from '../../src/run.ts';
 
-const built = (module: string): Promise<unknown> => import(new URL(`../../dist/src/${module}.js`, import.meta.url).href);
+export const built = (module: string): Promise<unknown> => import(new URL(`../../dist/src/${module}.js`, import.meta.url).href);
 
 export const { loadDescriptor } = (await built('catalog')) as typeof catalog;
 export const { parsePipelineText } = (await built('config/load')) as typeof load;

@@ -1,9 +1,13 @@
 // A process of its own: the transport alone. Packets are taken and counted, nothing in them is looked at.
 
-const built = (module: string): Promise<unknown> => import(new URL(`../../dist/src/${module}.js`, import.meta.url).href);
-const { openDump } = (await built('sources/mysql/dump/open')) as typeof import('../../src/sources/mysql/dump/open.ts');
-const { ServerRefusal } = (await built('sources/mysql/dump/packets')) as typeof import('../../src/sources/mysql/dump/packets.ts');
-const { systemClock } = (await built('sdk/index')) as typeof import('../../src/sdk/index.ts');
+import type * as sdk from '../../src/sdk/index.ts';
+import type * as opening from '../../src/sources/mysql/dump/open.ts';
+import type * as packets from '../../src/sources/mysql/dump/packets.ts';
+import { built } from '../lib/built.ts';
+
+const { openDump } = (await built('sources/mysql/dump/open')) as typeof opening;
+const { ServerRefusal } = (await built('sources/mysql/dump/packets')) as typeof packets;
+const { systemClock } = (await built('sdk/index')) as typeof sdk;
 
 export interface TransportTask {
   readonly flavor: 'mysql' | 'mariadb';
