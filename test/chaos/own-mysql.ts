@@ -54,8 +54,8 @@ export class OwnMysql implements AsyncDisposable {
     this.url = `${service.url(server.port, server.password)}${DATABASE}`;
   }
 
-  /** `settings`: `--name=value`, over those that all servers for tests have. */
-  static async start({ service, installation }: MysqlPrograms, settings: readonly string[] = []): Promise<OwnMysql> {
+  /** `settings`: `--name=value`, over those that all servers for tests have. A replica makes no database: its primary has one. */
+  static async start({ service, installation }: MysqlPrograms, settings: readonly string[] = [], isReplica = false): Promise<OwnMysql> {
     const folder = mkdtempSync(join(tmpdir(), 'cdc-chaos-mysql-')),
       account = await accountFor(service);
     if (account !== null) chownSync(folder, account.uid, account.gid);
@@ -63,7 +63,7 @@ export class OwnMysql implements AsyncDisposable {
     await service.prepare(server, installation.version);
     const own = new OwnMysql(service, server, settings);
     await own.start();
-    await own.query(`CREATE DATABASE ${DATABASE} CHARACTER SET utf8mb4`, '');
+    if (!isReplica) await own.query(`CREATE DATABASE ${DATABASE} CHARACTER SET utf8mb4`, '');
     return own;
   }
 
@@ -78,6 +78,29 @@ export class OwnMysql implements AsyncDisposable {
       if (await this.#answers()) return;
       if (performance.now() - began > START_TIMEOUT_MS) throw new Error(`the server does not start: see ${folder}/log`);
     }
+  }
+
+  /** A replica of this server by transaction ids, which logs what it applies. `settings`: as for `start`. */
+  async startReplica(programs: MysqlPrograms, settings: readonly string[] = []): Promise<OwnMysql> {
+    const replica = await OwnMysql.start(programs, ['--server-id=2', '--log-slave-updates=ON', ...settings], true),
+      { port, password } = this.#server;
+    const isMariadb = this.#service.name === 'mariadb',
+      way = isMariadb ? 'MASTER_USE_GTID = slave_pos' : 'MASTER_AUTO_POSITION = 1, GET_MASTER_PUBLIC_KEY = 1';
+    await replica.query(
+      `CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = ${port}, MASTER_USER = 'root', MASTER_PASSWORD = '${password}', ${way}; START SLAVE`,
+      '',
+    );
+    return replica;
+  }
+
+  /** The end of replication: from here on it is written to. */
+  async promote(): Promise<void> {
+    await this.query('STOP SLAVE; RESET SLAVE ALL', '');
+  }
+
+  /** Of the files of the log, and what else there is. */
+  get dataFolder(): string {
+    return join(this.#server.folder, 'data');
   }
 
   /** SIGKILL, in the midst of whatever it does. */

@@ -16,7 +16,7 @@ const CREATE = `
   CREATE TABLE elsewhere (id int PRIMARY KEY)`;
 
 const TYPED_SQL = `'ü', NULL, 9007199254740993, 18446744073709551615, 1.50, x'00ff', x'00ff', '2024-02-29 10:00:00.5', '2024-02-29 12:34:56.789', '-838:59:58.9', 2024,
-  'b,c', 'x,y', b'1000000001', 0.1, 3.14159265, 'caf\u00e9', '1000-01-01'`;
+  'b,c', 'x,y', b'1000000001', 0.1, 2.71828182, 'caf\u00e9', '1000-01-01'`;
 const TYPED: Row = {
   name: 'ü',
   note: null,
@@ -33,7 +33,7 @@ const TYPED: Row = {
   v_set: 'x,y',
   v_bit: '1000000001',
   v_double: 0.1,
-  v_float: 3.1415927,
+  v_float: 2.7182817,
   v_text: 'café',
   v_date: '1000-01-01',
 };
@@ -109,6 +109,7 @@ for (const server of await mysqlServers()) {
   describe(`on ${server}`, () => {
     describeSource(descriptor, () => start(server, {}), 'existing rows and changes');
     describeSource(descriptor, () => start(server, { snapshot_mode: 'never' }), 'changes only');
-    if (server !== 'mysql56') describeSource(descriptor, () => start(server, { snapshot_mode: 'never', use_gtid: false }), 'changes only, by file and place');
+    if (server !== 'mysql56')
+      describeSource(descriptor, () => start(server, { snapshot_mode: 'never', use_gtid: false }), 'changes only, by file and place');
   });
 }

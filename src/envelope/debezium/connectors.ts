@@ -18,6 +18,8 @@ export interface Connector {
   readonly fields: readonly SourceField[];
   /** `sequence` is made of the LSN, unless the position's fields have one: the last commit before the event, and its own. */
   readonly hasLsnSequence?: boolean;
+  /** A TRUNCATE is a DDL, whose transaction has a BEGIN and no END. */
+  readonly leavesTruncatesOpen?: boolean;
   /** Which part of a table's id stands before its name in topics. */
   readonly namespace: 'schema' | 'database';
   readonly timeMode: 'adaptive' | 'adaptive_time_microseconds';
@@ -71,6 +73,7 @@ const MYSQL: Connector = {
     long('thread', true),
     text('query', true),
   ],
+  leavesTruncatesOpen: true,
   namespace: 'database',
   timeMode: 'adaptive_time_microseconds',
   defaultFraction: 0,

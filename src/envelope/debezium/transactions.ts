@@ -5,6 +5,7 @@ import type { ChangeEvent, Transaction } from '../../sdk/index.ts';
 import { jsonString } from '../json.ts';
 import type { RecordWriter } from '../record-writer.ts';
 import { schemaText, TRANSACTION_KEY, TRANSACTION_VALUE } from './connect-schema.ts';
+import { javaOrder } from './java-map.ts';
 import type { TableEncoder } from './table-encoder.ts';
 
 const KEY_START = `{"schema":${schemaText(TRANSACTION_KEY)},"payload":`;
@@ -41,7 +42,7 @@ export class TransactionRecords {
       this.#counts.clear();
     }
     this.#counts.set(table.collection, tx.collectionOrder + records - 1);
-    if (!tx.last) return;
+    if (!tx.last || (this.#compatible && event.op === 't' && table.connector.leavesTruncatesOpen === true)) return;
     const total = tx.order + records - 1;
     this.#record('END', event, index, table, this.#idOf(event, tx, table, true), `${total}`, this.#collections(total));
   }
@@ -53,7 +54,10 @@ export class TransactionRecords {
   #collections(total: number): string {
     let sum = 0,
       out = '';
-    for (const [name, count] of this.#counts) {
+    // Debezium counts in a HashMap.
+    const names = this.#compatible ? javaOrder([...this.#counts.keys()]) : this.#counts.keys();
+    for (const name of names) {
+      const count = this.#counts.get(name) as number;
       sum += count;
       out += `${out === '' ? '[' : ','}{"data_collection":${jsonString(name)},"event_count":${count}}`;
     }

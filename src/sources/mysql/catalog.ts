@@ -76,7 +76,8 @@ export class Catalog {
     const names = (index: readonly TextRow[] | undefined): string[] => (index ?? []).map((r) => r['name'] ?? '');
     const primaryKey = names(indexes.get('PRIMARY')),
       // A part of a column, or an expression, does not tell rows apart.
-      isUsable = (index: readonly TextRow[]): boolean => index.every((r) => r['nullable'] !== 'YES' && r['part'] === null && r['name'] !== null),
+      isUsable = (index: readonly TextRow[]): boolean =>
+        index.every((r) => r['nullable'] !== 'YES' && r['part'] === null && r['name'] !== null),
       unique = [...indexes.values()].find(isUsable);
     const key = primaryKey.length > 0 ? primaryKey : names(unique);
     return { database, table, columns, primaryKey, key, engine: row['engine'] ?? '', rows: Number(row['n'] ?? 0) };
@@ -92,7 +93,12 @@ function columnOf(row: TextRow, isMariadb: boolean): CatalogColumn {
     charset: row['charset'] ?? null,
     collation: row['collation'] ?? null,
     nullable: row['nullable'] === 'YES',
-    defaultSql: def === null || (isMariadb && def === 'NULL') ? null : isMariadb || /DEFAULT_GENERATED/.test(extra) ? def : asLiteral(def, row['type'] ?? ''),
+    defaultSql:
+      def === null || (isMariadb && def === 'NULL')
+        ? null
+        : isMariadb || /DEFAULT_GENERATED/.test(extra)
+          ? def
+          : asLiteral(def, row['type'] ?? ''),
     isVirtual: /\bVIRTUAL\b/.test(extra),
   };
 }

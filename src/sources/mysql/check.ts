@@ -56,7 +56,12 @@ function* checkLog(facts: ServerFacts, config: MysqlSourceConfig): Iterable<Find
   }
   yield ok('log_bin', 'The binary log is on.');
   if (facts.format === 'ROW') yield ok('binlog_format', 'ROW');
-  else yield error('binlog_format', `binlog_format is ${facts.format}.`, "Run: SET GLOBAL binlog_format = 'ROW'; and let sessions connect anew.");
+  else
+    yield error(
+      'binlog_format',
+      `binlog_format is ${facts.format}.`,
+      "Run: SET GLOBAL binlog_format = 'ROW'; and let sessions connect anew.",
+    );
   if (facts.rowImage === 'FULL') yield ok('binlog_row_image', 'FULL');
   else if (config.binlog_row_image === 'FULL')
     yield error(
@@ -96,7 +101,12 @@ async function* checkPrivileges(server: Server): AsyncIterable<Finding> {
   const isRole = /GRANT [`'"]?\w+[`'"]?(?:@[`'"][^`'"]*[`'"])? TO/.test(text);
   for (const [name, pattern] of needed) {
     if (has(pattern)) yield ok('privileges', `The user has ${name}.`);
-    else if (isRole) yield warning('privileges', `${name} is not among the user's own privileges.`, `Make sure that a role brings it, or run: GRANT ${name} ON *.* TO …;`);
+    else if (isRole)
+      yield warning(
+        'privileges',
+        `${name} is not among the user's own privileges.`,
+        `Make sure that a role brings it, or run: GRANT ${name} ON *.* TO …;`,
+      );
     else yield error('privileges', `The user lacks ${name}.`, `Run: GRANT ${name} ON *.* TO …;`, 'SOURCE_FORBIDDEN');
   }
 }
@@ -108,15 +118,20 @@ async function* checkRetention(server: Server): AsyncIterable<Finding> {
     yield warning(
       'retention',
       `The binary log is kept for ${Math.round(seconds / 360) / 10} h: a pipeline that stands still for longer must read everything again.`,
-      'Raise binlog_expire_logs_seconds (on RDS: CALL mysql.rds_set_configuration(\'binlog retention hours\', 72)).',
+      "Raise binlog_expire_logs_seconds (on RDS: CALL mysql.rds_set_configuration('binlog retention hours', 72)).",
     );
   else yield ok('retention', `The binary log is kept for ${Math.round(seconds / DAY_S)} days.`);
   const found = await variables(server, ['read_only', 'log_slave_updates', 'log_replica_updates', 'basedir']);
   const isReplica = found.get('read_only') === 'ON',
     logs = (found.get('log_replica_updates') ?? found.get('log_slave_updates')) === 'ON';
-  if (isReplica && !logs) yield error('replica', 'The server is a replica and does not log what it gets.', 'Start it with log_slave_updates.');
+  if (isReplica && !logs)
+    yield error('replica', 'The server is a replica and does not log what it gets.', 'Start it with log_slave_updates.');
   if (/\/rdsdbbin/.test(found.get('basedir') ?? ''))
-    yield warning('rds', 'RDS purges the log as soon as it can, unless told otherwise.', "Run: CALL mysql.rds_set_configuration('binlog retention hours', 72);");
+    yield warning(
+      'rds',
+      'RDS purges the log as soon as it can, unless told otherwise.',
+      "Run: CALL mysql.rds_set_configuration('binlog retention hours', 72);",
+    );
 }
 
 async function* checkTables(server: Server, config: MysqlSourceConfig): AsyncIterable<Finding> {
@@ -137,7 +152,15 @@ async function* checkTables(server: Server, config: MysqlSourceConfig): AsyncIte
 function* checkTable({ database, table, key, engine }: CatalogTable): Iterable<Finding> {
   const name = `${database}.${table}`;
   if (key.length === 0)
-    yield warning('tables', `${name} has no key: its rows are read in one pass, and destinations cannot tell them apart.`, 'Give it a primary key.');
+    yield warning(
+      'tables',
+      `${name} has no key: its rows are read in one pass, and destinations cannot tell them apart.`,
+      'Give it a primary key.',
+    );
   if (engine !== '' && !/^(InnoDB|RocksDB|TokuDB|ndbcluster)$/i.test(engine))
-    yield warning('tables', `${name} is of engine ${engine}: it has no transactions, and existing rows are not read at one moment.`, 'Have it InnoDB where you can.');
+    yield warning(
+      'tables',
+      `${name} is of engine ${engine}: it has no transactions, and existing rows are not read at one moment.`,
+      'Have it InnoDB where you can.',
+    );
 }

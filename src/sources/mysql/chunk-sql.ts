@@ -18,7 +18,8 @@ export const nameOf = ({ database, table }: Pick<ChunkTable, 'database' | 'table
 export const from = ({ database, table }: Pick<ChunkTable, 'database' | 'table'>): string => `${quoteName(database)}.${quoteName(table)}`;
 
 /** What a key column is ordered by. */
-export const orderExpression = (column: Column): string => (isOrderedByNumber(column) ? `${quoteName(column.name)} + 0` : quoteName(column.name));
+export const orderExpression = (column: Column): string =>
+  isOrderedByNumber(column) ? `${quoteName(column.name)} + 0` : quoteName(column.name);
 const order = (key: readonly Column[]): string => key.map(orderExpression).join(', ');
 
 /** Conditions of the configuration and of the run; each is SQL of the operator, and may end with a comment. */
@@ -70,7 +71,12 @@ export function selectRange(table: ChunkTable, { columns, key }: Shape, where: s
 }
 
 export function selectKeys(table: ChunkTable, { columns, key }: Shape, where: string | null, keys: readonly string[]): string {
-  const these = keys.map((k) => `(${literals(k).map((value, i) => `${quoteName(key[i]?.name ?? '')} = ${value}`).join(' AND ')})`);
+  const these = keys.map(
+    (k) =>
+      `(${literals(k)
+        .map((value, i) => `${quoteName(key[i]?.name ?? '')} = ${value}`)
+        .join(' AND ')})`,
+  );
   return `SELECT ${list(columns, key)} FROM ${from(table)}${conditions(table, where, [`(${these.join(' OR ')})`])}`;
 }
 

@@ -7,7 +7,7 @@ import { type ChunkRow, chunkRows } from '../../snapshot/rows.ts';
 import type { ChunkRead, PassJob, ReadJob } from '../../snapshot/types.ts';
 import type { BinlogRow } from './binlog/rows.ts';
 import { Catalog, type CatalogTable } from './catalog.ts';
-import { type ChunkTable, from, nameOf, selectAll, selectKeys, selectRange, type Shape } from './chunk-sql.ts';
+import { type ChunkTable, from, nameOf, type Shape, selectAll, selectKeys, selectRange } from './chunk-sql.ts';
 import type { RawRow, Session } from './connection.ts';
 import { parseFileName, placeNumber } from './position.ts';
 import type { SchemaTracker } from './schemas.ts';

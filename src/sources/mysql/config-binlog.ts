@@ -18,9 +18,7 @@ const serverId = Type.Optional(
 const binlogConfigSchema = Keys(
   {
     server_id: serverId,
-    binlog_filename: Type.Optional(
-      Type.String({ minLength: 1, description: 'File to begin with.', examples: ['mysql-bin.000001'] }),
-    ),
+    binlog_filename: Type.Optional(Type.String({ minLength: 1, description: 'File to begin with.', examples: ['mysql-bin.000001'] })),
     binlog_position: Type.Optional(Type.Integer({ minimum: 4, description: 'Place in the file. Default: its beginning.', examples: [4] })),
     gtid_set: Type.Optional(
       Type.String({
@@ -42,10 +40,7 @@ export const binlogKeys = {
     }),
   ),
   binlog_config: Type.Optional(binlogConfigSchema),
-  binlog_format: Default(
-    OneOf(['ROW'], { description: 'What the server must be set to; `check` looks.', examples: ['ROW'] }),
-    'ROW',
-  ),
+  binlog_format: Default(OneOf(['ROW'], { description: 'What the server must be set to; `check` looks.', examples: ['ROW'] }), 'ROW'),
   binlog_row_image: Default(
     OneOf(['FULL', 'MINIMAL', 'NOBLOB'], {
       description:
@@ -58,7 +53,8 @@ export const binlogKeys = {
     Duration({
       unit: 's',
       minimum: 0.1,
-      description: 'How often an idle server says that it is there. After three times as long without a word the connection counts as lost.',
+      description:
+        'How often an idle server says that it is there. After three times as long without a word the connection counts as lost.',
       examples: ['10s'],
     }),
     '10s',

@@ -56,6 +56,8 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   1927: retry('SOURCE_UNREACHABLE'),
   1969: retry('SOURCE_FAILED', 'Raise `statement_timeout`, or make chunks smaller.'),
   3024: retry('SOURCE_FAILED', 'Raise `statement_timeout`, or make chunks smaller.'),
+  // MariaDB 10.11: replicas are told apart by their number alone. Our own connection of before may be the other one, for a moment.
+  4052: retry('SOURCE_IN_USE', 'Stop the other reader, or set `server_id` to a number that no replica has.'),
   3159: stop('SOURCE_FORBIDDEN', 'Set `ssl_mode`: the server takes encrypted connections only.'),
 };
 
@@ -66,13 +68,19 @@ const FATAL_TEXTS: readonly (readonly [RegExp, Meaning])[] = [
     /same server_uuid\/server_id|same server.?uuid|same server.?id/i,
     retry('SOURCE_IN_USE', 'Stop the other reader, or choose another `server_id`.'),
   ],
-  [/more GTIDs than|does not contain GTID|not in the master's binlog|diverged|connecting slave requested to start from/i, stop('SOURCE_HISTORY_DIVERGED', READ_AGAIN)],
+  [
+    /more GTIDs than|does not contain GTID|not in the master's binlog|diverged|connecting slave requested to start from/i,
+    stop('SOURCE_HISTORY_DIVERGED', READ_AGAIN),
+  ],
   [
     /purged|Could not find first log|could not find next log|no such file|Could not find (?:GTID|log)|has been (?:purged|removed)|cannot find/i,
     stop('SOURCE_POSITION_GONE', READ_AGAIN),
   ],
   [/impossible position|> file size|beyond the end|past the end/i, stop('SOURCE_HISTORY_DIVERGED', READ_AGAIN)],
-  [/bogus data|corrupt|event read from binlog did not pass crc|Found invalid event|binlog truncated|log event entry exceeded/i, stop('SOURCE_DATA_INVALID', 'Look into the log of the server: a place inside of an event was asked for, or its binary log is damaged.')],
+  [
+    /bogus data|corrupt|event read from binlog did not pass crc|Found invalid event|binlog truncated|log event entry exceeded/i,
+    stop('SOURCE_DATA_INVALID', 'Look into the log of the server: a place inside of an event was asked for, or its binary log is damaged.'),
+  ],
   [/max_allowed_packet/i, stop('SOURCE_MISCONFIGURED', 'Raise max_allowed_packet of the server: an event is larger.')],
   [/GTID_MODE/i, stop('SOURCE_MISCONFIGURED', 'Set gtid_mode=ON at the server, or `use_gtid: false`.')],
   [/binary log is not open|Binary logging not/i, stop('SOURCE_MISCONFIGURED', 'Start the server with log_bin.')],

@@ -62,11 +62,14 @@ export class LogIdentity {
     const known = this.#stored.begun[file.number];
     if (known === begun || begun === 0) return null;
     if (known !== undefined)
-      throw diverged(this.#where, `The file ${fileName(file.base, file.number)} is another one than the one that was read under this name.`);
+      throw diverged(
+        this.#where,
+        `The file ${fileName(file.base, file.number)} is another one than the one that was read under this name.`,
+      );
     const all: Readonly<Record<string, number>> = { ...this.#stored.begun, [file.number]: begun },
       kept = Object.entries(all)
-      .sort(([a], [b]) => Number(a) - Number(b))
-      .slice(-MOST_FILES);
+        .sort(([a], [b]) => Number(a) - Number(b))
+        .slice(-MOST_FILES);
     this.#stored = { ...this.#stored, begun: Object.fromEntries(kept) };
     return this.save();
   }

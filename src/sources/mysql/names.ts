@@ -51,9 +51,3 @@ function columnPattern(pattern: string): RegExp {
   const parts = pattern.replaceAll('\\.', '').split('.').length;
   return toRegExp('*.'.repeat(Math.max(0, 3 - parts)) + pattern);
 }
-
-/** `we``ird` in back quotes. */
-export function quoteId(name: string): string {
-  return `\`${name.replaceAll('`', '``')}\``;
-}
-export const qualified = (database: string, table: string): string => `${quoteId(database)}.${quoteId(table)}`;

@@ -115,8 +115,7 @@ export class Opener {
         fix: 'Grant REPLICATION CLIENT to the user, and start the server with log_bin.',
       });
     const known = await LogIdentity.load(store, place.where);
-    const identity =
-      known ?? LogIdentity.create(store, place.where, facts.identity, name.base);
+    const identity = known ?? LogIdentity.create(store, place.where, facts.identity, name.base);
     if (known !== null && (isAnew || !known.isOf(facts.identity, name.base))) await known.renew(facts.identity, name.base);
     else await identity.save();
     const wanted = startOf(this.#config);
@@ -249,7 +248,10 @@ function lostFile(place: LogPlace, files: readonly LogFile[], where: string): Cd
   if (file === undefined) {
     if (last !== null && last.number < place.fileNumber)
       return diverged(where, `The server's log ends with ${files.at(-1)?.name}, before ${name}, which was read: it began anew.`);
-    return positionGone(where, `The server no longer has ${name}, where reading is to go on; its oldest file is ${files[0]?.name ?? 'none'}.`);
+    return positionGone(
+      where,
+      `The server no longer has ${name}, where reading is to go on; its oldest file is ${files[0]?.name ?? 'none'}.`,
+    );
   }
   if (file.size < place.position) return diverged(where, `${name} ends at ${file.size}, and was read up to ${place.position}.`);
   return null;

@@ -188,7 +188,10 @@ export class LogReading implements StreamPlace {
         this.#commit();
         return null;
       case 'incident':
-        throw this.#error('SOURCE_POSITION_GONE', `The server says that events may be missing: ${event.message || `incident ${event.incident}`}`);
+        throw this.#error(
+          'SOURCE_POSITION_GONE',
+          `The server says that events may be missing: ${event.message || `incident ${event.incident}`}`,
+        );
       default:
         return null;
     }
@@ -208,12 +211,14 @@ export class LogReading implements StreamPlace {
     this.#eventPosition = this.#position;
     if (kind === 'rotate' || kind === 'heartbeat' || header.nextPosition === 0) {
       // MariaDB says no position inside of transactions.
-      if (kind !== 'rotate' && kind !== 'heartbeat' && header.timestamp !== 0 && this.#assembler.isInTransaction) this.#position += header.length;
+      if (kind !== 'rotate' && kind !== 'heartbeat' && header.timestamp !== 0 && this.#assembler.isInTransaction)
+        this.#position += header.length;
       return;
     }
     if (kind === 'format_description') {
       // At the beginning of a file it is there; else it was made up for us.
-      if (this.#position === FIRST_POSITION && header.nextPosition < FIRST_POSITION + 2 * header.length) this.#position = header.nextPosition;
+      if (this.#position === FIRST_POSITION && header.nextPosition < FIRST_POSITION + 2 * header.length)
+        this.#position = header.nextPosition;
       return;
     }
     // Modulo 2^32, and only ever forward: what is not sent lies in between.
@@ -345,7 +350,13 @@ export class LogReading implements StreamPlace {
     if (!statement.temporary) {
       for (const table of [...statement.tables, ...statement.renamedTo]) {
         if (statement.verb === 'truncate') await this.#truncate(table, event, at);
-        else this.#changed(table, statement.verb === 'drop' || (statement.renamedTo.length > 0 && statement.tables.includes(table)), event, at);
+        else
+          this.#changed(
+            table,
+            statement.verb === 'drop' || (statement.renamedTo.length > 0 && statement.tables.includes(table)),
+            event,
+            at,
+          );
       }
       if (statement.tables.length === 0) this.#o.logger.warn('a DDL names no table that could be read', { sql: sql.slice(0, 200) });
     }
@@ -392,14 +403,22 @@ export class LogReading implements StreamPlace {
       { table } = statement;
     const mayConcern = table === null ? this.#o.tracker.mayConcern(database) : this.#o.isTable(table.database, table.table);
     if (mayConcern && !this.#assembler.isRepeated) {
-      const what = table === null ? `a ${statement.verb.toUpperCase()} in ${database || 'no database'}` : `a change of ${nameOfTable(table)}`;
-      await this.#reject(what, place, `It was logged as a statement (${sql.length} characters) and not as rows: binlog_format of its session is not ROW.`);
+      const what =
+        table === null ? `a ${statement.verb.toUpperCase()} in ${database || 'no database'}` : `a change of ${nameOfTable(table)}`;
+      await this.#reject(
+        what,
+        place,
+        `It was logged as a statement (${sql.length} characters) and not as rows: binlog_format of its session is not ROW.`,
+      );
     }
     if (!this.#hasBegun) this.#commit();
   }
 
   #error(code: 'SOURCE_DATA_INVALID' | 'SOURCE_POSITION_GONE', message: string): CdcError {
-    return new CdcError(code, message, { where: this.#o.where, fix: 'Read the tables again, by `cdc-run snapshot`, once the cause is gone.' });
+    return new CdcError(code, message, {
+      where: this.#o.where,
+      fix: 'Read the tables again, by `cdc-run snapshot`, once the cause is gone.',
+    });
   }
 }
 

@@ -8,6 +8,9 @@ import { RowLayout } from './binlog/rows.ts';
 import type { MapColumn, TableMap } from './binlog/table-map.ts';
 import type { Catalog, CatalogColumn, CatalogTable } from './catalog.ts';
 import { mapColumn } from './catalog-map.ts';
+import type { Queries } from './connection.ts';
+import { laterDdl } from './later-ddl.ts';
+import { parsePlace } from './position.ts';
 import type { SchemaHistory, TableVersion } from './schema-history.ts';
 import { type ColumnFacts, columnOf, nameOf, textColumnOf } from './types.ts';
 
@@ -35,6 +38,7 @@ export interface Met {
 export interface TrackerOptions {
   readonly history: SchemaHistory;
   readonly catalog: Catalog;
+  readonly queries: Queries;
   readonly where: string;
   isTable(database: string, table: string): boolean;
   isColumn(database: string, table: string, column: string): boolean;
@@ -67,7 +71,8 @@ export class SchemaTracker {
       await history.save();
       return this.#met(map, moved, at);
     }
-    const looked = await this.#look(map);
+    const stored = current !== null && !this.#uncertain.has(name) ? withNamesOf(current, map) : null,
+      looked = stored ?? (await this.#look(map, at));
     this.#uncertain.delete(name);
     const isKnown = current !== null && this.#isSameSchema(map, current, looked);
     // What the catalog said when capture began, in the words of the log; or a DDL that changed nothing of what rows are read by.
@@ -85,14 +90,15 @@ export class SchemaTracker {
       last = this.#o.history.versions(name).at(-1);
     this.#ddl.set(name, ddl);
     // The log does not say names, so the same types may be those of other columns.
-    if (last !== undefined && last.columns.some((c) => c.name === null)) this.#uncertain.add(name);
+    if (last?.columns.some((c) => c.name === null) === true) this.#uncertain.add(name);
   }
 
   /** The tables as capture begins: from now on every other shape is a change. */
   async begin(tables: readonly CatalogTable[], at: Position): Promise<void> {
     const { history } = this.#o;
     for (const table of tables) {
-      if (history.versions(nameOfTable(table)).length === 0) history.begin(nameOfTable(table), { ...fromCatalog(table), from: at, announced: false });
+      if (history.versions(nameOfTable(table)).length === 0)
+        history.begin(nameOfTable(table), { ...fromCatalog(table), from: at, announced: false });
     }
     await history.save();
   }
@@ -102,7 +108,9 @@ export class SchemaTracker {
     const known = this.#o.history.versions(nameOfTable({ database, table })).at(-1);
     if (known !== undefined) return this.#prepare(database, table, known);
     const now = await this.#o.catalog.table(database, table);
-    return now === null ? null : this.#prepare(database, table, { ...fromCatalog(now), version: 1, from: '' as Position, announced: false });
+    return now === null
+      ? null
+      : this.#prepare(database, table, { ...fromCatalog(now), version: 1, from: '' as Position, announced: false });
   }
 
   /** Shapes of all tables of a database that were met. */
@@ -163,10 +171,13 @@ export class SchemaTracker {
     return replaced;
   }
 
-  async #look(map: TableMap): Promise<Pick<TableVersion, 'columns' | 'key' | 'facts'>> {
+  async #look(map: TableMap, at: Position): Promise<Pick<TableVersion, 'columns' | 'key' | 'facts'>> {
     const now = await this.#o.catalog.table(map.database, map.table),
       facts = factsFor(map, now);
-    if (facts === null) throw this.#unknown(map, now);
+    if (facts === null) throw this.#unknown(map, now === null ? 'it is gone' : 'it has other columns by now');
+    const place = map.isFull ? null : parsePlace(at),
+      later = place === null ? null : await laterDdl(this.#o.queries, place, map.database, map.table);
+    if (later !== null) throw this.#unknown(map, `it was changed since (${later.slice(0, 100)})`);
     const names = map.columns.map((c, i) => nameOf(c, i, facts[i] ?? null)),
       primary = map.primaryKey.map((i) => names[i] as string),
       known = now?.key ?? [];
@@ -204,9 +215,8 @@ export class SchemaTracker {
     return key.includes(column) || this.#o.isColumn(database, table, column);
   }
 
-  #unknown(map: TableMap, now: CatalogTable | null): CdcError {
-    const name = nameOfTable(map),
-      why = now === null ? 'it is gone' : 'it has other columns by now';
+  #unknown(map: TableMap, why: string): CdcError {
+    const name = nameOfTable(map);
     return new CdcError('SOURCE_DATA_INVALID', `The log does not say the columns of ${name}, and the table cannot tell them: ${why}.`, {
       where: this.#o.where,
       fix: 'Set binlog_row_metadata=FULL at the server (MySQL 8.0, MariaDB 10.5), and read the table again.',
@@ -280,9 +290,24 @@ const GEOMETRIES = /^(?:geometry|point|linestring|polygon|multipoint|multilinest
 
 /** Can the column be the one that the catalog describes? */
 export function fits(column: MapColumn, { columnType, nullable }: CatalogColumn): boolean {
+  return fitsType(column, columnType, nullable);
+}
+
+function fitsType(column: MapColumn, columnType: string, nullable: boolean): boolean {
   const [word = ''] = /^[a-z0-9]+/i.exec(columnType.toLowerCase()) ?? [],
     kinds = Object.hasOwn(KINDS, word) ? KINDS[word] : GEOMETRIES.test(word) ? [geometry] : TEXTS;
   return kinds?.includes(column.type) === true && (column.nullable === nullable || word === 'timestamp');
+}
+
+/** The stored shape in the words of a log that says no names; `null`: the log says them, or other types. */
+function withNamesOf(version: TableVersion, map: TableMap): Pick<TableVersion, 'columns' | 'key' | 'facts'> | null {
+  const { facts, key } = version;
+  if (map.isFull || facts.length !== map.columns.length) return null;
+  const isSameType = (c: MapColumn, i: number): boolean => {
+    const fact = facts[i] ?? null;
+    return fact !== null && fitsType(c, fact.columnType, fact.nullable ?? c.nullable);
+  };
+  return map.columns.every(isSameType) ? { columns: map.columns, key, facts } : null;
 }
 
 function fromCatalog(now: CatalogTable): Pick<TableVersion, 'columns' | 'key' | 'facts'> {

@@ -21,10 +21,16 @@ export async function replicaIdentity(
   const bytes = await store.get(KEY);
   let seed = bytes === null ? '' : Buffer.from(bytes).toString();
   if (seed === '') {
-    seed = Array.from({ length: 4 }, () => Math.floor(random() * 0x1_0000_0000).toString(16).padStart(8, '0')).join('');
+    seed = Array.from({ length: 4 }, () =>
+      Math.floor(random() * 0x1_0000_0000)
+        .toString(16)
+        .padStart(8, '0'),
+    ).join('');
     await store.set(KEY, Buffer.from(seed));
   }
-  const hash = createHash('sha256').update(JSON.stringify([pipeline, name, seed])).digest(),
+  const hash = createHash('sha256')
+      .update(JSON.stringify([pipeline, name, seed]))
+      .digest(),
     hex = hash.toString('hex');
   const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
   return { serverId: config.server_id ?? config.binlog_config?.server_id ?? FIRST_NUMBER + (hash.readUInt32BE(0) % NUMBERS), uuid };

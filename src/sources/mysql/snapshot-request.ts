@@ -35,11 +35,15 @@ export async function checkCondition(server: Server, tables: readonly CatalogTab
     try {
       await server.query(`EXPLAIN SELECT 1 FROM ${from(table)} WHERE (${where}\n)`);
     } catch (cause) {
-      throw new CdcError('SOURCE_SNAPSHOT_REFUSED', `The condition cannot be asked of ${nameOfTable(table)}: ${(cause as Error).message}.`, {
-        where: server.place.where,
-        fix: 'Correct --where: a condition in SQL over the columns of the table.',
-        cause,
-      });
+      throw new CdcError(
+        'SOURCE_SNAPSHOT_REFUSED',
+        `The condition cannot be asked of ${nameOfTable(table)}: ${(cause as Error).message}.`,
+        {
+          where: server.place.where,
+          fix: 'Correct --where: a condition in SQL over the columns of the table.',
+          cause,
+        },
+      );
     }
   }
 }

@@ -15,7 +15,7 @@ import {
 } from '../../sdk/index.ts';
 import { SnapshotEngine } from '../../snapshot/engine.ts';
 import { SnapshotFailures } from '../../snapshot/failures.ts';
-import { type RowPlace, RowMarks } from '../../snapshot/marks.ts';
+import { RowMarks, type RowPlace } from '../../snapshot/marks.ts';
 import type { SnapshotOrders } from '../../snapshot/orders.ts';
 import { RowEstimates } from '../../snapshot/row-estimates.ts';
 import type { OutputChunk, PassJob, SnapshotOutput } from '../../snapshot/types.ts';
@@ -277,12 +277,7 @@ export class Snapshots implements Between {
     yield this.#batch(events, place, bytes + events.length * EVENT_BYTES, progress);
   }
 
-  #rowEvents(
-    rows: readonly ReadRow[],
-    chunk: OutputChunk,
-    place: Position,
-    schemas: ReadonlyMap<TableShape, TableSchema>,
-  ): ChangeEvent[] {
+  #rowEvents(rows: readonly ReadRow[], chunk: OutputChunk, place: Position, schemas: ReadonlyMap<TableShape, TableSchema>): ChangeEvent[] {
     const { run, table, chunk: number } = chunk,
       placeOf = this.#marks.of(chunk, rows.length),
       nowMs = this.#o.ctx.clock.now(),

@@ -14,6 +14,7 @@ import {
   type Source,
   type SourceContext,
   type SourceDescription,
+  type SourcePlan,
   type TableId,
   type TableSchema,
   type TableSnapshot,
@@ -24,12 +25,12 @@ import { checkSource } from './check.ts';
 import { type MysqlSourceConfig, tablePatterns } from './config.ts';
 import type { Packets } from './dump/packets.ts';
 import type { BinlogStream } from './dump/stream.ts';
-import { StreamLost } from './dump/stream.ts';
 import { sourceLag } from './lag.ts';
 import { LogIdentity } from './log-identity.ts';
 import { columnFilter, tableFilter } from './names.ts';
 import { Opener, type Opening } from './opening.ts';
-import { BinlogPositions, FIRST_HISTORY, PARTITION, parseFileName, placeAfter } from './position.ts';
+import { planSource } from './plan.ts';
+import { BinlogPositions, FIRST_HISTORY, PARTITION, parseFileName, parsePlace, placeAfter } from './position.ts';
 import { endOf, LogReading } from './reading.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { nameOfTable, SchemaTracker, tableId } from './schemas.ts';
@@ -126,16 +127,17 @@ export class BinlogSource implements Source {
   }
 
   /** Two readers with one number would throw each other out for ever. */
-  #failure(error: unknown, begunMs: number | null): Error {
-    if (!(error instanceof StreamLost) || begunMs === null) return this.#server.error(error);
-    const isQuick = this.#ctx.clock.now() - begunMs < QUICK_LOSS_MS;
+  #failure(cause: unknown, begunMs: number | null): Error {
+    const error = this.#server.error(cause),
+      isLost = error instanceof CdcError && error.code === 'SOURCE_UNREACHABLE' && begunMs !== null;
+    const isQuick = isLost && this.#ctx.clock.now() - begunMs < QUICK_LOSS_MS;
     this.#quickLosses = isQuick ? this.#quickLosses + 1 : 0;
-    if (this.#quickLosses < 2) return this.#server.error(error);
+    if (this.#quickLosses < 2) return error;
     return new CdcError('SOURCE_IN_USE', `The server ended the stream ${this.#quickLosses} times in a row, each soon after it began.`, {
       where: this.#server.place.where,
       fix: 'Look whether another replica has our number (SHOW REPLICAS), and set `server_id` to a free one.',
       retriable: true,
-      cause: error,
+      cause,
     });
   }
 
@@ -200,6 +202,10 @@ export class BinlogSource implements Source {
     return this.#snapshotting?.status() ?? [];
   }
 
+  plan(): Promise<SourcePlan> {
+    return planSource(this.#server, this.#config, this.#ctx.clock);
+  }
+
   async close(): Promise<void> {
     this.#endStream();
     await this.#server.connections.close();
@@ -246,7 +252,8 @@ export class BinlogSource implements Source {
       tracker,
       where: place.where,
       facts,
-      kind: facts.flavor === 'mariadb' ? 'place' : facts.hasGtids ? 'gtids' : 'margin',
+      // By file and place nobody knows which transactions were streamed before a restart.
+      kind: facts.flavor === 'mariadb' ? 'place' : parsePlace(from)?.done != null ? 'gtids' : 'margin',
       marginMs: snapshot.margin,
       history: identity.history,
       clock: this.#ctx.clock,
@@ -268,6 +275,7 @@ export class BinlogSource implements Source {
     return new SchemaTracker({
       history,
       catalog: this.#server.catalog,
+      queries: this.#server,
       where: this.#server.place.where,
       isTable: (database, table) => this.#isTable(database, table),
       isColumn: columnFilter(this.#config.columns),

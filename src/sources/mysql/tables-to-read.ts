@@ -9,11 +9,7 @@ import { factOf } from './schemas.ts';
 import { isKeyType } from './text-values.ts';
 import { columnOf } from './types.ts';
 
-export function chunkTable(
-  table: CatalogTable,
-  { snapshot }: Pick<MysqlSourceConfig, 'snapshot'>,
-  home: string | null,
-): ChunkTable {
+export function chunkTable(table: CatalogTable, { snapshot }: Pick<MysqlSourceConfig, 'snapshot'>, home: string | null): ChunkTable {
   const where = Object.entries(snapshot.where).find(([pattern]) => matchesTable(pattern, home, table.database, table.table))?.[1] ?? null;
   const isUsable = table.key.every((name) => {
     const i = table.columns.findIndex((c) => c.name === name),

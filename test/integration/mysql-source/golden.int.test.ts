@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createEnvelope } from '../../../src/envelope/create.ts';
 import { parseJson } from '../../../src/envelope/parse-json.ts';
-import type { ChangeEvent, EncodedBatch, Value } from '../../../src/sdk/index.ts';
+import type { ChangeEvent, EncodedBatch, TableSchema, Value } from '../../../src/sdk/index.ts';
 import { BinlogPositions } from '../../../src/sources/mysql/position.ts';
 import { GOLDEN_CASES, type Json, Normalizer } from '../../helpers/debezium-records.ts';
 import { createMysqlDatabase, mysqlServers } from '../../helpers/mysql.ts';
@@ -29,11 +29,18 @@ class Records {
   }
 }
 
+/** Of an ALTER TABLE Debezium writes the BEGIN of its transaction, which has nothing in it and no END. Ours are those of rows. */
+function isOfRows(line: string, _: number, all: readonly string[]): boolean {
+  const [, id] = /"status":"BEGIN","id":"([^"]+)"/.exec(line) ?? [];
+  return id === undefined || all.some((other) => other !== line && other.includes(`"id":"${id}"`));
+}
+
 function recorded(file: string): string[] {
   const records = new Records();
   return fixture(`${file}.ndjson`)
     .trimEnd()
     .split('\n')
+    .filter(isOfRows)
     .map((line) => {
       const { topic, key, value } = parseJson(Buffer.from(line), 'a fixture') as Json;
       return records.record(topic as string, key as Value, value as Value);
@@ -46,7 +53,17 @@ function normalized(batch: EncodedBatch): string[] {
   return batch.topic.map((topic, i) => records.record(topic, parse(batch.key[i]), parse(batch.value[i])));
 }
 
-function lines(events: readonly ChangeEvent[], options: Record<string, unknown>, database: string): string[] {
+/** The database of the test has another name, and Debezium's order of tables depends on it. */
+function renamed(events: readonly ChangeEvent[]): ChangeEvent[] {
+  const tables = new Map<TableSchema, TableSchema>();
+  return events.map((e) => {
+    const table = tables.get(e.table) ?? { ...e.table, id: { ...e.table.id, database: 'golden', schema: 'golden' } };
+    tables.set(e.table, table);
+    return e.copy({ table });
+  });
+}
+
+function lines(events: readonly ChangeEvent[], options: Record<string, unknown>): string[] {
   const positions = new BinlogPositions();
   const envelope = createEnvelope(
     { type: 'debezium', options: { compatible: true, ...options } },
@@ -59,18 +76,16 @@ function lines(events: readonly ChangeEvent[], options: Record<string, unknown>,
       },
     },
   );
-  return normalized(envelope.encode(events)).map((line) => line.replaceAll(database, 'golden'));
+  return normalized(envelope.encode(renamed(events)));
 }
 
 const servers = await mysqlServers();
 
 describe.skipIf(!servers.includes('mariadb'))('records of the whole way are those of Debezium', () => {
-  let events: readonly ChangeEvent[] = [],
-    database = '';
+  let events: readonly ChangeEvent[] = [];
 
   beforeAll(async () => {
     await using db = await createMysqlDatabase('mariadb');
-    database = db.name;
     for (const statement of statements(fixture('schema.sql'))) await db.query(statement);
     events = await capture(db, statements(fixture('dml.sql')));
   });
@@ -81,7 +96,6 @@ describe.skipIf(!servers.includes('mariadb'))('records of the whole way are thos
     const ours = lines(
       events.filter((e) => truncates || e.op !== 't'),
       options,
-      database,
     );
     for (const [i, line] of expected.entries()) expect(ours[i], `record ${i + 1}`).toBe(line);
     expect(ours).toHaveLength(expected.length);

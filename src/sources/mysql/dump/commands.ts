@@ -45,8 +45,7 @@ export function registerReplica(serverId: number, name: string): Buffer {
 export function dumpFrom(serverId: number, { file, position }: LogAddress, nonBlock = false): Buffer {
   const flags = nonBlock ? NON_BLOCK : 0,
     name = Buffer.from(file, 'utf8');
-  if (position <= MOST_SHORT_POSITION)
-    return command(uint(BINLOG_DUMP, 1), uint(position, 4), uint(flags, 2), uint(serverId, 4), name);
+  if (position <= MOST_SHORT_POSITION) return command(uint(BINLOG_DUMP, 1), uint(position, 4), uint(flags, 2), uint(serverId, 4), name);
   // Here the position has eight bytes; with a file, an empty set excludes nothing.
   const none = uint64(0),
     at = [uint(name.length, 4), name, uint64(position)];

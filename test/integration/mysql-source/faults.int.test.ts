@@ -1,0 +1,199 @@
+// What can go wrong between a server and us, on real servers: connections, other readers, sessions that log what nobody can follow.
+
+import { describe, expect, it } from 'vitest';
+import { CdcError, type ChangeEvent } from '../../../src/sdk/index.ts';
+import type { Reader } from '../../../src/sdk/testing/reading.ts';
+import { mysqlServers, type ServerName } from '../../helpers/mysql.ts';
+import { PostgresProxy } from '../../helpers/postgres-proxy.ts';
+import { SourceWorld } from './source-world.ts';
+
+const CREATE = 'CREATE TABLE items (id int PRIMARY KEY, a int, b int); CREATE TABLE other (id int PRIMARY KEY, v varchar(20))';
+const servers = await mysqlServers();
+const seen = (e: ChangeEvent): unknown[] => [e.op, e.table.id.table, e.op === 's' ? e.schemaChange?.kind : (e.after ?? e.before)];
+const has = (id: number) => (events: readonly ChangeEvent[]) => events.some((e) => e.after?.['id'] === id);
+
+async function failureOf(reader: Reader): Promise<unknown> {
+  try {
+    for (;;) if ((await reader.next('a failure')) === null) return null;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', (server: ServerName) => {
+  it('notices a connection that stands and says nothing, and goes on behind it', async () => {
+    await using world = await SourceWorld.create(server, CREATE);
+    await using proxy = await PostgresProxy.start(world.db.url);
+    const reader = await world.open({}, { url: proxy.through(world.db.url), heartbeat_interval: 200 });
+    await world.take(reader, (_, progress) => progress.length > 0 && progress.every((p) => p.state === 'done'), 'the start');
+    proxy.isFrozen = true;
+    await world.db.query('INSERT INTO items VALUES (1, 1, 1)');
+    const failure = await failureOf(reader);
+    expect(failure).toMatchObject({ code: 'SOURCE_UNREACHABLE', retriable: true });
+    proxy.isFrozen = false;
+    await world.take(await world.open(), has(1), 'row 1');
+    expect(world.events.map(seen)).toEqual([['c', 'items', { id: 1, a: 1, b: 1 }]]);
+  });
+
+  it('stops at bytes that were changed on their way', async () => {
+    await using world = await SourceWorld.create(server, CREATE);
+    await using proxy = await PostgresProxy.start(world.db.url);
+    const reader = await world.open({}, { url: proxy.through(world.db.url) });
+    await world.take(reader, (_, progress) => progress.length > 0 && progress.every((p) => p.state === 'done'), 'the start');
+    proxy.tamper = (bytes) => {
+      const at = bytes.indexOf('a tell-tale');
+      if (at >= 0) bytes[at] = 0x41;
+    };
+    await world.db.query("INSERT INTO other VALUES (1, 'a tell-tale')");
+    expect(await failureOf(reader)).toMatchObject({ code: 'SOURCE_DATA_INVALID', retriable: false });
+  });
+
+  it('keeps rows as they were written, whatever a DDL behind them did', async () => {
+    await using world = await SourceWorld.create(server, CREATE, { tables: ['items'] });
+    await world.streaming();
+    await world.stop();
+    await world.db.query('INSERT INTO items VALUES (1, 10, 20)');
+    await world.db.query('ALTER TABLE items DROP COLUMN a, ADD COLUMN z int');
+    await world.db.query('INSERT INTO items VALUES (2, 30, 40)');
+    await world.take(await world.open(), has(2), 'row 2');
+    expect(world.events.map(seen)).toEqual([
+      ['c', 'items', { id: 1, a: 10, b: 20 }],
+      ['s', 'items', 'alter'],
+      ['c', 'items', { id: 2, b: 30, z: 40 }],
+    ]);
+    const change = world.events[1]?.schemaChange;
+    expect(change?.previous?.columns.map((c) => c.name)).toEqual(['id', 'a', 'b']);
+    expect(change?.ddl).toMatch(/DROP COLUMN a/);
+  });
+
+  it('never gives wrong names where the log does not say them', async () => {
+    await using world = await SourceWorld.create(server, CREATE, { tables: ['items'] });
+    const writer = await minimalWriter(world);
+    await world.streaming();
+    await world.stop();
+    await writer('INSERT INTO items VALUES (1, 10, 20)');
+    await writer('ALTER TABLE items DROP COLUMN a, ADD COLUMN z int');
+    await writer('INSERT INTO items VALUES (2, 30, 40)');
+    await world.take(await world.open(), has(2), 'row 2');
+    expect(world.events.filter((e) => e.op === 'c').map(seen)).toEqual([
+      ['c', 'items', { id: 1, a: 10, b: 20 }],
+      ['c', 'items', { id: 2, b: 30, z: 40 }],
+    ]);
+    await world.stop();
+    // Two changes: what the table was between them nobody says any more.
+    await writer('ALTER TABLE items DROP COLUMN b, ADD COLUMN y int');
+    await writer('INSERT INTO items VALUES (3, 50, 60)');
+    await writer('ALTER TABLE items DROP COLUMN z, ADD COLUMN x int');
+    await expect((await world.open()).until((r) => r.events.length > 0, 'a failure')).rejects.toMatchObject({
+      code: 'SOURCE_DATA_INVALID',
+      message: expect.stringMatching(/does not say the columns of .*\.items.* changed since/) as string,
+    });
+  });
+
+  it('follows a table that is dropped and made again with other columns', async () => {
+    await using world = await SourceWorld.create(server, CREATE, { tables: ['items'] });
+    const reader = await world.streaming();
+    await world.db.query('INSERT INTO items VALUES (1, 1, 1)');
+    await world.db.query('DROP TABLE items');
+    await world.db.query('CREATE TABLE items (id int PRIMARY KEY, name text)');
+    await world.db.query("INSERT INTO items VALUES (2, 'two')");
+    await world.take(reader, has(2), 'row 2');
+    expect(world.events.map(seen)).toEqual([
+      ['c', 'items', { id: 1, a: 1, b: 1 }],
+      ['s', 'items', 'drop'],
+      ['s', 'items', 'alter'],
+      ['c', 'items', { id: 2, name: 'two' }],
+    ]);
+  });
+
+  it('follows a table that is swapped for a copy of it, as tools for online changes do', async () => {
+    await using world = await SourceWorld.create(server, CREATE, { tables: ['items'] });
+    const reader = await world.streaming();
+    await world.db.query('CREATE TABLE _items_gho (id int PRIMARY KEY, a bigint, b int, c int)');
+    await world.db.query('INSERT INTO _items_gho VALUES (1, 1, 1, 1)');
+    await world.db.query('RENAME TABLE items TO _items_del, _items_gho TO items');
+    await world.db.query('INSERT INTO items VALUES (2, 9007199254740993, 2, 2)');
+    await world.take(reader, has(2), 'row 2');
+    expect(world.events.filter((e) => e.op === 'c').map(seen)).toEqual([['c', 'items', { id: 2, a: 9007199254740993n, b: 2, c: 2 }]]);
+  });
+
+  it('parks changes that were logged as statements, and goes on with the rest', async () => {
+    await using world = await SourceWorld.create(server, CREATE);
+    const reader = await world.streaming(),
+      other = await world.db.connect();
+    await other.query("SET SESSION binlog_format = 'STATEMENT'");
+    await other.query('INSERT INTO items VALUES (1, 1, 1)');
+    await world.db.query('INSERT INTO items VALUES (2, 2, 2)');
+    await world.take(reader, has(2), 'row 2');
+    expect(world.events.map(seen)).toEqual([['c', 'items', { id: 2, a: 2, b: 2 }]]);
+    const [parked] = reader.reading.rejected;
+    expect(reader.reading.rejected).toHaveLength(1);
+    expect(parked?.error).toMatchObject({
+      code: 'SOURCE_DATA_INVALID',
+      message: expect.stringMatching(/\.items: It was logged as a statement/) as string,
+    });
+  });
+
+  it('marks rows of which the log has only some columns', async () => {
+    await using world = await SourceWorld.create(server, CREATE, { binlog_row_image: 'MINIMAL' });
+    const reader = await world.streaming(),
+      other = await world.db.connect();
+    await world.db.query('INSERT INTO items VALUES (1, 1, 1)');
+    await other.query("SET SESSION binlog_row_image = 'MINIMAL'");
+    await other.query('UPDATE items SET a = 5 WHERE id = 1');
+    await other.query('DELETE FROM items WHERE id = 1');
+    const events = await world.take(reader, (all) => all.some((e) => e.op === 'd'), 'the delete');
+    expect(events.map((e) => [e.op, e.before, e.after, e.incomplete])).toEqual([
+      ['c', null, { id: 1, a: 1, b: 1 }, false],
+      ['u', { id: 1 }, { id: 1, a: 5 }, true],
+      ['d', { id: 1 }, null, false],
+    ]);
+  });
+
+  it('reads a row of more than 16 MiB', async () => {
+    await using world = await SourceWorld.create(server, 'CREATE TABLE items (id int PRIMARY KEY, doc longtext)');
+    await world.db.query('SET GLOBAL max_allowed_packet = 1073741824');
+    const reader = await world.streaming(),
+      other = await world.db.connect();
+    await other.query("INSERT INTO items VALUES (1, CONCAT(REPEAT('x', 20000000), 'end'))");
+    await world.take(reader, has(1), 'row 1');
+    const doc = world.events[0]?.after?.['doc'] as string;
+    expect([doc.length, doc.slice(-4)]).toEqual([20_000_003, 'xend']);
+  });
+
+  it('comes to a clear end with another reader that has its number', async () => {
+    await using world = await SourceWorld.create(server, CREATE, { server_id: 987_654 });
+    await using rival = await SourceWorld.create(server, CREATE, { server_id: 987_654 });
+    for (const w of [world, rival]) await w.take(await w.open(), () => w.batches.length > 0, 'the start');
+    const both = Promise.race([fight(world), fight(rival)]);
+    // MySQL tells replicas apart by their UUIDs, which are ours alone: both may read.
+    if (server === 'mysql') await world.db.query('INSERT INTO items VALUES (1, 1, 1)');
+    expect(await both).toMatchObject(server === 'mysql' ? [{ id: 1 }] : { code: 'SOURCE_IN_USE', retriable: true });
+  });
+});
+
+/** A session whose changes are logged without names. */
+async function minimalWriter(world: SourceWorld): Promise<(sql: string) => Promise<void>> {
+  return async (sql) => {
+    await world.db.query('SET GLOBAL binlog_row_metadata = MINIMAL');
+    try {
+      await (await world.db.connect()).query(sql);
+    } finally {
+      await world.db.query('SET GLOBAL binlog_row_metadata = FULL');
+    }
+  };
+}
+
+/** Reads again behind each loss, as the engine does, until the error says why or a row comes. */
+async function fight(world: SourceWorld): Promise<unknown> {
+  for (let tries = 0; tries < 8; tries++) {
+    const reader = await world.reopen();
+    try {
+      const { events } = await reader.until((r) => r.events.length > 0, 'a row or a failure');
+      return events.map((e) => e.after);
+    } catch (error) {
+      if (!(error instanceof CdcError) || error.code === 'SOURCE_IN_USE') return error;
+    }
+  }
+  return null;
+}
