@@ -175,8 +175,7 @@ export class LogReading implements StreamPlace {
       case 'transaction_payload':
         return this.#payload(event.events, at);
       case 'rotate':
-        this.#rotate(event);
-        return null;
+        return this.#rotate(event);
       case 'heartbeat':
         this.#heartbeat(event);
         return null;
@@ -227,12 +226,28 @@ export class LogReading implements StreamPlace {
     this.#eventPosition = next - header.length;
   }
 
-  #rotate({ file, position }: RotateEvent): void {
+  #rotate({ file, position }: RotateEvent): Promise<void> | null {
     const name = parseFileName(file);
     if (name === null) throw this.#error('SOURCE_DATA_INVALID', `The server named a file "${file}", which has no number.`);
+    // A file ends with a whole transaction, unless the server was killed while it wrote one: that was never committed.
+    const torn = this.#assembler.isInTransaction ? this.#tear() : null;
     this.#file = name;
     this.#position = position;
-    if (!this.#assembler.isInTransaction) this.#reached();
+    this.#reached();
+    return torn;
+  }
+
+  /** `null`: nobody has seen anything of the transaction. */
+  #tear(): Promise<void> | null {
+    this.#hasBegun = false;
+    const place = this.#assembler.place;
+    this.#o.logger.warn('a transaction was cut off in the log by a crash of the server: it was not committed', { place });
+    if (!this.#assembler.abort()) return null;
+    return this.#reject(
+      'a transaction',
+      place,
+      'A crash of the server cut it off, and some of its changes were handed over before that was known.',
+    );
   }
 
   #formatDescription(event: FormatDescriptionEvent): Promise<void> | null {

@@ -145,12 +145,15 @@ export class BinlogSource implements Source {
     const end = await this.#server.end(),
       name = parseFileName(end?.file ?? '');
     if (end === null || name === null) return {};
-    return { [PARTITION]: placeAfter(await this.#historyNumber(), name, end.position, end.gtids) };
+    return { [PARTITION]: placeAfter(await this.#historyNumber(name.base), name, end.position, end.gtids) };
   }
 
-  async #historyNumber(): Promise<number> {
+  /** Of the log that the server has now, also before a reading has begun at it. */
+  async #historyNumber(base?: string): Promise<number> {
     const known = await LogIdentity.load(this.#ctx.store, this.#server.place.where);
-    return known?.history ?? FIRST_HISTORY;
+    if (known === null) return FIRST_HISTORY;
+    const isOther = base !== undefined && !known.isOf((await this.#server.facts()).identity, base);
+    return isOther ? known.history + 1 : known.history;
   }
 
   /** The server keeps its log by age, whoever has read it. */
