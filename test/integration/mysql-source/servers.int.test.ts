@@ -35,8 +35,8 @@ describe.each(servers)('on %s', (server) => {
     await using replica = await primary.startReplica(programs, ['--log-bin=copy', '--binlog-row-event-max-size=1024']);
     await primary.query(`${CREATE}; FLUSH BINARY LOGS; FLUSH BINARY LOGS; FLUSH BINARY LOGS`);
     await using world = SourceWorld.on(primary, { tables: ['items'] });
+    await world.streaming();
     const reader = await world.open({ maxBatchEvents: 3 });
-    await world.take(reader, () => world.batches.length > 0, 'the start');
     await primary.query(insert(1, 5));
     // Rows of a table that nobody asked for count, too.
     await primary.query(`START TRANSACTION; INSERT INTO other VALUES (1), (2); ${insert(6, 40)}; COMMIT`);
