@@ -23,6 +23,8 @@ import type { LogFile } from './server-facts.ts';
 /** The only partition: the log is one. */
 export const PARTITION = 'main';
 export const FIRST_HISTORY = 1;
+/** Of a place that a person wrote: it is one of the log that the server has when reading begins there. */
+export const ANY_HISTORY = 0;
 
 const HISTORY_DIGITS = 4,
   FILE_DIGITS = 10,
@@ -219,7 +221,7 @@ export class BinlogPositions implements PositionCodec {
     if (parsePlace(text) !== null) return text as Position;
     const [, name = '', at = ''] = /^(\S+):(\d+)$/.exec(text.trim()) ?? [],
       file = parseFileName(name);
-    return file === null ? null : placeAfter(FIRST_HISTORY, file, Number(at), null);
+    return file === null ? null : placeAfter(ANY_HISTORY, file, Number(at), null);
   }
 
   bytesBetween(from: Position, to: Position): number | null {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { CdcError, type ChangeEvent } from '../../../src/sdk/index.ts';
-import type { Reader } from '../../../src/sdk/testing/reading.ts';
+import { positionsAfter, type Reader } from '../../../src/sdk/testing/reading.ts';
 import { mysqlServers, type ServerName } from '../../helpers/mysql.ts';
 import { PostgresProxy } from '../../helpers/postgres-proxy.ts';
 import { SourceWorld } from './source-world.ts';
@@ -159,6 +159,45 @@ describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', 
     await world.take(reader, has(1), 'row 1');
     const doc = world.events[0]?.after?.['doc'] as string;
     expect([doc.length, doc.slice(-4)]).toEqual([20_000_003, 'xend']);
+  });
+
+  it('sends what XA transactions changed once they are committed, and nothing of those that are rolled back', async () => {
+    await using world = await SourceWorld.create(server, CREATE, { tables: ['items'] });
+    await world.streaming();
+    const xa = `'${world.db.name}'`;
+    const prepared = async (branch: string, sql: string): Promise<void> => {
+      const session = await world.db.connect();
+      await session.query(`XA START ${xa}, '${branch}'; ${sql}; XA END ${xa}, '${branch}'; XA PREPARE ${xa}, '${branch}'`);
+      // MySQL holds a transaction for its session until that has gone.
+      session.destroy();
+    };
+    const decided = async (how: 'COMMIT' | 'ROLLBACK', branch: string): Promise<void> => {
+      for (let tries = 0; ; tries++) {
+        try {
+          await world.db.query(`XA ${how} ${xa}, '${branch}'`);
+          return;
+        } catch (error) {
+          if (tries > 100) throw error;
+          await world.db.query('DO SLEEP(0.02)');
+        }
+      }
+    };
+    await prepared('one', 'INSERT INTO items VALUES (1, 1, 1), (2, 2, 2); INSERT INTO other VALUES (1, 1)');
+    await prepared('two', 'INSERT INTO items VALUES (3, 3, 3)');
+    await world.db.query('INSERT INTO items VALUES (4, 4, 4)');
+    await world.take(await world.open(), has(4), 'row 4');
+    // A session that has never seen the rows goes on here.
+    await decided('ROLLBACK', 'two');
+    await decided('COMMIT', 'one');
+    await world.db.query(
+      `XA START ${xa}, 'three'; INSERT INTO items VALUES (5, 5, 5); XA END ${xa}, 'three'; XA COMMIT ${xa}, 'three' ONE PHASE`,
+    );
+    await world.db.query('INSERT INTO items VALUES (6, 6, 6)');
+    for (const id of [2, 1, 5, 6]) await world.take(await world.open({ maxBatchEvents: 1 }), has(id), `row ${id}`);
+    expect(world.events.map((e) => e.after?.['id'])).toEqual([4, 1, 2, 5, 6]);
+    expect(new Set(world.events.map((e) => e.position)).size).toBe(5);
+    await world.source.acknowledge(positionsAfter(world.batches));
+    expect(Buffer.from((await world.store.get('prepared')) ?? []).toString()).toBe('{}');
   });
 
   it('comes to a clear end with another reader that has its number', async () => {
