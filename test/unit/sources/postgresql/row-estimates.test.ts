@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { TableStatus } from '../../../../src/snapshot/types.ts';
 import { RowEstimates } from '../../../../src/snapshot/row-estimates.ts';
+import type { TableStatus } from '../../../../src/snapshot/types.ts';
 import { plannedRows } from '../../../../src/sources/postgresql/row-estimates.ts';
 
 const status = (table: string, run: string, state: TableStatus['state'] = 'running'): TableStatus => ({
