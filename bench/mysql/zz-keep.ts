@@ -1,7 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { mariadb, mysql } from '../../scripts/services/mysql.ts';
 import { connect, startServer } from './server.ts';
 import { createWorkload } from './workload.ts';
-import { writeFileSync } from 'node:fs';
+
 const kind = process.argv[2] as string;
 const server = await startServer(kind === 'mariadb' ? mariadb : mysql);
 const client = await connect(server);
