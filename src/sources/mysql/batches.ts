@@ -248,6 +248,10 @@ export class Assembler {
     this.#skip(1);
     return this.#place().place(this.#number, '', eventPosition, 0);
   }
+  /** Rows of tables that are captured were read of this transaction. */
+  get hasRows(): boolean {
+    return this.#order > 0;
+  }
   get isRepeated(): boolean {
     return this.#number <= this.#repeatedUntil;
   }

@@ -404,13 +404,14 @@ export class LogReading implements StreamPlace {
         return null;
       case 'rollback':
         this.#xa = null;
-        return this.#end(at);
+        return this.#rolledBack(at, true);
       case 'commit':
         return this.#end(at);
       case 'xa_commit':
       case 'xa_rollback':
         return this.#decide(event, at);
       case 'savepoint':
+        return /^\s*ROLLBACK\b/i.test(event.sql) ? this.#rolledBack(at, false) : null;
       case 'xa_end':
         return null;
       case 'ddl':
@@ -423,6 +424,23 @@ export class LogReading implements StreamPlace {
         this.#standalone(event, at);
         return null;
     }
+  }
+
+  /**
+   * Is in the log only where tables without transactions were written in between: what was changed in those stays, all else does not. The
+   * log does not say which is which, and some of it may have been handed over.
+   */
+  async #rolledBack(at: number, isEnd: boolean): Promise<void> {
+    if (this.#assembler.isInTransaction && this.#assembler.hasRows) {
+      const place = this.#assembler.count(at);
+      if (!this.#assembler.isRepeated)
+        await this.#reject(
+          'a ROLLBACK',
+          place,
+          'It took back changes of its transaction that were handed over: tables without transactions are in it, too.',
+        );
+    }
+    if (isEnd) this.#commit();
   }
 
   /** A statement that is a transaction by itself. */
