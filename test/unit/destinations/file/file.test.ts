@@ -281,6 +281,10 @@ describe('fencing', () => {
             await newer.claim(name, 2);
           }
         }
+        override async stamp(path: string) {
+          await this.#maybe();
+          return super.stamp(path);
+        }
         override async list(path: string) {
           await this.#maybe();
           return super.list(path);
@@ -318,6 +322,7 @@ describe('fencing', () => {
       const held = committed.kind === 'points' && committed.points[0]?.log?.seq === 1;
       // What the older one was told is stored, the newer one knows of; and never the other way round.
       expect([outcome, held, claimed]).toEqual(outcome === 'stored' ? ['stored', true, false] : ['DESTINATION_FENCED', held, true]);
+      await older.close();
     }
   });
 });
