@@ -6,14 +6,17 @@ import type { ChangeLog } from '../log/change-log.ts';
 import type { RunningLane } from './lane-options.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
 
-const BATCHES = 4;
+/** One that is being written, and the next one. */
+const BATCHES = 2;
+/** In events, where batches are small. */
+const LEAST = 2000;
 
-/** In events: so many batches of the lane that takes the most at once. */
+/** In events: two batches of the lane that takes the most at once. */
 export function readAheadOf(destinations: readonly DestinationConfig[]): number {
   const sizes = destinations.map(
     ({ batch, delivery, parallelism }) => Math.max(batch.maxEvents, delivery.adaptive?.maxEvents ?? 0) * parallelism.workers,
   );
-  return BATCHES * Math.max(0, ...sizes);
+  return Math.max(LEAST, BATCHES * Math.max(0, ...sizes));
 }
 
 /** No lane is near the end of the log. */
