@@ -12,7 +12,7 @@ const servers = await mysqlServers();
 const has = (id: number) => (events: readonly ChangeEvent[]) => events.some((e) => e.after?.['id'] === id);
 const ids = (events: readonly ChangeEvent[]): unknown[] => events.map((e) => e.after?.['id']);
 
-describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', (server) => {
+describe.each(servers)('on %s', (server) => {
   it.each([true, false])('says that the log began anew (use_gtid: %s)', async (use_gtid) => {
     await using world = await SourceWorld.create(server, CREATE, { use_gtid });
     const reader = await world.streaming();

@@ -84,6 +84,13 @@ const KNOWN_WRONG: Partial<Record<ServerName, Readonly<Record<string, Defect>>>>
     nu: { why: 'MariaDB counts GEOMETRY among the columns with a character set, so a text behind one comes as bytes', right: ['behind'] },
   },
   mysql: { tn: NEGATIVE_TIME },
+  mysql57: {
+    tn: NEGATIVE_TIME,
+    en: {
+      why: 'without names in the log it splits the list of the catalog at commas and keeps doubled quotes',
+      right: ['a', 'b,c', "d'e"],
+    },
+  },
 };
 
 const END = 1_000_000;
@@ -230,7 +237,7 @@ function changeOf(name: string, row: object): Change {
 
 const ours = ({ op, before, after }: ChangeEvent): Change => ({ op, before, after });
 
-describe.each((await mysqlServers()).filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', (server) => {
+describe.each((await mysqlServers()).filter((s) => s !== 'mysql56'))('on %s', (server) => {
   it.each([1, 2, 3])('reads what zongji reads, row by row (seed %i)', { timeout: 120_000 }, async (seed) => {
     const columns = COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ');
     await using world = await SourceWorld.create(server, `CREATE TABLE items (id int PRIMARY KEY, ${columns}) CHARACTER SET utf8mb4`, {
