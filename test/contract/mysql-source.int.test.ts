@@ -105,11 +105,70 @@ async function start(server: ServerName, more: Partial<MysqlSourceConfig>): Prom
   };
 }
 
+const NOW = 'UTC_TIMESTAMP(6)';
+
+/** Every change of one transaction has the same watermark. */
+async function startPolling(server: ServerName, type: 'integer' | 'timestamp' | 'text'): Promise<SourceHarness> {
+  const db = await createMysqlDatabase(server);
+  await db.query(CREATE);
+  const column = {
+    integer: 'bigint NOT NULL DEFAULT 0',
+    timestamp: 'timestamp(6) NULL',
+    text: 'varchar(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin',
+  };
+  await db.query(`ALTER TABLE items ADD COLUMN changed ${column[type]}`);
+  const config: MysqlSourceConfig = {
+    ...MYSQL_SOURCE_DEFAULTS,
+    url: db.url,
+    tables: ['items'],
+    cdc_mode: 'polling',
+    watermark: { column: 'changed', type, settle: 0 },
+  };
+  const away = new URL(db.url);
+  away.port = '1';
+  const stranger = new URL(db.url);
+  stranger.password = 'wrong';
+  let tick = 0;
+  return {
+    config,
+    ops: ['insert', 'update'],
+    insertsLookLikeUpdates: true,
+    unreachable: { ...config, url: away.href },
+    forbidden: { ...config, url: stranger.href },
+    misconfigured: { ...config, tables: ['nothing'] },
+    commit: async (changes) => {
+      const text = `${++tick}`;
+      await db.query(`SET @now = ${{ integer: text, timestamp: NOW, text: textLiteral(`it's \\ ${text.padStart(9, '0')}`) }[type]}`);
+      await db.query('START TRANSACTION');
+      for (const c of changes) {
+        await apply(db, c);
+        if (c.op === 'insert' || c.op === 'update')
+          await db.query(`UPDATE items SET changed = @now WHERE id = ${c.op === 'update' ? (c.to ?? c.id) : c.id}`);
+      }
+      await db.query('COMMIT');
+    },
+    addColumn: async () => {
+      await db.query('ALTER TABLE items ADD COLUMN extra text');
+    },
+    // With one watermark: the key tells them apart.
+    insertTyped: async (id) => {
+      const watermark = { integer: '5', timestamp: "'2026-01-02 03:04:05'", text: "'5'" }[type];
+      await db.query(`INSERT INTO items VALUES (${id}, ${TYPED_SQL}, ${watermark})`);
+    },
+    typed: TYPED,
+    close: async () => {
+      await db[Symbol.asyncDispose]();
+    },
+  };
+}
+
 for (const server of await mysqlServers()) {
   describe(`on ${server}`, () => {
     describeSource(descriptor, () => start(server, {}), 'existing rows and changes');
     describeSource(descriptor, () => start(server, { snapshot_mode: 'never' }), 'changes only');
     if (server !== 'mysql56')
       describeSource(descriptor, () => start(server, { snapshot_mode: 'never', use_gtid: false }), 'changes only, by file and place');
+    for (const type of ['integer', 'timestamp', 'text'] as const)
+      describeSource(descriptor, () => startPolling(server, type), `polling by a value of type ${type}`);
   });
 }

@@ -9,15 +9,15 @@ import type { Server } from './server.ts';
 import type { ServerFacts } from './server-facts.ts';
 import { variables } from './server-facts.ts';
 
-const ok = (check: string, message: string): Finding => ({ level: 'ok', check, message });
-const error = (check: string, message: string, fix: string, code: Finding['code'] = 'SOURCE_MISCONFIGURED'): Finding => ({
+export const ok = (check: string, message: string): Finding => ({ level: 'ok', check, message });
+export const error = (check: string, message: string, fix: string, code: Finding['code'] = 'SOURCE_MISCONFIGURED'): Finding => ({
   level: 'error',
   check,
   message,
   fix,
   ...(code === undefined ? {} : { code }),
 });
-const warning = (check: string, message: string, fix: string): Finding => ({ level: 'warning', check, message, fix });
+export const warning = (check: string, message: string, fix: string): Finding => ({ level: 'warning', check, message, fix });
 
 const DAY_S = 86_400;
 
@@ -36,7 +36,7 @@ export async function* checkSource(server: Server, config: MysqlSourceConfig): A
   yield* guarded('tables', () => checkTables(server, config));
 }
 
-async function* guarded(check: string, work: () => AsyncIterable<Finding>): AsyncIterable<Finding> {
+export async function* guarded(check: string, work: () => AsyncIterable<Finding>): AsyncIterable<Finding> {
   try {
     yield* work();
   } catch (cause) {
@@ -44,7 +44,7 @@ async function* guarded(check: string, work: () => AsyncIterable<Finding>): Asyn
   }
 }
 
-function problem(check: string, cause: unknown): Finding {
+export function problem(check: string, cause: unknown): Finding {
   const found = cause instanceof CdcError ? cause : new CdcError('SOURCE_FAILED', cause instanceof Error ? cause.message : String(cause));
   return { level: 'error', check, message: found.message, code: found.code, ...(found.fix === null ? {} : { fix: found.fix }) };
 }
@@ -134,7 +134,7 @@ async function* checkRetention(server: Server): AsyncIterable<Finding> {
     );
 }
 
-async function* checkTables(server: Server, config: MysqlSourceConfig): AsyncIterable<Finding> {
+export async function* checkTables(server: Server, config: MysqlSourceConfig): AsyncIterable<Finding> {
   const patterns = tablePatterns(config),
     tables = await server.catalog.tables(tableFilter(patterns, server.home));
   if (tables.length === 0) {

@@ -92,6 +92,12 @@ export function explainRows(table: ChunkTable, where: string | null): string {
   return `EXPLAIN SELECT 1 FROM ${from(table)}${conditions(table, where)}`;
 }
 
+/** The greatest key. */
+export function selectNewest(table: ChunkTable, key: readonly Column[], where: string): string {
+  const last = key.map((c) => `${orderExpression(c)} DESC`).join(', ');
+  return `SELECT ${list(key, key)} FROM ${from(table)}${conditions(table, where)} ORDER BY ${last} LIMIT 1`;
+}
+
 /** One key, `rows` rows behind `after`: the index is gone through, not the table. */
 export function selectCut(table: ChunkTable, key: readonly Column[], where: string | null, after: string | null, rows: number): string {
   const found = conditions(table, where, within(key, { after, upTo: null }));

@@ -164,9 +164,6 @@ export class ChunkReader {
       now = await new Catalog(session, () => Promise.resolve(facts.flavor === 'mariadb')).table(table.database, table.table);
     if (now === null || table.key.some((k) => !now.columns.some((c) => c.name === k)))
       throw this.#error(`The table ${nameOf(table)} is not there any more as it was when reading began.`);
-    const { schema } = tracker.fromCatalog(now),
-      columns = schema.columns,
-      key = table.key.map((name) => columns.find((c) => c.name === name) as Column);
     const [created] = await session.query(
       'SELECT CREATE_TIME AS t FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?',
       [table.database, table.table],
@@ -175,12 +172,20 @@ export class ChunkReader {
       .update(JSON.stringify([created?.['t'], now.columns]))
       .digest('base64url')
       .slice(0, FINGERPRINT_LETTERS);
-    return { shape: { now, schema, columns, key, read: columns.map(readerOf) }, fingerprint };
+    return { shape: shapeOf(now, tracker, table.key), fingerprint };
   }
 
   #error(message: string): CdcError {
     return new CdcError('SOURCE_MISCONFIGURED', message, { where: this.#o.where, fix: 'Start the pipeline again, or correct `tables`.' });
   }
+}
+
+/** A table as the catalog has it, to be read in the order of these columns, which must be among those that are read. */
+export function shapeOf(now: CatalogTable, tracker: SchemaTracker, key: readonly string[]): TableShape {
+  const { schema } = tracker.fromCatalog(now),
+    { columns } = schema;
+  const order = key.map((name) => columns.find((c) => c.name === name) as Column);
+  return { now, schema, columns, key: order, read: columns.map(readerOf) };
 }
 
 function sizeOf(values: RawRow): number {
@@ -201,7 +206,8 @@ function rowOf({ columns, read }: TableShape, values: RawRow): Row {
   return row;
 }
 
-function chunkRow(shape: TableShape, values: RawRow): ChunkRow<ReadRow> {
+/** With its place in that order. */
+export function chunkRow(shape: TableShape, values: RawRow): ChunkRow<ReadRow> {
   const row = rowOf(shape, values),
     key = keyOf(shape.key, (name) => row[name]) ?? '';
   let place = key;

@@ -163,3 +163,6 @@ export function positionGone(where: string, why: string): CdcError {
 export function diverged(where: string, why: string): CdcError {
   return new CdcError('SOURCE_HISTORY_DIVERGED', why, { where, fix: READ_AGAIN });
 }
+
+/** The statement asks for a privilege that the user lacks, of the whole server: PROCESS, REPLICATION CLIENT. */
+export const lacksPrivilege = (error: unknown): boolean => errorNumber(error) === 1227;

@@ -1,4 +1,4 @@
-// The `mysql` source: changes of MySQL and MariaDB from the binary log. Importing this loads no driver.
+// The `mysql` source: changes of MySQL and MariaDB from the binary log, or rows by a watermark. Importing this loads no driver.
 
 import { CdcError, defineSource, type SourceCapabilities } from '../../sdk/index.ts';
 import { configSchema, type MysqlSourceConfig, validate } from './config.ts';
@@ -10,13 +10,17 @@ export const descriptor = defineSource({
   title: 'MySQL and MariaDB: every change from the binary log',
   config: configSchema,
   validate,
-  capabilities: binlogCapabilities,
+  capabilities: (config) => (modeOf(config) === 'polling' ? pollingCapabilities(config) : binlogCapabilities(config)),
   create: async (config, ctx) => {
-    if (modeOf(config) === 'polling')
-      throw new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', '`cdc_mode: polling` is not available yet for this source.', {
+    if (config.query !== undefined)
+      throw new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', '`query` is not available yet for this source.', {
         where: `source "${ctx.name}"`,
-        fix: 'Use `cdc_mode: binlog`.',
+        fix: 'Name tables: `tables`. A view is not one.',
       });
+    if (modeOf(config) === 'polling') {
+      const { PollingSource } = await import('./polling.ts');
+      return new PollingSource(config, ctx, process.env);
+    }
     const { BinlogSource } = await import('./source.ts');
     return new BinlogSource(config, ctx, process.env);
   },
@@ -37,5 +41,23 @@ function binlogCapabilities(config: MysqlSourceConfig): SourceCapabilities {
     ],
     creates: [],
     keepsLog: 'the binary log of the server, by age',
+  };
+}
+
+function pollingCapabilities({ watermark }: MysqlSourceConfig): SourceCapabilities {
+  const column = watermark?.column ?? 'the watermark column',
+    seconds = (watermark?.settle ?? 0) / 1000;
+  return {
+    ordering: 'log',
+    deletes: false,
+    beforeImage: false,
+    snapshot: false,
+    schemaChanges: false,
+    creates: [],
+    risks: [
+      'Rows deleted at the source stay at the destinations; of several changes of a row between two looks only the last is seen.',
+      `A change that is committed more than ${seconds} s (watermark.settle) after its ${column} was set, behind newer ones, is missed; a time is not read beyond the beginning of the oldest transaction that writes, as far as the user may see it (PROCESS).`,
+      `Rows whose ${column} is NULL, or does not grow with a change, are not seen.`,
+    ],
   };
 }

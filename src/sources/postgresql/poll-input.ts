@@ -1,8 +1,9 @@
 // What polling reads rows from: a table (poll-table.ts) or a query (poll-query.ts); and up to where rows may be read at all.
 
+import type { OrderKind } from '../../polling/places.ts';
 import { CdcError, type TableId } from '../../sdk/index.ts';
 import type { Session } from './connection.ts';
-import { DATES, INTEGERS, type OrderKind, TEXTS, UUID, XID8 } from './polling-position.ts';
+import { DATES, INTEGERS, TEXTS, UUID, XID8 } from './poll-types.ts';
 import type { Queries } from './queries.ts';
 import type { ReadRow } from './read-rows.ts';
 import type { CatalogTable } from './system-catalog.ts';

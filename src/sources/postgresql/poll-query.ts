@@ -1,6 +1,7 @@
 // A query that is polled: its rows as those of one table, with the types that the server says they have. The query is put into
 // a subselect; what is compared with its rows is bound. https://www.postgresql.org/docs/current/sql-declare.html
 
+import type { OrderKind } from '../../polling/places.ts';
 import { CdcError, type TableId } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
@@ -8,7 +9,7 @@ import type { Fields, Session } from './connection.ts';
 import { bindLastSync, comparedColumn } from './last-sync.ts';
 import { tablePattern } from './names.ts';
 import { kindOf, type PollInput, type PollRange, type PollRows, settlesOf, watermarkType } from './poll-input.ts';
-import { type OrderKind, TEXTS } from './polling-position.ts';
+import { TEXTS } from './poll-types.ts';
 import type { Queries } from './queries.ts';
 import { keyOf, ReadRow } from './read-rows.ts';
 import type { CatalogShape, SchemaTracker } from './schemas.ts';

@@ -1,5 +1,6 @@
 // One table that is polled: how its rows are ordered, the newest one, a page of them.
 
+import type { OrderKind } from '../../polling/places.ts';
 import { CdcError, type TableId } from '../../sdk/index.ts';
 import type { RangeJob } from '../../snapshot/types.ts';
 import { quoteName } from '../../util/sql-names.ts';
@@ -8,7 +9,6 @@ import type { ChunkReader } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Session } from './connection.ts';
 import { kindOf, type PollInput, type PollRange, type PollRows, settlesOf, watermarkType } from './poll-input.ts';
-import type { OrderKind } from './polling-position.ts';
 import type { Queries } from './queries.ts';
 import type { CatalogTable } from './system-catalog.ts';
 

@@ -1,6 +1,7 @@
 // The PostgreSQL source in mode `polling`: rows are asked for by a growing watermark, each table a partition of its own. Nothing
 // is made at the server: no slot, no publication. What polling cannot see by design is said in the capabilities (index.ts).
 
+import { comparePollPlaces, formatPollPlace, pollPositions, pollTexts, watermarkBefore } from '../../polling/places.ts';
 import { type Page, pollRounds } from '../../polling/rounds.ts';
 import { Settling } from '../../polling/settling.ts';
 import {
@@ -27,7 +28,6 @@ import { columnFilter, tableFilter } from './names.ts';
 import { type PollInput, settledBefore } from './poll-input.ts';
 import { PollQuery } from './poll-query.ts';
 import { PollTable } from './poll-table.ts';
-import { comparePollPlaces, formatPollPlace, pollPositions, pollTexts, watermarkBefore } from './polling-position.ts';
 import { checkSource } from './preflight.ts';
 import { keyOf, type ReadRow } from './read-rows.ts';
 import { SchemaHistory } from './schema-history.ts';

@@ -20,7 +20,7 @@ async function failureOf(reader: Reader): Promise<unknown> {
   }
 }
 
-describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', (server: ServerName) => {
+describe.each(servers)('on %s', (server: ServerName) => {
   it('notices a connection that stands and says nothing, and goes on behind it', async () => {
     await using world = await SourceWorld.create(server, CREATE);
     await using proxy = await PostgresProxy.start(world.db.url);
@@ -151,7 +151,9 @@ describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', 
   });
 
   it('reads a row of more than 16 MiB', async () => {
-    await using world = await SourceWorld.create(server, 'CREATE TABLE items (id int PRIMARY KEY, doc longtext)');
+    // InnoDB of 5.6 takes no value that is larger than a tenth of its log.
+    const engine = server === 'mysql56' ? 'MyISAM' : 'InnoDB';
+    await using world = await SourceWorld.create(server, `CREATE TABLE items (id int PRIMARY KEY, doc longtext) ENGINE=${engine}`);
     await world.db.query('SET GLOBAL max_allowed_packet = 1073741824');
     const reader = await world.streaming(),
       other = await world.db.connect();
@@ -206,13 +208,17 @@ describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', 
     for (const w of [world, rival]) await w.take(await w.open(), () => w.batches.length > 0, 'the start');
     const both = Promise.race([fight(world), fight(rival)]);
     // MySQL tells replicas apart by their UUIDs, which are ours alone: both may read.
-    if (server === 'mysql') await world.db.query('INSERT INTO items VALUES (1, 1, 1)');
-    expect(await both).toMatchObject(server === 'mysql' ? [{ id: 1 }] : { code: 'SOURCE_IN_USE', retriable: true });
+    if (server !== 'mariadb') await world.db.query('INSERT INTO items VALUES (1, 1, 1)');
+    expect(await both).toMatchObject(server !== 'mariadb' ? [{ id: 1 }] : { code: 'SOURCE_IN_USE', retriable: true });
   });
 });
 
-/** A session whose changes are logged without names. */
+/** A session whose changes are logged without names: those of an old server always are. */
 async function minimalWriter(world: SourceWorld): Promise<(sql: string) => Promise<void>> {
+  if ((await world.db.query("SHOW GLOBAL VARIABLES LIKE 'binlog_row_metadata'")).length === 0)
+    return async (sql) => {
+      await (await world.db.connect()).query(sql);
+    };
   return async (sql) => {
     await world.db.query('SET GLOBAL binlog_row_metadata = MINIMAL');
     try {

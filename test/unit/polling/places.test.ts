@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Position } from '../../../../src/sdk/index.ts';
-import { formatPollPlace, pollPositions, pollTexts, watermarkBefore } from '../../../../src/sources/postgresql/polling-position.ts';
+import { formatPollPlace, pollPositions, pollTexts, watermarkBefore } from '../../../src/polling/places.ts';
+import type { Position } from '../../../src/sdk/index.ts';
 
 const place = (...parts: string[]): Position => JSON.stringify(parts) as Position;
 
@@ -18,6 +18,9 @@ describe('places of polled tables', () => {
     [place('t0044-03-15 00:00:00 BC'), place('t2024-05-02 00:00:00'), null],
     [place('sB'), place('sa'), -1],
     [place('s\uffff'), place('s😀'), -1],
+    [place('sa'), place('sa\t'), -1],
+    [place('pa\t'), place('pa'), -1],
+    [place('p\uffff'), place('p😀'), -1],
     [place('i1', 'xB'), place('i1', 'xa'), null],
     [place('i1', 'xB'), place('i2', 'xa'), -1],
     [place('i1', 'xa'), place('i1', 'xa'), 0],

@@ -2,24 +2,19 @@
 //
 // | value | text |
 // |---|---|
-// | 42 (any integer, xid8) | `i42` |
-// | a date or time, in UTC as the server writes it | `t2024-05-01 10:00:00.5+00` |
-// | a text that sorts by its bytes (COLLATE "C", uuid) | `sabc` |
+// | 42 (any integer) | `i42` |
+// | a date or time, as the server writes it | `t2024-05-01 10:00:00.5+00` |
+// | a text that sorts by its bytes | `sabc` |
+// | a text that sorts by its bytes as if blanks went on behind it | `pabc` |
+
 // | anything else, whose order only the server knows | `xabc` |
 //
 // `["t2024-05-01 10:00:00+00","i7"]`: row 7 of that time. Of a query a last part says the watermark before that one, which is
 // what `:last_sync` becomes: `["t2024-05-01 10:00:00+00","i7","b2024-04-30 09:00:00+00"]`. It has no part in the order.
 
-import type { Position, PositionCodec } from '../../sdk/index.ts';
+import type { Position, PositionCodec } from '../sdk/index.ts';
 
-export type OrderKind = 'i' | 't' | 's' | 'x';
-
-/** Oids of built-in types. */
-export const INTEGERS: ReadonlySet<number> = new Set([20, 21, 23, 26]),
-  XID8 = 5069,
-  DATES: ReadonlySet<number> = new Set([1082, 1114, 1184]),
-  UUID = 2950,
-  TEXTS: ReadonlySet<number> = new Set([25, 1043, 19]);
+export type OrderKind = 'i' | 't' | 's' | 'p' | 'x';
 
 const BEFORE = 'b';
 
@@ -42,7 +37,7 @@ export function watermarkBefore(position: string): string | null {
 export function pollTexts(position: string): string[] | null {
   try {
     const parts: unknown = JSON.parse(position);
-    if (!Array.isArray(parts) || parts.length === 0 || !parts.every((p) => typeof p === 'string' && /^[itsxb]/.test(p))) return null;
+    if (!Array.isArray(parts) || parts.length === 0 || !parts.every((p) => typeof p === 'string' && /^[itspxb]/.test(p))) return null;
     const ordered = orderedParts(position);
     return ordered.length === 0 ? null : ordered.map((p) => p.slice(1));
   } catch {
@@ -61,13 +56,19 @@ function timeKey(text: string): string | null {
   return `0${year.padStart(6, '0')}-${rest.padEnd(14, ' 00:00:00')}${fraction.padEnd(7, fraction === '' ? '.000000' : '0')}`;
 }
 
+const compareBytes = (a: string, b: string): -1 | 0 | 1 => Buffer.compare(Buffer.from(a), Buffer.from(b)) as -1 | 0 | 1;
+
 function compareValues(a: string, b: string): -1 | 0 | 1 | null {
   if (a === b) return 0;
   const kind = a[0],
     [x, y] = [a.slice(1), b.slice(1)];
   if (kind !== b[0] || kind === 'x') return null;
   if (kind === 'i') return BigInt(x) < BigInt(y) ? -1 : BigInt(x) > BigInt(y) ? 1 : 0;
-  if (kind === 's') return Buffer.compare(Buffer.from(x), Buffer.from(y)) as -1 | 0 | 1;
+  if (kind === 's') return compareBytes(x, y);
+  if (kind === 'p') {
+    const length = Math.max(x.length, y.length);
+    return compareBytes(x.padEnd(length), y.padEnd(length));
+  }
   const [s, t] = [timeKey(x), timeKey(y)];
   return s === null || t === null ? null : s < t ? -1 : s > t ? 1 : 0;
 }
