@@ -19,6 +19,8 @@ const SCENARIOS = [
   'stalled',
   'postgres',
   'postgres/decode',
+  'mysql',
+  'mysql/decode',
 ];
 
 const asked = process.argv.slice(2);

@@ -17,6 +17,8 @@ export interface DrainTask {
 
 export interface DrainResult {
   readonly events: number;
+  /** Writes of the destination. */
+  readonly batches: number;
   /** From the start of the pipeline to the end of the last write. */
   readonly seconds: number;
   readonly firstEventSeconds: number;
@@ -122,6 +124,7 @@ if (summary?.outcome !== 'done' || seen.events !== task.events)
 const micros = ({ user, system }: NodeJS.CpuUsage): number => user + system;
 const result: DrainResult = {
   events: seen.events,
+  batches: seen.writes,
   seconds: (seen.lastMs - begun.ms) / 1000,
   firstEventSeconds: (seen.firstMs - begun.ms) / 1000,
   cpuMicrosPerEvent: (micros(seen.lastCpu) - micros(seen.firstCpu)) / (seen.events - seen.firstEvents),

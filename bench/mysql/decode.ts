@@ -2,11 +2,12 @@
 // socket, no engine. See README.md.
 
 import { createEnvelope } from '../../src/envelope/create.ts';
-import { ChangeEvent, LazyPosition, type Position, type TableSchema } from '../../src/sdk/index.ts';
+import { ChangeEvent, type TableSchema } from '../../src/sdk/index.ts';
 import { BinlogDecoder } from '../../src/sources/mysql/binlog/decoder.ts';
 import type { RowsEvent } from '../../src/sources/mysql/binlog/events.ts';
 import type { RowShape } from '../../src/sources/mysql/binlog/row-shape.ts';
 import { BinlogRow, RowLayout } from '../../src/sources/mysql/binlog/rows.ts';
+import { ChangePlace, TransactionPlace } from '../../src/sources/mysql/position.ts';
 import { columnOf, textColumnOf } from '../../src/sources/mysql/types.ts';
 import { round } from '../lib/cpu.ts';
 import { type Tape, tape } from './orders.ts';
@@ -36,29 +37,9 @@ const envelope = createEnvelope(
     },
   },
 );
-const TEXT_CHARACTERS = 36;
-
-/** A position as the source has them: transaction, event, row. */
-class RowPosition extends LazyPosition {
-  readonly length = TEXT_CHARACTERS;
-  readonly row: number;
-  constructor(row: number) {
-    super();
-    this.row = row;
-  }
-  text(): Position {
-    const bytes = Buffer.alloc(TEXT_CHARACTERS);
-    this.put(bytes, 0);
-    return bytes.toString('latin1') as Position;
-  }
-  put(bytes: Uint8Array, at: number): void {
-    for (let i = at; i < at + TEXT_CHARACTERS; i++) bytes[i] = 0x30;
-    bytes[at + TEXT_CHARACTERS - 1] = 0x30 + (this.row % 10);
-  }
-  fields(): Readonly<Record<string, string | number | null>> {
-    return { server_id: 1, gtid: '0-1-1', file: 'mysql-bin.000001', pos: 4, row: this.row, thread: null, query: null };
-  }
-}
+const PLACE = new TransactionPlace(1, { base: 'mysql-bin', number: 1 }, 417_607, { serverId: 1, gtid: '0-1-100', done: '0-1-99' });
+let eventPosition = 417_900,
+  changeNumber = 0;
 const TRANSACTION = { id: '0-1-1', order: 1, collectionOrder: 1, commitTsMs: 1_709_210_096_000, last: false };
 
 let kept: unknown;
@@ -83,9 +64,10 @@ function objects(event: RowsEvent): void {
   for (let i = 0; i < images; i++) kept = new BinlogRow(event.bytes, event.starts[i] as number, shape, layout as RowLayout).decode();
 }
 
-function changes({ bytes, starts, op, before, after, rowCount }: RowsEvent): void {
+function changes({ header, bytes, starts, op, before, after, rowCount }: RowsEvent): void {
   const table = schema as TableSchema,
     columns = layout as RowLayout;
+  eventPosition += header.length;
   for (let i = 0; i < rowCount; i++) {
     const at = op === 'u' ? i * 2 : i;
     batch.push(
@@ -94,7 +76,7 @@ function changes({ bytes, starts, op, before, after, rowCount }: RowsEvent): voi
         table,
         source: 'shop',
         partition: 'main',
-        position: new RowPosition(i),
+        position: new ChangePlace(PLACE, ++changeNumber, eventPosition, i),
         sourceTsMs: 1_709_210_096_000,
         transaction: TRANSACTION,
         before: before === null ? null : new BinlogRow(bytes, starts[at] as number, before, columns),
@@ -103,7 +85,10 @@ function changes({ bytes, starts, op, before, after, rowCount }: RowsEvent): voi
     );
   }
   if (batch.length >= BATCH) {
-    kept = envelope.encode(batch);
+    const encoded = envelope.encode(batch);
+    kept = encoded;
+    // As the engine does once the batch is stored.
+    encoded.release?.();
     batch.length = 0;
   }
 }

@@ -3,6 +3,9 @@
 import { CdcError, type Clock } from '../sdk/index.ts';
 import { unlessAborted } from '../util/signal.ts';
 
+/** A reason of its own: without one each abort makes an exception with the stack of the caller. */
+const OVER = 'over';
+
 function timeoutError(name: string, ms: number): CdcError {
   return new CdcError('PLUGIN_TIMEOUT', `plugin "${name}" did not answer within ${ms} ms`, {
     where: `plugin "${name}"`,
@@ -22,7 +25,7 @@ export async function withTimeout<T>(clock: Clock, name: string, ms: number, cal
       }),
     ]);
   } finally {
-    done.abort();
+    done.abort(OVER);
   }
 }
 
@@ -37,7 +40,7 @@ export async function endsWithin(clock: Clock, ms: () => number, signal: AbortSi
   try {
     return await Promise.race([work.then(() => true), late()]);
   } finally {
-    done.abort();
+    done.abort(OVER);
     work.catch(() => {}); // left behind: nobody waits for it any more
   }
 }

@@ -11,6 +11,7 @@ import type { LaneSet } from './lane-set.ts';
 import { putDeadLetters } from './parking.ts';
 import type { PipelineConfig } from './pipeline-config.ts';
 import { type Codecs, movePlace } from './places.ts';
+import { isFarAhead, readAheadOf } from './read-ahead.ts';
 import { withoutQuotes } from './sensitive.ts';
 import type { Spine } from './source-reader.ts';
 import { saveChain } from './stateful.ts';
@@ -46,6 +47,7 @@ export class LogSpine implements Spine {
   #taken: LogPlace;
   /** Partitions of which the chain takes in again what the log has. */
   readonly #retaking: Set<string>;
+  readonly #readAhead: number;
   #ingesting: Promise<void> = Promise.resolve();
   /** The stateful chain's state is taken with the next batch. */
   #captureDue = true;
@@ -55,6 +57,7 @@ export class LogSpine implements Spine {
   constructor(options: LogSpineOptions) {
     this.#o = options;
     this.#taken = options.start;
+    this.#readAhead = readAheadOf(options.config.destinations);
     this.#retaking = new Set(
       Object.entries(options.log.tail.sources).flatMap(([source, positions]) =>
         Object.keys(positions).flatMap((partition) =>
@@ -218,10 +221,10 @@ export class LogSpine implements Spine {
     lanes.wake();
   }
 
-  /** Waits while the log is full (invariant 5). Optional lanes that alone hold it back are detached. */
+  /** Waits while the log is full (invariant 5), or all lanes are far behind one in memory. Optional lanes that alone hold it back are detached. */
   async #makeRoom(signal: AbortSignal): Promise<void> {
     const { log, lanes } = this.#o;
-    while (log.full && !signal.aborted) {
+    while ((log.full || this.#isFarAhead()) && !signal.aborted) {
       const laggards = lanes.laggards(log);
       for (const lane of laggards) {
         await lanes.detach(lane, 'it fell behind by more than the log may hold').catch(async (error: unknown) => {
@@ -231,6 +234,11 @@ export class LogSpine implements Spine {
       }
       if (laggards.length === 0) await lanes.moved.wait(signal);
     }
+  }
+
+  #isFarAhead(): boolean {
+    const { log, lanes, checkpointer } = this.#o;
+    return !checkpointer.isDurable && isFarAhead(log, lanes.active, this.#readAhead);
   }
 
   async settled(signal: AbortSignal): Promise<void> {

@@ -1,10 +1,9 @@
-// An operator's move of points (`offsets set`, `rollback`, `import`): what it means for each lane, and how it is carried out
-// so that a crash at any moment is finished later, the same way.
+// An operator's move of points (`offsets set`, `rollback`, `import`): what it means for each lane, and what is refused. It is
+// carried out in finish-move.ts.
 
 import type { LogPlace } from '../log/change-log.ts';
 import { CdcError, type Committed, type Position, type PositionCodec, type ResumePoint } from '../sdk/index.ts';
-import type { LaneState, PipelineState, StateChange } from '../state/store.ts';
-import { type OpenDestination, pointHolder } from './components.ts';
+import type { PipelineState } from '../state/store.ts';
 import { type Codecs, coversPlace, coversSources, oldestPlace } from './places.ts';
 
 export interface MovingLane {
@@ -211,68 +210,4 @@ function assertOptionalKeepUp(facts: MoveFacts, moves: readonly LaneMove[]): voi
       `Move all destinations (leave out --lane), or run with \`--rejoin ${lane}\`.`,
     );
   }
-}
-
-export interface FinishOptions {
-  readonly pipeline: string;
-  readonly state: PipelineState;
-  readonly destinations: readonly OpenDestination[];
-  /** Lanes that the operator lets join anew: one that was emptied is not moved. */
-  readonly rejoin: readonly string[];
-  /** Calls a destination, in the way that suits the caller: trying again, or not. */
-  need<T>(component: string, call: () => Promise<T>): Promise<T>;
-  save(change: StateChange): Promise<void>;
-}
-
-/**
- * Carries out the intent in state, if there is one, and returns the state after it. Each step may be repeated: a crash leaves the
- * intent, and whoever holds the lease next begins again under an epoch above all that were claimed before.
- */
-export async function finishIntent(o: FinishOptions): Promise<PipelineState> {
-  const { state, pipeline } = o,
-    { intent } = state;
-  if (intent === null) return state;
-  const holders = o.destinations.flatMap((open) => {
-    const { name, required } = open.config,
-      holder = pointHolder(open),
-      point = intent.lanes[name];
-    return holder === null || point === undefined ? [] : [{ name, required, holder, point }];
-  });
-  let highest = state.epoch;
-  const emptied = new Set<string>();
-  for (const { name, required, holder } of holders) {
-    const committed = await o.need(`destination "${name}"`, () => holder.committed({ pipeline, lane: name }));
-    if (committed.kind !== 'untracked') highest = Math.max(highest, committed.epoch);
-    if (committed.kind !== 'empty') continue;
-    // A point there would say that it has what lies before (invariant 2). An optional one is detached by the start that follows.
-    if (required && !o.rejoin.includes(name)) throw emptiedSince(name, intent.what);
-    emptied.add(name);
-  }
-  const epoch = highest + 1;
-  await o.save({ epoch });
-  const at = (point: ResumePoint): ResumePoint => ({ ...point, epoch, log: null });
-  for (const { name, holder, point } of holders) {
-    if (emptied.has(name)) continue;
-    await o.need(`destination "${name}"`, async () => {
-      await holder.claim({ pipeline, lane: name }, epoch);
-      await holder.setPoints({ pipeline, lane: name }, epoch, [at(point)]);
-    });
-  }
-  const lanes: { [lane: string]: LaneState } = {};
-  for (const [name, point] of Object.entries(intent.lanes)) {
-    if (emptied.has(name)) continue;
-    const behindQueue = state.lanes[name]?.behindQueue ?? false;
-    // A replay never starts before a place that an operator chose.
-    lanes[name] = { points: [at(point)], joinedAt: at(point), detached: null, behindQueue, replay: null };
-  }
-  // Last, and in one step with the cursors: until here everything is done again.
-  await o.save({ lanes, intent: null });
-  return { ...state, epoch, lanes: { ...state.lanes, ...lanes }, intent: null };
-}
-
-function emptiedSince(name: string, what: string): CdcError {
-  return new CdcError('DESTINATION_POSITION_LOST', `destination "${name}" is empty, and "${what}" is still to move its point`, {
-    where: `destination "${name}"`,
-    fix: `Restore its data, or run with \`--rejoin ${name}\` to let it join anew.`,
-  });
 }

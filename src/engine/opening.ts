@@ -8,10 +8,10 @@ import type { LaneState, PipelineState } from '../state/store.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Encoders, openLaneTransform } from './components.ts';
 import { Deduplicator } from './deduplication.ts';
+import { finishIntent } from './finish-move.ts';
 import { type Joined, joinDestinations } from './joining.ts';
 import { createLane } from './lane-factory.ts';
 import { LogSpine } from './log-spine.ts';
-import { finishIntent } from './move-points.ts';
 import type { Flowing } from './parts.ts';
 import { BEGINNING } from './places.ts';
 import { type LogEntry, MEMORY_LOG, type ResumePlan } from './resume-rules.ts';
@@ -33,7 +33,9 @@ export async function openFlow(run: RunContext, stored: PipelineState): Promise<
     state: stored,
     destinations: parts.destinations,
     rejoin: options.rejoin,
-    need: (component, call) => patience.need(component, call),
+    clock: deps.clock,
+    // As at joining: nobody waits for an optional one.
+    ask: (destination, call) => (destination.required ? patience.need(`destination "${destination.name}"`, call) : patience.try(call)),
     save: (change) => run.save(change),
   });
   const joined = await join(run, state, found, store !== null);

@@ -78,7 +78,7 @@ function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts, end: LogPlace
   if (facts.rejoin.includes(lane.name)) return join(facts, log, lane, end, joins, stopped);
   const point = storedPoint(facts, lane, known),
     limit = knownEnd(log, known);
-  if (known?.detached && !isHeld(facts, log, point, limit))
+  if (known?.detached && (known.detached.holdsOldPlace || !isHeld(facts, log, point, limit)))
     return { decision: { kind: 'detached', from: known.detached.from, reason: known.detached.reason }, entry: atEnd };
   if (point !== null) {
     const entry = entryAt(facts, log, point, limit);

@@ -3,6 +3,9 @@
 
 import { CdcError, type Clock, type WriteResult } from '../sdk/index.ts';
 
+/** A reason of its own: without one each abort makes an exception with the stack of the caller, which costs more than all else here. */
+const OVER = 'over';
+
 /** How long an adapter may take to let go after its signal has aborted. Sockets are cut within milliseconds. */
 export const ABORT_GRACE_MS = 1000;
 
@@ -42,7 +45,7 @@ export async function boundedWrite(
   } catch (cause) {
     throw late && !isHanging(cause) ? unknownOutcome(name, timeoutMs, cause) : cause;
   } finally {
-    over.abort();
+    over.abort(OVER);
     outer.removeEventListener('abort', stop);
     call.catch(() => {}); // given up: nobody waits for it any more
   }

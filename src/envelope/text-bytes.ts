@@ -61,6 +61,9 @@ export function putEscaped(out: Buffer, at: number, from: Buffer, start: number,
   return to;
 }
 
+/** For each byte: 0, it may stand by itself; 1, a backslash before it; 2, something else stands for it. */
+export const ESCAPE_KINDS = Uint8Array.from({ length: 256 }, (_, c) => (c === QUOTE || c === BACKSLASH ? 1 : c < SPACE ? 2 : 0));
+
 /** What stands for a character that must not stand by itself. */
 export function putEscape(out: Buffer, at: number, character: number): number {
   let to = at;

@@ -48,11 +48,17 @@ export abstract class LazyPosition {
   abstract fields(transactionId: string | null): Readonly<Record<string, string | number | bigint | null>>;
 
   /**
-   * The field `lsn`, where all others are those of `other` in the same transaction and it is an exact number; else -1. For encoders,
-   * which then need no fields: made for each event they cost as much as half of its row.
+   * The one field that is another number from event to event (`lsn`, `row`), where all others are those of `other` in the same
+   * transaction and it is an exact number; else -1. For encoders, which then need no fields: made for each event they cost as much
+   * as half of its row.
    */
-  lsnBeside(_other: LazyPosition): number {
+  numberBeside(_other: LazyPosition): number {
     return -1;
+  }
+
+  /** Puts the text over that of `other`, which is as long: `numberBeside` gave a number. Only what differs need be written. */
+  putOver(bytes: Uint8Array, at: number, _other: LazyPosition): void {
+    this.put(bytes, at);
   }
 }
 

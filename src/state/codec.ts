@@ -138,19 +138,26 @@ function parseReplay(value: unknown): ReplayRequest {
 
 const isRecordNumber = (value: unknown): value is number => Number.isSafeInteger(value);
 
-function textsOfDetached({ from, sinceMs, reason, logEnd }: DetachedState): unknown {
-  return { from: formatPoint(from), since_ms: sinceMs, reason, ...(logEnd === undefined ? {} : { log_end: formatPoint(logEnd) }) };
+function textsOfDetached({ from, sinceMs, reason, logEnd, holdsOldPlace }: DetachedState): unknown {
+  return {
+    from: formatPoint(from),
+    since_ms: sinceMs,
+    reason,
+    ...(logEnd === undefined ? {} : { log_end: formatPoint(logEnd) }),
+    ...(holdsOldPlace === undefined ? {} : { holds_old_place: true }),
+  };
 }
 
 function parseDetached(value: unknown): NonNullable<LaneState['detached']> {
   if (typeof value !== 'object' || value === null) throw new TypeError('detached is not an object');
-  const { from, since_ms: sinceMs, reason, log_end: logEnd } = value as Record<string, unknown>;
+  const { from, since_ms: sinceMs, reason, log_end: logEnd, holds_old_place: holdsOldPlace } = value as Record<string, unknown>;
   if (typeof sinceMs !== 'number') throw new TypeError('since_ms is not a number');
   return {
     from: parsePoint(asText(from)),
     sinceMs,
     reason: asText(reason),
     ...(logEnd === undefined ? {} : { logEnd: parsePoint(asText(logEnd)) }),
+    ...(holdsOldPlace === true ? { holdsOldPlace } : {}),
   };
 }
 

@@ -34,6 +34,8 @@ export interface DetachedState {
    * point says of them is of records that a power cut took.
    */
   readonly logEnd?: ResumePoint;
+  /** An operator moved the lane while its destination was away: that may still hold the place before, which is not the lane's. */
+  readonly holdsOldPlace?: true;
 }
 
 /** Numbers are those of records in the log `log`. */

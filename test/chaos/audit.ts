@@ -49,6 +49,24 @@ export async function auditPostgres(db: Queried, tables: readonly AuditedTable[]
   }
 }
 
+/** The same in MySQL. */
+export async function auditMysql(db: { query(text: string): Promise<unknown> }, tables: readonly AuditedTable[]): Promise<void> {
+  await db.query('CREATE TABLE audit (n bigint AUTO_INCREMENT PRIMARY KEY, op text, tbl text, id bigint, rev bigint)');
+  for (const { name, columns, rev } of tables) {
+    const note = (op: string, row: string): string =>
+      `FOR EACH ROW INSERT INTO audit (op, tbl, id, rev) VALUES ('${op}', '${name}', ${row}.id, ${row}.${rev})`;
+    await db.query(`CREATE TABLE ${name} (${columns})`);
+    await db.query(`CREATE TRIGGER ${name}_i AFTER INSERT ON ${name} ${note('put', 'NEW')}`);
+    await db.query(`CREATE TRIGGER ${name}_u AFTER UPDATE ON ${name} ${note('put', 'NEW')}`);
+    await db.query(`CREATE TRIGGER ${name}_d AFTER DELETE ON ${name} ${note('gone', 'OLD')}`);
+  }
+}
+
+export async function mysqlEffects(db: { query(text: string): Promise<Record<string, string | null>[]> }): Promise<Effect[]> {
+  const rows = await db.query('SELECT op, tbl, id, rev FROM audit ORDER BY n');
+  return rows.map((r) => ({ op: r['op'] as Effect['op'], table: r['tbl'] as string, id: Number(r['id']), rev: Number(r['rev']) }));
+}
+
 export function sqliteEffects(db: Database.Database): Effect[] {
   return db.prepare('SELECT op, tbl AS "table", id, rev FROM audit ORDER BY n').all() as Effect[];
 }

@@ -3,8 +3,18 @@
 
 import { expect } from 'vitest';
 import type { Workspace } from '../e2e/process.ts';
+import { createMysqlDatabase, type ServerName } from '../helpers/mysql.ts';
 import { createDatabase, type TestDatabase } from '../helpers/postgres.ts';
-import { type AuditedTable, auditPostgres, auditSqlite, type Effect, postgresEffects, sqliteEffects } from './audit.ts';
+import {
+  type AuditedTable,
+  auditMysql,
+  auditPostgres,
+  auditSqlite,
+  type Effect,
+  mysqlEffects,
+  postgresEffects,
+  sqliteEffects,
+} from './audit.ts';
 import { type Line, openDatabase, type Row, replayed } from './evidence.ts';
 
 export interface Replica extends AsyncDisposable {
@@ -44,6 +54,31 @@ export async function postgresReplica(tables: readonly AuditedTable[], database?
     rows: (table, columns) => {
       const list = Object.entries(columns).map(([name, kind]) => (kind === 'number' ? `${name}::float8 AS ${name}` : name));
       return db.query(`SELECT ${list.join(', ')} FROM ${table} ORDER BY id`);
+    },
+    [Symbol.asyncDispose]: async () => own?.[Symbol.asyncDispose](),
+  };
+}
+
+/** In a database of its own on a server for tests, unless `database` is given, which is left to its owner. */
+export async function mysqlReplica(
+  tables: readonly AuditedTable[],
+  database: ServerName | { readonly url: string; query(text: string): Promise<Record<string, string | null>[]> } = 'mariadb',
+): Promise<Replica> {
+  const own = typeof database === 'string' ? await createMysqlDatabase(database) : null,
+    db = own ?? (database as Exclude<typeof database, string>);
+  await auditMysql(db, tables);
+  return {
+    name: 'mysql',
+    env: { CHAOS_MYSQL: db.url },
+    yaml: (more = '') => `  - {name: copy, type: mysql, url: "\${CHAOS_MYSQL}"${more}}\n`,
+    effects: () => mysqlEffects(db),
+    rows: async (table, columns) => {
+      const rows = await db.query(`SELECT ${Object.keys(columns).join(', ')} FROM ${table} ORDER BY id`);
+      const typed = ([name, kind]: [string, 'number' | 'text'], value: string | null): [string, unknown] => [
+        name,
+        kind === 'number' && value !== null ? Number(value) : value,
+      ];
+      return rows.map((row) => Object.fromEntries(Object.entries(columns).map((column) => typed(column, row[column[0]] ?? null))));
     },
     [Symbol.asyncDispose]: async () => own?.[Symbol.asyncDispose](),
   };

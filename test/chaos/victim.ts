@@ -126,7 +126,7 @@ export class Victim {
   }
 }
 
-/** The program that writes meanwhile: see writer.ts, appender.ts, postgres-trade.ts. A process of its own, so that its waits do not choose our moments. */
+/** The program that writes meanwhile: see writer.ts, appender.ts, …-trade.ts. A process of its own, so that its waits do not choose our moments. */
 export class Writer implements Disposable {
   readonly #child: ChildProcess;
   #said = '';
@@ -139,7 +139,7 @@ export class Writer implements Disposable {
   }
 
   /** Resolves once it writes. Ends with this process at the latest, since its stdin ends then. */
-  static async start(program: 'writer' | 'appender' | 'postgres-trade', place: string): Promise<Writer> {
+  static async start(program: 'writer' | 'appender' | 'postgres-trade' | 'mysql-trade', place: string): Promise<Writer> {
     const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
     const child = spawn(process.execPath, ['--import', loader, resolve(`test/chaos/${program}.ts`), place, String(SEED)], {
       stdio: ['pipe', 'pipe', 'inherit'],

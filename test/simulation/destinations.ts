@@ -19,18 +19,29 @@ export function destinationDescriptor(world: World, process: SimProcess, holdsAs
   // With an encoder of their own: the engine would load one, and loading takes real time, which a virtual clock does not see.
   return fakeDestination(
     holdsAs === 'windowed' ? 'records' : holdsAs,
-    (ctx) => watched(world, ctx.name, connect(world, process, ctx.name)),
+    (ctx) => watched(world, process, ctx.name, connect(world, process, ctx.name)),
     'rows',
   );
 }
 
-/** The oracle sees each batch before it is written. */
-function watched({ oracle }: World, name: string, destination: Destination): Destination {
+/** The oracle sees each batch before it is written, and hears which destination did not do what it was asked at a start. */
+function watched({ oracle }: World, { id }: SimProcess, name: string, destination: Destination): Destination {
   const write = destination.write.bind(destination);
   destination.write = (batch, signal) => {
     oracle.writing(name, batch);
     return write(batch, signal);
   };
+  if (destination instanceof FakeHoldingDestination) {
+    const told = <T>(call: Promise<T>): Promise<T> =>
+      call.catch((error: unknown) => {
+        oracle.moves.failed(id, name);
+        throw error;
+      });
+    const { committed, claim, setPoints } = destination;
+    destination.committed = (lane) => told(committed.call(destination, lane));
+    destination.claim = (lane, epoch) => told(claim.call(destination, lane, epoch));
+    destination.setPoints = (lane, epoch, points) => told(setPoints.call(destination, lane, epoch, points));
+  }
   return destination;
 }
 

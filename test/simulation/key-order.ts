@@ -1,7 +1,7 @@
 // Order per key at one destination (invariant 4): for ever where the point is held, else within a process; and nothing overtakes
 // a parked event of its key.
 
-import type { ChangeEvent } from '../../src/sdk/index.ts';
+import type { ChangeEvent, LaneBatch } from '../../src/sdk/index.ts';
 import { rowKey } from '../../src/sdk/testing/fakes/rows.ts';
 import type { Audited } from './audited.ts';
 import type { LaneAudit } from './lane-audit.ts';
@@ -19,6 +19,10 @@ export class KeyOrder {
   readonly #seen = new Map<number, Map<string, string>>();
   /** Key → the first event that this destination refused, until the table is emptied. */
   readonly #parked = new Map<string, Audited>();
+  /** Parked event → the one of its key that was parked before. */
+  readonly #behind = new Map<string, string>();
+  /** Part of the lane's parked keys → the events that state has there. */
+  readonly #saved = new Map<string, readonly string[]>();
 
   constructor(lane: LaneAudit, oracle: Oracle) {
     this.#lane = lane;
@@ -42,11 +46,18 @@ export class KeyOrder {
   park(e: ChangeEvent): void {
     const audited = this.#oracle.events.get(e.id);
     if (audited === undefined || audited.partition === null) return;
-    for (const key of keysOf(e)) if (!this.#parked.has(key)) this.#parked.set(key, audited);
+    for (const key of keysOf(e)) {
+      const first = this.#parked.get(key);
+      if (first === undefined) this.#parked.set(key, audited);
+      else if (first !== audited) this.#behind.set(e.id, first.id);
+    }
+  }
+  parkedSaved(part: string, events: readonly string[]): void {
+    this.#saved.set(part, events);
   }
 
   /** Where nothing can be undone a batch may be written twice: a repeat begins again at its place. */
-  check(e: ChangeEvent, isRepeat: boolean): void {
+  check(e: ChangeEvent, isRepeat: boolean, batch: LaneBatch | undefined): void {
     const { name, holds, store } = this.#lane,
       owner = holds ? 0 : this.#oracle.running,
       table = e.table.id.table;
@@ -66,11 +77,11 @@ export class KeyOrder {
         this.#oracle.fail('order', `${e.id} (${e.op} ${key}) came to ${name} after ${last}`);
       if (last === undefined || last < place || isRepeat) seen.set(key, place);
     }
-    this.#checkParked(e);
+    this.#checkParked(e, batch);
   }
 
   /** Nothing overtakes a parked event of its key, unless what is parked was forgotten, or skipped before the lane knew of it. */
-  #checkParked(e: ChangeEvent): void {
+  #checkParked(e: ChangeEvent, batch: LaneBatch | undefined): void {
     const audited = this.#oracle.events.get(e.id),
       parked = this.#parked;
     if (this.#lane.isOperated || this.#oracle.forgetful || audited === undefined) return;
@@ -78,8 +89,21 @@ export class KeyOrder {
     if (e.op === 'r' || e.op === 't') return;
     for (const key of keysOf(e)) {
       const first = parked.get(key);
-      if (first !== undefined && first.place < audited.place && !this.#lane.wasInGap(first))
+      if (first !== undefined && first.place < audited.place && !this.#lane.wasInGap(first) && !this.#isInWindow(first, batch))
         this.#oracle.fail('overtaken', `${e.id} came to ${this.#lane.name} before ${first.place} of ${key}, which is parked`);
     }
+  }
+
+  /**
+   * A process died after the letter was parked and before state had the key: the event is sent once more, to be refused again, and
+   * what is on its way in the same window may be stored behind it, as when it was refused first.
+   */
+  #isInWindow({ id }: Audited, batch: LaneBatch | undefined): boolean {
+    if (!(this.#lane.store instanceof WindowedStore) || batch === undefined || this.#isSaved(id)) return false;
+    return batch.events.some((e, i) => e.id === id && !batch.skip.has(i));
+  }
+  #isSaved(id: string): boolean {
+    const before = this.#behind.get(id);
+    return [...this.#saved.values()].some((events) => events.includes(id)) || (before !== undefined && this.#isSaved(before));
   }
 }

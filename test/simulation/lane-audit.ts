@@ -39,10 +39,12 @@ export class LaneAudit {
   #points: readonly ResumePoint[] = [];
   /** Wiped and not joined anew since. */
   #isEmpty = false;
+  /** The process that moved it while its destination was away: until it has joined anew, nothing must be sent there. */
+  #leftOutBy: number | null = null;
   #joinedAt: string | null = null;
   /** What the state says until it hears of a join that the destination has. */
   #joinedBefore: string | null = null;
-  #before: { readonly joinedAt: string | null; readonly replay: ReplayAudit['pending'] } | null = null;
+  #before: { readonly joinedAt: string | null; readonly leftOutBy: number | null; readonly replay: ReplayAudit['pending'] } | null = null;
   /** The operator moved it: rows and order are compared from there on only. */
   #operated = false;
   #isForced = false;
@@ -92,6 +94,9 @@ export class LaneAudit {
   writing(batch: LaneBatch): void {
     this.replay.writing(batch);
     for (const e of batch.events) this.#batches.set(e, batch);
+    // Who ran before may be late: nothing fences it where nobody could be told.
+    if (this.#leftOutBy !== null && this.#world.running >= this.#leftOutBy)
+      this.#oracle.fail('move half done', `${this.name} is written to, and its point was never moved`);
   }
 
   apply(e: ChangeEvent): void {
@@ -110,7 +115,7 @@ export class LaneAudit {
     const isQueue = kindOf(e.table.id.table) === 'q';
     if (this.holds && !isQueue && n > 1 && !isReplay)
       this.#oracle.fail('duplicate', `${id} (${e.op}) came to ${this.name} ${n} times, which is effectively-once`);
-    if (!isQueue) this.#order.check(e, n > 1 || isReplay);
+    if (!isQueue) this.#order.check(e, n > 1 || isReplay, batch);
     const hasAll = (point: ResumePoint): boolean =>
       point.snapshots.some((s) => s.table === formatTableId(e.table.id) && s.state === 'done');
     if (this.holds && e.op === 'r' && !isReplay && this.#points.length > 0 && this.#points.every(hasAll))
@@ -124,6 +129,10 @@ export class LaneAudit {
     // An operator may place a lane before the slot is made: then upstream sends what the oracle takes for rows of the snapshot.
     if (!this.#oracle.events.has(id) && e.op !== 'r') for (const key of keysOf(e)) this.parkedUnknown.add(key);
     this.#order.park(e);
+  }
+  /** What state has of its parked keys: a part of them, with the events that they wait behind. */
+  parkedSaved(part: string, events: readonly string[]): void {
+    this.#order.parkedSaved(part, events);
   }
 
   pointMoved(from: ResumePoint, to: ResumePoint): void {
@@ -163,8 +172,10 @@ export class LaneAudit {
       [point] = state.points,
       isNew = joined !== this.#joinedAt && joined !== this.#joinedBefore,
       move = this.#oracle.moveOf(this.name);
-    if (isNew && move !== null) this.moved(move);
-    else if (isNew) this.#join(state.joinedAt, this.#joinedAt !== null);
+    if (isNew && move !== null) {
+      this.moved(move);
+      if (state.detached !== null) this.#leftOutBy = this.#world.running;
+    } else if (isNew) this.#join(state.joinedAt, this.#joinedAt !== null);
     else if (point !== undefined && this.#point !== null) this.pointMoved(this.#point, point);
     this.replay.saved(state, isNew);
     this.#joinedAt = joined;
@@ -190,6 +201,7 @@ export class LaneAudit {
       return;
     }
     if (!asked) return;
+    this.#leftOutBy = null;
     this.#oracle.note('rejoined');
     if (this.#isEmpty && this.#shape?.start === 'snapshot') {
       this.#oracle.note('joined by snapshot');
@@ -226,7 +238,8 @@ export class LaneAudit {
   }
 
   stateLost(): void {
-    this.#before = { joinedAt: this.#joinedAt, replay: this.replay.pending };
+    this.#before = { joinedAt: this.#joinedAt, leftOutBy: this.#leftOutBy, replay: this.replay.pending };
+    this.#leftOutBy = null;
     // Which messages a lane lacks that keeps no point, only the state knew.
     if (!this.holds) this.#gaps.missesMessages();
     this.#joinedAt = null;
@@ -235,6 +248,7 @@ export class LaneAudit {
   }
   stateRestored(): void {
     this.#joinedAt = this.#before?.joinedAt ?? null;
+    this.#leftOutBy = this.#before?.leftOutBy ?? null;
     this.#point = null;
     this.replay.restore(this.#before?.replay ?? null);
   }

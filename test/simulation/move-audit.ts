@@ -1,11 +1,11 @@
 // What must hold when an operator moves points (`offsets set`, `rollback`): once the intent is stored the move happens, whole, as
-// announced, under a new epoch, whatever crashes in between.
+// announced, under a new epoch, whatever crashes in between. An optional destination that is away is left out and detached.
 
 import type { LaneMove } from '../../src/engine/move-points.ts';
 import { formatPoint } from '../../src/sdk/index.ts';
 import { HoldingStore } from '../../src/sdk/testing/fakes/holding-destination.ts';
-import type { StateChange } from '../../src/state/store.ts';
-import { placeText } from './audited.ts';
+import type { LaneState, StateChange } from '../../src/state/store.ts';
+import { placeText, pointText } from './audited.ts';
 import type { Oracle } from './oracle.ts';
 import type { World } from './world.ts';
 
@@ -19,6 +19,8 @@ export class MoveAudit {
   readonly #oracle: Oracle;
   readonly #world: World;
   #announced: readonly LaneMove[] = [];
+  /** Process/lane: its destination did not answer that process, or refused. */
+  readonly #failed = new Set<string>();
   #pending: Pending | null = null;
   #epoch = 0;
   /** Of the state that was lost. */
@@ -48,6 +50,10 @@ export class MoveAudit {
   }
   stateRestored(): void {
     this.#epoch = this.#epochWas;
+  }
+
+  failed(process: number, lane: string): void {
+    this.#failed.add(`${process}/${lane}`);
   }
 
   /** What the operator is shown. */
@@ -81,12 +87,28 @@ export class MoveAudit {
         );
         continue;
       }
+      if (lanes?.[name]?.detached) {
+        this.#leftOut(name, lanes[name]);
+        continue;
+      }
       const { store } = this.#world.lanes.find((l) => l.name === name) as { store: unknown };
       if (!(store instanceof HoldingStore)) continue;
       const [held] = [...store.lanes.values()];
       if (held?.epoch !== at.epoch || held.points?.length !== 1 || placeText(held.points[0] as typeof at) !== placeText(at))
         this.#oracle.fail('move half done', `the destination of ${name} has ${JSON.stringify(held)}, state ${formatPoint(at)}`);
     }
+  }
+
+  /** Only by a start, which must not wait for it; its gap begins where it was to go on. */
+  #leftOut(name: string, { detached, joinedAt }: LaneState): void {
+    const { running, lanes, processes } = this.#world,
+      isOptional = lanes.some((l) => l.name === name && !l.required && l.store instanceof HoldingStore),
+      isStart = processes.some((p) => p.id === running && p.command === null);
+    this.#oracle.note('offsets: not moved, for it was away');
+    if (!isOptional || !isStart || !this.#failed.has(`${running}/${name}`))
+      this.#oracle.fail('move half done', `${name} was left out: ${detached?.reason}`);
+    if (detached === null || pointText(detached.from) !== pointText(joinedAt))
+      this.#oracle.fail('move half done', `the gap of ${name} does not begin at ${formatPoint(joinedAt)}`);
   }
 
   final(): void {

@@ -2,8 +2,9 @@
 // take the lease, use the same code as the command line, and may die between any two effects.
 
 import { type OpenDestination, type OpenSource, openDestination, openSource } from '../../src/engine/components.ts';
+import { finishIntent } from '../../src/engine/finish-move.ts';
 import { LeaseKeeper } from '../../src/engine/lease.ts';
-import { finishIntent, type MoveFacts, movablePoint, planMoves } from '../../src/engine/move-points.ts';
+import { type MoveFacts, movablePoint, planMoves } from '../../src/engine/move-points.ts';
 import { oldestPlace } from '../../src/engine/places.ts';
 import { planReplay, type ReplayAsk } from '../../src/engine/replay-plan.ts';
 import type { LogPlace } from '../../src/log/change-log.ts';
@@ -137,7 +138,15 @@ export function move(world: World, what: string, want: Want): void {
     const { save, store } = held,
       { destinations, facts } = await factsOf(world, held, await store.load(PIPELINE));
     const finish = async (state: PipelineState): Promise<PipelineState> =>
-      finishIntent({ pipeline: PIPELINE, state, destinations, rejoin: [], need: (_component, call) => call(), save });
+      finishIntent({
+        pipeline: PIPELINE,
+        state,
+        destinations,
+        rejoin: [],
+        clock: held.process.clock,
+        ask: (_destination, call) => call(),
+        save,
+      });
     const now = await facts(await finish(await store.load(PIPELINE)));
     const moves = planMoves(now, await want(now, store));
     if (moves.length === 0) return 'nothing to do';

@@ -2,9 +2,10 @@
 // its own steps, so that it can die before an effect and between an effect and its reply.
 
 import type { DeadLetter, DeadLetterQueue } from '../../src/engine/api.ts';
+import { laneStore } from '../../src/engine/parked-keys.ts';
 import { CdcError, type ResumePoint } from '../../src/sdk/index.ts';
 import type { Step } from '../../src/sdk/testing/fakes/step.ts';
-import type { PipelineState, StateChange, StateStore } from '../../src/state/store.ts';
+import type { LaneState, PipelineState, StateChange, StateStore } from '../../src/state/store.ts';
 import type { World } from './world.ts';
 
 const LOST_REPLY = 0.3;
@@ -30,6 +31,7 @@ export function steppingState(world: World, step: Step): StateStore {
       assertUp();
       const state = await world.state.load(pipeline);
       if (world.has('replay-before-join')) return withoutPlaces(state);
+      if (world.has('left-out-held')) return withoutLeftOut(state);
       return world.has('replay-forgotten') ? withoutReplays(state) : state;
     },
     async save(pipeline, owner, untilMs, change) {
@@ -55,7 +57,10 @@ export function steppingState(world: World, step: Step): StateStore {
     runs: (pipeline, limit) => world.state.runs(pipeline, limit),
     recordError: async () => {}, // for people only: no step, so that schedules stay short
     errors: (pipeline) => world.state.errors(pipeline),
-    getPluginValue: (pipeline, plugin, key) => world.state.getPluginValue(pipeline, plugin, key),
+    async getPluginValue(pipeline, plugin, key) {
+      if (world.has('parked-keys-forgotten')) return null;
+      return world.state.getPluginValue(pipeline, plugin, key);
+    },
     async setPluginValue(pipeline, owner, plugin, key, value) {
       await step('save a value');
       assertUp();
@@ -66,6 +71,8 @@ export function steppingState(world: World, step: Step): StateStore {
             .slice(0, 200)}`,
         );
       await world.state.setPluginValue(pipeline, owner, plugin, key, value);
+      const lane = world.lanes.find(({ name }) => laneStore(name) === plugin);
+      if (lane !== undefined) world.oracle.lane(lane.name).parkedSaved(key, parkedIn(value));
     },
     pipelines: () => world.state.pipelines(),
     close: async () => {},
@@ -87,9 +94,23 @@ export function steppingDeadLetters(world: World, step: Step): DeadLetterQueue {
   };
 }
 
+function parkedIn(value: Uint8Array | null): string[] {
+  const keys = JSON.parse(Buffer.from(value ?? Buffer.from('{}')).toString()) as { readonly [key: string]: { readonly id: string } };
+  return Object.values(keys).map(({ id }) => id);
+}
+
 function withoutPlaces(state: PipelineState): PipelineState {
   const beginning = { epoch: 0, log: null, sources: {}, snapshots: [] };
   const lanes = Object.entries(state.lanes).map(([name, lane]) => [name, lane.replay === null ? lane : { ...lane, joinedAt: beginning }]);
+  return { ...state, lanes: Object.fromEntries(lanes) };
+}
+
+function withoutLeftOut(state: PipelineState): PipelineState {
+  const lanes = Object.entries(state.lanes).map(([name, lane]): [string, LaneState] => {
+    if (lane.detached === null) return [name, lane];
+    const { holdsOldPlace: _, ...detached } = lane.detached;
+    return [name, { ...lane, detached }];
+  });
   return { ...state, lanes: Object.fromEntries(lanes) };
 }
 

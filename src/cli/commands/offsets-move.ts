@@ -2,7 +2,8 @@
 // state first, so a crash anywhere is finished by the next start or the next of these commands.
 
 import { readFileSync } from 'node:fs';
-import { finishIntent, type LaneMove, type MoveFacts, movablePoint, planMoves, refused } from '../../engine/move-points.ts';
+import { finishIntent } from '../../engine/finish-move.ts';
+import { type LaneMove, type MoveFacts, movablePoint, planMoves, refused } from '../../engine/move-points.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
 import { type Codecs, oldestPlace } from '../../engine/places.ts';
 import type { LogPlace } from '../../log/change-log.ts';
@@ -116,8 +117,10 @@ async function move(
 
 function finish(cli: Cli, config: PipelineConfig, { destinations }: Opened, state: PipelineState, held: Held): Promise<PipelineState> {
   if (state.intent !== null) cli.output.note([`carrying out: ${state.intent.what}`]);
-  const { save } = held;
-  return finishIntent({ pipeline: config.name, state, destinations, rejoin: [], need: (_component, call) => call(), save });
+  const { save } = held,
+    { clock } = cli.world;
+  // Whoever is there to ask is told: a destination that is away, an optional one too, ends the command, and the intent stays.
+  return finishIntent({ pipeline: config.name, state, destinations, rejoin: [], clock, ask: (_destination, call) => call(), save });
 }
 
 function report(

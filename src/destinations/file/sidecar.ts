@@ -1,15 +1,18 @@
-// The sidecar: a small file beside the data that says how far the lane has come and how long each file is. Replacing it is the
-// commit of a batch: bytes that it does not count were never written.
+// The sidecar: a small file beside the data that says how far the lane has come and how long each file is. Writing it is the
+// commit of a batch: bytes that it does not count were never written. It has two slots, written in turn (slots.ts); when a state does not
+// fit, the file is replaced by one with greater slots.
 //
 // `.cdc-run/<pipeline>.<lane>.<epoch>.json`, one per epoch, so that a process of an older epoch cannot overwrite a newer claim. A claim
-// puts a marker there (`settled: false`) before it reads what the older epoch left; the older process looks for it after
-// each commit. So one of the two sees the other, whatever comes first.
+// puts a marker there (`settled: false`), then puts a seal on the older sidecars, then reads them. The older process looks at its
+// own sidecar before and after each commit; when that is sealed, replaced or gone, and after it has replaced it itself, at the names too. So
+// one of the two sees the other, whatever comes first.
 
 import { join } from 'node:path';
 import { formatPoint, type LaneId, parsePoint, type ResumePoint } from '../../sdk/index.ts';
 import { positionLost, UncertainError } from './errors.ts';
 import type { Files } from './files.ts';
 import { encodeSegment } from './path-template.ts';
+import { isSlotFile, readSlots, slotBytes, slotFile, slotOf, slotSizeFor } from './slots.ts';
 
 /** One file that is being written. */
 export interface FileEntry {
@@ -46,6 +49,7 @@ export interface Sidecar {
 }
 
 const FOLDER = '.cdc-run';
+const SEAL = Buffer.from('\n');
 
 interface Found {
   readonly epoch: number;
@@ -61,6 +65,9 @@ export class SidecarStore {
   readonly #where: string;
   /** There is no file of this name: it was given away. */
   #free = '';
+  /** The slots of our own sidecar, as last written or read. `null`: it is replaced as a whole. */
+  #slots: { readonly epoch: number; readonly size: number; readonly generation: number } | null = null;
+  #isUnsure = false;
 
   constructor(files: Files, base: string, lane: LaneId, where: string) {
     this.#files = files;
@@ -96,19 +103,63 @@ export class SidecarStore {
   async load(epoch: number): Promise<Found> {
     const path = this.pathOf(epoch);
     const bytes = await this.#files.read(path);
-    return { epoch, path, sidecar: bytes === null ? null : this.#parse(bytes.toString(), path, epoch) };
+    return { epoch, path, sidecar: bytes === null ? null : this.#parse(bytes, path, epoch) };
   }
 
   async mark(epoch: number): Promise<void> {
     await this.#files.createFolder(this.folder);
-    await this.#replace(epoch, JSON.stringify({ version: 1, epoch, settled: false }));
+    await this.#replace(epoch, Buffer.from(JSON.stringify({ version: 1, epoch, settled: false })));
   }
 
-  /** Stores durably. Throws `UncertainError` when it cannot tell whether it did. */
-  async save(sidecar: Sidecar): Promise<void> {
+  /** Older processes that still run find their sidecar changed. At its end, wherever that is by now; done again it does no harm. */
+  async seal(epoch: number): Promise<void> {
+    for (const older of await this.epochs()) {
+      const path = this.pathOf(older);
+      if (older >= epoch) continue;
+      const bytes = await this.#files.read(path);
+      if (bytes !== null && isSlotFile(bytes)) await this.#files.append(path, SEAL);
+    }
+  }
+
+  /** The last `save` failed: what it left may be in memory only. */
+  get isUnsure(): boolean {
+    return this.#isUnsure;
+  }
+
+  /** Others may have written our sidecar: the next one replaces it. */
+  forget(): void {
+    this.#slots = null;
+  }
+
+  /**
+   * Stores durably. Throws `UncertainError` when it cannot tell whether it did. `isReplaced`: by a new file, which has no seal even
+   * if the one before had.
+   */
+  async save(sidecar: Sidecar): Promise<{ readonly isReplaced: boolean }> {
     const { epoch, points, files, renames } = sidecar;
     const stored = points.map((point) => (point === null ? null : (JSON.parse(formatPoint(point)) as unknown)));
-    await this.#replace(epoch, `${JSON.stringify({ version: 1, epoch, settled: true, points: stored, files, renames }, null, 1)}\n`);
+    const state = JSON.stringify({ version: 2, epoch, settled: true, points: stored, files, renames });
+    const slots = this.#slots?.epoch === epoch ? this.#slots : null,
+      generation = (slots?.generation ?? 0) + 1;
+    const bytes = slots === null ? null : slotBytes(generation, state, slots.size);
+    const isReplaced = slots === null || bytes === null,
+      size = isReplaced ? slotSizeFor(state) : slots.size;
+    this.#slots = null; // until it is written
+    this.#isUnsure = true;
+    if (isReplaced) await this.#replace(epoch, slotFile(generation, state, size));
+    else await this.#writeSlot(epoch, slotOf(generation) * size, bytes);
+    this.#isUnsure = false;
+    this.#slots = { epoch, size, generation };
+    return { isReplaced };
+  }
+
+  /** Over the older of the two: what counted until now stays as it is. */
+  async #writeSlot(epoch: number, offset: number, bytes: Buffer): Promise<void> {
+    try {
+      await this.#files.writeDurably(this.pathOf(epoch), offset, [bytes]);
+    } catch (error) {
+      throw new UncertainError((error as Error).message, { cause: error });
+    }
   }
 
   /** Removes what older epochs and crashes left. */
@@ -125,13 +176,13 @@ export class SidecarStore {
     }
   }
 
-  async #replace(epoch: number, text: string): Promise<void> {
+  async #replace(epoch: number, bytes: Buffer): Promise<void> {
     const path = this.pathOf(epoch),
       temporary = `${path}.tmp`;
     // What a crash or a failure left.
     if (this.#free !== temporary) await this.#files.remove(temporary);
     this.#free = '';
-    await this.#files.writeDurably(temporary, 0, [Buffer.from(text)]);
+    await this.#files.writeDurably(temporary, 0, [bytes]);
     try {
       await this.#files.rename(temporary, path);
       this.#free = temporary;
@@ -141,10 +192,15 @@ export class SidecarStore {
     }
   }
 
-  #parse(text: string, path: string, epoch: number): Sidecar | null {
+  /** Version 1 is a file with nothing but the state: what 0.1 wrote before it had slots, and the marker of a claim. */
+  #parse(bytes: Buffer, path: string, epoch: number): Sidecar | null {
     try {
-      const value = JSON.parse(text) as Partial<Sidecar> & { version: number; settled: boolean };
-      if (value.version !== 1 || value.epoch !== epoch) throw new TypeError(`version ${value.version}, epoch ${value.epoch}`);
+      const isSlots = isSlotFile(bytes),
+        slot = isSlots ? readSlots(bytes) : null;
+      if (isSlots && slot === null) throw new TypeError('none of its two slots is whole');
+      const value = (slot === null ? JSON.parse(bytes.toString()) : slot.state) as Partial<Sidecar> & { version: number; settled: boolean };
+      if (value.version !== (isSlots ? 2 : 1) || value.epoch !== epoch)
+        throw new TypeError(`version ${value.version}, epoch ${value.epoch}`);
       if (!value.settled) return null;
       const points = (value.points as unknown[]).map((point) => (point === null ? null : parsePoint(JSON.stringify(point))));
       const files = value.files as Sidecar['files'];

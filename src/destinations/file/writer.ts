@@ -1,4 +1,4 @@
-// The file destination: appends a batch to all files it touches, makes them durable, then replaces the sidecar. That replacement is
+// The file destination: appends a batch to all files it touches, makes them durable, then writes the sidecar. That is
 // the commit: a crash before it leaves bytes that nobody counts and the next start cuts off.
 
 import { join, resolve } from 'node:path';
@@ -19,7 +19,7 @@ import { checkFolder } from './check.ts';
 import type { FileDestinationConfig } from './config.ts';
 import { csvHeader, encodeCsv, encodeNdjson, type Segment } from './encode.ts';
 import { fenced, positionLost, toFileError, UncertainError } from './errors.ts';
-import type { Files } from './files.ts';
+import type { Files, Stamp } from './files.ts';
 import { baseFolder, PathTemplate } from './path-template.ts';
 import { type Append, assertUntouched, type Plan, type PlanContext, planWrite } from './plan.ts';
 import { folderOf, recover } from './recover.ts';
@@ -36,7 +36,7 @@ interface Claim {
   /** As it was last stored. */
   sidecar: Sidecar;
   /** Of the sidecar file at that time. `null`: it must be read again, and the files recovered, before anything is written. */
-  stamp: string | null;
+  stamp: Stamp | null;
 }
 
 export class FileDestination implements PointHoldingDestination {
@@ -70,6 +70,8 @@ export class FileDestination implements PointHoldingDestination {
 
   committed(lane: LaneId): Promise<Committed> {
     return this.#inTurn(async () => {
+      // What is said to be stored here must be there after a power failure too.
+      if (this.#claim?.store.isUnsure === true) await this.#owned(this.#claim);
       const { epoch, sidecar } = await this.#storeOf(lane).newest();
       const points = (sidecar?.points ?? []).filter((point) => point !== null);
       return points.length === 0 ? { kind: 'empty', epoch } : { kind: 'points', epoch, points };
@@ -81,14 +83,17 @@ export class FileDestination implements PointHoldingDestination {
       const store = this.#storeOf(lane);
       const highest = (await store.epochs()).at(-1) ?? 0;
       if (highest > epoch) throw this.#fencedBy(highest, epoch);
-      // The marker first, then reading: see sidecar.ts.
+      // The marker first, then the seal, then reading: see sidecar.ts.
       if (highest < epoch) await store.mark(epoch);
+      await store.seal(epoch);
       const { sidecar } = await store.newest();
       const claimed = { epoch, points: sidecar?.points ?? [], files: sidecar?.files ?? {}, renames: [] };
       if (sidecar !== null) await this.#recover(sidecar);
       await store.save(claimed);
+      const claim = { store, epoch, sidecar: claimed, stamp: await this.#files.stamp(store.pathOf(epoch)) };
+      await this.#assertNewest(claim);
       await store.clean(epoch);
-      this.#claim = { store, epoch, sidecar: claimed, stamp: await this.#files.stamp(store.pathOf(epoch)) };
+      this.#claim = claim;
     });
   }
 
@@ -129,6 +134,7 @@ export class FileDestination implements PointHoldingDestination {
 
   async close(): Promise<void> {
     await this.#turn.catch(() => undefined);
+    await this.#files.close();
   }
 
   #encode(batch: LaneBatch, sidecar: Sidecar): Segment[] {
@@ -181,20 +187,21 @@ export class FileDestination implements PointHoldingDestination {
     for (const folder of begun) await this.#files.syncFolder(folder);
   }
 
-  /** Replaces the sidecar, unless a newer epoch is there. */
+  /** Stores the sidecar, unless a newer epoch is there. */
   async #commit(claim: Claim, sidecar: Sidecar): Promise<void> {
-    await this.#assertNewest(claim);
+    const { store, stamp: before } = claim;
+    let isReplaced = false;
     claim.stamp = null; // not known until it is stored
     try {
-      await claim.store.save(sidecar);
+      ({ isReplaced } = await store.save(sidecar));
     } catch (error) {
       await this.#assertNewest(claim); // a newer claim cleans up after us
       throw error;
     }
     claim.sidecar = sidecar;
-    const stamp = await this.#files.stamp(claim.store.pathOf(claim.epoch));
-    // A claim that came in between has not seen this commit, or this look sees its marker.
-    await this.#assertNewest(claim);
+    const stamp = await this.#files.stamp(store.pathOf(claim.epoch));
+    // A claim that came in between has not seen this commit, or this look sees its seal or its marker.
+    if (isReplaced || stamp?.file !== before?.file) await this.#assertNewest(claim);
     claim.stamp = stamp;
   }
 
@@ -209,10 +216,11 @@ export class FileDestination implements PointHoldingDestination {
 
   /** The sidecar, if it still is ours as we left it. */
   async #owned(claim: Claim): Promise<Sidecar> {
-    await this.#assertNewest(claim);
     const path = claim.store.pathOf(claim.epoch);
     const stamp = await this.#files.stamp(path);
-    if (stamp !== null && stamp === claim.stamp) return claim.sidecar;
+    if (stamp !== null && stamp.file === claim.stamp?.file && stamp.written === claim.stamp.written) return claim.sidecar;
+    await this.#assertNewest(claim);
+    claim.store.forget();
     const { sidecar } = await claim.store.load(claim.epoch);
     if (sidecar === null) throw positionLost(`The sidecar "${path}" was removed while the pipeline ran.`, this.#where);
     if (claim.stamp !== null && !samePoints(claim.sidecar, sidecar))
@@ -220,6 +228,7 @@ export class FileDestination implements PointHoldingDestination {
     await this.#recover(sidecar);
     claim.sidecar = sidecar;
     claim.stamp = stamp;
+    if (claim.store.isUnsure) await this.#commit(claim, sidecar);
     return sidecar;
   }
 

@@ -71,62 +71,65 @@ function restlessOf(field: SourceField, { hasLsnSequence = false }: Connector): 
 
 /** Where a restless field stands in a block. */
 interface Hole {
+  readonly name: string;
   readonly how: Restless['how'];
   readonly at: number;
   readonly end: number;
 }
 
 /**
- * A block as it was written: the next one differs by its LSN and its position, mostly of the same length, so it is copied whole
+ * A block as it was written: the next one differs by a number (LSN, row) and its position, mostly of the same length, so it is copied whole
  * and those are overwritten. Half the time of writing it piece by piece.
  */
 class LastBlock {
   readonly #bytes: Uint8Array;
   /** Of the event that it was written for. */
   readonly #place: LazyPosition;
-  /** Where the LSN's digits begin, in `sequence` and by itself. */
+  /** Where the digits of the number begin, in `sequence` (-1: they are not there) and by itself. */
   readonly #inSequence: number;
-  readonly #lsnAt: number;
+  readonly #numberAt: number;
   readonly #digits: number;
-  /** LSNs with as many digits are from `least` to before `most`. */
+  /** Numbers with as many digits are from `least` to before `most`. */
   readonly #least: number;
   readonly #most: number;
   /** -1: the block has no position. */
   readonly #positionAt: number;
 
-  private constructor(bytes: Uint8Array, place: LazyPosition, sequence: Hole, lsn: Hole, position: Hole | undefined) {
+  private constructor(bytes: Uint8Array, place: LazyPosition, sequence: Hole | undefined, number: Hole, position: Hole | undefined) {
     this.#bytes = bytes;
     this.#place = place;
-    this.#digits = lsn.end - lsn.at;
-    this.#inSequence = sequence.end - SEQUENCE_END.length - this.#digits;
-    this.#lsnAt = lsn.at;
+    this.#digits = number.end - number.at;
+    this.#inSequence = sequence === undefined ? -1 : sequence.end - SEQUENCE_END.length - this.#digits;
+    this.#numberAt = number.at;
     this.#most = 10 ** this.#digits;
-    this.#least = this.#most / 10;
+    this.#least = this.#digits === 1 ? 0 : this.#most / 10;
     this.#positionAt = position === undefined ? -1 : position.at + 1;
   }
 
   /** `null`: this kind of block has other fields, or its source tells them only one by one. */
   static of(bytes: Uint8Array, holes: readonly Hole[], event: ChangeEvent, fields: SourceFields): LastBlock | null {
-    const [sequence, lsn, position] = holes,
-      place = event.lazyPosition();
-    if (place === null || holes.length > 3 || sequence?.how !== 'sequence' || lsn?.how !== 'number') return null;
-    if (position !== undefined && position.how !== 'position') return null;
-    if (fields.sequence !== undefined || fields.lsn !== place.lsnBeside(place)) return null;
-    return new LastBlock(Uint8Array.from(bytes), place, sequence, lsn, position);
+    const place = event.lazyPosition(),
+      sequence = holes.find((h) => h.how === 'sequence'),
+      number = holes.find((h) => h.name === (sequence === undefined ? 'row' : 'lsn'));
+    if (place === null || number?.how !== 'number' || fields.sequence !== undefined) return null;
+    if (fields[number.name] !== place.numberBeside(place)) return null;
+    // All other fields are those of the event before.
+    const position = holes.find((h) => h.how === 'position');
+    return new LastBlock(Uint8Array.from(bytes), place, sequence, number, position);
   }
 
   /** `false`, with nothing written: the block has another length, or differs in other fields. */
   write(json: JsonWriter, place: LazyPosition): boolean {
-    const lsn = place.lsnBeside(this.#place);
-    if (lsn < this.#least || lsn >= this.#most || place.length !== this.#place.length) return false;
+    const number = place.numberBeside(this.#place);
+    if (number < this.#least || number >= this.#most || place.length !== this.#place.length) return false;
     json.raw(this.#bytes);
     const { bytes } = json,
       start = json.at - this.#bytes.length,
-      from = start + this.#lsnAt,
+      from = start + this.#numberAt,
       to = start + this.#inSequence;
-    json.digitsOver(from, lsn, this.#digits);
-    for (let i = 0; i < this.#digits; i++) bytes[to + i] = bytes[from + i] as number;
-    if (this.#positionAt >= 0) place.put(bytes, start + this.#positionAt);
+    json.digitsOver(from, number, this.#digits);
+    if (this.#inSequence >= 0) for (let i = 0; i < this.#digits; i++) bytes[to + i] = bytes[from + i] as number;
+    if (this.#positionAt >= 0) place.putOver(bytes, start + this.#positionAt, this.#place);
     return true;
   }
 }
@@ -190,7 +193,8 @@ export class SourceBlock {
       json.raw(pieces[i] as Uint8Array);
       const at = json.written - start;
       writeRestless(json, restless[i] as Restless, event, fields);
-      holes.push({ how: (restless[i] as Restless).how, at, end: json.written - start });
+      const { field, how } = restless[i] as Restless;
+      holes.push({ name: field.name, how, at, end: json.written - start });
     }
     json.raw(pieces[restless.length] as Uint8Array);
     // Not where it could not be used: those who ask for positions one by one would pay for it.

@@ -82,6 +82,8 @@ export class Assembler {
   /** Index of the event that is held back with all behind it; -1: none. */
   #heldAt = -1;
   #heldMark: Mark | null = null;
+  /** Index of the first event of the transaction that is being read; below 0: some of it was handed over. */
+  #from = 0;
   /** So many events belong to transactions that are complete. */
   #committed = 0;
   /** Where reading resumes when nothing is left and no transaction is open. */
@@ -148,6 +150,7 @@ export class Assembler {
     this.#id = id;
     this.#tsMs = tsMs;
     this.#order = this.#number = this.#marks = 0;
+    this.#from = this.#events.length;
     this.#repeatedUntil = this.#o.repeats.until(transaction);
     this.#o.observer?.begin(transaction);
   }
@@ -162,6 +165,18 @@ export class Assembler {
     this.#o.observer?.commit(done);
   }
 
+  /** What was read of a transaction whose end never came does not go out. `true`: some of it has gone out already. */
+  abort(): boolean {
+    const isOut = this.#number > this.#repeatedUntil && this.#from < 0;
+    const from = Math.max(0, this.#from);
+    for (const size of this.#sizes.slice(from)) this.#bytes -= size;
+    this.#events.length = this.#sizes.length = from;
+    this.#heldMark = null;
+    this.#heldAt = -1;
+    this.#transaction = null;
+    return isOut || this.#repeatedUntil > 0;
+  }
+
   /** Nothing before `done` is left to send. Says something only between transactions. */
   reached(done: Position): void {
     if (this.#transaction !== null) return;
@@ -171,6 +186,11 @@ export class Assembler {
 
   #advance(done: Position): void {
     if (sortable(done) >= sortable(this.#done)) this.#done = done;
+  }
+
+  /** Of the last change of the transaction that is being read. */
+  get place(): Position {
+    return this.#place().place(this.#number, '', 0, 0);
   }
 
   #place(): TransactionPlace {
@@ -227,6 +247,10 @@ export class Assembler {
   count(eventPosition: number): Position {
     this.#skip(1);
     return this.#place().place(this.#number, '', eventPosition, 0);
+  }
+  /** Rows of tables that are captured were read of this transaction. */
+  get hasRows(): boolean {
+    return this.#order > 0;
   }
   get isRepeated(): boolean {
     return this.#number <= this.#repeatedUntil;
@@ -328,6 +352,7 @@ export class Assembler {
 
   #remove(count: number): ChangeEvent[] {
     if (this.#heldAt !== -1) this.#heldAt -= count;
+    this.#from -= count;
     if (count < this.#events.length) {
       this.#sizes.splice(0, count);
       return this.#events.splice(0, count);

@@ -84,13 +84,19 @@ export async function openDriverConnection(login: Login, signal: AbortSignal): P
   }
   return {
     query: (sql) => new Promise((resolve, reject) => connection.query(sql, (error) => (error === null ? resolve() : reject(error)))),
-    takeOver: () => (connection as Connection & { readonly stream: Socket }).stream,
+    takeOver: () => socketOf(connection),
     onError: (l) => {
       listener = l;
     },
-    destroy: () => connection.destroy(),
+    // The driver only ends its side: a socket that is paused would never see the other end, and keep the process alive.
+    destroy: () => {
+      connection.destroy();
+      socketOf(connection).destroy();
+    },
   };
 }
+
+const socketOf = (connection: Connection): Socket => (connection as Connection & { readonly stream: Socket }).stream;
 
 export interface SessionLimits {
   readonly maxConnections: number;

@@ -12,7 +12,7 @@ import { diverged, positionGone } from './errors.ts';
 import { MariadbGtidPosition, MysqlGtidSet } from './gtid-set.ts';
 import { LogIdentity } from './log-identity.ts';
 import { tableFilter } from './names.ts';
-import { fileName, type LogPlace, parseFileName, parsePlace, placeAfter } from './position.ts';
+import { ANY_HISTORY, FIRST_HISTORY, fileName, type LogPlace, parseFileName, parsePlace, placeAfter } from './position.ts';
 import { SchemaHistory } from './schema-history.ts';
 import type { Server } from './server.ts';
 import { type LogFile, logFiles, type ServerFacts, variables } from './server-facts.ts';
@@ -149,18 +149,21 @@ export class Opener {
         where,
         fix: 'Write a file and a place in it, as in mysql-bin.000001:4.',
       });
-    const known = await LogIdentity.load(this.#ctx.store, where);
+    const known = await LogIdentity.load(this.#ctx.store, where),
+      isWritten = place.history === ANY_HISTORY;
+    const here = (history: number): Position => (isWritten ? placeAfter(history, fileOf(place), place.position, place.done) : from);
     if (known === null) {
-      const identity = LogIdentity.create(this.#ctx.store, where, facts.identity, place.base, place.history);
+      const history = isWritten ? FIRST_HISTORY : place.history,
+        identity = LogIdentity.create(this.#ctx.store, where, facts.identity, place.base, history);
       await identity.save();
-      return { from, identity };
+      return { from: here(history), identity };
     }
     const base = await this.#base();
     if (!known.isOf(facts.identity, base)) {
       this.#ctx.logger.warn('another server answers: reading goes on by transaction ids', { server: facts.identity });
       await known.renew(facts.identity, base);
     }
-    return { from, identity: known };
+    return { from: here(known.history), identity: known };
   }
 
   async #base(): Promise<string> {
@@ -175,8 +178,12 @@ export class Opener {
     const known = await LogIdentity.load(this.#ctx.store, where),
       files = await this.#server.use(signal, logFiles),
       base = await this.#base();
+    if (place.history === ANY_HISTORY) return lostFile(place, files, where);
     const isSame = known === null || (known.isOf(facts.identity, base) && place.history === known.history);
-    if (this.#usesGtids(facts, place)) return facts.flavor === 'mysql' ? this.#lostGtids(place, signal) : this.#lostDomains(place, signal);
+    if (this.#usesGtids(facts, place)) {
+      const lost = facts.flavor === 'mysql' ? await this.#lostGtids(place, signal) : await this.#lostDomains(place, signal);
+      return lost ?? (isSame && known !== null ? this.#begunAnew(place, files, facts) : null);
+    }
     if (!isSame) return diverged(where, `The position is one of another server or another run of its log, and has no transaction ids.`);
     return lostFile(place, files, where);
   }
@@ -207,6 +214,40 @@ export class Opener {
         return diverged(where, `The server does not have transaction ${ours.domain}-${ours.server}-${ours.sequence}, which was read.`);
     }
     return null;
+  }
+
+  /**
+   * RESET MASTER counts ids from the beginning, and they may have come as far as those that were read: the same server must have the same
+   * ids at the same place of its log. A file that is gone has been there: numbers of files are not given twice otherwise.
+   */
+  async #begunAnew(place: LogPlace, files: readonly LogFile[], { flavor }: ServerFacts): Promise<CdcError | null> {
+    const { where } = this.#server.place,
+      name = fileName(place.base, place.fileNumber);
+    const file = files.find((f) => f.name === name),
+      last = parseFileName(files.at(-1)?.name ?? '');
+    const anew = diverged(where, `The log began anew: at ${name}:${place.position} it has other transactions than those that were read.`);
+    if (file === undefined) return last !== null && last.number < place.fileNumber ? anew : null;
+    // What a place at the beginning of a file says, the configuration may have said.
+    if (place.position === FIRST_POSITION) return null;
+    if (file.size < place.position) return anew;
+    if (flavor === 'mariadb') {
+      const [row] = await this.#server.query('SELECT BINLOG_GTID_POS(?, ?) AS gtids', [name, place.position]),
+        there = MariadbGtidPosition.parse(row?.['gtids'] ?? ''),
+        done = MariadbGtidPosition.parse(place.done ?? '');
+      return there === null || done === null || there.toString() === done.toString() ? null : anew;
+    }
+    const done = MysqlGtidSet.parse(place.done ?? '') ?? new MysqlGtidSet(),
+      next = files[files.indexOf(file) + 1];
+    const before = await this.#gtidsBefore(name),
+      after = next === undefined ? null : await this.#gtidsBefore(next.name);
+    return (before === null || done.containsSet(before)) && (after === null || after.containsSet(done)) ? null : anew;
+  }
+
+  /** What was done before a file of MySQL began, as it says itself; `null`: it does not. */
+  async #gtidsBefore(file: string): Promise<MysqlGtidSet | null> {
+    const rows = await this.#server.query(`SHOW BINLOG EVENTS IN '${file.replaceAll("'", "''")}' LIMIT 2`),
+      found = rows.find((r) => r['Event_type'] === 'Previous_gtids');
+    return found === undefined ? null : MysqlGtidSet.parse((found['Info'] ?? '').replaceAll(/\s/g, ''));
   }
 
   // -- the stream ------------------------------------------------------------------------------------------------------------
@@ -240,6 +281,8 @@ function startAt(place: LogPlace, { flavor }: ServerFacts, usesGtids: boolean): 
   if (flavor === 'mariadb') return { by: 'mariadb_gtids', position: place.done ?? '' };
   return { by: 'mysql_gtids', set: (MysqlGtidSet.parse(place.done ?? '') ?? new MysqlGtidSet()).encode() };
 }
+
+const fileOf = ({ base, fileNumber }: LogPlace): { base: string; number: number } => ({ base, number: fileNumber });
 
 function lostFile(place: LogPlace, files: readonly LogFile[], where: string): CdcError | null {
   const name = fileName(place.base, place.fileNumber),

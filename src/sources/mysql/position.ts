@@ -23,6 +23,8 @@ import type { LogFile } from './server-facts.ts';
 /** The only partition: the log is one. */
 export const PARTITION = 'main';
 export const FIRST_HISTORY = 1;
+/** Of a place that a person wrote: it is one of the log that the server has when reading begins there. */
+export const ANY_HISTORY = 0;
 
 const HISTORY_DIGITS = 4,
   FILE_DIGITS = 10,
@@ -120,7 +122,13 @@ export class TransactionPlace {
   readonly file: string;
   readonly serverId: number;
   readonly gtid: string;
-  readonly #head: string;
+  /** What stands before the number, between it and the place of the event, and behind the row. */
+  readonly head: Buffer;
+  readonly middle: Buffer;
+  readonly tail: Buffer;
+  /** How long a text is without place and row of the event. */
+  readonly length: number;
+  readonly #middle: string;
   readonly #tail: string;
 
   constructor(
@@ -133,13 +141,36 @@ export class TransactionPlace {
     this.file = fileName(file.base, file.number);
     this.serverId = transaction.serverId;
     this.gtid = transaction.gtid;
-    this.#head = `,${encodeURIComponent(file.base)},${transaction.serverId},`;
+    this.#middle = `,${encodeURIComponent(file.base)},${transaction.serverId},`;
     this.#tail = `,${transaction.gtid},${transaction.done ?? UNKNOWN}`;
+    this.head = Buffer.from(this.part);
+    this.middle = Buffer.from(this.#middle);
+    this.tail = Buffer.from(this.#tail);
+    this.length = this.head.length + NUMBER_DIGITS + this.middle.length + 1 + this.tail.length;
   }
 
   /** Behind the change with this number; `mark` as in `.s00001`. */
   place(number: number, mark: string, eventPosition: number, row: number): Position {
-    return `${this.part}${pad(number, NUMBER_DIGITS)}${mark}${this.#head}${eventPosition},${row}${this.#tail}` as Position;
+    return `${this.part}${pad(number, NUMBER_DIGITS)}${mark}${this.#middle}${eventPosition},${row}${this.#tail}` as Position;
+  }
+}
+
+const ZERO = 0x30,
+  COMMA = 0x2c;
+
+function digitsOf(n: number): number {
+  let digits = 1;
+  for (let most = 10; n >= most; most *= 10) digits++;
+  return digits;
+}
+
+/** The last digit stands before `end`. */
+function putDigits(bytes: Uint8Array, end: number, n: number, digits: number): void {
+  let rest = n;
+  for (let at = end - 1; at >= end - digits; at--) {
+    const quotient = Math.floor(rest / 10);
+    bytes[at] = ZERO + rest - quotient * 10;
+    rest = quotient;
   }
 }
 
@@ -149,7 +180,6 @@ export class ChangePlace extends LazyPosition {
   readonly #number: number;
   readonly #eventPosition: number;
   readonly #row: number;
-  #text: Position | null = null;
 
   constructor(transaction: TransactionPlace, number: number, eventPosition: number, row: number) {
     super();
@@ -160,17 +190,38 @@ export class ChangePlace extends LazyPosition {
   }
 
   override get length(): number {
-    return this.text().length;
+    return this.#transaction.length + digitsOf(this.#eventPosition) + digitsOf(this.#row);
   }
 
   override text(): Position {
-    this.#text ??= this.#transaction.place(this.#number, '', this.#eventPosition, this.#row);
-    return this.#text;
+    return this.#transaction.place(this.#number, '', this.#eventPosition, this.#row);
   }
 
   override put(bytes: Uint8Array, at: number): void {
-    const text = this.text();
-    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+    const { head, middle, tail } = this.#transaction;
+    bytes.set(head, at);
+    let to = at + head.length + NUMBER_DIGITS;
+    putDigits(bytes, to, this.#number, NUMBER_DIGITS);
+    bytes.set(middle, to);
+    to += middle.length + digitsOf(this.#eventPosition);
+    putDigits(bytes, to, this.#eventPosition, digitsOf(this.#eventPosition));
+    bytes[to++] = COMMA;
+    to += digitsOf(this.#row);
+    putDigits(bytes, to, this.#row, digitsOf(this.#row));
+    bytes.set(tail, to);
+  }
+
+  override numberBeside(other: LazyPosition): number {
+    if (!(other instanceof ChangePlace) || other.#transaction !== this.#transaction) return -1;
+    return other.#eventPosition === this.#eventPosition ? this.#row : -1;
+  }
+
+  override putOver(bytes: Uint8Array, at: number): void {
+    const { head, middle } = this.#transaction,
+      to = at + head.length + NUMBER_DIGITS,
+      digits = digitsOf(this.#row);
+    putDigits(bytes, to, this.#number, NUMBER_DIGITS);
+    putDigits(bytes, to + middle.length + digitsOf(this.#eventPosition) + 1 + digits, this.#row, digits);
   }
 
   override fields(): Fields {
@@ -219,7 +270,7 @@ export class BinlogPositions implements PositionCodec {
     if (parsePlace(text) !== null) return text as Position;
     const [, name = '', at = ''] = /^(\S+):(\d+)$/.exec(text.trim()) ?? [],
       file = parseFileName(name);
-    return file === null ? null : placeAfter(FIRST_HISTORY, file, Number(at), null);
+    return file === null ? null : placeAfter(ANY_HISTORY, file, Number(at), null);
   }
 
   bytesBetween(from: Position, to: Position): number | null {

@@ -21,6 +21,7 @@ import type { DoneSet } from './done-set.ts';
 import type { Packets } from './dump/packets.ts';
 import type { LogIdentity } from './log-identity.ts';
 import { PARTITION, parseFileName, placeAfter, Repeats, sortable, TransactionPlace, withMark } from './position.ts';
+import { type PreparedTransactions, xidOf } from './prepared.ts';
 import { nameOfTable, type SchemaTracker, tableId } from './schemas.ts';
 
 /** Rows that go out between the transactions (snapshots). */
@@ -50,10 +51,13 @@ export interface ReadingOptions {
   readonly emitTruncates: boolean;
   readonly logger: Logger;
   readonly snapshots: Between | null;
+  readonly prepared: PreparedTransactions;
   isTable(database: string, table: string): boolean;
 }
 
 const FIRST_POSITION = 4;
+/** What an XA transaction keeps until it is committed. */
+const OF_ROWS: ReadonlySet<BinlogEvent['kind']> = new Set(['table_map', 'rows', 'unreadable_rows', 'transaction_payload']);
 const TWO_32 = 0x1_0000_0000;
 const MS = 1000;
 
@@ -72,6 +76,11 @@ export class LogReading implements StreamPlace {
   #eventPosition = 4;
   /** A BEGIN was read, or MariaDB's event said that a COMMIT comes. */
   #hasBegun = false;
+  /** The event that is read, as it came. */
+  #raw: Buffer = Buffer.alloc(0);
+  #format: Buffer | null = null;
+  /** Events of the XA transaction that is being read; `null`: there is none. */
+  #xa: Buffer[] | null = null;
   /** Of MySQL 8: when the transaction was committed. */
   #commitTsMs: number | null = null;
 
@@ -117,7 +126,11 @@ export class LogReading implements StreamPlace {
       assembler = this.#assembler,
       { snapshots } = this.#o;
     for (let i = 0; i < packets.count; i++) {
-      const event = this.#decoder.decode(packets.bytes[i] as Buffer, packets.starts[i] as number, packets.ends[i] as number);
+      const bytes = packets.bytes[i] as Buffer,
+        start = packets.starts[i] as number,
+        end = packets.ends[i] as number;
+      const event = this.#decoder.decode(bytes, start, end);
+      if (this.#xa !== null || event.kind === 'format_description') this.#raw = bytes.subarray(start, end);
       const waiting = this.#event(event);
       if (waiting !== null) await waiting;
       while (assembler.isFull(maxBatchEvents, maxBatchBytes)) yield* this.#next();
@@ -157,6 +170,10 @@ export class LogReading implements StreamPlace {
   }
 
   #take(event: BinlogEvent, at: number): Promise<void> | null {
+    if (this.#xa !== null && OF_ROWS.has(event.kind)) {
+      this.#xa.push(Buffer.from(this.#raw));
+      return null;
+    }
     switch (event.kind) {
       case 'rows':
         this.#rows(event, at);
@@ -168,15 +185,13 @@ export class LogReading implements StreamPlace {
         this.#begin(event, at);
         return null;
       case 'xid':
-        this.#commit();
-        return null;
+        return this.#end(at);
       case 'query':
         return this.#query(event, at);
       case 'transaction_payload':
         return this.#payload(event.events, at);
       case 'rotate':
-        this.#rotate(event);
-        return null;
+        return this.#rotate(event);
       case 'heartbeat':
         this.#heartbeat(event);
         return null;
@@ -185,8 +200,7 @@ export class LogReading implements StreamPlace {
       case 'unreadable_rows':
         return this.#unreadable(event, at);
       case 'xa_prepare':
-        this.#commit();
-        return null;
+        return event.onePhase ? this.#end(at) : this.#prepare(event.xid, at);
       case 'incident':
         throw this.#error(
           'SOURCE_POSITION_GONE',
@@ -227,15 +241,33 @@ export class LogReading implements StreamPlace {
     this.#eventPosition = next - header.length;
   }
 
-  #rotate({ file, position }: RotateEvent): void {
+  #rotate({ file, position }: RotateEvent): Promise<void> | null {
     const name = parseFileName(file);
     if (name === null) throw this.#error('SOURCE_DATA_INVALID', `The server named a file "${file}", which has no number.`);
+    // A file ends with a whole transaction, unless the server was killed while it wrote one: that was never committed.
+    const torn = this.#assembler.isInTransaction ? this.#tear() : null;
     this.#file = name;
     this.#position = position;
-    if (!this.#assembler.isInTransaction) this.#reached();
+    this.#reached();
+    return torn;
+  }
+
+  /** `null`: nobody has seen anything of the transaction. */
+  #tear(): Promise<void> | null {
+    this.#hasBegun = false;
+    this.#xa = null;
+    const place = this.#assembler.place;
+    this.#o.logger.warn('a transaction was cut off in the log by a crash of the server: it was not committed', { place });
+    if (!this.#assembler.abort()) return null;
+    return this.#reject(
+      'a transaction',
+      place,
+      'A crash of the server cut it off, and some of its changes were handed over before that was known.',
+    );
   }
 
   #formatDescription(event: FormatDescriptionEvent): Promise<void> | null {
+    this.#format = Buffer.from(this.#raw);
     return this.#o.identity.meet(this.#file, event.header.timestamp);
   }
 
@@ -261,6 +293,7 @@ export class LogReading implements StreamPlace {
     const { done } = this.#o,
       id = done.idOf(event);
     this.#hasBegun = event.kind === 'mariadb_gtid' && !event.standalone;
+    this.#xa = event.kind === 'mariadb_gtid' && event.xa === 'prepared' ? [] : null;
     this.#commitTsMs = event.kind === 'gtid' && event.immediateCommitUs !== null ? Math.floor(event.immediateCommitUs / MS) : null;
     this.#start(id, event.header.serverId, event.header.timestamp, at);
   }
@@ -276,6 +309,56 @@ export class LogReading implements StreamPlace {
     this.#o.done.add();
     this.#hasBegun = false;
     this.#assembler.commit(this.#doneHere());
+  }
+
+  /** Of a transaction, also of an XA transaction that was committed in one phase. */
+  #end(at: number): Promise<void> | null {
+    const events = this.#xa;
+    if (events !== null && events.length > 0) return this.#sendKept([...this.#formatAnd(events)], at).then(() => this.#commit());
+    this.#commit();
+    return null;
+  }
+
+  #formatAnd(events: readonly Buffer[]): readonly Buffer[] {
+    return this.#format === null ? events : [this.#format, ...events];
+  }
+
+  // -- XA: see prepared.ts -----------------------------------------------------------------------------------------------
+
+  async #prepare(xid: string, at: number): Promise<void> {
+    const events = this.#formatAnd(this.#xa ?? []);
+    this.#xa = null;
+    if (!(await this.#o.prepared.keep(xid, events)))
+      await this.#reject(
+        'an XA transaction',
+        this.#assembler.count(at),
+        'It was prepared, and is too large to be kept until it is committed.',
+      );
+    this.#commit();
+  }
+
+  async #decide({ statement, sql, header }: QueryEvent, at: number): Promise<void> {
+    if (!this.#assembler.isInTransaction) this.#start(null, header.serverId, header.timestamp, at);
+    const xid = xidOf(sql),
+      { prepared } = this.#o;
+    if (xid !== null && statement.kind === 'xa_commit') {
+      const events = prepared.eventsOf(xid);
+      if (events !== null) await this.#sendKept(events, at);
+      else await this.#reject('an XA transaction', this.#assembler.count(at), 'It was committed, and prepared where it was not read.');
+    }
+    if (xid !== null) await prepared.decide(xid, this.#assembler.place);
+    this.#commit();
+  }
+
+  /** `events`: FORMAT_DESCRIPTION first. */
+  async #sendKept(events: readonly Buffer[], at: number): Promise<void> {
+    this.#xa = null;
+    const decoder = new BinlogDecoder();
+    for (const bytes of events) {
+      const event = decoder.decode(bytes, 0, bytes.length);
+      const waiting = event.kind === 'format_description' ? null : this.#take(event, at);
+      if (waiting !== null) await waiting;
+    }
   }
 
   #tsOf(timestamp: number): number {
@@ -313,16 +396,22 @@ export class LogReading implements StreamPlace {
   #query(event: QueryEvent, at: number): Promise<void> | null {
     const { statement, header } = event;
     switch (statement.kind) {
-      case 'begin':
       case 'xa_start':
+      case 'begin':
+        if (statement.kind === 'xa_start') this.#xa = [];
         if (!this.#assembler.isInTransaction) this.#start(null, header.serverId, header.timestamp, at);
         this.#hasBegun = true;
         return null;
-      case 'commit':
       case 'rollback':
-        this.#commit();
-        return null;
+        this.#xa = null;
+        return this.#rolledBack(at, true);
+      case 'commit':
+        return this.#end(at);
+      case 'xa_commit':
+      case 'xa_rollback':
+        return this.#decide(event, at);
       case 'savepoint':
+        return /^\s*ROLLBACK\b/i.test(event.sql) ? this.#rolledBack(at, false) : null;
       case 'xa_end':
         return null;
       case 'ddl':
@@ -335,6 +424,23 @@ export class LogReading implements StreamPlace {
         this.#standalone(event, at);
         return null;
     }
+  }
+
+  /**
+   * Is in the log only where tables without transactions were written in between: what was changed in those stays, all else does not. The
+   * log does not say which is which, and some of it may have been handed over.
+   */
+  async #rolledBack(at: number, isEnd: boolean): Promise<void> {
+    if (this.#assembler.isInTransaction && this.#assembler.hasRows) {
+      const place = this.#assembler.count(at);
+      if (!this.#assembler.isRepeated)
+        await this.#reject(
+          'a ROLLBACK',
+          place,
+          'It took back changes of its transaction that were handed over: tables without transactions are in it, too.',
+        );
+    }
+    if (isEnd) this.#commit();
   }
 
   /** A statement that is a transaction by itself. */

@@ -31,6 +31,7 @@ import { columnFilter, tableFilter } from './names.ts';
 import { Opener, type Opening } from './opening.ts';
 import { planSource } from './plan.ts';
 import { BinlogPositions, FIRST_HISTORY, PARTITION, parseFileName, parsePlace, placeAfter } from './position.ts';
+import { PreparedTransactions } from './prepared.ts';
 import { endOf, LogReading } from './reading.ts';
 import { SchemaHistory } from './schema-history.ts';
 import { nameOfTable, SchemaTracker, tableId } from './schemas.ts';
@@ -55,6 +56,7 @@ export class BinlogSource implements Source {
   #tracker: SchemaTracker | null = null;
   #snapshotting: Snapshots | null = null;
   #orders: Promise<SnapshotOrders> | null = null;
+  #prepared: PreparedTransactions | null = null;
   #quickLosses = 0;
 
   constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
@@ -145,18 +147,23 @@ export class BinlogSource implements Source {
     const end = await this.#server.end(),
       name = parseFileName(end?.file ?? '');
     if (end === null || name === null) return {};
-    return { [PARTITION]: placeAfter(await this.#historyNumber(), name, end.position, end.gtids) };
+    return { [PARTITION]: placeAfter(await this.#historyNumber(name.base), name, end.position, end.gtids) };
   }
 
-  async #historyNumber(): Promise<number> {
+  /** Of the log that the server has now, also before a reading has begun at it. */
+  async #historyNumber(base?: string): Promise<number> {
     const known = await LogIdentity.load(this.#ctx.store, this.#server.place.where);
-    return known?.history ?? FIRST_HISTORY;
+    if (known === null) return FIRST_HISTORY;
+    const isOther = base !== undefined && !known.isOf((await this.#server.facts()).identity, base);
+    return isOther ? known.history + 1 : known.history;
   }
 
   /** The server keeps its log by age, whoever has read it. */
   async acknowledge(upTo: PartitionPositions): Promise<void> {
     const position = upTo[PARTITION];
-    if (position !== undefined && this.#orders !== null) await (await this.#orders).acknowledged(position);
+    if (position === undefined) return;
+    await this.#prepared?.acknowledged(position);
+    if (this.#orders !== null) await (await this.#orders).acknowledged(position);
   }
 
   acknowledged(): Promise<PartitionPositions | null> {
@@ -219,7 +226,9 @@ export class BinlogSource implements Source {
     if (isNew) await tracker.begin(tables, from);
     this.#tracker = tracker;
     const snapshots = await this.#snapshots(opening, tracker, ctx);
+    this.#prepared = await PreparedTransactions.load(this.#ctx.store);
     const reading = new LogReading({
+      prepared: this.#prepared,
       source: this.#ctx.name,
       where: this.#server.place.where,
       tracker,

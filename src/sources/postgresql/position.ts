@@ -104,7 +104,7 @@ export class ChangePlace extends LazyPosition {
     return fieldsOf(transactionId, lsnFrom(this.#commitHi, this.#commitLo), lsnFrom(this.#lsnHi, this.#lsnLo));
   }
 
-  override lsnBeside(other: LazyPosition): number {
+  override numberBeside(other: LazyPosition): number {
     if (!(other instanceof ChangePlace) || other.#commitLo !== this.#commitLo || other.#commitHi !== this.#commitHi) return -1;
     const lsn = (this.#lsnHi >>> 0) * TWO_32 + (this.#lsnLo >>> 0);
     return lsn > 0 && lsn <= Number.MAX_SAFE_INTEGER ? lsn : -1;

@@ -72,7 +72,7 @@ class RowPlace extends LazyPosition {
     return this.#places.fields(transactionId);
   }
 
-  override lsnBeside(other: LazyPosition): number {
+  override numberBeside(other: LazyPosition): number {
     return other instanceof RowPlace && other.#places.place === this.#places.place ? this.#places.lsn : -1;
   }
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { CdcError, type ChangeEvent } from '../../../src/sdk/index.ts';
-import type { Reader } from '../../../src/sdk/testing/reading.ts';
+import { positionsAfter, type Reader } from '../../../src/sdk/testing/reading.ts';
 import { mysqlServers, type ServerName } from '../../helpers/mysql.ts';
 import { PostgresProxy } from '../../helpers/postgres-proxy.ts';
 import { SourceWorld } from './source-world.ts';
@@ -163,6 +163,45 @@ describe.each(servers)('on %s', (server: ServerName) => {
     expect([doc.length, doc.slice(-4)]).toEqual([20_000_003, 'xend']);
   });
 
+  it('sends what XA transactions changed once they are committed, and nothing of those that are rolled back', async () => {
+    await using world = await SourceWorld.create(server, CREATE, { tables: ['items'] });
+    await world.streaming();
+    const xa = `'${world.db.name}'`;
+    const prepared = async (branch: string, sql: string): Promise<void> => {
+      const session = await world.db.connect();
+      await session.query(`XA START ${xa}, '${branch}'; ${sql}; XA END ${xa}, '${branch}'; XA PREPARE ${xa}, '${branch}'`);
+      // MySQL holds a transaction for its session until that has gone.
+      session.destroy();
+    };
+    const decided = async (how: 'COMMIT' | 'ROLLBACK', branch: string): Promise<void> => {
+      for (let tries = 0; ; tries++) {
+        try {
+          await world.db.query(`XA ${how} ${xa}, '${branch}'`);
+          return;
+        } catch (error) {
+          if (tries > 100) throw error;
+          await world.db.query('DO SLEEP(0.02)');
+        }
+      }
+    };
+    await prepared('one', 'INSERT INTO items VALUES (1, 1, 1), (2, 2, 2); INSERT INTO other VALUES (1, 1)');
+    await prepared('two', 'INSERT INTO items VALUES (3, 3, 3)');
+    await world.db.query('INSERT INTO items VALUES (4, 4, 4)');
+    await world.take(await world.open(), has(4), 'row 4');
+    // A session that has never seen the rows goes on here.
+    await decided('ROLLBACK', 'two');
+    await decided('COMMIT', 'one');
+    await world.db.query(
+      `XA START ${xa}, 'three'; INSERT INTO items VALUES (5, 5, 5); XA END ${xa}, 'three'; XA COMMIT ${xa}, 'three' ONE PHASE`,
+    );
+    await world.db.query('INSERT INTO items VALUES (6, 6, 6)');
+    for (const id of [2, 1, 5, 6]) await world.take(await world.open({ maxBatchEvents: 1 }), has(id), `row ${id}`);
+    expect(world.events.map((e) => e.after?.['id'])).toEqual([4, 1, 2, 5, 6]);
+    expect(new Set(world.events.map((e) => e.position)).size).toBe(5);
+    await world.source.acknowledge(positionsAfter(world.batches));
+    expect(Buffer.from((await world.store.get('prepared')) ?? []).toString()).toBe('{}');
+  });
+
   it('comes to a clear end with another reader that has its number', async () => {
     await using world = await SourceWorld.create(server, CREATE, { server_id: 987_654 });
     await using rival = await SourceWorld.create(server, CREATE, { server_id: 987_654 });
@@ -189,6 +228,33 @@ async function minimalWriter(world: SourceWorld): Promise<(sql: string) => Promi
     }
   };
 }
+
+// MySQL with GTIDs refuses such transactions.
+describe.each(servers.filter((s) => s === 'mariadb'))(
+  'on %s, where tables without transactions may be written in one',
+  (server: ServerName) => {
+    it('says where rows were rolled back that the log does not tell from those that were not', async () => {
+      await using world = await SourceWorld.create(
+        server,
+        `${CREATE}; CREATE TABLE notes (id int AUTO_INCREMENT PRIMARY KEY, item int) ENGINE = MyISAM;
+       CREATE TRIGGER note AFTER INSERT ON items FOR EACH ROW INSERT INTO notes (item) VALUES (NEW.id)`,
+        { tables: ['items', 'notes'] },
+      );
+      const reader = await world.streaming();
+      await world.db.query('START TRANSACTION; INSERT INTO items VALUES (1, 1, 1); ROLLBACK');
+      await world.db.query(
+        'START TRANSACTION; INSERT INTO items VALUES (2, 2, 2); SAVEPOINT s; INSERT INTO items VALUES (3, 3, 3); ROLLBACK TO s; COMMIT',
+      );
+      await world.db.query('INSERT INTO items VALUES (9, 9, 9)');
+      await world.take(reader, (all) => all.some((e) => e.after?.['item'] === 9) && has(9)(all), 'row 9');
+      const rows = (table: string, column: string): unknown[] =>
+        world.events.filter((e) => e.table.id.table === table).map((e) => e.after?.[column]);
+      expect(rows('items', 'id')).toEqual([2, 3, 9]);
+      expect(rows('notes', 'item')).toEqual([1, 2, 3, 9]);
+      expect(reader.reading.rejected.map((r) => r.error.message)).toEqual([expect.stringMatching(/^a ROLLBACK: It took back/)]);
+    });
+  },
+);
 
 /** Reads again behind each loss, as the engine does, until the error says why or a row comes. */
 async function fight(world: SourceWorld): Promise<unknown> {

@@ -1,9 +1,11 @@
-// When the log is not the one that was read: begun anew, another server, positions that people wrote. Resets logs, so it runs on a server
-// of its own tests only.
+// When the log is not the one that was read: begun anew, another server, positions that people wrote. Resets logs, so each
+// server is one of these tests alone.
 
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChangeEvent, Position } from '../../../src/sdk/index.ts';
 import { positionsAfter } from '../../../src/sdk/testing/reading.ts';
+import type { MysqlSourceConfig } from '../../../src/sources/mysql/config.ts';
+import { findMysql, OwnMysql } from '../../chaos/own-mysql.ts';
 import { mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
@@ -12,9 +14,24 @@ const servers = await mysqlServers();
 const has = (id: number) => (events: readonly ChangeEvent[]) => events.some((e) => e.after?.['id'] === id);
 const ids = (events: readonly ChangeEvent[]): unknown[] => events.map((e) => e.after?.['id']);
 
-describe.each(servers)('on %s', (server) => {
+describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', (server) => {
+  let own: OwnMysql;
+
+  beforeAll(async () => {
+    const programs = await findMysql(server);
+    if (programs === null) throw new Error(`${server} answers, and has no programs`);
+    own = await OwnMysql.start(programs);
+  }, 120_000);
+
+  afterAll(() => own[Symbol.asyncDispose]());
+
+  async function create(more: Partial<MysqlSourceConfig>): Promise<SourceWorld> {
+    await own.query(`DROP TABLE IF EXISTS items; ${CREATE}`);
+    return SourceWorld.on(own, more);
+  }
+
   it.each([true, false])('says that the log began anew (use_gtid: %s)', async (use_gtid) => {
-    await using world = await SourceWorld.create(server, CREATE, { use_gtid });
+    await using world = await create({ use_gtid });
     const reader = await world.streaming();
     await world.db.query('INSERT INTO items VALUES (1, 1)');
     await world.take(reader, has(1), 'row 1');
@@ -25,7 +42,7 @@ describe.each(servers)('on %s', (server) => {
   });
 
   it('says so also when the new log is as long as the old one', async () => {
-    await using world = await SourceWorld.create(server, CREATE, { use_gtid: false });
+    await using world = await create({ use_gtid: false });
     await world.db.query('RESET MASTER');
     const reader = await world.streaming();
     await world.db.query('INSERT INTO items VALUES (1, 1)');
@@ -39,7 +56,7 @@ describe.each(servers)('on %s', (server) => {
   });
 
   it('reads all again where the configuration says so, and rows that are gone go', async () => {
-    await using world = await SourceWorld.create(server, CREATE, { snapshot_mode: 'when_needed' });
+    await using world = await create({ snapshot_mode: 'when_needed' });
     await world.db.query('INSERT INTO items VALUES (1, 1), (2, 2)');
     await world.take(await world.open(), has(2), 'row 2');
     await world.streaming();
@@ -59,7 +76,7 @@ describe.each(servers)('on %s', (server) => {
   });
 
   it('goes on at another server by transaction ids, in the middle of a transaction, too', async () => {
-    await using world = await SourceWorld.create(server, CREATE, { snapshot_mode: 'never' });
+    await using world = await create({ snapshot_mode: 'never' });
     const reader = await world.open({ maxBatchEvents: 2 });
     await world.take(reader, () => world.batches.length > 0, 'the start');
     await world.db.query('INSERT INTO items VALUES (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)');
@@ -76,7 +93,7 @@ describe.each(servers)('on %s', (server) => {
   });
 
   it('begins where an operator says, by file and place', async () => {
-    await using world = await SourceWorld.create(server, CREATE, { snapshot_mode: 'never' });
+    await using world = await create({ snapshot_mode: 'never' });
     const [status] = await world.db.query('SHOW MASTER STATUS');
     await world.db.query('INSERT INTO items VALUES (1, 1)');
     const reader = await world.open();

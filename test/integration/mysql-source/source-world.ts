@@ -28,6 +28,13 @@ export class SourceWorld implements AsyncDisposable {
     return new SourceWorld(db, more);
   }
 
+  /** On a database that somebody else owns. */
+  static on(db: Pick<MysqlDatabase, 'url' | 'query'>, more: Partial<MysqlSourceConfig> = {}): SourceWorld {
+    const { url, query } = db;
+    const borrowed = { name: 'shop', url, query: query.bind(db), connect: () => Promise.reject(new Error('connect to its server')) };
+    return new SourceWorld({ ...borrowed, [Symbol.asyncDispose]: () => Promise.resolve() }, more);
+  }
+
   /** A new session behind what is stored. */
   async open(from: ReadFrom = {}, more: Partial<MysqlSourceConfig> = {}): Promise<Reader> {
     await this.stop();

@@ -5,6 +5,7 @@ import {
   type ChangeEventInit,
   type EncodedBatch,
   type LaneBatch,
+  type Position,
   positionOfNumber,
   type ResumePoint,
   type TableSchema,
@@ -36,6 +37,11 @@ export function rowEvent(n: number, changes: Partial<ChangeEventInit> = {}): Cha
 
 export function point(n: number, epoch = 1): ResumePoint {
   return { epoch, log: { id: 'log', seq: n }, sources: { src: { 0: positionOfNumber(n) } }, snapshots: [] };
+}
+
+/** The same point with so many bytes more, in the position of another partition. */
+export function withRoom(plain: ResumePoint, bytes: number): ResumePoint {
+  return { ...plain, sources: { ...plain.sources, src: { ...plain.sources['src'], other: 'x'.repeat(bytes) as Position } } };
 }
 
 /** One record per event: `{op, id}` as JSON; a delete has a second record without a value (a tombstone). */

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import type { OpenDestination } from '../../../src/engine/components.ts';
-import { finishIntent, type MoveFacts, planMoves } from '../../../src/engine/move-points.ts';
+import { finishIntent } from '../../../src/engine/finish-move.ts';
+import { type MoveFacts, planMoves } from '../../../src/engine/move-points.ts';
 import type { LogPlace } from '../../../src/log/change-log.ts';
 import { CdcError, type Committed, type Position, sortablePositions } from '../../../src/sdk/index.ts';
 import { FakeHoldingDestination, FakeRecordsDestination, Faults, HoldingStore, UntrackedStore } from '../../../src/sdk/testing/index.ts';
@@ -181,7 +182,11 @@ describe('finishIntent', () => {
     }
     const intent = { atMs: 0, what: 'a test', lanes: { a: at('3'), b: at('3'), c: at('3') } };
     await state.save('orders', 'me', 1000, { used: true, epoch: 4, lanes, intent });
-    const process = async (effects: number, rejoin: readonly string[] = []) => {
+    const process = async (
+      effects: number,
+      rejoin: readonly string[] = [],
+      ask = <T>(call: () => Promise<T>): Promise<T | CdcError> => call(),
+    ) => {
       let left = effects;
       const step = async (): Promise<void> => {
         if (left-- <= 0) throw new Killed();
@@ -202,7 +207,8 @@ describe('finishIntent', () => {
         state: await state.load('orders'),
         destinations: opened,
         rejoin,
-        need: (_name, call) => call(),
+        clock: { now: () => 77 },
+        ask: (_destination, call) => ask(call),
         save: async (change) => {
           await step();
           await state.save('orders', 'me', 1000, change);
@@ -218,7 +224,7 @@ describe('finishIntent', () => {
         left,
       };
     };
-    return { process, outcome, stores };
+    return { process, outcome, stores, state };
   }
   const DONE = {
     cursors: [
@@ -280,11 +286,34 @@ describe('finishIntent', () => {
     expect(left).toBeNull();
   });
 
+  it.each<[string, (stores: readonly HoldingStore[], calls: number) => void]>([
+    ['from the beginning', ([, b]) => ((b as HoldingStore).faults.down = true)],
+    ['once its point was read', ([, b], calls) => ((b as HoldingStore).faults.down = calls > 2)],
+  ])('moves the others when an optional destination is away %s, and detaches it where it was to go on', async (_case, strike) => {
+    const { process, outcome, stores, state } = await world();
+    let calls = 0;
+    await process(99, [], (call) => {
+      strike(stores, ++calls);
+      return call().catch((error: CdcError) => error);
+    });
+    expect(await outcome()).toEqual({ ...DONE, held: ['3', '7'], epochs: expect.anything() });
+    const { lanes } = await state.load('orders');
+    expect(lanes['b']?.detached).toEqual({
+      from: at('3', 5),
+      sinceMs: 77,
+      reason: '"a test" could not move its point: the store does not answer',
+      holdsOldPlace: true,
+    });
+    expect([lanes['a']?.detached, lanes['c']?.detached]).toEqual([null, null]);
+  });
+
   it('does nothing where nothing was asked for', async () => {
     const state = await new MemoryStateStore().load('orders');
     const fail = (): never => {
       throw new CdcError('INTERNAL_UNEXPECTED', 'called');
     };
-    expect(await finishIntent({ pipeline: 'orders', state, destinations: [], rejoin: [], need: fail, save: fail })).toBe(state);
+    expect(
+      await finishIntent({ pipeline: 'orders', state, destinations: [], rejoin: [], clock: { now: fail }, ask: fail, save: fail }),
+    ).toBe(state);
   });
 });

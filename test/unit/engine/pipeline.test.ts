@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest';
 import type { EngineDeps, RunOptions } from '../../../src/engine/api.ts';
 import { startPipeline } from '../../../src/engine/pipeline.ts';
 import type { DestinationConfig, PipelineConfig } from '../../../src/engine/pipeline-config.ts';
-import { type Descriptor, defineHook, defineMiddleware, type HookPayload, Keys, systemClock } from '../../../src/sdk/index.ts';
+import {
+  type Descriptor,
+  defineHook,
+  defineMiddleware,
+  type HookPayload,
+  Keys,
+  type ResumePoint,
+  systemClock,
+} from '../../../src/sdk/index.ts';
 import {
   FakeHoldingDestination,
   FakeLog,
@@ -228,6 +236,31 @@ describe('a destination that is down', () => {
     fill(log, 6, 6);
     await run({ destinations }, { rejoin: ['fake_rows'] }).done;
     expect(names(rows)).toEqual(['n6']);
+  });
+
+  it('holds up nothing when it is optional and an operator has moved all points', async () => {
+    const { log, faults, holding, deps, run } = world();
+    const optional = destination('fake_holding', {}, { name: 'optional', required: false });
+    const destinations = [destination('fake_rows'), optional];
+    fill(log, 1, 3);
+    await run({ destinations }).done;
+    const { lanes } = await deps.state.load('test'),
+      to = { ...(lanes['fake_rows']?.points[0] as ResumePoint), log: null };
+    await deps.state.acquire('test', 'cli', 0, Number.MAX_SAFE_INTEGER);
+    const intent = { atMs: 0, what: 'offsets set', lanes: { fake_rows: to, optional: to } };
+    await deps.state.save('test', 'cli', Number.MAX_SAFE_INTEGER, { intent });
+    await deps.state.release('test', 'cli');
+    faults.holding.down = true;
+    fill(log, 4, 5);
+    expect(await run({ destinations }).done).toMatchObject({ outcome: 'done', delivered: { fake_rows: 2 } });
+    faults.holding.down = false;
+    fill(log, 6, 6);
+    expect(await run({ destinations }).done).toMatchObject({ outcome: 'done', delivered: { fake_rows: 1 } });
+    expect(names(holding).length).toBe(3);
+    expect((await deps.state.load('test')).lanes['optional']?.detached).toMatchObject({
+      from: { sources: to.sources },
+      holdsOldPlace: true,
+    });
   });
 
   it('is detached when it is optional and holds more than the log may', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type LogFacts, planDurableResume } from '../../../src/engine/resume-durable.ts';
 import type { LaneFacts, ResumeFacts } from '../../../src/engine/resume-rules.ts';
 import { type Committed, type Position, type ResumePoint, type SnapshotProgress, sortablePositions } from '../../../src/sdk/index.ts';
-import type { LaneState, PipelineState } from '../../../src/state/store.ts';
+import type { DetachedState, LaneState, PipelineState } from '../../../src/state/store.ts';
 import { laneOf } from '../../helpers/lane-state.ts';
 
 const place = (p: string | null, snapshots: SnapshotProgress[] = []) => ({
@@ -28,7 +28,8 @@ const progress = (run: string, chunk: number, state: SnapshotProgress['state'] =
 const holds = (...points: ResumePoint[]): Committed => ({ kind: 'points', epoch: 1, points });
 const EMPTY: Committed = { kind: 'empty', epoch: 0 },
   UNTRACKED: Committed = { kind: 'untracked' };
-const gone = (at: ResumePoint): LaneState => laneOf(at, { detached: { from: at, sinceMs: 0, reason: 'it was away' } });
+const gone = (at: ResumePoint, more: Partial<DetachedState> = {}): LaneState =>
+  laneOf(at, { detached: { from: at, sinceMs: 0, reason: 'it was away', ...more } });
 
 /** Records 11 to 50 are held; before them the source stood at 3, behind them it stands at 9. */
 const LOG: LogFacts = { id: 'L', firstSeq: 11, lastSeq: 50, head: place('3'), tail: place('9'), runBegan: () => 0 };
@@ -92,6 +93,12 @@ describe('a lane with a log on disk', () => {
       plan(holds(point(20, '5')), { required: false }, withLane(gone(point(20, '5')))),
       20,
       '5',
+    ],
+    [
+      'stays detached when an operator moved it while its destination was away, which holds the place before',
+      plan(holds(point(20, '5')), { required: false }, withLane(gone(point(20, '5'), { holdsOldPlace: true }))),
+      'detached',
+      null,
     ],
     [
       'stays detached when the log no longer has all that it lacks',

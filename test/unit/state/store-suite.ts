@@ -137,7 +137,7 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
           behindQueue: true,
           replay: { log: 'l', from: 3, to: null, next: 7, tables: ['a'] },
           joining: pointAt(3),
-          detached: { from: pointAt(2), sinceMs: 1_700_000_000_123, reason: 'the log was full', logEnd: pointAt(1) },
+          detached: { from: pointAt(2), sinceMs: 1_700_000_000_123, reason: 'the log was full', logEnd: pointAt(1), holdsOldPlace: true },
         };
         const transformer = { point: pointAt(6), state: new Uint8Array([0, 255, 10]) };
         await test.store.save(P, A, 1000, {

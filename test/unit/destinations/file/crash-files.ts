@@ -64,7 +64,7 @@ export class CrashFiles implements Files {
   }
   async stamp(path: string) {
     const inode = this.names.get(path);
-    return inode === undefined ? null : `${inode.id}/${inode.version}`;
+    return inode === undefined ? null : { file: `${inode.id}/${inode.data.length}`, written: String(inode.version) };
   }
   async read(path: string) {
     return this.names.get(path)?.data ?? null;
@@ -106,6 +106,11 @@ export class CrashFiles implements Files {
     );
   }
 
+  async append(path: string, bytes: Uint8Array) {
+    const length = this.names.get(path)?.data.length;
+    if (length !== undefined) await this.#write(path, length, bytes);
+  }
+
   async truncate(path: string, size: number) {
     this.#step(() => {
       const inode = this.#inode(path);
@@ -145,6 +150,8 @@ export class CrashFiles implements Files {
       this.#journal = this.#journal.filter((entry) => entry.folder !== folder);
     });
   }
+
+  async close() {}
 
   #change(path: string, change: (names: Map<string, Inode>) => void): void {
     change(this.names);

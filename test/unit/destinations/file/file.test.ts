@@ -1,6 +1,6 @@
 // The file destination over real files.
 
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -34,6 +34,7 @@ class Lane implements AsyncDisposable {
   #epoch = 0;
   #done = 0;
   #destination: FileDestination | null = null;
+  readonly #opened: NodeFiles[] = [];
   #previous: ResumePoint = point(0);
 
   private constructor(folder: string) {
@@ -59,12 +60,9 @@ class Lane implements AsyncDisposable {
       clock: { now: () => this.now, sleep: async () => {} },
       random: () => 0,
     };
-    return new FileDestination(
-      config,
-      ctx,
-      new NodeFiles(Number.parseInt(config.mode, 8), config.fsync),
-      formatOf(config) === 'csv' ? csv : null,
-    );
+    const files = new NodeFiles(Number.parseInt(config.mode, 8), config.fsync);
+    this.#opened.push(files);
+    return new FileDestination(config, ctx, files, formatOf(config) === 'csv' ? csv : null);
   }
 
   /** A new process takes over. */
@@ -109,6 +107,7 @@ class Lane implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const files of this.#opened) await files.close();
     await rm(this.folder, { recursive: true, force: true });
   }
 }
@@ -219,6 +218,23 @@ describe('the point', () => {
   });
 });
 
+describe('a sidecar of a version before slots', () => {
+  it('is read, and continued with slots', async () => {
+    await using lane = await Lane.create();
+    await lane.start('{table}.ndjson');
+    await lane.write(rows(1));
+    const [slot] = (JSON.parse(await readFile(await lane.sidecar(), 'utf8')) as ({ generation: number; state: object } | null)[])
+      .filter((s) => s !== null)
+      .sort((a, b) => b.generation - a.generation);
+    await writeFile(await lane.sidecar(), JSON.stringify({ ...slot?.state, version: 1 }, null, 1));
+    const destination = await lane.start('{table}.ndjson');
+    expect(await destination.committed(LANE)).toMatchObject({ kind: 'points', epoch: 2, points: [{ log: { seq: 1 } }] });
+    await lane.write(rows(2));
+    expect(await lane.text('orders.ndjson')).toBe(json(1, 2));
+    expect(JSON.parse(await readFile(await lane.sidecar(), 'utf8'))).toHaveLength(2);
+  });
+});
+
 describe('fencing', () => {
   it('refuses a claim below the highest epoch', async () => {
     await using lane = await Lane.create();
@@ -265,6 +281,10 @@ describe('fencing', () => {
             await newer.claim(name, 2);
           }
         }
+        override async stamp(path: string) {
+          await this.#maybe();
+          return super.stamp(path);
+        }
         override async list(path: string) {
           await this.#maybe();
           return super.list(path);
@@ -302,11 +322,23 @@ describe('fencing', () => {
       const held = committed.kind === 'points' && committed.points[0]?.log?.seq === 1;
       // What the older one was told is stored, the newer one knows of; and never the other way round.
       expect([outcome, held, claimed]).toEqual(outcome === 'stored' ? ['stored', true, false] : ['DESTINATION_FENCED', held, true]);
+      await older.close();
     }
   });
 });
 
 describe('what others do to the files', () => {
+  it('writes into the file of that name, not into one that was moved away while it was open', async () => {
+    await using lane = await Lane.create();
+    await lane.start('{table}.ndjson');
+    await lane.write(rows(1));
+    await rename(lane.at('orders.ndjson'), lane.at('moved.ndjson'));
+    await writeFile(lane.at('orders.ndjson'), json(1));
+    await lane.write(rows(2));
+    expect(await lane.text('orders.ndjson')).toBe(json(1, 2));
+    expect(await lane.text('moved.ndjson')).toBe(json(1));
+  });
+
   it('goes on behind what was there before, on a new line', async () => {
     for (const [before, between] of [
       ['{"old":1}\n', ''],

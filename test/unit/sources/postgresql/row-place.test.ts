@@ -15,7 +15,7 @@ it.each([0, 9, 10, 99, 100, 12_345])('the place of row %i is the same as text, a
 
 it('has its LSN beside another row at the same place only', () => {
   const other = new RowPlaces(positionAfter(1n), '10b7.5f00', 3000).at(17);
-  expect([places.at(1).lsnBeside(places.at(17)), places.at(17).lsnBeside(other)]).toEqual([0x16b374d848, -1]);
+  expect([places.at(1).numberBeside(places.at(17)), places.at(17).numberBeside(other)]).toEqual([0x16b374d848, -1]);
   expect(places.at(1).fields(null)['lsn']).toBe(0x16b374d848);
 });
 
