@@ -39,7 +39,6 @@ export const BUGS = {
   'replay-before-join': 'with a replay it is forgotten where its lane joined or was placed',
   'replay-dropped-by-point': 'a replay leaves out what the point covers',
   'parked-keys-forgotten': 'a restart does not know which keys are parked',
-  'left-out-held': 'a restart does not know that a destination still holds the place from which it was to be moved',
   'move-without-intent': 'an operator moves points without having stored that first',
   'move-under-old-epoch': 'moved points are stored under the epoch they had',
   'windowed-point-stored': 'a window is confirmed although some of it failed',

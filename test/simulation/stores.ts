@@ -5,7 +5,7 @@ import type { DeadLetter, DeadLetterQueue } from '../../src/engine/api.ts';
 import { laneStore } from '../../src/engine/parked-keys.ts';
 import { CdcError, type ResumePoint } from '../../src/sdk/index.ts';
 import type { Step } from '../../src/sdk/testing/fakes/step.ts';
-import type { LaneState, PipelineState, StateChange, StateStore } from '../../src/state/store.ts';
+import type { PipelineState, StateChange, StateStore } from '../../src/state/store.ts';
 import type { World } from './world.ts';
 
 const LOST_REPLY = 0.3;
@@ -31,7 +31,6 @@ export function steppingState(world: World, step: Step): StateStore {
       assertUp();
       const state = await world.state.load(pipeline);
       if (world.has('replay-before-join')) return withoutPlaces(state);
-      if (world.has('left-out-held')) return withoutLeftOut(state);
       return world.has('replay-forgotten') ? withoutReplays(state) : state;
     },
     async save(pipeline, owner, untilMs, change) {
@@ -102,15 +101,6 @@ function parkedIn(value: Uint8Array | null): string[] {
 function withoutPlaces(state: PipelineState): PipelineState {
   const beginning = { epoch: 0, log: null, sources: {}, snapshots: [] };
   const lanes = Object.entries(state.lanes).map(([name, lane]) => [name, lane.replay === null ? lane : { ...lane, joinedAt: beginning }]);
-  return { ...state, lanes: Object.fromEntries(lanes) };
-}
-
-function withoutLeftOut(state: PipelineState): PipelineState {
-  const lanes = Object.entries(state.lanes).map(([name, lane]): [string, LaneState] => {
-    if (lane.detached === null) return [name, lane];
-    const { holdsOldPlace: _, ...detached } = lane.detached;
-    return [name, { ...lane, detached }];
-  });
   return { ...state, lanes: Object.fromEntries(lanes) };
 }
 
