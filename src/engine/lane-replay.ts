@@ -21,8 +21,10 @@ export interface ReplayingLane {
   readonly options: LaneOptions;
   readonly record: LaneRecord;
   readonly delivery: Delivery;
-  /** Where it stands: up to there a replay goes, and no further. */
+  /** The last record that it is done with. */
   place(): number;
+  /** It entered the log by position: what its point covers stands behind that record, too. */
+  isAhead(): boolean;
   /** What its destination holds. */
   held(): ResumePoint;
   /** It holds the same place under our epoch now. */
@@ -35,6 +37,8 @@ export class LaneReplay {
   readonly #lane: ReplayingLane;
   #request: ReplayRequest | null = null;
   #reader: LogReader | null = null;
+  /** The last record that the point of a lane covers which is ahead. */
+  #covered = 0;
   /** All is sent, and state does not know it yet. */
   #ending = false;
 
@@ -62,7 +66,7 @@ export class LaneReplay {
   status(): LaneStatus['replay'] {
     if (this.#request === null) return null;
     const { from, next } = this.#request,
-      total = this.#end(this.#request) - from + 1;
+      total = Math.max(0, this.#end(this.#request) - from + 1);
     return { done: Math.min(next - from, total), total };
   }
 
@@ -90,6 +94,7 @@ export class LaneReplay {
     const { codecs, config, joinedAt, log, logger } = this.#lane.options,
       request = this.#request;
     if (request === null) return null;
+    if (this.#lane.isAhead()) this.#covered = await lastCovered(log, codecs, this.#lane.held().sources);
     const meant = { destination: config.name, from: request.from };
     if (request.log !== log.id) {
       logger.warn('the log that was to be replayed is gone: the replay is given up', meant);
@@ -107,8 +112,9 @@ export class LaneReplay {
     return this.#moveTo(moved, first);
   }
 
+  /** Where the lane stands: what is behind it would be delivered twice. */
   #end({ to }: ReplayRequest): number {
-    return Math.min(to ?? this.#lane.place(), this.#lane.options.log.readableSeq);
+    return Math.min(to ?? Math.max(this.#lane.place(), this.#covered), this.#lane.options.log.readableSeq);
   }
 
   async #send(request: ReplayRequest, signal: AbortSignal): Promise<ReplayOutcome> {

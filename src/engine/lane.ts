@@ -68,8 +68,8 @@ export class Lane implements RunningLane {
       record: this.#record,
       delivery: this.#delivery,
       worker: this,
-      // A lane that entered the log by position has had what its point covers, which is read from here on only to be dropped.
-      place: () => (this.#batcher.isAhead ? this.#o.log.readableSeq : this.#done.seq),
+      place: () => this.#done.seq,
+      isAhead: () => this.#batcher.isAhead,
       held: () => this.#durable.point,
       heldSeq: () => this.#durable.seq,
       rewritten: (held) => this.#rewritten(held),
