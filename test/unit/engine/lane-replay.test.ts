@@ -183,6 +183,27 @@ describe('a place that an operator chose for each of several partitions', () => 
   });
 });
 
+describe('a place that an operator chose, and that is not reached in the log yet', () => {
+  it('is where a replay ends: what the log holds behind it comes once', async () => {
+    const world = new ReplayWorld();
+    world.fill(1, 6);
+    await world.run();
+    const second = world.applied.find((e) => e.after?.['id'] === 2) as ChangeEvent,
+      log = world.point.log?.id ?? '';
+    const to = { ...world.point, log: null, sources: { [second.source]: { [second.partition]: second.position } } };
+    await world.state.acquire('test', 'cli', world.clock.now(), world.clock.now() + 1000);
+    await world.state.save('test', 'cli', world.clock.now() + 1000, { intent: { atMs: 0, what: 'test', lanes: { [world.lane]: to } } });
+    await world.state.release('test', 'cli');
+    world.around = () => Promise.reject(unreachable());
+    await world.run({}, { failFast: true });
+    world.around = (_batch, _signal, write) => write();
+    world.take();
+    await world.request(1, { log });
+    await world.run();
+    expect(world.take()).toEqual([3, 4, 5, 6]);
+  });
+});
+
 describe('asked for while the pipeline runs', () => {
   it('is stored, shown, done first, and live events wait behind it', async () => {
     const world = new ReplayWorld();
