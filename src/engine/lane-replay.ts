@@ -112,9 +112,10 @@ export class LaneReplay {
     return this.#moveTo(moved, first);
   }
 
-  /** Where the lane stands: what is behind it would be delivered twice. */
+  /** Not behind where the lane stands, also where it was put back since: that would be delivered twice. */
   #end({ to }: ReplayRequest): number {
-    return Math.min(to ?? Math.max(this.#lane.place(), this.#covered), this.#lane.options.log.readableSeq);
+    const stands = Math.max(this.#lane.place(), this.#covered);
+    return Math.min(to ?? stands, stands, this.#lane.options.log.readableSeq);
   }
 
   async #send(request: ReplayRequest, signal: AbortSignal): Promise<ReplayOutcome> {

@@ -184,7 +184,7 @@ describe('a place that an operator chose for each of several partitions', () => 
 });
 
 describe('a place that an operator chose, and that is not reached in the log yet', () => {
-  it('is where a replay ends: what the log holds behind it comes once', async () => {
+  it.each([null, 4])('is where a replay to %s ends: what the log holds behind it comes once', async (last) => {
     const world = new ReplayWorld();
     world.fill(1, 6);
     await world.run();
@@ -198,7 +198,7 @@ describe('a place that an operator chose, and that is not reached in the log yet
     await world.run({}, { failFast: true });
     world.around = (_batch, _signal, write) => write();
     world.take();
-    await world.request(1, { log });
+    await world.request(1, { log, to: last });
     await world.run();
     expect(world.take()).toEqual([3, 4, 5, 6]);
   });
