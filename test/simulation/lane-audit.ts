@@ -184,7 +184,8 @@ export class LaneAudit {
       this.moved(move);
       if (state.detached !== null) this.#leftOutBy = this.#world.running;
     } else if (isNew) this.#join(state.joinedAt, this.#joinedAt !== null);
-    else if (point !== undefined && this.#point !== null) this.pointMoved(this.#point, point);
+    // With a join under way, a command saves the point from before it once more.
+    else if (point !== undefined && this.#point !== null && state.joining === undefined) this.pointMoved(this.#point, point);
     this.replay.saved(state, isNew);
     if (isNew) this.#isTold = false;
     this.#joinedAt = joined;
