@@ -180,12 +180,13 @@ export class LaneAudit {
       [point] = state.points,
       isNew = joined !== this.#joinedAt && joined !== this.#joinedBefore,
       move = this.#oracle.moveOf(this.name);
+    // A command saves what was before a join that the destination has already: the next start settles that.
+    if (state.joining !== undefined && !isNew && joined !== this.#joinedAt) return;
     if (isNew && move !== null) {
       this.moved(move);
       if (state.detached !== null) this.#leftOutBy = this.#world.running;
     } else if (isNew) this.#join(state.joinedAt, this.#joinedAt !== null);
-    // With a join under way, a command saves the point from before it once more.
-    else if (point !== undefined && this.#point !== null && state.joining === undefined) this.pointMoved(this.#point, point);
+    else if (point !== undefined && this.#point !== null) this.pointMoved(this.#point, point);
     this.replay.saved(state, isNew);
     if (isNew) this.#isTold = false;
     this.#joinedAt = joined;
