@@ -186,6 +186,10 @@ export class Snapshots implements Between {
     this.#engine.commit(numberOf(done));
   }
 
+  abort(): void {
+    this.#engine.abort();
+  }
+
   reached(done: Position): void {
     this.#streamed = done;
     this.#engine.reached(numberOf(done));
