@@ -11,7 +11,7 @@ import { placeAfter } from '../../src/sources/mysql/position.ts';
 import { PreparedTransactions } from '../../src/sources/mysql/prepared.ts';
 import { LogReading } from '../../src/sources/mysql/reading.ts';
 import type { Between } from '../../src/sources/mysql/reading-options.ts';
-import { SchemaHistory } from '../../src/sources/mysql/schema-history.ts';
+import { loadHistory } from '../../src/sources/mysql/schema-history.ts';
 import { SchemaTracker } from '../../src/sources/mysql/schemas.ts';
 import { column, event, formatDescription, le, rowsEvent, type TestRow, type TestTable, tableMap } from './binlog.ts';
 
@@ -78,7 +78,7 @@ export class ReadingWorld {
     } as ReadContext;
     const isTable = (database: string): boolean => database === 'shop';
     const tracker = new SchemaTracker({
-      history: await SchemaHistory.load(this.store),
+      history: await loadHistory(this.store),
       catalog: new Catalog(queries, () => Promise.resolve(true)),
       queries,
       where: 'source "db"',

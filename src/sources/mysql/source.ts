@@ -33,7 +33,7 @@ import { BinlogPositions, FIRST_HISTORY, PARTITION, parseFileName, parsePlace, p
 import { PreparedTransactions } from './prepared.ts';
 import { LogReading } from './reading.ts';
 import { endOf } from './reading-options.ts';
-import { SchemaHistory } from './schema-history.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import { nameOfTable, SchemaTracker, tableId } from './schemas.ts';
 import { Server } from './server.ts';
 import { checkCondition, tablesMeant } from './snapshot-request.ts';
@@ -177,7 +177,7 @@ export class BinlogSource implements Source {
   }
 
   async schema(id: TableId): Promise<TableSchema> {
-    const tracker = this.#tracker ?? this.#track(await SchemaHistory.load(this.#ctx.store)),
+    const tracker = this.#tracker ?? this.#track(await loadHistory(this.#ctx.store)),
       database = id.database ?? id.schema ?? this.#server.home ?? '';
     if (this.#isTable(database, id.table)) {
       const found = await tracker.current(database, id.table);

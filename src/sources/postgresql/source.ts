@@ -32,7 +32,7 @@ import { checkSource } from './preflight.ts';
 import { endOf, LogReading } from './reading.ts';
 import { dropSlot } from './replication/slot.ts';
 import type { ReplicationStream } from './replication/stream.ts';
-import { SchemaHistory } from './schema-history.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
 import { checkCondition, nameOfTable, tablesMeant } from './snapshot-request.ts';
@@ -170,7 +170,7 @@ export class WalSource implements Source {
 
   async schema(id: TableId): Promise<TableSchema> {
     const { catalog } = this.#server,
-      tracker = this.#tracker ?? this.#track(await SchemaHistory.load(this.#ctx.store), catalog);
+      tracker = this.#tracker ?? this.#track(await loadHistory(this.#ctx.store), catalog);
     const known = tracker.latest(id);
     if (known !== null) return known;
     const [table] = await catalog.tables((schema, name) => schema === id.schema && name === id.table && this.#isTable(schema, name));
