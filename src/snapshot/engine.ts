@@ -98,6 +98,14 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     this.#transaction = null;
     this.reached(position);
   }
+  /** The transaction was never committed: what was told of it is true of no row, and nothing waits for its end. */
+  abort(): void {
+    const transaction = this.#transaction;
+    this.#transaction = null;
+    if (transaction === null) return;
+    for (const t of this.#tables.values()) t.touches.remove(transaction);
+    this.#wake();
+  }
   /** A keepalive outside of a transaction: nothing is left to come up to here. */
   reached(position: bigint): void {
     if (position <= this.#runs.position) return;

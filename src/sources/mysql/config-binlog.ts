@@ -1,8 +1,8 @@
 // The configuration keys of `cdc_mode: binlog`: who we are to the server, where to begin, what the server must be set to.
 
 import { type ConfigProblem, Default, Duration, Keys, OneOf, type Static, Type } from '../../sdk/index.ts';
-import { modeOf } from './config-polling.ts';
 import { MariadbGtidPosition, MysqlGtidSet } from './gtid-set.ts';
+import { modeOf } from './mode.ts';
 import { parseFileName } from './position.ts';
 
 const serverId = Type.Optional(

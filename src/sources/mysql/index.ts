@@ -1,8 +1,8 @@
 // The `mysql` source: changes of MySQL and MariaDB from the binary log, or rows by a watermark. Importing this loads no driver.
 
-import { CdcError, defineSource, type SourceCapabilities } from '../../sdk/index.ts';
+import { defineSource, type SourceCapabilities } from '../../sdk/index.ts';
 import { configSchema, type MysqlSourceConfig, validate } from './config.ts';
-import { modeOf } from './config-polling.ts';
+import { modeOf } from './mode.ts';
 
 export const descriptor = defineSource({
   type: 'mysql',
@@ -12,11 +12,6 @@ export const descriptor = defineSource({
   validate,
   capabilities: (config) => (modeOf(config) === 'polling' ? pollingCapabilities(config) : binlogCapabilities(config)),
   create: async (config, ctx) => {
-    if (config.query !== undefined)
-      throw new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', '`query` is not available yet for this source.', {
-        where: `source "${ctx.name}"`,
-        fix: 'Name tables: `tables`. A view is not one.',
-      });
     if (modeOf(config) === 'polling') {
       const { PollingSource } = await import('./polling.ts');
       return new PollingSource(config, ctx, process.env);

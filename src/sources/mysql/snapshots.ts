@@ -25,7 +25,7 @@ import { type ChunkTable, nameOf } from './chunk-sql.ts';
 import { type ChunkReaderOptions, keyOf, type ReadRow, type TableShape } from './chunks.ts';
 import type { MysqlSourceConfig } from './config.ts';
 import { PARTITION, parsePlace, placeNumber, type TransactionPlace, withMark } from './position.ts';
-import type { Between, StreamPlace } from './reading.ts';
+import type { Between, StreamPlace } from './reading-options.ts';
 import type { ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
 import { SnapshotReads } from './snapshot-reads.ts';
@@ -184,6 +184,10 @@ export class Snapshots implements Between {
   commit(done: Position): void {
     this.#streamed = done;
     this.#engine.commit(numberOf(done));
+  }
+
+  abort(): void {
+    this.#engine.abort();
   }
 
   reached(done: Position): void {

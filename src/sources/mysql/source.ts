@@ -19,11 +19,10 @@ import {
   type TableSchema,
   type TableSnapshot,
 } from '../../sdk/index.ts';
+import { Incoming } from '../../snapshot/incoming.ts';
 import { SnapshotOrders } from '../../snapshot/orders.ts';
-import type { Notifier } from '../../util/signal.ts';
 import { checkSource } from './check.ts';
 import { type MysqlSourceConfig, tablePatterns } from './config.ts';
-import type { Packets } from './dump/packets.ts';
 import type { BinlogStream } from './dump/stream.ts';
 import { sourceLag } from './lag.ts';
 import { LogIdentity } from './log-identity.ts';
@@ -32,8 +31,9 @@ import { Opener, type Opening } from './opening.ts';
 import { planSource } from './plan.ts';
 import { BinlogPositions, FIRST_HISTORY, PARTITION, parseFileName, parsePlace, placeAfter } from './position.ts';
 import { PreparedTransactions } from './prepared.ts';
-import { endOf, LogReading } from './reading.ts';
-import { SchemaHistory } from './schema-history.ts';
+import { LogReading } from './reading.ts';
+import { endOf } from './reading-options.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import { nameOfTable, SchemaTracker, tableId } from './schemas.ts';
 import { Server } from './server.ts';
 import { checkCondition, tablesMeant } from './snapshot-request.ts';
@@ -177,7 +177,7 @@ export class BinlogSource implements Source {
   }
 
   async schema(id: TableId): Promise<TableSchema> {
-    const tracker = this.#tracker ?? this.#track(await SchemaHistory.load(this.#ctx.store)),
+    const tracker = this.#tracker ?? this.#track(await loadHistory(this.#ctx.store)),
       database = id.database ?? id.schema ?? this.#server.home ?? '';
     if (this.#isTable(database, id.table)) {
       const found = await tracker.current(database, id.table);
@@ -301,36 +301,5 @@ export class BinlogSource implements Source {
     const stream = this.#stream;
     this.#stream = null;
     stream?.close();
-  }
-}
-
-/** Events, or word that there may be rows to send: whichever is first. */
-class Incoming {
-  readonly #stream: BinlogStream;
-  readonly #changed: Notifier;
-  readonly #signal: AbortSignal;
-  #packets: Promise<Packets | null> | null = null;
-  #word: Promise<null> | null = null;
-
-  constructor(stream: BinlogStream, changed: Notifier, signal: AbortSignal) {
-    this.#stream = stream;
-    this.#changed = changed;
-    this.#signal = signal;
-  }
-
-  /** `null`: look again. */
-  async next(): Promise<Packets | null> {
-    if (this.#packets === null) {
-      this.#packets = this.#stream.next(this.#signal);
-      // Whoever waits hears of it; nobody may be waiting when the reading ends.
-      this.#packets.catch(() => undefined);
-    }
-    this.#word ??= this.#changed.wait(this.#signal).then(() => {
-      this.#word = null;
-      return null;
-    });
-    const packets = await Promise.race([this.#packets, this.#word]);
-    if (packets !== null) this.#packets = null;
-    return packets;
   }
 }

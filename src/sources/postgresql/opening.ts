@@ -14,7 +14,7 @@ import { applyPublication, planPublication, readPublication } from './replicatio
 import { createSlot, dropSlot, keepOnStandbysCommand, lookAtSlot, slotProblem } from './replication/slot.ts';
 import type { ReplicationConnection } from './replication/socket.ts';
 import type { ReplicationStream } from './replication/stream.ts';
-import { SchemaHistory } from './schema-history.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import { nameOf } from './schemas.ts';
 import type { Server } from './server.ts';
 import { Catalog, type CatalogColumn, type CatalogTable } from './system-catalog.ts';
@@ -82,7 +82,7 @@ export class Opener {
     }
     const isNew = stored === null || lost !== null;
     const from = isNew ? await this.#start(signal) : stored;
-    const history = await SchemaHistory.load(this.#ctx.store);
+    const history = await loadHistory(this.#ctx.store);
     if (lost !== null) history.clear();
     const stream = await this.#stream(from, isNew, isRaw, signal);
     return { stream, from, isNew, isAnew: lost !== null, history, tables, sends, isRaw };
