@@ -40,12 +40,22 @@ export function snapshotKeys({ example, recently }: Words) {
       }),
       {},
     ),
-    chunk_rows: Default(Type.Integer({ minimum: 1, description: 'Rows of a chunk at most.', examples: [10_000] }), 20_000),
+    chunk_rows: Default(
+      Type.Integer({
+        minimum: 1,
+        description: 'Rows that one SELECT reads at most. They go out, and progress is stored, in batches of the usual size.',
+        examples: [10_000],
+      }),
+      20_000,
+    ),
     chunk_bytes: Default(
-      Size({ description: 'Bytes of a chunk, about; wide rows make chunks of fewer rows.', examples: ['4MiB'] }),
+      Size({
+        description: 'Bytes that one SELECT reads, about: wide rows make it read fewer. Up to `workers` + 1 such reads are in memory.',
+        examples: ['4MiB'],
+      }),
       '8MiB',
     ),
-    workers: Default(Type.Integer({ minimum: 1, maximum: 64, description: 'Chunks that are read at the same time.', examples: [4] }), 2),
+    workers: Default(Type.Integer({ minimum: 1, maximum: 64, description: 'SELECTs that read at the same time.', examples: [4] }), 2),
   };
 }
 
