@@ -106,8 +106,8 @@ export default tseslint.config(
   ),
   boundary(['src/engine/**/*.ts'], [UPWARDS, ADAPTERS]),
   boundary(['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'], [...ADAPTER, OTHER_SYSTEMS([])]),
-  ...['postgresql', 'mysql'].map((system) =>
-    boundary([`src/{sources,destinations,systems}/${system}/**/*.ts`], [...ADAPTER, OTHER_SYSTEMS([`!**/systems/${system}/*`])]),
+  ...['postgresql', 'mysql', 'redis'].map((system) =>
+    boundary([`src/{sources,destinations,systems}/${system}{,-*}/**/*.ts`], [...ADAPTER, OTHER_SYSTEMS([`!**/systems/${system}/*`])]),
   ),
   boundary(
     ['plugins/**/*.ts', 'pipelines/**/*.ts'],

@@ -64,7 +64,7 @@ const CATALOG: { readonly [K in Kind]: ReadonlyMap<string, Entry> } = {
     ['null', built(() => import('./destinations/null/index.ts'))],
     planned(sinks, 'kafka'),
     planned(sinks, 'pulsar'),
-    planned(sinks, 'redis_stream', ['redis_streams']),
+    ['redis_stream', built(() => import('./destinations/redis-stream/index.ts'), ['redis_streams'])],
     planned(sinks, 'redis'),
     planned(sinks, 'rabbitmq'),
     planned(sinks, 'nats', ['nats_jetstream']),

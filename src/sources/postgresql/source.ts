@@ -29,6 +29,7 @@ import { Opener, type Opening } from './opening.ts';
 import { planSource } from './plan.ts';
 import { confirmable, logPositions, PARTITION, parsePlace, positionAfter } from './position.ts';
 import { checkSource } from './preflight.ts';
+import { Publishing } from './publishing.ts';
 import { endOf, LogReading } from './reading.ts';
 import { dropSlot } from './replication/slot.ts';
 import type { ReplicationStream } from './replication/stream.ts';
@@ -52,6 +53,7 @@ export class WalSource implements Source {
   readonly #config: PostgresqlSourceConfig;
   readonly #ctx: SourceContext;
   readonly #server: Server;
+  readonly #publishing: Publishing;
   readonly #opener: Opener;
   /** Stays open behind the end of a reading: what is acknowledged then still goes out. */
   #stream: ReplicationStream | null = null;
@@ -66,7 +68,8 @@ export class WalSource implements Source {
     this.#config = config;
     this.#ctx = ctx;
     this.#server = new Server(config, ctx, env);
-    this.#opener = new Opener(this.#server, config, ctx);
+    this.#publishing = new Publishing(this.#server, config, ctx, () => this.#loadOrders());
+    this.#opener = new Opener(this.#server, config, ctx, this.#publishing);
   }
 
   describe(): SourceDescription {
@@ -80,20 +83,25 @@ export class WalSource implements Source {
   async *read(ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
     const over = new AbortController(),
       running = AbortSignal.any([signal, over.signal]);
+    let hasBegun = false;
     try {
       await this.#endStream();
-      const opening = await this.#opener.open(await ctx.assign(PARTITION), signal);
+      const opening = await this.#opener.open(await ctx.assign(PARTITION), ctx.snapshots, signal);
       this.#stream = opening.stream;
       const { reading, snapshots } = await this.#begin(opening, ctx);
       // The start of the log is stored before anything is sent.
       if (opening.isNew) yield { events: [], source: this.#ctx.name, partition: PARTITION, resume: opening.from, bytes: 0 };
+      hasBegun = true;
       snapshots.start(running);
       if (this.#config.heartbeat !== undefined) void sendHeartbeats(this.#server, this.#config.heartbeat, this.#ctx, running);
       void this.#ask(opening.stream, () => ctx.until !== null || !snapshots.isDone, running);
       yield* this.#follow(opening.stream, reading, snapshots, ctx, running);
     } catch (error) {
       if (signal.aborted) return;
-      throw this.#server.error(error);
+      const failure = this.#server.error(error),
+        isSetUp = !(failure instanceof CdcError) || failure.code !== 'SOURCE_MISCONFIGURED';
+      // What the server says where the publication is gone is less than what we know: the next start decides.
+      throw (hasBegun && !isSetUp && (await this.#publishing.look().catch(() => null))) || failure;
     } finally {
       over.abort();
     }
@@ -136,6 +144,7 @@ export class WalSource implements Source {
     const position = upTo[PARTITION],
       place = parsePlace(position ?? '');
     if (position !== undefined && this.#orders !== null) await (await this.#orders).acknowledged(position);
+    if (position !== undefined) await this.#publishing.acknowledged(position);
     if (place === null || place.commit <= this.#acknowledged) return;
     this.#acknowledged = place.commit;
     // Invariant 1: commits before this place are durable, and the slot is told of no more than that.
@@ -152,6 +161,8 @@ export class WalSource implements Source {
   async lag(): Promise<Lag> {
     const found = await this.#server.use(null, (session) => slotLag(session, this.#server.slot));
     if (found === null) return { events: null, bytes: null };
+    const left = this.#snapshotting === null ? null : await this.#publishing.look();
+    if (left !== null) this.#snapshotting?.end(left);
     const place = this.#reading?.place,
       behind = place === undefined ? found.bytesBehind : found.currentLsn - confirmable(place);
     return {
@@ -251,6 +262,7 @@ export class WalSource implements Source {
       tables: tables.map((t) => chunkTable(t, this.#config)),
       isWanted: (t) => mode !== 'never' && isInitial(t.schema, t.table),
       orders,
+      publishing: this.#publishing,
       at: confirmable(from),
       repeatsUntil: await this.#server.end(),
       isAnew,
