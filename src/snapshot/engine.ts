@@ -262,6 +262,10 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   skip(table: string): void {
     this.#close(table, 'skipped', null);
   }
+  /** Its changes cannot be followed: rows that are read beside them would be of no use. */
+  stop(table: string, reason: string): void {
+    this.#close(table, 'failed', reason);
+  }
   /** No further reads of the table until `unpause` or the next start. */
   pause(table: string): void {
     const t = this.#tables.get(table);

@@ -13,6 +13,7 @@ import { LogReading } from '../../src/sources/mysql/reading.ts';
 import type { Between } from '../../src/sources/mysql/reading-options.ts';
 import { loadHistory } from '../../src/sources/mysql/schema-history.ts';
 import { SchemaTracker } from '../../src/sources/mysql/schemas.ts';
+import { StoppedTables } from '../../src/streaming/stopped-tables.ts';
 import { column, event, formatDescription, le, rowsEvent, type TestRow, type TestTable, tableMap } from './binlog.ts';
 
 export const ITEMS: TestTable = { id: 1, database: 'shop', table: 'items', columns: [column.int('id'), column.int('a')], key: [0] };
@@ -61,7 +62,9 @@ export class ReadingWorld {
     return this.batches.findLast((b) => b.resume !== null)?.resume ?? placeAfter(1, FILE, 4, '');
   }
 
-  async open(more: { readonly maxBatchEvents?: number; readonly snapshots?: Between } = {}): Promise<LogReading> {
+  async open(
+    more: { readonly maxBatchEvents?: number; readonly snapshots?: Between; readonly rowImage?: 'MINIMAL' | 'NOBLOB' } = {},
+  ): Promise<LogReading> {
     const queries = {
       query: (sql: string) => {
         this.queries.push(sql);
@@ -97,6 +100,8 @@ export class ReadingWorld {
       logger: silentLogger,
       snapshots: more.snapshots ?? null,
       prepared: await PreparedTransactions.load(this.store),
+      stopped: await StoppedTables.load(this.store),
+      rowImage: more.rowImage ?? 'FULL',
       isTable,
     });
   }

@@ -256,6 +256,18 @@ export class Assembler {
     this.#skip(1);
     return this.#place().place(this.#number, '', eventPosition, 0);
   }
+  /** So many more changes were all handed over before. */
+  repeats(count: number): boolean {
+    return this.#number + count <= this.#repeatedUntil;
+  }
+  /** Do rows of the table go out? */
+  takes(map: TableMap): boolean {
+    return this.#tableOf(map) !== null;
+  }
+  /** Of the change that comes next. */
+  nextPlace(eventPosition: number): Position {
+    return this.#place().place(this.#number + 1, '', eventPosition, 0);
+  }
   /** Rows of tables that are captured were read of this transaction. */
   get hasRows(): boolean {
     return this.#order > 0;

@@ -31,7 +31,7 @@ function binlogCapabilities(config: MysqlSourceConfig): SourceCapabilities {
     schemaChanges: true,
     risks: [
       'Changes that foreign keys make in other tables (ON DELETE CASCADE, SET NULL) are not in the binary log.',
-      'A session that sets binlog_format to STATEMENT, or sql_log_bin to 0, writes changes that nobody can follow; of the first, those that name a captured table go to the dead letter queue.',
+      'A session that sets binlog_format to STATEMENT, or sql_log_bin to 0, writes changes that nobody can follow; the first stops the tables that its statements name.',
       'The server removes its log by age, whether it was read or not.',
     ],
     creates: [],

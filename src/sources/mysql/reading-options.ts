@@ -1,6 +1,7 @@
 // What one reading of the stream is given, and what it tells those who put rows between its transactions.
 
 import { CdcError, type ChangeBatch, type Logger, type Position, type ReadContext, type TableSchema } from '../../sdk/index.ts';
+import type { StoppedTables } from '../../streaming/stopped-tables.ts';
 import type { StreamObserver } from './batches.ts';
 import type { DoneSet } from './done-set.ts';
 import type { LogIdentity } from './log-identity.ts';
@@ -14,6 +15,8 @@ export interface Between extends StreamObserver {
   due(stream: StreamPlace): AsyncIterable<ChangeBatch>;
   progress(stream: StreamPlace): ChangeBatch | null;
   readAgain(table: TableSchema): void;
+  /** The table is not followed any more: nothing of it goes out. */
+  stop(table: string, why: string): void;
 }
 
 /** Where the stream stands, as far as it has been handed over. */
@@ -33,9 +36,12 @@ export interface ReadingOptions {
   readonly done: DoneSet;
   readonly identity: LogIdentity;
   readonly emitTruncates: boolean;
+  /** Images of rows that have less stop their table. */
+  readonly rowImage: 'FULL' | 'MINIMAL' | 'NOBLOB';
   readonly logger: Logger;
   readonly snapshots: Between | null;
   readonly prepared: PreparedTransactions;
+  readonly stopped: StoppedTables;
   isTable(database: string, table: string): boolean;
 }
 
@@ -48,7 +54,7 @@ export function readingError(code: 'SOURCE_DATA_INVALID' | 'SOURCE_POSITION_GONE
   return new CdcError(code, message, { where, fix: 'Read the tables again, by `cdc-run snapshot`, once the cause is gone.' });
 }
 
-/** One table cannot be followed: what is lost of it is said where dead letters are; the others go on. */
+/** What is lost, and cannot be said of one table, is said where dead letters are; reading goes on. */
 export function reject({ ctx, where }: ReadingOptions, what: string, place: Position, why: string): Promise<void> {
   return ctx.reject(what, place, readingError('SOURCE_DATA_INVALID', `${what}: ${why}`, where));
 }

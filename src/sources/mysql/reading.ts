@@ -1,7 +1,7 @@
 // One reading of the stream: packets → events → batches. Looks tables up when their first rows come. The loop over events waits for
 // nothing but room, the catalog and the store.
 
-import type { ChangeBatch, Position, TableSchema } from '../../sdk/index.ts';
+import { CdcError, type ChangeBatch, type Position, type TableSchema } from '../../sdk/index.ts';
 import { Assembler } from './batches.ts';
 import { BinlogDecoder } from './binlog/decoder.ts';
 import type { BinlogEvent, FormatDescriptionEvent, HeartbeatEvent, RotateEvent, RowsEvent, UnreadableRowsEvent } from './binlog/events.ts';
@@ -9,10 +9,13 @@ import type { TableMap } from './binlog/table-map.ts';
 import type { Packets } from './dump/packets.ts';
 import { LogCursor } from './log-cursor.ts';
 import { parseFileName, Repeats, sortable } from './position.ts';
-import { type ReadingOptions, readingError, reject, type StreamPlace } from './reading-options.ts';
-import { nameOfTable } from './schemas.ts';
+import { type ReadingOptions, readingError, type StreamPlace } from './reading-options.ts';
+import type { Met } from './schemas.ts';
 import { Statements } from './statements.ts';
+import { TableStops } from './table-stops.ts';
 import { Transactions } from './transactions.ts';
+
+const NOT_CAPTURED: Met = { table: null, change: null };
 
 export class LogReading implements StreamPlace {
   readonly #o: ReadingOptions;
@@ -21,6 +24,7 @@ export class LogReading implements StreamPlace {
   readonly #cursor = new LogCursor();
   readonly #transactions: Transactions;
   readonly #statements: Statements;
+  readonly #stops: TableStops;
   /** The last place that was handed over. */
   #handed: Position;
   /** The event that is read, as it came. */
@@ -37,7 +41,8 @@ export class LogReading implements StreamPlace {
       observer: options.snapshots,
     });
     this.#transactions = new Transactions(options, this.#assembler, this.#cursor, (event, at) => this.#take(event, at));
-    this.#statements = new Statements(options, this.#assembler, this.#transactions);
+    this.#stops = new TableStops(options, this.#assembler);
+    this.#statements = new Statements(options, this.#assembler, this.#transactions, this.#stops);
     this.#handed = behind;
   }
 
@@ -113,9 +118,9 @@ export class LogReading implements StreamPlace {
     if (this.#transactions.isKeeping && this.#transactions.keep(event, this.#raw)) return null;
     switch (event.kind) {
       case 'rows':
-        this.#rows(event, at);
-        return null;
+        return this.#rows(event, at);
       case 'table_map':
+        this.#stops.look();
         return this.#assembler.isUnresolved(event.table) ? this.#resolve(event.table, at) : null;
       case 'gtid':
       case 'mariadb_gtid':
@@ -188,20 +193,46 @@ export class LogReading implements StreamPlace {
 
   async #resolve(map: TableMap, eventPosition: number): Promise<void> {
     const at = this.#assembler.shapePlace(eventPosition),
-      { table, change } = await this.#o.tracker.meet(map, at);
+      { table, change } = this.#stops.has(map) ? NOT_CAPTURED : await this.#meet(map, at);
     this.#assembler.resolve(map, table, change, at);
     if (table !== null && change?.previous && hasOtherTypes(change.previous, table.schema)) this.#o.snapshots?.readAgain(table.schema);
   }
 
-  #rows(event: RowsEvent, at: number): void {
+  /** Names that nobody can tell any more stop the table: wrong ones would be worse. */
+  async #meet(map: TableMap, at: Position): Promise<Met> {
+    if (map.unreadable !== null) {
+      if (this.#o.isTable(map.database, map.table)) await this.#stops.stop(map, at, `Rows of it cannot be read: ${map.unreadable}.`);
+      return NOT_CAPTURED;
+    }
+    try {
+      return await this.#o.tracker.meet(map, at);
+    } catch (error) {
+      if (!(error instanceof CdcError) || error.code !== 'SOURCE_DATA_INVALID') throw error;
+      await this.#stops.stop(map, at, error.message);
+      return NOT_CAPTURED;
+    }
+  }
+
+  #rows(event: RowsEvent, at: number): Promise<void> | null {
     this.#transactions.ensure(event.header, at);
+    if (this.#stops.isRefused(event) && this.#assembler.takes(event.table) && !this.#assembler.repeats(event.rowCount))
+      return this.#refuse(event, at);
+    this.#assembler.rows(event, at, this.#transactions.tsOf(event.header));
+    return null;
+  }
+
+  async #refuse(event: RowsEvent, at: number): Promise<void> {
+    const { rowImage } = this.#o,
+      why = `Its log lacks columns: binlog_row_image of a session is not ${rowImage}, as \`binlog_row_image\` wants it.`;
+    await this.#stops.stop(event.table, this.#assembler.nextPlace(at), why);
+    // They count all the same.
     this.#assembler.rows(event, at, this.#transactions.tsOf(event.header));
   }
 
   async #unreadable({ table, reason, header }: UnreadableRowsEvent, at: number): Promise<void> {
     const place = this.#assembler.count(at);
     if (this.#assembler.isRepeated || !this.#o.isTable(table.database, table.table)) return;
-    await reject(this.#o, `rows of ${nameOfTable(table)}`, place, `They cannot be read: ${reason} (event of type ${header.type}).`);
+    await this.#stops.stop(table, place, `Rows of it cannot be read: ${reason} (event of type ${header.type}).`);
   }
 }
 

@@ -21,6 +21,7 @@ import {
 } from '../../sdk/index.ts';
 import { Incoming } from '../../snapshot/incoming.ts';
 import { SnapshotOrders } from '../../snapshot/orders.ts';
+import { StoppedTables } from '../../streaming/stopped-tables.ts';
 import { checkSource } from './check.ts';
 import { type MysqlSourceConfig, tablePatterns } from './config.ts';
 import type { BinlogStream } from './dump/stream.ts';
@@ -57,6 +58,7 @@ export class BinlogSource implements Source {
   #snapshotting: Snapshots | null = null;
   #orders: Promise<SnapshotOrders> | null = null;
   #prepared: PreparedTransactions | null = null;
+  #stopped: Promise<StoppedTables> | null = null;
   #quickLosses = 0;
 
   constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
@@ -164,6 +166,7 @@ export class BinlogSource implements Source {
     if (position === undefined) return;
     await this.#prepared?.acknowledged(position);
     if (this.#orders !== null) await (await this.#orders).acknowledged(position);
+    if (this.#stopped !== null) await (await this.#stopped).acknowledged((place) => this.positions.covers(position, place));
   }
 
   acknowledged(): Promise<PartitionPositions | null> {
@@ -200,7 +203,13 @@ export class BinlogSource implements Source {
       meant = tablesMeant(request.tables, captured, home, place.where);
     if (request.action === 'begin') await checkCondition(this.#server, meant, request);
     const tables = meant.map(nameOfTable),
-      orders = await this.#loadOrders();
+      orders = await this.#loadOrders(),
+      stopped = await this.#loadStopped();
+    if (request.where !== null && tables.some((t) => stopped.has(t)))
+      throw needsAllRows(
+        tables.filter((t) => stopped.has(t)),
+        place.where,
+      );
     await orders.add({ ...request, tables });
     return { tables };
   }
@@ -225,10 +234,15 @@ export class BinlogSource implements Source {
     const tracker = this.#track(history);
     if (isNew) await tracker.begin(tables, from);
     this.#tracker = tracker;
+    const stopped = await this.#loadStopped();
+    if (opening.isAnew) await stopped.clear();
+    await stopped.settle((await this.#loadOrders()).ordered);
     const snapshots = await this.#snapshots(opening, tracker, ctx);
     this.#prepared = await PreparedTransactions.load(this.#ctx.store);
     const reading = new LogReading({
       prepared: this.#prepared,
+      stopped,
+      rowImage: this.#config.binlog_row_image,
       source: this.#ctx.name,
       where: this.#server.place.where,
       tracker,
@@ -251,6 +265,7 @@ export class BinlogSource implements Source {
       { home, place } = this.#server,
       isInitial = tableFilter(snapshot.tables, home),
       orders = await this.#loadOrders(),
+      stopped = await this.#loadStopped(),
       end = await this.end();
     orders.begin(from);
     return new Snapshots({
@@ -269,6 +284,7 @@ export class BinlogSource implements Source {
       tables: tables.map((t) => chunkTable(t, this.#config, home)),
       isWanted: (t) => mode !== 'never' && isInitial(t.database, t.table),
       orders,
+      stopped,
       from,
       repeatsUntil: numberOf(end[PARTITION] ?? ''),
       isAnew,
@@ -278,6 +294,11 @@ export class BinlogSource implements Source {
   #loadOrders(): Promise<SnapshotOrders> {
     this.#orders ??= SnapshotOrders.load(this.#ctx.store, this.#ctx.logger);
     return this.#orders;
+  }
+
+  #loadStopped(): Promise<StoppedTables> {
+    this.#stopped ??= StoppedTables.load(this.#ctx.store);
+    return this.#stopped;
   }
 
   #track(history: SchemaHistory): SchemaTracker {
@@ -302,4 +323,12 @@ export class BinlogSource implements Source {
     this.#stream = null;
     stream?.close();
   }
+}
+
+/** A part of the rows would leave out what was missed of the rest. */
+function needsAllRows(tables: readonly string[], where: string): CdcError {
+  return new CdcError('SOURCE_SNAPSHOT_REFUSED', `Changes of ${tables.join(', ')} were missed: all rows must be read again, not some.`, {
+    where,
+    fix: 'Leave --where out.',
+  });
 }

@@ -6,7 +6,8 @@ import type { QueryEvent } from './binlog/events.ts';
 import type { TableName } from './binlog/statement.ts';
 import { withMark } from './position.ts';
 import { type ReadingOptions, reject } from './reading-options.ts';
-import { nameOfTable, tableId } from './schemas.ts';
+import { tableId } from './schemas.ts';
+import type { TableStops } from './table-stops.ts';
 import type { Transactions } from './transactions.ts';
 
 const MAX_SQL_SHOWN = 200;
@@ -15,11 +16,13 @@ export class Statements {
   readonly #o: ReadingOptions;
   readonly #assembler: Assembler;
   readonly #transactions: Transactions;
+  readonly #stops: TableStops;
 
-  constructor(options: ReadingOptions, assembler: Assembler, transactions: Transactions) {
+  constructor(options: ReadingOptions, assembler: Assembler, transactions: Transactions, stops: TableStops) {
     this.#o = options;
     this.#assembler = assembler;
     this.#transactions = transactions;
+    this.#stops = stops;
   }
 
   /** `null`: done; else it waits for the catalog or the store. */
@@ -126,23 +129,28 @@ export class Statements {
     return null;
   }
 
-  /** `binlog_format=STATEMENT` in a session: rows were changed, and the log does not say which. */
+  /** `binlog_format=STATEMENT` in a session: rows were changed, and the log does not say which. Triggers and views hide tables from us. */
   async #change({ statement, header, database, sql }: QueryEvent, at: number): Promise<void> {
     if (statement.kind !== 'change') return;
     this.#transactions.ensure(header, at);
     const place = this.#assembler.count(at),
-      { table } = statement;
-    const mayConcern = table === null ? this.#o.tracker.mayConcern(database) : this.#o.isTable(table.database, table.table);
-    if (mayConcern && !this.#assembler.isRepeated) {
-      const what =
-        table === null ? `a ${statement.verb.toUpperCase()} in ${database || 'no database'}` : `a change of ${nameOfTable(table)}`;
-      await reject(
-        this.#o,
-        what,
-        place,
-        `It was logged as a statement (${sql.length} characters) and not as rows: binlog_format of its session is not ROW.`,
-      );
+      why = `A change was logged as a statement (${sql.length} characters) and not as rows: binlog_format of its session is not ROW.`;
+    if (!this.#assembler.isRepeated) {
+      const tables =
+        statement.table === null ? this.#named(database, sql) : [statement.table].filter((t) => this.#o.isTable(t.database, t.table));
+      for (const table of tables) await this.#stops.stop(table, place, why);
+      if (statement.table === null && tables.length === 0 && this.#o.tracker.mayConcern(database))
+        await reject(this.#o, `a ${statement.verb.toUpperCase()} in ${database || 'no database'}`, place, why);
     }
     this.#transactions.commitAlone();
+  }
+
+  /** Captured tables whose names are words of the statement: more than it changes, if anything. */
+  #named(database: string, sql: string): TableName[] {
+    const words = new Set(sql.toLowerCase().match(/[\w$\u0080-\uffff]+/g) ?? []);
+    return this.#o.tracker
+      .known(database)
+      .map(({ id }) => ({ database, table: id.table }))
+      .filter(({ table }) => (table.toLowerCase().match(/[\w$\u0080-\uffff]+/g) ?? []).every((word) => words.has(word)));
   }
 }

@@ -67,6 +67,7 @@ describe('a transaction that the end of a file cuts off', () => {
       due: async function* () {},
       progress: () => null,
       readAgain: note('again'),
+      stop: note('stop'),
       begin: note('begin'),
       row: (op, _, __, image) => void told.push(`${op} ${image?.column('id')}`),
       commit: note('commit'),
