@@ -65,7 +65,7 @@ const CATALOG: { readonly [K in Kind]: ReadonlyMap<string, Entry> } = {
     planned(sinks, 'kafka'),
     planned(sinks, 'pulsar'),
     ['redis_stream', built(() => import('./destinations/redis-stream/index.ts'), ['redis_streams'])],
-    planned(sinks, 'redis'),
+    ['redis', built(() => import('./destinations/redis/index.ts'))],
     planned(sinks, 'rabbitmq'),
     planned(sinks, 'nats', ['nats_jetstream']),
     planned(sinks, 'mqtt'),

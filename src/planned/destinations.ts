@@ -32,18 +32,6 @@ export const pulsar = plannedDestination({
   },
 });
 
-export const redis = plannedDestination({
-  type: 'redis',
-  title: 'Redis as a cache',
-  keys: {
-    ...serverKeys(6379, 'redis'),
-    key_pattern: text('Key; {column} stands for a value of the row.', 'event:{user_id}'),
-    mode: choice(['string', 'hash', 'delete', 'publish'], 'What is done with the key.'),
-    ttl: duration('Keys vanish after this.', '1h'),
-    channel: text('Channel for mode publish.', 'events'),
-  },
-});
-
 export const rabbitmq = plannedDestination({
   type: 'rabbitmq',
   title: 'RabbitMQ exchanges',

@@ -1,6 +1,7 @@
 // Configurations of the destinations in Redis as the loader hands them over, and what streams hold.
 
 import type { Redis } from 'ioredis';
+import type { RedisConfig } from '../../src/destinations/redis/config.ts';
 import type { RedisStreamConfig } from '../../src/destinations/redis-stream/config.ts';
 
 const CONNECTION = { connection_timeout: 2000, command_timeout: 10_000 };
@@ -15,6 +16,11 @@ export function redisStreamConfig(url: string, changes: Partial<RedisStreamConfi
     wait_timeout: 2000,
     ...changes,
   } as RedisStreamConfig;
+}
+
+export function redisConfig(url: string, changes: Partial<RedisConfig> = {}): RedisConfig {
+  const own = { key_pattern: '{table}:{key}', mode: 'json', ttl: null, keep_point: true, wait_replicas: 0, wait_timeout: 2000 };
+  return { url, ...CONNECTION, ...own, ...changes } as RedisConfig;
 }
 
 /** Name → value of each entry's fields, in order. */

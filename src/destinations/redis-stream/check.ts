@@ -18,7 +18,7 @@ import { type RedisStreamConfig, streamParts } from './config.ts';
 import { StreamNames } from './stream-name.ts';
 
 const ITS_COMMANDS = ['TYPE', 'XADD MAXLEN x * a b', 'XTRIM MAXLEN x'],
-  POINT_COMMANDS = ['HGET', 'HSET a b c', 'HKEYS', 'HDEL'];
+  POINT_COMMANDS = ['HGET a', 'HSET a b c', 'HKEYS', 'HDEL a'];
 /** Stands for streams whose names the events make. */
 const SAMPLE = { id: { database: 'database', schema: 'schema', table: 'table' }, columns: [], key: [], version: 1 };
 

@@ -27,6 +27,7 @@ export interface LanePointsOptions {
 export class LanePoints {
   readonly #o: LanePointsOptions;
   readonly server: string;
+  readonly isCluster: boolean;
   #claim: { readonly key: string; readonly epoch: number } | null = null;
   /** Stored by the master, and not by enough replicas yet: the texts of the points, by worker. */
   readonly #unconfirmed = new Map<number, string>();
@@ -34,6 +35,7 @@ export class LanePoints {
   constructor(options: LanePointsOptions) {
     this.#o = options;
     this.server = describeEndpoint(options.connections.endpoint);
+    this.isCluster = options.connections.endpoint.cluster !== null;
   }
 
   /** After a claim what is read is also what replicas have: else a lost answer would turn into a confirmation too early. */
