@@ -106,7 +106,7 @@ export default tseslint.config(
   ),
   boundary(['src/engine/**/*.ts'], [UPWARDS, ADAPTERS]),
   boundary(['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'], [...ADAPTER, OTHER_SYSTEMS([])]),
-  ...['postgresql', 'mysql', 'redis'].map((system) =>
+  ...['kafka', 'mysql', 'postgresql', 'redis'].map((system) =>
     boundary([`src/{sources,destinations,systems}/${system}{,-*}/**/*.ts`], [...ADAPTER, OTHER_SYSTEMS([`!**/systems/${system}/*`])]),
   ),
   boundary(
