@@ -8,6 +8,7 @@ import { round } from '../lib/cpu.ts';
 import { child, inFolder, outputOf } from '../lib/processes.ts';
 import { cpuOfRuns, least, type Run, ratio, rounds } from '../lib/rounds.ts';
 import { type Cluster, connect, startCluster } from './cluster.ts';
+import { endurance } from './endurance.ts';
 import type { LatencyResult, LatencyTask } from './latency.ts';
 import { type Drained, drain, drop, JSON_TO_NOWHERE, jsonToFile, memoryOf, pipelineOf, receiveLogical } from './measure.ts';
 import { snapshotRun } from './snapshot.ts';
@@ -20,6 +21,7 @@ const { values: given } = parseArgs({
     snapshot: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '10' },
+    endurance: { type: 'string', default: '0' },
     only: { type: 'string', default: '' },
   },
 });
@@ -122,6 +124,7 @@ if (wants('latency')) {
   };
 }
 if (wants('snapshot')) result['snapshot'] = await snapshotRun(cluster, client, Number(given.snapshot), ROUNDS, log);
+if (Number(given.endurance) > 0) result['endurance'] = await endurance(cluster, client, Number(given.endurance));
 await client.end();
 const version = (await outputOf(join(cluster.bin, 'postgres'), ['--version'])).trim();
 console.log(JSON.stringify({ scenario: 'postgres', server: version, inserts, updates: Number(given.updates), ...result }));
