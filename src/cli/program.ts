@@ -14,7 +14,7 @@ import { EXIT } from './exit-code.ts';
 import { commandHelp, programHelp } from './help.ts';
 
 /** As in envelope/create.ts, which `--help` does not load. */
-const ENVELOPES = ['debezium', 'plain', 'cdc_event', 'sync_event', 'elide', 'cloudevents'] as const;
+const ENVELOPES = ['debezium', 'plain', 'cdc_event', 'sync_event', 'elide', 'cloudevents', 'row'] as const;
 
 interface FileOptions {
   readonly config: readonly string[];

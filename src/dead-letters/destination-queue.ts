@@ -3,12 +3,14 @@
 import type { DeadLetter, DeadLetterQueue } from '../engine/api.ts';
 import type { EnvelopeConfig } from '../engine/pipeline-config.ts';
 import {
+  type BatchEnvelope,
   CdcError,
   type Destination,
   type EncodedBatch,
   type LaneBatch,
   type LaneId,
   type PointHoldingDestination,
+  type RecordContext,
   type ResumePoint,
   toCdcError,
 } from '../sdk/index.ts';
@@ -31,10 +33,13 @@ export interface DestinationQueueOptions {
 interface Open {
   readonly destination: Destination;
   readonly point: ResumePoint;
-  readonly encode: Encode | null;
+  readonly encoder: Encoder | null;
 }
 
-type Encode = (events: LaneBatch['events']) => EncodedBatch;
+interface Encoder {
+  readonly envelope: BatchEnvelope;
+  encode(events: LaneBatch['events']): EncodedBatch;
+}
 
 /** Nothing is opened before the first letter. */
 export function openDestinationDeadLetterQueue(options: DestinationQueueOptions): DeadLetterQueue {
@@ -72,7 +77,7 @@ class DestinationDeadLetterQueue implements DeadLetterQueue {
         opened = await this.#o.open();
         this.#open = await this.#prepare(opened);
       }
-      const { destination, point, encode } = this.#open;
+      const { destination, point, encoder } = this.#open;
       const events = letters.map(letterEvent);
       const batch: LaneBatch = {
         events,
@@ -81,10 +86,11 @@ class DestinationDeadLetterQueue implements DeadLetterQueue {
         through: point,
         previous: point,
         worker: 0,
+        ...(encoder === null ? {} : { envelope: encoder.envelope }),
         encoded: () => {
-          if (encode === null)
+          if (encoder === null)
             throw new CdcError('PLUGIN_CONTRACT', `destination "${this.#o.name}" asked for bytes, but declares that it reads rows`);
-          return encode(events);
+          return encoder.encode(events);
         },
       };
       // Invariant 3: durable there when it resolves.
@@ -98,9 +104,9 @@ class DestinationDeadLetterQueue implements DeadLetterQueue {
 
   /** A destination that keeps points must hold one before it takes a batch. */
   async #prepare(destination: Destination): Promise<Open> {
-    const encode = await this.#encoder();
+    const encoder = await this.#encoder();
     const beginning: ResumePoint = { epoch: 0, log: null, sources: {}, snapshots: [] };
-    if (!this.#o.holdsPoint) return { destination, encode, point: beginning };
+    if (!this.#o.holdsPoint) return { destination, encoder, point: beginning };
     const holder = destination as PointHoldingDestination;
     const id: LaneId = { pipeline: this.#o.pipeline, lane: `dead_letters:${this.#o.lane ?? ''}` };
     const found = await holder.committed(id);
@@ -109,16 +115,17 @@ class DestinationDeadLetterQueue implements DeadLetterQueue {
     await holder.claim(id, epoch);
     const point = { ...beginning, epoch };
     await holder.setPoints(id, epoch, [point]);
-    return { destination, encode, point };
+    return { destination, encoder, point };
   }
 
-  async #encoder(): Promise<Encode | null> {
+  async #encoder(): Promise<Encoder | null> {
     if (this.#o.input !== 'bytes') return null;
     const { createEnvelope } = await import('../envelope/create.ts');
     const { pipeline, version, envelope } = this.#o;
     const sources = { [LETTERS_SOURCE]: { connector: 'cdc-run', database: null, fields: () => ({}) } };
-    const created = createEnvelope(envelope, { pipeline, version, sources, now: () => this.#o.now() });
-    return (events) => created.encode(events);
+    const context: RecordContext = { pipeline, version, sources, now: () => this.#o.now() };
+    const created = createEnvelope(envelope, context);
+    return { envelope: { ...envelope, context }, encode: (events) => created.encode(events) };
   }
 
   #unavailable(cause: unknown): CdcError {

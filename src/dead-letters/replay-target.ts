@@ -100,6 +100,7 @@ export class ReplayTarget {
       events,
       skip,
       ...points,
+      ...(encoder === null ? {} : { envelope: encoder.description }),
       worker: 0,
       encoded: () => {
         if (encoder === null) throw this.#contractError();

@@ -182,7 +182,7 @@ export class Encoders {
     let encoder = this.#byKey.get(key);
     if (encoder === undefined) {
       const { createEnvelope } = await import('../envelope/create.ts');
-      encoder = new SharedEncoder(createEnvelope(envelope, this.#context));
+      encoder = new SharedEncoder(createEnvelope(envelope, this.#context), { ...envelope, context: this.#context });
       this.#byKey.set(key, encoder);
     }
     encoder.users++;

@@ -153,9 +153,11 @@ export class Delivery {
       portion.encoded ??= this.#o.encoder.encode(load.events, load.pieces);
       return portion.encoded;
     };
+    const { encoder } = this.#o;
     const batch: LaneBatch = {
       events: load.events,
       skip,
+      ...(encoder === null ? {} : { envelope: encoder.description }),
       through: isLast || !holdsPoint ? through : { ...previous, epoch },
       previous: this.#rewritten?.from === previous ? this.#rewritten.to : previous,
       worker: this.#o.worker?.index ?? 0,

@@ -2,7 +2,7 @@
 
 import type { Envelope } from '../envelope/envelope.ts';
 import type { LogBatch } from '../log/change-log.ts';
-import type { ChangeEvent, EncodedBatch } from '../sdk/index.ts';
+import type { BatchEnvelope, ChangeEvent, EncodedBatch } from '../sdk/index.ts';
 
 /** A stretch of a log batch that went into a lane batch: events `from` (inclusive) to `to` (exclusive). */
 export interface Piece {
@@ -14,12 +14,15 @@ export interface Piece {
 /** One per envelope configuration of a pipeline. */
 export class SharedEncoder {
   readonly #envelope: Envelope;
+  /** What it was made with, for destinations that write other formats. */
+  readonly description: BatchEnvelope;
   /** How many lanes use it: with one there is nothing to share. */
   users = 0;
   readonly #cache = new WeakMap<LogBatch, EncodedBatch>();
 
-  constructor(envelope: Envelope) {
+  constructor(envelope: Envelope, description: BatchEnvelope) {
     this.#envelope = envelope;
+    this.description = description;
   }
 
   /** `events` are those of `pieces`, unless some were dropped: then `pieces` is `null`. */

@@ -14,7 +14,7 @@ export interface ComponentConfig {
 }
 
 export interface EnvelopeConfig {
-  readonly type: 'debezium' | 'plain' | 'cdc_event' | 'sync_event' | 'elide' | 'cloudevents';
+  readonly type: 'debezium' | 'plain' | 'cdc_event' | 'sync_event' | 'elide' | 'cloudevents' | 'row';
   /** Options of the envelope, validated by its own schema. */
   readonly options: Readonly<Record<string, unknown>>;
 }

@@ -10,7 +10,7 @@
 // | `m` | none | |
 
 import { type ChangeEvent, Keys, type Value } from '../sdk/index.ts';
-import type { DecodedRecord, EnvelopeContext, EnvelopeShape } from './envelope.ts';
+import type { DecodedRecord, EnvelopeContext, ReadableShape } from './envelope.ts';
 import { jsonString } from './json.ts';
 import type { JsonWriter } from './json-writer.ts';
 import { asRow, asText, invalid, parseJson } from './parse-json.ts';
@@ -118,7 +118,7 @@ function decode(value: Uint8Array, key: Uint8Array | null): DecodedRecord {
   };
 }
 
-export const cdcEvent: EnvelopeShape<typeof cdcEventOptions> = {
+export const cdcEvent: ReadableShape<typeof cdcEventOptions> = {
   options: cdcEventOptions,
   create: (_options, ctx) => new PerEventEnvelope(writerFor(ctx)),
   decode,

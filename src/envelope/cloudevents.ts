@@ -5,7 +5,7 @@
 import { type ChangeEvent, Default, Keys, Type } from '../sdk/index.ts';
 import { decodePayload } from './debezium/decode.ts';
 import { DebeziumEnvelope } from './debezium/encode.ts';
-import type { DecodedRecord, EnvelopeContext, EnvelopeShape } from './envelope.ts';
+import type { DecodedRecord, EnvelopeContext, ReadableShape } from './envelope.ts';
 import { jsonString } from './json.ts';
 import { asRow, asText, invalid, parseJson } from './parse-json.ts';
 import { type EventWriter, PerEventEnvelope, PlainTable, parseRfc3339, Rfc3339 } from './per-event.ts';
@@ -88,7 +88,7 @@ function decode(value: Uint8Array, key: Uint8Array | null): DecodedRecord {
   return { ...decoded, sourceTsMs: decoded.sourceTsMs ?? parseRfc3339(asText(record.time)), id: asText(record.id) };
 }
 
-export const cloudevents: EnvelopeShape<typeof cloudeventsOptions> = {
+export const cloudevents: ReadableShape<typeof cloudeventsOptions> = {
   options: cloudeventsOptions,
   create: (options, ctx) => new PerEventEnvelope(writerFor(options.type_prefix, ctx)),
   decode,

@@ -5,17 +5,22 @@ import { cdcEvent } from './cdc-event.ts';
 import { cloudevents } from './cloudevents.ts';
 import { debezium } from './debezium.ts';
 import { elide } from './elide.ts';
-import type { DecodedRecord, Envelope, EnvelopeContext, EnvelopeShape } from './envelope.ts';
+import type { DecodedRecord, Envelope, EnvelopeContext, EnvelopeShape, ReadableShape } from './envelope.ts';
 import { plain } from './plain.ts';
+import { row } from './row.ts';
 import { syncEvent } from './sync-event.ts';
 
-export const ENVELOPE_TYPES = ['debezium', 'plain', 'cdc_event', 'sync_event', 'elide', 'cloudevents'] as const;
+/** Those that say what changed: their records can be read back. */
+export const EVENT_ENVELOPES = ['debezium', 'plain', 'cdc_event', 'sync_event', 'elide', 'cloudevents'] as const;
+export type EventEnvelope = (typeof EVENT_ENVELOPES)[number];
+export const ENVELOPE_TYPES = [...EVENT_ENVELOPES, 'row'] as const;
 export type EnvelopeType = (typeof ENVELOPE_TYPES)[number];
 
-const SHAPES = { debezium, plain, cdc_event: cdcEvent, sync_event: syncEvent, elide, cloudevents } as const satisfies Record<
-  EnvelopeType,
+const READABLE = { debezium, plain, cdc_event: cdcEvent, sync_event: syncEvent, elide, cloudevents } as const satisfies Record<
+  EventEnvelope,
   unknown
 >;
+const SHAPES = { ...READABLE, row } as const satisfies Record<EnvelopeType, unknown>;
 
 /** The shape of a type; the options are validated by its schema before they reach it. */
 function shapeOf(type: EnvelopeType): EnvelopeShape<TObject> {
@@ -42,6 +47,6 @@ export function createEnvelope(
 }
 
 /** A record of another system back to what it says. Throws `SOURCE_DATA_INVALID`. A tombstone has no value and is not for this function. */
-export function decodeEnvelope(type: EnvelopeType, value: Uint8Array, key: Uint8Array | null = null): DecodedRecord {
-  return shapeOf(type).decode(value, key);
+export function decodeEnvelope(type: EventEnvelope, value: Uint8Array, key: Uint8Array | null = null): DecodedRecord {
+  return (READABLE[type] as unknown as ReadableShape).decode(value, key);
 }

@@ -3,9 +3,9 @@
 import { decodeDebezium } from './debezium/decode.ts';
 import { DebeziumEnvelope } from './debezium/encode.ts';
 import { debeziumOptions } from './debezium/options.ts';
-import type { EnvelopeShape } from './envelope.ts';
+import type { ReadableShape } from './envelope.ts';
 
-export const debezium: EnvelopeShape<typeof debeziumOptions> = {
+export const debezium: ReadableShape<typeof debeziumOptions> = {
   options: debeziumOptions,
   create: (options, ctx) => new DebeziumEnvelope(options, ctx),
   decode: decodeDebezium,

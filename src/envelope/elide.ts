@@ -2,7 +2,7 @@
 // TRUNCATE; messages and schema changes have no record.
 
 import { type ChangeEvent, Keys } from '../sdk/index.ts';
-import type { DecodedRecord, EnvelopeShape } from './envelope.ts';
+import type { DecodedRecord, ReadableShape } from './envelope.ts';
 import { evtOfEvent } from './event-ids.ts';
 import { jsonString } from './json.ts';
 import { asMilliseconds, asRow, asText, invalid, parseJson } from './parse-json.ts';
@@ -79,4 +79,4 @@ function decode(value: Uint8Array, key: Uint8Array | null): DecodedRecord {
   };
 }
 
-export const elide: EnvelopeShape<typeof elideOptions> = { options: elideOptions, create: () => new PerEventEnvelope(writer), decode };
+export const elide: ReadableShape<typeof elideOptions> = { options: elideOptions, create: () => new PerEventEnvelope(writer), decode };

@@ -1,21 +1,9 @@
 // What an envelope is: a pure function pair between change events and key/value JSON bytes. One file per shape beside this;
 // `create.ts` is the door.
 
-import type { ChangeEvent, EncodedBatch, Row, SourceDescription, Static, TSchema } from '../sdk/index.ts';
+import type { ChangeEvent, EncodedBatch, LogicalMessage, RecordContext, Row, Static, TSchema } from '../sdk/index.ts';
 
-/** The source's own fields of an event's position, as they appear in an envelope's `source` block: `lsn`, `txId`, `file`, `pos` … */
-export type SourceFields = Readonly<Record<string, string | number | bigint | null>>;
-
-/** What an encoder needs to know beyond the event. Made once per lane. */
-export interface EnvelopeContext {
-  readonly pipeline: string;
-  /** Name of the source component → what it says of itself. */
-  readonly sources: { readonly [source: string]: SourceDescription & { fields(event: ChangeEvent): SourceFields } };
-  /** Milliseconds since the epoch: when the event is processed. Called once per batch. */
-  now(): number;
-  /** Of the program, for envelopes that carry it. */
-  readonly version?: string;
-}
+export type { RecordContext as EnvelopeContext, SourceFields } from '../sdk/index.ts';
 
 export interface Envelope {
   /**
@@ -38,13 +26,21 @@ export interface DecodedRecord {
   readonly sourceTsMs: number | null;
   /** The envelope's id of the event, where it has one. */
   readonly id: string | null;
+  /** `after` lacks columns that the row has. */
+  readonly incomplete?: true;
+  /** Of op `m`. */
+  readonly message?: LogicalMessage;
 }
 
 /** What one shape offers. `create.ts` lists them all. */
 export interface EnvelopeShape<S extends TSchema = TSchema> {
   /** The options as TypeBox schema: validation, defaults, reference page. */
   readonly options: S;
-  create(options: Static<S>, ctx: EnvelopeContext): Envelope;
+  create(options: Static<S>, ctx: RecordContext): Envelope;
+}
+
+/** One whose records say what the event was. */
+export interface ReadableShape<S extends TSchema = TSchema> extends EnvelopeShape<S> {
   /** Throws `SOURCE_DATA_INVALID` for bytes that are not of this shape. `key`: the record's key, where it has one. */
   decode(value: Uint8Array, key: Uint8Array | null): DecodedRecord;
 }

@@ -1,7 +1,7 @@
 // The `plain` shape: small and for people. What an event does not have is not there.
 
 import { type ChangeEvent, Keys } from '../sdk/index.ts';
-import type { DecodedRecord, EnvelopeShape } from './envelope.ts';
+import type { DecodedRecord, ReadableShape } from './envelope.ts';
 import { base64, jsonString } from './json.ts';
 import { asMilliseconds, asRow, asText, invalid, parseJson } from './parse-json.ts';
 import { type EventWriter, PerEventEnvelope, PlainTable, writeKey, writeMs, writeSide } from './per-event.ts';
@@ -66,7 +66,8 @@ function decode(value: Uint8Array): DecodedRecord {
     after: asRow(record.after, '"after"'),
     sourceTsMs: asMilliseconds(record.ts_ms),
     id: asText(record.id),
+    ...(record.incomplete === true ? { incomplete: true as const } : {}),
   };
 }
 
-export const plain: EnvelopeShape<typeof plainOptions> = { options: plainOptions, create: () => new PerEventEnvelope(writer), decode };
+export const plain: ReadableShape<typeof plainOptions> = { options: plainOptions, create: () => new PerEventEnvelope(writer), decode };

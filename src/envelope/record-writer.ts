@@ -51,6 +51,13 @@ export class RecordWriter {
     this.#values.add(values.bytes, values.start, values.at);
   }
 
+  /** A record without a value, with the key that was written last. */
+  addKey(index: number, topic: string, headers: Headers, timestampMs: number): void {
+    this.#head(index, topic, headers, timestampMs);
+    this.#keys.add(this.keys.bytes, this.keys.start, this.keys.at);
+    this.#values.addNull();
+  }
+
   /** A record without a value, with the key of the one before. */
   addTombstone(index: number, topic: string, headers: Headers, timestampMs: number): void {
     this.#head(index, topic, headers, timestampMs);

@@ -10,7 +10,7 @@
 // | `m`, `s` | none | |
 
 import { type ChangeEvent, Keys } from '../sdk/index.ts';
-import type { DecodedRecord, EnvelopeShape } from './envelope.ts';
+import type { DecodedRecord, ReadableShape } from './envelope.ts';
 import { uuidOfEvent } from './event-ids.ts';
 import { jsonString } from './json.ts';
 import { asRow, asText, invalid, parseJson } from './parse-json.ts';
@@ -89,7 +89,7 @@ function decode(value: Uint8Array, key: Uint8Array | null): DecodedRecord {
   };
 }
 
-export const syncEvent: EnvelopeShape<typeof syncEventOptions> = {
+export const syncEvent: ReadableShape<typeof syncEventOptions> = {
   options: syncEventOptions,
   create: () => new PerEventEnvelope(writer()),
   decode,

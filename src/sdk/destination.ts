@@ -4,6 +4,7 @@
 import type { ChangeEvent } from './change-event.ts';
 import type { CdcError, Finding } from './errors.ts';
 import type { ResumePoint } from './position.ts';
+import type { BatchEnvelope } from './record-context.ts';
 import type { TableSchema } from './table-schema.ts';
 
 /** A destination's own way through the change log. */
@@ -51,6 +52,11 @@ export interface LaneBatch {
   readonly skip: ReadonlySet<number>;
   /** The records of all events, those in `skip` included. Computed on first use. */
   encoded(): EncodedBatch;
+  /**
+   * How the lane's records are shaped, for destinations with `input: 'bytes'` that write another format than JSON. Absent in suites, and
+   * where only JSON is written.
+   */
+  readonly envelope?: BatchEnvelope;
   /** The lane's point once this batch is stored. */
   readonly through: ResumePoint;
   /** The point the destination must still hold when the batch is stored; else another process has written. */

@@ -11,6 +11,7 @@ export * from './logger.ts';
 export * from './plugin.ts';
 export * from './ports.ts';
 export * from './position.ts';
+export * from './record-context.ts';
 export * from './schema-evolution.ts';
 export * from './schema-preview.ts';
 export * from './snapshot-request.ts';

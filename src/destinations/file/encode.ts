@@ -1,7 +1,7 @@
 // A batch as bytes for files. Pure.
 
 import type { CsvOutput, formatRecords } from '../../formats/csv.ts';
-import { stringifyJson } from '../../formats/json-lossless.ts';
+import { cellText } from '../../formats/csv-cell.ts';
 import {
   CdcError,
   type ChangeEvent,
@@ -122,7 +122,7 @@ export function encodeCsv(batch: LaneBatch, ctx: CsvContext): Segment[] {
       table = event.table;
       types = new Map(table.columns.map((c) => [c.name, c.type]));
     }
-    const cells = columns.map((name) => (Object.hasOwn(row, name) ? cell(row[name] as Value, types.get(name)) : undefined));
+    const cells = columns.map((name) => (Object.hasOwn(row, name) ? cellText(row[name] as Value, types.get(name)) : undefined));
     open.get(path)?.rows.push([event.op, String(event.sourceTsMs), ...cells]);
   });
   for (const path of open.keys()) close(path);
@@ -164,12 +164,4 @@ function columnsFor(event: ChangeEvent, row: Row, present: readonly string[] | n
   const known = present ?? [];
   const added = Object.keys(row).filter((name) => !known.includes(name));
   return present !== null && added.length === 0 ? present : [...known, ...added];
-}
-
-/** A value as text. Bytes as `\x` and hexadecimal digits, as PostgreSQL writes them; arrays and objects as JSON. */
-function cell(value: Value, type: ColumnType | undefined): string | null {
-  if (value === null || (typeof value === 'string' && type !== 'json')) return value;
-  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`;
-  if (typeof value === 'object' || type === 'json') return stringifyJson(value);
-  return Object.is(value, -0) ? '-0' : String(value);
 }

@@ -23,6 +23,13 @@ export function decodeDebezium(value: Uint8Array, key: Uint8Array | null): Decod
   return decodePayload(payload, schema, key);
 }
 
+/** A row, or a key, that Kafka Connect wrote with its schema; other values are themselves. */
+export function typedPayload(json: Value): Value {
+  const { schema, payload } = unwrap(json);
+  if (schema === undefined) return json;
+  return typeof payload === 'object' && payload !== null ? typedRow(asRow(payload, 'the payload'), schema) : (payload ?? null);
+}
+
 /** The same for a payload that stands inside another document. */
 export function decodePayload(payload: Value | undefined, schema: Value | undefined, key: Uint8Array | null): DecodedRecord {
   const op = member(payload, 'op');

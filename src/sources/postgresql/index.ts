@@ -2,8 +2,8 @@
 
 import { defineSource, type SourceCapabilities } from '../../sdk/index.ts';
 import { configSchema, type PostgresqlSourceConfig, validate } from './config.ts';
-import { modeOf } from './config-polling.ts';
 import { publicationOf } from './config-wal.ts';
+import { modeOf } from './mode.ts';
 
 export const descriptor = defineSource({
   type: 'postgresql',

@@ -12,7 +12,7 @@ import { openConnection, openStream } from './replication/open.ts';
 import { createSlot, dropSlot, keepOnStandbysCommand, lookAtSlot, slotProblem } from './replication/slot.ts';
 import type { ReplicationConnection } from './replication/socket.ts';
 import type { ReplicationStream } from './replication/stream.ts';
-import { SchemaHistory } from './schema-history.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import type { Server } from './server.ts';
 
 /** Frames that may wait while the pipeline is busy; beyond it the server waits. */
@@ -79,7 +79,7 @@ export class Opener {
     // Behind the end of a slot that cannot be gone on with, and before the next one is made.
     await this.#publishing.save(publication, isNew, signal);
     const from = isNew ? await this.#start(signal) : stored;
-    const history = await SchemaHistory.load(this.#ctx.store);
+    const history = await loadHistory(this.#ctx.store);
     if (lost !== null) history.clear();
     const stream = await this.#stream(from, isNew, isRaw, signal);
     return { stream, from, isNew, isAnew: lost !== null, history, tables, sends, isRaw };

@@ -19,8 +19,8 @@ import {
   type TableSchema,
   type TableSnapshot,
 } from '../../sdk/index.ts';
+import { Incoming } from '../../snapshot/incoming.ts';
 import { SnapshotOrders } from '../../snapshot/orders.ts';
-import type { Notifier } from '../../util/signal.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { SlotForecast, slotLag } from './lag.ts';
 import { messageFilter, sendHeartbeats } from './messages.ts';
@@ -31,10 +31,9 @@ import { confirmable, logPositions, PARTITION, parsePlace, positionAfter } from 
 import { checkSource } from './preflight.ts';
 import { Publishing } from './publishing.ts';
 import { endOf, LogReading } from './reading.ts';
-import type { Frames } from './replication/frames.ts';
 import { dropSlot } from './replication/slot.ts';
 import type { ReplicationStream } from './replication/stream.ts';
-import { SchemaHistory } from './schema-history.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
 import { checkCondition, nameOfTable, tablesMeant } from './snapshot-request.ts';
@@ -182,7 +181,7 @@ export class WalSource implements Source {
 
   async schema(id: TableId): Promise<TableSchema> {
     const { catalog } = this.#server,
-      tracker = this.#tracker ?? this.#track(await SchemaHistory.load(this.#ctx.store), catalog);
+      tracker = this.#tracker ?? this.#track(await loadHistory(this.#ctx.store), catalog);
     const known = tracker.latest(id);
     if (known !== null) return known;
     const [table] = await catalog.tables((schema, name) => schema === id.schema && name === id.table && this.#isTable(schema, name));
@@ -304,70 +303,4 @@ export class WalSource implements Source {
 
 function noSuchTable(id: TableId, where: string): CdcError {
   return new CdcError('SOURCE_MISCONFIGURED', `There is no captured table ${formatTableId(id)}.`, { where, fix: 'Look at `tables`.' });
-}
-
-type Came = { readonly frames: Frames | null } | { readonly error: unknown };
-
-/**
- * Frames, or word that there may be rows to send: whichever is first. Not by `Promise.race`: the word may not come for days, and
- * would hold all frames that won against it.
- */
-class Incoming {
-  readonly #stream: ReplicationStream;
-  readonly #changed: Notifier;
-  readonly #signal: AbortSignal;
-  #isAsked = false;
-  #came: Came | null = null;
-  #isListening = false;
-  #isCalled = false;
-  #wake: (() => void) | null = null;
-
-  constructor(stream: ReplicationStream, changed: Notifier, signal: AbortSignal) {
-    this.#stream = stream;
-    this.#changed = changed;
-    this.#signal = signal;
-  }
-
-  /** `null`: look again. */
-  async next(): Promise<Frames | null> {
-    this.#ask();
-    this.#listen();
-    if (this.#came === null && !this.#isCalled)
-      await new Promise<void>((wake) => {
-        this.#wake = wake;
-      });
-    this.#wake = null;
-    const came = this.#came;
-    if (came === null) {
-      this.#isCalled = false;
-      return null;
-    }
-    this.#came = null;
-    this.#isAsked = false;
-    if ('error' in came) throw came.error;
-    return came.frames;
-  }
-
-  #ask(): void {
-    if (this.#isAsked) return;
-    this.#isAsked = true;
-    const take = (came: Came): void => {
-      this.#came = came;
-      this.#wake?.();
-    };
-    this.#stream.next(this.#signal).then(
-      (frames) => take({ frames }),
-      (error: unknown) => take({ error }),
-    );
-  }
-
-  #listen(): void {
-    if (this.#isListening) return;
-    this.#isListening = true;
-    void this.#changed.wait(this.#signal).then(() => {
-      this.#isListening = false;
-      this.#isCalled = true;
-      this.#wake?.();
-    });
-  }
 }

@@ -103,7 +103,7 @@ describe('records of a batch', () => {
   });
 
   test('records that several lanes have are never given back', () => {
-    const encoder = new SharedEncoder(envelopeOf('debezium'));
+    const encoder = new SharedEncoder(envelopeOf('debezium'), { type: 'debezium', options: {}, context });
     encoder.users = 2;
     const encoded = encoder.encode([event(1, 'c', 1000)], null),
       before = texts(encoded);

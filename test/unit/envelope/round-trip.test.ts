@@ -3,7 +3,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeEnvelope, ENVELOPE_TYPES, type EnvelopeType } from '../../../src/envelope/create.ts';
+import { decodeEnvelope, EVENT_ENVELOPES, type EventEnvelope } from '../../../src/envelope/create.ts';
 import type { DecodedRecord } from '../../../src/envelope/envelope.ts';
 import { ChangeEvent, type Op, type Position, type Row, type TableSchema, type Value } from '../../../src/sdk/index.ts';
 import { column, context, encode } from './helpers.ts';
@@ -80,7 +80,7 @@ const anyCase: fc.Arbitrary<Case> = fc
   });
 
 /** What a shape knows of the event's identity beside its rows. */
-const IDENTITY: Readonly<Record<EnvelopeType, (e: ChangeEvent) => Partial<DecodedRecord>>> = {
+const IDENTITY: Readonly<Record<EventEnvelope, (e: ChangeEvent) => Partial<DecodedRecord>>> = {
   debezium: () => ({ database: 'shop', id: null }),
   plain: (e) => ({ database: 'shop', id: e.id }),
   cdc_event: (e) => ({ database: 'shop', id: e.id }),
@@ -89,7 +89,7 @@ const IDENTITY: Readonly<Record<EnvelopeType, (e: ChangeEvent) => Partial<Decode
   cloudevents: (e) => ({ database: 'shop', id: e.id }),
 };
 
-test.each(ENVELOPE_TYPES)('%s: decode(encode(event)) is the event', (type) => {
+test.each(EVENT_ENVELOPES)('%s: decode(encode(event)) is the event', (type) => {
   fc.assert(
     fc.property(anyCase, ({ event, key }) => {
       const batch = encode(type, [event], {}, context());

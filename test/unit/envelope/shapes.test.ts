@@ -1,7 +1,14 @@
 // What each shape makes of each operation, and the members that other systems rely on.
 
 import { describe, expect, test } from 'vitest';
-import { createEnvelope, decodeEnvelope, ENVELOPE_TYPES, type EnvelopeType, envelopeOptions } from '../../../src/envelope/create.ts';
+import {
+  createEnvelope,
+  decodeEnvelope,
+  ENVELOPE_TYPES,
+  type EnvelopeType,
+  EVENT_ENVELOPES,
+  envelopeOptions,
+} from '../../../src/envelope/create.ts';
 import type { ChangeEvent, Op, Row } from '../../../src/sdk/index.ts';
 import { AT_MS, context, encode, event, type Json, ORDERS, object, onlyValue, records } from './helpers.ts';
 
@@ -24,6 +31,7 @@ describe('operations by shape', () => {
     sync_event: (v) => v.operation,
     elide: (v) => v.operation,
     cloudevents: (v) => v.type,
+    row: (v) => Object.keys(v).join(),
   };
   test.each<[EnvelopeType, Op, unknown[]]>([
     ['debezium', 'c', ['c']],
@@ -66,12 +74,19 @@ describe('operations by shape', () => {
     ['cloudevents', 't', ['cdc-run.change.truncate']],
     ['cloudevents', 'm', []],
     ['cloudevents', 's', []],
+    ['row', 'c', ['id,total,note']],
+    ['row', 'u', ['id,total,note']],
+    ['row', 'd', [null]],
+    ['row', 'r', ['id,total,note']],
+    ['row', 't', []],
+    ['row', 'm', []],
+    ['row', 's', []],
   ])('%s %s → %j', (type, op, expected) => {
     const batch = encode(type, [EVENTS[op]]);
     expect(records(batch).map((r) => (r.value === null ? null : member[type](r.value)))).toEqual(expected);
   });
 
-  test.each(ENVELOPE_TYPES.flatMap((type) => (['c', 'u', 'd', 'r', 't'] as const).map((op) => [type, op] as const)))(
+  test.each(EVENT_ENVELOPES.flatMap((type) => (['c', 'u', 'd', 'r', 't'] as const).map((op) => [type, op] as const)))(
     '%s gives %s back when decoded',
     (type, op) => {
       const batch = encode(type, [EVENTS[op]]);
@@ -112,7 +127,9 @@ describe.each(ENVELOPE_TYPES)('%s', (type) => {
       expect(key.examples, name).toHaveLength(1);
     }
   });
+});
 
+describe.each(EVENT_ENVELOPES)('%s', (type) => {
   test('names input that it cannot read', () => {
     for (const text of ['not JSON', '[]', '{}', '"x"'])
       expect(() => decodeEnvelope(type, Buffer.from(text)), text).toThrow(expect.objectContaining({ code: 'SOURCE_DATA_INVALID' }));

@@ -1,0 +1,48 @@
+// The door to the formats. A codec, and the library behind it, is loaded with the first adapter that asks for it.
+
+import { CdcError, type ComponentContext } from '../sdk/index.ts';
+import {
+  keyFormatOf,
+  type MessageFormatConfig,
+  messageEnvelopeOf,
+  messageFormatOf,
+  type RecordFormatConfig,
+  recordFormatOf,
+} from './config.ts';
+import type { FormatContext } from './context.ts';
+import type { MessageDecoder, RecordEncoder } from './messages.ts';
+
+/** Of a destination. Opens nothing yet: a registry that is away shows when a batch is encoded, and is tried again with it. */
+export async function openRecordEncoder(config: RecordFormatConfig, component: ComponentContext): Promise<RecordEncoder> {
+  const ctx: FormatContext = { ...component, where: `destination "${component.name}"` };
+  const keys = keyFormatOf(config);
+  switch (recordFormatOf(config)) {
+    case 'json':
+      return (await import('./json-records.ts')).jsonRecords(config, ctx, keys);
+    case 'csv':
+      return (await import('./csv-records.ts')).csvRecords(config, ctx, keys);
+    case 'raw':
+      return (await import('./raw-records.ts')).rawRecords(config, ctx, keys);
+    default:
+      throw notYet(recordFormatOf(config), ctx);
+  }
+}
+
+/** Of a source. */
+export async function openMessageDecoder(config: MessageFormatConfig, component: ComponentContext): Promise<MessageDecoder> {
+  const ctx: FormatContext = { ...component, where: `source "${component.name}"` };
+  switch (messageFormatOf(config)) {
+    case 'json':
+      return (await import('./json-messages.ts')).jsonMessages(config, ctx, messageEnvelopeOf(config));
+    case 'csv':
+      return (await import('./csv-messages.ts')).csvMessages(config, ctx);
+    case 'raw':
+      return (await import('./raw-messages.ts')).rawMessages(config, ctx);
+    default:
+      throw notYet(messageFormatOf(config), ctx);
+  }
+}
+
+function notYet(format: string, { where }: FormatContext): CdcError {
+  return new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', `Messages in ${format} cannot be written or read yet.`, { where, fix: 'Use json.' });
+}
