@@ -49,7 +49,7 @@ const CATALOG: { readonly [K in Kind]: ReadonlyMap<string, Entry> } = {
     planned(databases, 'debezium'),
     planned(brokers, 'kafka'),
     planned(brokers, 'pulsar'),
-    planned(brokers, 'redis_stream', ['redis_streams', 'redis']),
+    ['redis_stream', built(() => import('./sources/redis-stream/index.ts'), ['redis_streams', 'redis'])],
     planned(brokers, 'rabbitmq'),
     planned(brokers, 'nats', ['nats_jetstream']),
     planned(brokers, 'mqtt'),
