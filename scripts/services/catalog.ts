@@ -1,7 +1,7 @@
 // The one list of services that tests can ask for.
 
 import type { ServiceDefinition } from './definition.ts';
-import { mariadb, mysql, mysql56, mysql57 } from './mysql.ts';
+import { mariadb, mariadb114, mysql, mysql56, mysql57 } from './mysql.ts';
 import { postgresOf } from './postgres.ts';
 import { MAJORS } from './postgres-install.ts';
 import { redis } from './redis.ts';
@@ -11,6 +11,7 @@ export const SERVICES: readonly ServiceDefinition[] = [
   postgresOf(majorOf(process.env['CDC_TEST_POSTGRES_VERSION'])),
   mariadb,
   mysql,
+  mariadb114,
   mysql57,
   mysql56,
   redis,
