@@ -2,7 +2,7 @@
 
 import type { ServiceDefinition } from './definition.ts';
 import { kafka, kafka4 } from './kafka.ts';
-import { mariadb, mysql, mysql56, mysql57 } from './mysql.ts';
+import { mariadb, mariadb114, mysql, mysql56, mysql57 } from './mysql.ts';
 import { postgresOf } from './postgres.ts';
 import { MAJORS } from './postgres-install.ts';
 import { redis } from './redis.ts';
@@ -12,6 +12,7 @@ export const SERVICES: readonly ServiceDefinition[] = [
   postgresOf(majorOf(process.env['CDC_TEST_POSTGRES_VERSION'])),
   mariadb,
   mysql,
+  mariadb114,
   mysql57,
   mysql56,
   redis,
