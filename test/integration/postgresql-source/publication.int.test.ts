@@ -271,7 +271,7 @@ describe.skipIf(missing)('a publication', () => {
     ['of a schema', 'FOR TABLES IN SCHEMA public'],
   ])('%s may lose and get other tables', async (_what, what) => {
     const setUp = `${TABLES}; DO $$ BEGIN IF current_setting('server_version_num')::int >= 150000 OR '${what}' = 'FOR ALL TABLES' THEN
-      CREATE PUBLICATION theirs ${what}; ELSE CREATE PUBLICATION theirs FOR TABLE a, b; END IF; END $$`;
+      EXECUTE 'CREATE PUBLICATION theirs ${what}'; ELSE CREATE PUBLICATION theirs FOR TABLE a, b; END IF; END $$`;
     const { world, reader } = await started({ publication: { name: 'theirs', create: false } }, setUp);
     await using _ = world;
     await world.db.query('CREATE TABLE c (id int PRIMARY KEY); DROP TABLE c');
