@@ -38,6 +38,8 @@ export interface Publication {
 
 interface Stored extends Published {
   readonly format: 1;
+  /** Of the publication. */
+  readonly name: string;
   /** To be read anew once the stream is there. */
   readonly anew: Readonly<Record<string, Position>>;
   /** Orders that there were when a start was refused because of the table: only a newer one is an answer. */
@@ -73,7 +75,7 @@ export class Publishing {
       const tables = await new Catalog(session).tables(this.#isCaptured);
       if (tables.length === 0) throw this.#noTables();
       const before = await this.#look(session, tables),
-        known = progress === null ? null : await load(this.#ctx.store),
+        known = progress === null ? null : this.#comparable(await load(this.#ctx.store), before),
         plan = await this.#plan(session, tables);
       const lost = known === null || known.publication === before.publication ? null : this.#lost(before);
       if (lost !== null && this.#config.snapshot_mode !== 'when_needed') throw lost;
@@ -104,6 +106,7 @@ export class Publishing {
     this.#truncated.clear();
     await this.#store({
       format: 1,
+      name: this.#name,
       publication: published.publication,
       tables: { ...Object.fromEntries(absent), ...published.tables },
       anew: Object.fromEntries([...pending, ...fresh]),
@@ -146,6 +149,13 @@ export class Publishing {
     if (known === null || done.length === 0) return;
     for (const name of done) this.#truncated.delete(name);
     await this.#store({ ...known, anew: Object.fromEntries(Object.entries(known.anew).filter(([name]) => !done.includes(name))) });
+  }
+
+  /** With another publication in the configuration nothing is known of what it sent before. */
+  #comparable(known: Stored | null, { publication }: Published): Stored | null {
+    if (known === null || known.name === this.#name || known.publication === publication) return known;
+    const tables = Object.entries(known.tables).map(([name, as]) => [name, { ...as, memberships: [] }] as const);
+    return { ...known, publication, tables: Object.fromEntries(tables) };
   }
 
   get #name(): string {

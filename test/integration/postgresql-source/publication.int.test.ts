@@ -282,6 +282,18 @@ describe.skipIf(missing)('a publication', () => {
     await world.take(await world.open(), has('b', 'later'), 'the next start');
   });
 
+  it('may be renamed, or another one that is there take its place', async () => {
+    const more = { publication: { name: 'theirs', create: false } };
+    const { world } = await started(more, `${TABLES}; CREATE PUBLICATION theirs FOR TABLE a, b; CREATE PUBLICATION others FOR ALL TABLES`);
+    await using _ = world;
+    await world.db.query("INSERT INTO b VALUES (2, 'one')");
+    await world.take(await world.open({}, { publication: { name: 'others', create: false } }), has('b', 'one'), 'a change');
+    await world.db.query('ALTER PUBLICATION others RENAME TO mine');
+    await world.db.query("INSERT INTO b VALUES (3, 'two')");
+    const reader = await world.open({}, { publication: { name: 'mine', create: false } });
+    await world.take(reader, has('b', 'two'), 'a change');
+  });
+
   it('by the root of a partitioned table goes on when partitions come', async () => {
     const sql = `CREATE TABLE a (id int PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE a1 PARTITION OF a FOR VALUES FROM (0) TO (100);
       INSERT INTO a VALUES (1, 'old'); CREATE TABLE b (id int PRIMARY KEY, v text)`;
