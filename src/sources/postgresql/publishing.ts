@@ -12,7 +12,7 @@ import { CdcError, type PluginStore, type Position, type SnapshotProgress, type 
 import type { SnapshotOrders } from '../../snapshot/orders.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { publicationLost } from './errors.ts';
-import { type Missing, missingOf, verdictOn, WORDS } from './missing-changes.ts';
+import { changesMissing, type Missing, missingOf, verdictOn, WORDS } from './missing-changes.ts';
 import { tableFilter } from './names.ts';
 import { confirmable, positionAfter } from './position.ts';
 import type { Queries } from './queries.ts';
@@ -124,6 +124,8 @@ export class Publishing {
         session,
         names.map((name) => known.tables[name] as TableName),
       );
+      // Another reading has begun meanwhile, which has looked itself.
+      if (this.#known !== known) return null;
       if (now.publication !== known.publication) return this.#lost(now, true);
       this.#tellGone(names.filter((name) => now.tables[name] === undefined));
       const missing = missingOf(known, now, []);
@@ -206,19 +208,8 @@ export class Publishing {
   }
 
   #missing(missing: readonly Missing[], sql: string, retriable: boolean): CdcError {
-    const what = missing.map(({ table, why }) => `${table} (${WORDS[why]})`).join(', '),
-      names = missing.map((m) => m.table).join(',');
     const { pipeline, place } = this.#server;
-    const run = `\`cdc-run snapshot ${pipeline} --tables ${names}\` and start it`;
-    return new CdcError(
-      retriable ? 'SOURCE_FAILED' : 'SOURCE_POSITION_GONE',
-      `Changes are missing, because the publication "${this.#name}" was changed: ${what}.`,
-      {
-        where: place.where,
-        fix: `${sql}${sql === '' ? 'Run' : 'Then run'} ${run}, which reads them again; with --skip it goes on without what is missing. \`snapshot_mode: when_needed\` reads them again by itself.`,
-        retriable,
-      },
-    );
+    return changesMissing(missing, { sql, retriable, pipeline, publication: this.#name, where: place.where });
   }
 
   #lost({ publication }: Published, retriable = false): CdcError {
