@@ -28,15 +28,20 @@ const NO_BEFORE = fixedOf('{"before":null,"after":'),
   SOURCE = fixedOf(',"source":'),
   COLLECTION_ORDER = fixedOf(',"data_collection_order":');
 
+/** As many endings as a batch has. */
+const ROW_OPS = 5;
+
 export class DebeziumEnvelope implements Envelope {
   readonly #options: DebeziumOptions;
   readonly #ctx: EnvelopeContext;
   readonly #tables: TableCache<TableEncoder>;
   readonly #hasTransactions: boolean;
   readonly #pool = new ChunkPool();
-  #lastEnding: Ending | null = null;
+  /** Of the last transaction: see `#transactionStart`. */
   #lastId = '';
+  #lastEnding: Ending | null = null;
   #lastStart: Fixed = AFTER;
+  readonly #starts = new Map<Ending, Fixed>();
 
   constructor(options: DebeziumOptions, ctx: EnvelopeContext) {
     this.#options = options;
@@ -160,14 +165,19 @@ export class DebeziumEnvelope implements Envelope {
     json.fixed(ending.afterTransaction);
   }
 
-  /** The ending up to the order in the transaction: the same for nearly all of its events. */
+  /** The ending up to the order in the transaction: the same for all of its events of one operation. */
   #transactionStart(ending: Ending, id: string): Fixed {
-    if (ending !== this.#lastEnding || id !== this.#lastId) {
-      this.#lastEnding = ending;
-      this.#lastId = id;
-      this.#lastStart = fixedOf(`${ending.beforeTransaction}{"id":${jsonString(id)},"total_order":`);
+    if (ending === this.#lastEnding && id === this.#lastId) return this.#lastStart;
+    if (id !== this.#lastId || this.#starts.size === ROW_OPS) this.#starts.clear();
+    let start = this.#starts.get(ending);
+    if (start === undefined) {
+      start = fixedOf(`${ending.beforeTransaction}{"id":${jsonString(id)},"total_order":`);
+      this.#starts.set(ending, start);
     }
-    return this.#lastStart;
+    this.#lastEnding = ending;
+    this.#lastId = id;
+    this.#lastStart = start;
+    return start;
   }
 
   #transaction(json: JsonWriter, event: ChangeEvent, tx: Transaction, table: TableEncoder, add: number): void {
