@@ -19,6 +19,8 @@ export async function openRecordEncoder(config: RecordFormatConfig, component: C
   switch (recordFormatOf(config)) {
     case 'json':
       return (await import('./json-records.ts')).jsonRecords(config, ctx, keys);
+    case 'avro':
+      return (await import('./avro/open.ts')).avroRecords(config, ctx, keys);
     case 'csv':
       return (await import('./csv-records.ts')).csvRecords(config, ctx, keys);
     case 'raw':
@@ -34,6 +36,8 @@ export async function openMessageDecoder(config: MessageFormatConfig, component:
   switch (messageFormatOf(config)) {
     case 'json':
       return (await import('./json-messages.ts')).jsonMessages(config, ctx, messageEnvelopeOf(config));
+    case 'avro':
+      return (await import('./avro/open.ts')).avroMessages(config, ctx);
     case 'csv':
       return (await import('./csv-messages.ts')).csvMessages(config, ctx);
     case 'raw':
