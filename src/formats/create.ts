@@ -1,6 +1,6 @@
 // The door to the formats. A codec, and the library behind it, is loaded with the first adapter that asks for it.
 
-import { CdcError, type ComponentContext } from '../sdk/index.ts';
+import type { ComponentContext } from '../sdk/index.ts';
 import {
   keyFormatOf,
   type MessageFormatConfig,
@@ -25,8 +25,8 @@ export async function openRecordEncoder(config: RecordFormatConfig, component: C
       return (await import('./csv-records.ts')).csvRecords(config, ctx, keys);
     case 'raw':
       return (await import('./raw-records.ts')).rawRecords(config, ctx, keys);
-    default:
-      throw notYet(recordFormatOf(config), ctx);
+    case 'protobuf':
+      return (await import('./protobuf/open.ts')).protobufRecords(config, ctx, keys);
   }
 }
 
@@ -42,11 +42,7 @@ export async function openMessageDecoder(config: MessageFormatConfig, component:
       return (await import('./csv-messages.ts')).csvMessages(config, ctx);
     case 'raw':
       return (await import('./raw-messages.ts')).rawMessages(config, ctx);
-    default:
-      throw notYet(messageFormatOf(config), ctx);
+    case 'protobuf':
+      return (await import('./protobuf/open.ts')).protobufMessages(config, ctx);
   }
-}
-
-function notYet(format: string, { where }: FormatContext): CdcError {
-  return new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', `Messages in ${format} cannot be written or read yet.`, { where, fix: 'Use json.' });
 }

@@ -14,6 +14,7 @@ import { HEAD_BYTES, schemaIdOf } from '../registry/wire.ts';
 import { isRow, type MessageKey, RowMessages } from '../row-messages.ts';
 import { Bytes } from './binary.ts';
 import { columnsOf } from './columns.ts';
+import type { SchemaTexts } from './given-schema.ts';
 import { type Reader, readerOf } from './reader.ts';
 import { type AvroRecord, type AvroType, parseAvro, unreadableSchema, withoutNull } from './schema.ts';
 
@@ -22,12 +23,6 @@ interface Prepared {
   readonly read: Reader;
   /** Of the rows: those of the record itself, or of `after` within a change event. */
   readonly columns: readonly Column[];
-}
-
-export interface GivenSchemas {
-  /** Of messages without ids. */
-  readonly key: string | null;
-  readonly value: string | null;
 }
 
 export class AvroMessages implements MessageDecoder {
@@ -41,7 +36,7 @@ export class AvroMessages implements MessageDecoder {
   readonly #rows: RowMessages;
   readonly #changes: EnvelopeMessages;
 
-  constructor(config: MessageFormatConfig, ctx: FormatContext, registry: SchemaRegistry | null, given: GivenSchemas) {
+  constructor(config: MessageFormatConfig, ctx: FormatContext, registry: SchemaRegistry | null, given: SchemaTexts) {
     this.#config = config;
     this.#ctx = ctx;
     this.#registry = registry;
@@ -192,7 +187,7 @@ const textOf = (value: Value | undefined): string | null => (typeof value === 's
 const rowOf = (value: Value | undefined): Row | null => (value !== undefined && isRow(value) ? value : null);
 
 /** The record of `plainSchema` in table-schemas.ts. */
-function plainRecord(value: Value): DecodedRecord {
+export function plainRecord(value: Value): DecodedRecord {
   const record = rowOf(value),
     op = record?.['op'],
     table = textOf(record?.['table']);
