@@ -4,6 +4,7 @@ import type { ServiceDefinition } from './definition.ts';
 import { mariadb, mysql, mysql56, mysql57 } from './mysql.ts';
 import { postgresOf } from './postgres.ts';
 import { MAJORS } from './postgres-install.ts';
+import { schemaRegistry } from './schema-registry.ts';
 
 /** `CDC_TEST_POSTGRES_VERSION=18` makes `postgres` mean `postgres@18` for whoever asks, tests included. */
 export const SERVICES: readonly ServiceDefinition[] = [
@@ -12,6 +13,7 @@ export const SERVICES: readonly ServiceDefinition[] = [
   mysql,
   mysql57,
   mysql56,
+  schemaRegistry,
 ];
 
 /** `postgres`, or `postgres@18` for a version of its own. */

@@ -82,6 +82,11 @@ function typeOf(column: Column): AvroJson {
       return { type: 'array', items: withNull(elementOf(column)) };
     case 'geometry':
       return ['bytes', 'string'];
+    // Texts to everybody, but Kafka Connect and our own source know what they hold.
+    case 'json':
+      return { type: 'string', 'connect.name': 'io.debezium.data.Json' };
+    case 'xml':
+      return { type: 'string', 'connect.name': 'io.debezium.data.Xml' };
     case 'any':
       return ['null', 'boolean', 'long', 'double', 'string', 'bytes'];
     default:
