@@ -6,6 +6,7 @@ import { mariadb, mariadb114, mysql, mysql56, mysql57 } from './mysql.ts';
 import { postgresOf } from './postgres.ts';
 import { MAJORS } from './postgres-install.ts';
 import { redis } from './redis.ts';
+import { schemaRegistry } from './schema-registry.ts';
 
 /** `CDC_TEST_POSTGRES_VERSION=18` makes `postgres` mean `postgres@18` for whoever asks, tests included. */
 export const SERVICES: readonly ServiceDefinition[] = [
@@ -18,6 +19,7 @@ export const SERVICES: readonly ServiceDefinition[] = [
   redis,
   kafka,
   kafka4,
+  schemaRegistry,
 ];
 
 /** `postgres`, or `postgres@18` and `kafka@4` for a version of its own. */
