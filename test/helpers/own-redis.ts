@@ -100,17 +100,34 @@ export class OwnRedis implements AsyncDisposable {
   }
 }
 
+/** Servers that end together. */
+export class Servers implements AsyncDisposable {
+  readonly #all: OwnRedis[] = [];
+
+  async start(options: OwnRedisOptions = {}): Promise<OwnRedis> {
+    const server = await OwnRedis.start(options);
+    this.#all.push(server);
+    return server;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#all.reverse()) await server[Symbol.asyncDispose]();
+  }
+}
+
 /** A master, a replica, and three sentinels that agree by two. */
-export async function startSentinels(stack: AsyncDisposableStack): Promise<{ master: OwnRedis; replica: OwnRedis; sentinels: string[] }> {
-  const master = stack.use(await OwnRedis.start());
-  const replica = stack.use(await OwnRedis.start({ settings: [...DURABLE, `replicaof 127.0.0.1 ${master.port}`] }));
+export async function startSentinels(servers: Servers): Promise<{ master: OwnRedis; replica: OwnRedis; sentinels: string[] }> {
+  // A replica need not wait for others that might come.
+  const master = await servers.start({ settings: [...DURABLE, 'repl-diskless-sync-delay 0'] });
+  const replica = await servers.start({ settings: [...DURABLE, `replicaof 127.0.0.1 ${master.port}`] });
+  await until(async () => (await replica.client.info('replication')).includes('master_link_status:up'));
   const watch = [
     `sentinel monitor shop 127.0.0.1 ${master.port} 2`,
     'sentinel down-after-milliseconds shop 500',
     'sentinel failover-timeout shop 5000',
   ];
   const sentinels = [];
-  for (let i = 0; i < 3; i++) sentinels.push(stack.use(await OwnRedis.start({ program: 'redis-sentinel', settings: watch })));
+  for (let i = 0; i < 3; i++) sentinels.push(await servers.start({ program: 'redis-sentinel', settings: watch }));
   const [first] = sentinels as [OwnRedis];
   // Each knows the replica and the others.
   await until(async () => {
@@ -122,15 +139,13 @@ export async function startSentinels(stack: AsyncDisposableStack): Promise<{ mas
 }
 
 /** Three masters that share the slots. */
-export async function startCluster(stack: AsyncDisposableStack): Promise<OwnRedis[]> {
+export async function startCluster(servers: Servers): Promise<OwnRedis[]> {
   const nodes: OwnRedis[] = [];
   // Its bus listens on the port plus 10,000 unless told.
   for (let i = 0; i < 3; i++) {
     const bus = await portForRedis();
     nodes.push(
-      stack.use(
-        await OwnRedis.start({ settings: ['appendonly no', 'cluster-enabled yes', `cluster-port ${bus}`, 'cluster-node-timeout 2000'] }),
-      ),
+      await servers.start({ settings: ['appendonly no', 'cluster-enabled yes', `cluster-port ${bus}`, 'cluster-node-timeout 2000'] }),
     );
   }
   const [first] = nodes as [OwnRedis];
