@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+import kafkajs from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { murmur2, partitionOfKey } from '../../../../src/systems/kafka/partitioner.ts';
 
@@ -16,5 +18,16 @@ describe('the partitioner', () => {
 
   it('takes the sign away as Java does, not by the absolute value', () => {
     expect(partitionOfKey(Buffer.from('21'), 7)).toBe((-973932308 & 0x7fffffff) % 7);
+  });
+
+  it('chooses what the Java-compatible partitioner of kafkajs chooses', () => {
+    const choose = kafkajs.Partitioners.JavaCompatiblePartitioner();
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 50 }), (key, partitions) => {
+        const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ partitionId, leader: 1 })) as never;
+        const message = { key: Buffer.from(key), value: null };
+        expect(partitionOfKey(key, partitions)).toBe(choose({ topic: 't', partitionMetadata, message }));
+      }),
+    );
   });
 });
