@@ -72,6 +72,28 @@ describe.each(await kafkaServers())('the Kafka source on %s', (server) => {
     expect(distinct(reading.ids)).toEqual(range(0, 120));
   });
 
+  it('loses nothing when the group gives it up for dead with a batch in flight', async () => {
+    await using place = await KafkaPlace.open(server);
+    const topic = await place.createTopic();
+    await using proxy = await place.proxy();
+    const config = kafkaSourceConfig(place.listener('proxy'), topic, {
+      session_timeout: 6_000,
+      rebalance_timeout: 6_000,
+      request_timeout: 3_000,
+    });
+    await using reading = await KafkaReading.start(config);
+    await place.produce(topic, rows(0, 60));
+    await eventually(() => reading.events.length >= 50, 'a batch is in flight');
+    proxy.isFrozen = true;
+    await eventually(() => reading.failure !== null, 'the connection is given up');
+    expect(reading.failure).toMatchObject({ code: 'SOURCE_UNREACHABLE', retriable: true });
+    await place.produce(topic, rows(60, 40));
+    proxy.isFrozen = false;
+    await using again = await KafkaReading.start(config, { positions: reading.positions });
+    await eventually(() => distinct(reading.ids, again.ids).length === 100, 'the rest');
+    expect(distinct(reading.ids, again.ids)).toEqual(range(0, 100));
+  });
+
   it('reads partitions that are added, from their beginning', async () => {
     await using place = await KafkaPlace.open(server);
     const topic = await place.createTopic();
