@@ -5,6 +5,7 @@ import { kafka, kafka4 } from './kafka.ts';
 import { mariadb, mysql, mysql56, mysql57 } from './mysql.ts';
 import { postgresOf } from './postgres.ts';
 import { MAJORS } from './postgres-install.ts';
+import { redis } from './redis.ts';
 
 /** `CDC_TEST_POSTGRES_VERSION=18` makes `postgres` mean `postgres@18` for whoever asks, tests included. */
 export const SERVICES: readonly ServiceDefinition[] = [
@@ -13,6 +14,7 @@ export const SERVICES: readonly ServiceDefinition[] = [
   mysql,
   mysql57,
   mysql56,
+  redis,
   kafka,
   kafka4,
 ];

@@ -1,7 +1,7 @@
 // Systems that will be written to. Keys: seeds 000, 001, 002 and 004.
 
 import { Type } from '../sdk/index.ts';
-import { choice, duration, flag, open, plannedDestination, secret, serverKeys, text, textOrTexts, whole } from './define.ts';
+import { choice, duration, flag, open, plannedDestination, secret, serverKeys, text, textOrTexts } from './define.ts';
 import { FORMAT_KEYS, NATS_KEYS, PULSAR_KEYS, S3_KEYS, searchKeys, sqlSinkKeys } from './systems.ts';
 
 const TOPIC = 'Topic; {schema} and {table} stand for those of the event.';
@@ -14,29 +14,6 @@ export const pulsar = plannedDestination({
     ...FORMAT_KEYS,
     topic: text(TOPIC, 'persistent://public/default/processed'),
     producer_name: text('Name of the producer.', 'cdc'),
-  },
-});
-
-export const redis_stream = plannedDestination({
-  type: 'redis_stream',
-  aliases: ['redis_streams'],
-  title: 'Redis streams',
-  keys: {
-    ...serverKeys(6379, 'redis'),
-    stream_name: text('Stream; {schema} and {table} stand for those of the event.', 'processed_events'),
-    max_length: whole('The stream is trimmed to about this many entries.', 10_000, 1),
-  },
-});
-
-export const redis = plannedDestination({
-  type: 'redis',
-  title: 'Redis as a cache',
-  keys: {
-    ...serverKeys(6379, 'redis'),
-    key_pattern: text('Key; {column} stands for a value of the row.', 'event:{user_id}'),
-    mode: choice(['string', 'hash', 'delete', 'publish'], 'What is done with the key.'),
-    ttl: duration('Keys vanish after this.', '1h'),
-    channel: text('Channel for mode publish.', 'events'),
   },
 });
 

@@ -18,20 +18,6 @@ export const pulsar = plannedSource({
   },
 });
 
-export const redis_stream = plannedSource({
-  type: 'redis_stream',
-  aliases: ['redis_streams', 'redis'],
-  title: 'Redis streams',
-  keys: {
-    ...serverKeys(6379, 'redis'),
-    ...FORMAT_KEYS,
-    stream_name: text('Stream.', 'events'),
-    consumer_group: text('Consumer group.', 'cdc_group'),
-    consumer_name: text('Our name in the group.', 'cdc_worker_1'),
-    claim_after: duration('Take over what a dead consumer left for this long.', '60s'),
-  },
-});
-
 export const rabbitmq = plannedSource({
   type: 'rabbitmq',
   title: 'RabbitMQ queues',

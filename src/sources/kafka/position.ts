@@ -9,11 +9,6 @@ import type { TopicPartition } from '../../systems/kafka/client.ts';
 
 export const partitionName = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
 
-export function parsePartition(name: string): TopicPartition {
-  const slash = name.lastIndexOf('/');
-  return { topic: name.slice(0, slash), partition: Number(name.slice(slash + 1)) };
-}
-
 /** A place stands for all up to its offset: reading goes on behind it. */
 export const positionOf = (offset: bigint | string): Position => positionOfNumber(typeof offset === 'string' ? BigInt(offset) : offset);
 export const offsetOf = (position: Position): bigint => BigInt(position);
