@@ -15,6 +15,7 @@ export function kafkaSourceConfig(brokers: string, topic: string, changes: Parti
     isolation_level: 'read_committed',
     session_timeout: 10_000,
     rebalance_timeout: 20_000,
+    metadata_max_age: 1_000,
     fetch_max_bytes: 1 << 20,
     ...changes,
   };

@@ -90,6 +90,7 @@ export class PointsTopic {
       heartbeatMs: 3_000,
       maxBytesPerPartition: 1 << 20,
       maxWaitMs: 100,
+      metadataMaxAgeMs: 300_000,
       readsUncommitted: false,
     });
     const place: TopicPartition = { topic: this.topic, partition: 0 };

@@ -72,6 +72,10 @@ export const configSchema = Keys(
       }),
       '60s',
     ),
+    metadata_max_age: Default(
+      Duration({ unit: 's', minimum: 1, description: 'How often partitions are looked for that were added.', examples: ['60s'] }),
+      '60s',
+    ),
     fetch_max_bytes: Default(
       Size({ description: 'Most bytes of one partition in one answer; a larger record comes all the same.', examples: ['1MiB'] }),
       '1MiB',

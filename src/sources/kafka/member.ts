@@ -85,6 +85,7 @@ export class Member {
       heartbeatMs: Math.min(HEARTBEAT_MS, config.session_timeout / 3),
       maxBytesPerPartition: config.fetch_max_bytes,
       maxWaitMs: MAX_WAIT_MS,
+      metadataMaxAgeMs: config.metadata_max_age,
       readsUncommitted: config.isolation_level === 'read_uncommitted',
     });
   }

@@ -1,5 +1,6 @@
 // The Kafka source: one member of a consumer group at a time, and what can be asked beside it.
 
+import { messageEnvelopeOf } from '../../formats/config.ts';
 import type { MessageDecoder } from '../../formats/messages.ts';
 import type {
   ChangeBatch,
@@ -109,7 +110,9 @@ export class KafkaSource implements Source {
     return Promise.resolve(this.#decoder.table(table.table));
   }
 
+  /** Events in an envelope name their tables themselves. */
   async tables(): Promise<readonly TableId[]> {
+    if (messageEnvelopeOf(this.#config) !== 'row') return [];
     return (await this.#ask((admin) => this.#topics(admin))).map((topic) => this.#decoder.table(topic).id);
   }
 
