@@ -257,7 +257,7 @@ function unionWriter(branches: readonly AvroType[], made: Map<AvroType, Writer>)
     }
     // From the start of the record: what was begun may move to another chunk.
     const written = out.at - out.start;
-    let first: unknown = null;
+    let first: Unfit | null = null;
     for (const { writer, index } of others) {
       try {
         writeLong(out, index);
