@@ -8,7 +8,7 @@ export function kafkaConfig(brokers: string, changes: Partial<KafkaDestinationCo
     client_id: 'cdc-run-test',
     connection_timeout: 2_000,
     request_timeout: 5_000,
-    message_format: 'json',
+    on_schema_error: 'wait',
     partition_strategy: 'hash',
     compression_type: 'none',
     headers: {},

@@ -2,9 +2,9 @@
 
 import type { Finding } from '../../sdk/index.ts';
 import type { Admin, KafkaClient } from '../../systems/kafka/client.ts';
+import { withAdmin } from '../../systems/kafka/with-admin.ts';
 import { isTransactional, type KafkaDestinationConfig } from './config.ts';
 import { toKafkaError } from './errors.ts';
-import { withAdmin } from './topics.ts';
 
 export interface CheckOptions {
   /** `null`: depends on the event. */

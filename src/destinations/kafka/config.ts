@@ -1,5 +1,6 @@
 // Configuration of the `kafka` destination: keys, defaults, and what the schema cannot say.
 
+import { recordFormatKeys, recordFormatProblems } from '../../formats/config.ts';
 import { type ConfigOf, type ConfigProblem, Default, Duration, Keys, OneOf, Size, Type } from '../../sdk/index.ts';
 import { COMPRESSIONS } from '../../systems/kafka/client.ts';
 import { connectionKeys, connectionProblems } from '../../systems/kafka/config.ts';
@@ -29,6 +30,7 @@ const topicDefaultsSchema = Keys(
 export const configSchema = Keys(
   {
     ...connectionKeys,
+    ...recordFormatKeys,
     topic: Type.Optional(
       Type.String({
         minLength: 1,
@@ -37,18 +39,10 @@ export const configSchema = Keys(
         examples: ['cdc.{schema}.{table}'],
       }),
     ),
-    message_format: Default(
-      OneOf(['json', 'debezium', 'raw'], {
-        description:
-          'json and debezium: the JSON of `envelope`, which is Debezium unless it says otherwise. raw: key and value of messages that came from Kafka, as they were.',
-        examples: ['json'],
-      }),
-      'json',
-    ),
     key_field: Type.Optional(
       Type.String({
         minLength: 1,
-        description: 'Column whose value, as text, is the key of the record. Without: the key of the row, as JSON.',
+        description: 'Column whose value, as text, is the key of the record. Without: the key of the row, in `key_format`.',
         examples: ['user_id'],
       }),
     ),
@@ -126,7 +120,7 @@ export const isTransactional = (config: KafkaDestinationConfig): boolean => conf
 
 /** What the schema cannot say. */
 export function validate(config: KafkaDestinationConfig): ConfigProblem[] {
-  const problems = connectionProblems(config);
+  const problems = [...connectionProblems(config), ...recordFormatProblems(config)];
   for (const [placeholder] of (config.topic ?? '').matchAll(/\{[^{}]*\}/g)) {
     if (PLACEHOLDERS.includes(placeholder)) continue;
     problems.push({ path: ['topic'], message: `"${placeholder}" is not known`, fix: `Use ${PLACEHOLDERS.join(', ')}.` });
@@ -145,7 +139,5 @@ export function validate(config: KafkaDestinationConfig): ConfigProblem[] {
       message: 'keys of transactions are set, but there are none',
       fix: 'Set `transactional: true`, or remove `transactional_id` and `points_topic`.',
     });
-  if (config.message_format === 'raw' && config.key_field !== undefined)
-    problems.push({ path: ['key_field'], message: 'raw messages keep their keys', fix: 'Remove `key_field`.' });
   return problems;
 }

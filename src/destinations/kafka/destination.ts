@@ -1,6 +1,7 @@
 // The `kafka` destination without transactions: at-least-once. One batch is cut into a few requests; the first record that a
 // broker refuses for good ends the call, so that nothing overtakes it.
 
+import type { RecordEncoder } from '../../formats/messages.ts';
 import type { Committed, Destination, DestinationContext, Finding, LaneBatch, WriteResult } from '../../sdk/index.ts';
 import type { KafkaClient, Producer } from '../../systems/kafka/client.ts';
 import { troubleOf } from '../../systems/kafka/driver-errors.ts';
@@ -17,9 +18,14 @@ export function encodeOptions(config: KafkaDestinationConfig): EncodeOptions {
   return {
     template: new TopicTemplate(config.topic),
     keyField: config.key_field ?? null,
-    isRaw: config.message_format === 'raw',
     headers: config.headers,
   };
+}
+
+/** The records of a batch, in the format that is configured, with their topics and keys. */
+export async function addressed(batch: LaneBatch, encoder: RecordEncoder, options: EncodeOptions, signal: AbortSignal) {
+  const { records, failed } = await encoder.encode(batch, (event, topic) => options.template.of(event, topic), signal);
+  return failed.length > 0 ? { records: [], failed } : address(batch, records, options);
 }
 
 /** A broker refuses the round: one of its records, for good. */
@@ -37,15 +43,17 @@ class Refused extends Error {
 export class KafkaDestination implements Destination {
   readonly #config: KafkaDestinationConfig;
   readonly #client: KafkaClient;
+  readonly #encoder: RecordEncoder;
   readonly #topics: Topics;
   readonly #encode: EncodeOptions;
   readonly #where: string;
   #partitioner: Partitioner | null = null;
   #producer: Promise<Producer> | null = null;
 
-  constructor(config: KafkaDestinationConfig, client: KafkaClient, ctx: DestinationContext) {
+  constructor(config: KafkaDestinationConfig, client: KafkaClient, encoder: RecordEncoder, ctx: DestinationContext) {
     this.#config = config;
     this.#client = client;
+    this.#encoder = encoder;
     this.#topics = new Topics(client, config, ctx.clock);
     this.#encode = encodeOptions(config);
     this.#where = `destination "${ctx.name}"`;
@@ -60,7 +68,7 @@ export class KafkaDestination implements Destination {
   }
 
   async write(batch: LaneBatch, signal: AbortSignal): Promise<WriteResult> {
-    const { records, failed } = address(batch, this.#encode);
+    const { records, failed } = await addressed(batch, this.#encoder, this.#encode, signal);
     if (failed.length > 0) return { kind: 'refused', failed };
     if (records.length === 0) return { kind: 'stored' };
     try {
@@ -82,6 +90,7 @@ export class KafkaDestination implements Destination {
     const producer = await this.#producer?.catch(() => null);
     this.#producer = null;
     await producer?.disconnect();
+    await this.#encoder.close();
   }
 
   async #send(round: Round, signal: AbortSignal): Promise<void> {

@@ -29,7 +29,6 @@ const MAX_ROUND_RECORDS = 20_000;
 export interface EncodeOptions {
   readonly template: TopicTemplate;
   readonly keyField: string | null;
-  readonly isRaw: boolean;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -48,11 +47,7 @@ const view = (bytes: Uint8Array | null): Buffer | null =>
   bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** All records of the batch but those to skip, in order, and the events that cannot become any. */
-export function address(batch: LaneBatch, o: EncodeOptions): { records: Addressed[]; failed: WriteFailure[] } {
-  return o.isRaw ? addressRaw(batch, o) : addressEncoded(batch, batch.encoded(), o);
-}
-
-function addressEncoded(batch: LaneBatch, encoded: EncodedBatch, o: EncodeOptions): { records: Addressed[]; failed: WriteFailure[] } {
+export function address(batch: LaneBatch, encoded: EncodedBatch, o: EncodeOptions): { records: Addressed[]; failed: WriteFailure[] } {
   const { event, topic, key, value, headers, timestampMs } = encoded,
     records: Addressed[] = [],
     failed: WriteFailure[] = [];
@@ -77,29 +72,6 @@ function addressEncoded(batch: LaneBatch, encoded: EncodedBatch, o: EncodeOption
       headers: withHeaders(o.headers, headers[i] ?? null),
       timestampMs: timestampMs[i] as number,
     });
-  }
-  return { records, failed };
-}
-
-/** Messages of Kafka as they came. */
-function addressRaw(batch: LaneBatch, o: EncodeOptions): { records: Addressed[]; failed: WriteFailure[] } {
-  const records: Addressed[] = [],
-    failed: WriteFailure[] = [];
-  for (const [index, change] of batch.events.entries()) {
-    if (batch.skip.has(index)) continue;
-    const { raw } = change;
-    if (raw === null) {
-      failed.push({
-        index,
-        error: rejected(`Event ${change.id} did not come as a message.`, {
-          fix: 'Use `message_format: json`, or `raw` at the source, too.',
-        }),
-      });
-      continue;
-    }
-    const { key, value, topic, timestampMs } = raw,
-      headers = withHeaders(o.headers, change.headers);
-    records.push({ event: index, topic: o.template.of(change, topic), key: view(key), value: view(value), headers, timestampMs });
   }
   return { records, failed };
 }

@@ -12,20 +12,22 @@ export const descriptor = defineDestination({
   capabilities: (config) => ({
     holdsPoint: isTransactional(config),
     idempotent: false,
-    input: config.message_format === 'raw' ? 'rows' : 'bytes',
+    input: 'bytes',
     keyless: true,
     maxInFlight: 1,
     creates: creations(config),
   }),
   create: async (config, ctx) => {
     const { KafkajsClient } = await import('../../systems/kafka/kafkajs.ts'),
-      client = new KafkajsClient(config, ctx);
+      { openRecordEncoder } = await import('../../formats/create.ts'),
+      client = new KafkajsClient(config, ctx),
+      encoder = await openRecordEncoder(config, ctx);
     if (isTransactional(config)) {
       const { TransactionalKafkaDestination } = await import('./transactional.ts');
-      return new TransactionalKafkaDestination(config, client, ctx);
+      return new TransactionalKafkaDestination(config, client, encoder, ctx);
     }
     const { KafkaDestination } = await import('./destination.ts');
-    return new KafkaDestination(config, client, ctx);
+    return new KafkaDestination(config, client, encoder, ctx);
   },
 });
 

@@ -4,9 +4,9 @@
 
 import { CdcError, type Clock, type LaneId, type Random } from '../../sdk/index.ts';
 import type { Admin, FetchedBatch, KafkaClient, TopicPartition } from '../../systems/kafka/client.ts';
+import { withAdmin } from '../../systems/kafka/with-admin.ts';
 import { NO_POINTS, PointScan, parsePoints, pointKey, type StoredPoints } from './point-record.ts';
 import { topicName } from './topic-template.ts';
-import { withAdmin } from './topics.ts';
 
 /** The record that counts is among the last: an aborted transaction leaves two behind it. Else further back, in larger steps. */
 const FIRST_LOOK = 64n;
@@ -90,6 +90,7 @@ export class PointsTopic {
       heartbeatMs: 3_000,
       maxBytesPerPartition: 1 << 20,
       maxWaitMs: 100,
+      metadataMaxAgeMs: 300_000,
       readsUncommitted: false,
     });
     const place: TopicPartition = { topic: this.topic, partition: 0 };

@@ -2,21 +2,11 @@
 
 import { CdcError, type Clock } from '../../sdk/index.ts';
 import type { Admin, KafkaClient } from '../../systems/kafka/client.ts';
+import { withAdmin } from '../../systems/kafka/with-admin.ts';
 import type { KafkaDestinationConfig } from './config.ts';
 
 /** Partitions that are added while we run are used after this. As the metadata of the Java client. */
 const MAX_AGE_MS = 300_000;
-
-/** Asks the brokers something. */
-export async function withAdmin<T>(client: KafkaClient, work: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = client.admin();
-  try {
-    await admin.connect();
-    return await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
-}
 
 export class Topics {
   readonly #client: KafkaClient;

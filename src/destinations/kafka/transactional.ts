@@ -2,6 +2,7 @@
 // see each event once. The newest producer of the transactional id fences those before it; the epoch in the points' record tells
 // runs apart that claim later than they should.
 
+import type { RecordEncoder } from '../../formats/messages.ts';
 import {
   CdcError,
   type Committed,
@@ -20,8 +21,8 @@ import { troubleOf } from '../../systems/kafka/driver-errors.ts';
 import { abortable } from './abortable.ts';
 import { findings } from './check.ts';
 import type { KafkaDestinationConfig } from './config.ts';
-import { encodeOptions, isRefusal } from './destination.ts';
-import { address, type EncodeOptions, type Round, requestOf, roundsOf } from './encode.ts';
+import { addressed, encodeOptions, isRefusal } from './destination.ts';
+import { type EncodeOptions, type Round, requestOf, roundsOf } from './encode.ts';
 import { fenced, toKafkaError } from './errors.ts';
 import { createPartitioner, type Partitioner } from './partitions.ts';
 import { committedOf, pointValue, type StoredPoints } from './point-record.ts';
@@ -31,6 +32,7 @@ import { Topics } from './topics.ts';
 export class TransactionalKafkaDestination implements PointHoldingDestination {
   readonly #config: KafkaDestinationConfig;
   readonly #client: KafkaClient;
+  readonly #encoder: RecordEncoder;
   readonly #ctx: DestinationContext;
   readonly #topics: Topics;
   readonly #encode: EncodeOptions;
@@ -44,9 +46,10 @@ export class TransactionalKafkaDestination implements PointHoldingDestination {
   /** A producer has one transaction at a time: workers wait for each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(config: KafkaDestinationConfig, client: KafkaClient, ctx: DestinationContext) {
+  constructor(config: KafkaDestinationConfig, client: KafkaClient, encoder: RecordEncoder, ctx: DestinationContext) {
     this.#config = config;
     this.#client = client;
+    this.#encoder = encoder;
     this.#ctx = ctx;
     this.#topics = new Topics(client, config, ctx.clock);
     this.#encode = encodeOptions(config);
@@ -81,7 +84,7 @@ export class TransactionalKafkaDestination implements PointHoldingDestination {
 
   write(batch: LaneBatch, signal: AbortSignal): Promise<WriteResult> {
     return this.#inTurn(async () => {
-      const { records, failed } = address(batch, this.#encode);
+      const { records, failed } = await addressed(batch, this.#encoder, this.#encode, signal);
       if (failed.length > 0) return { kind: 'refused', failed };
       signal.throwIfAborted();
       await abortable(this.#prepare(records.map((r) => r.topic)), signal, () => this.#drop());
@@ -105,6 +108,7 @@ export class TransactionalKafkaDestination implements PointHoldingDestination {
     const producer = this.#producer;
     this.#producer = null;
     await producer?.disconnect();
+    await this.#encoder.close();
   }
 
   // -- points ------------------------------------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   1227: stop('SOURCE_FORBIDDEN', GRANT),
   1251: stop('SOURCE_FORBIDDEN', LOGIN),
   1317: retry('SOURCE_FAILED'),
+  // XA RECOVER of MySQL 8.0 without XA_RECOVER_ADMIN.
+  1401: stop('SOURCE_FORBIDDEN', 'Grant XA_RECOVER_ADMIN to the user.'),
   1381: stop('SOURCE_MISCONFIGURED', 'Start the server with log_bin.'),
   1412: retry('SOURCE_FAILED'),
   1698: stop('SOURCE_FORBIDDEN', LOGIN),

@@ -2,6 +2,7 @@
 
 import { defineSource, type SourceCapabilities } from '../../sdk/index.ts';
 import { configSchema, type MysqlSourceConfig, validate } from './config.ts';
+import { Flavor } from './flavor.ts';
 import { modeOf } from './mode.ts';
 
 export const descriptor = defineSource({
@@ -12,12 +13,13 @@ export const descriptor = defineSource({
   validate,
   capabilities: (config) => (modeOf(config) === 'polling' ? pollingCapabilities(config) : binlogCapabilities(config)),
   create: async (config, ctx) => {
+    const flavor = await Flavor.load(ctx.store, config.url);
     if (modeOf(config) === 'polling') {
       const { PollingSource } = await import('./polling.ts');
-      return new PollingSource(config, ctx, process.env);
+      return new PollingSource(config, ctx, process.env, flavor);
     }
     const { BinlogSource } = await import('./source.ts');
-    return new BinlogSource(config, ctx, process.env);
+    return new BinlogSource(config, ctx, process.env, flavor);
   },
 });
 

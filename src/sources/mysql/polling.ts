@@ -21,6 +21,7 @@ import {
 } from '../../sdk/index.ts';
 import { checkPolling } from './check-polling.ts';
 import { type MysqlSourceConfig, tablePatterns } from './config.ts';
+import type { Flavor } from './flavor.ts';
 import { columnFilter, nameIn, tableFilter } from './names.ts';
 import { afterNow, PollBound } from './poll-bound.ts';
 import type { PollInput } from './poll-input.ts';
@@ -36,12 +37,14 @@ export class PollingSource implements Source {
   readonly positions = pollPositions;
   readonly #config: MysqlSourceConfig;
   readonly #server: Server;
+  readonly #flavor: Flavor;
   readonly #polled: PollReader<PollInput>;
   /** Columns of watermarks and keys: read whatever `columns` says. */
   readonly #ordering = new Set<string>();
   #tracker: SchemaTracker | null = null;
 
-  constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
+  constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv, flavor: Flavor) {
+    this.#flavor = flavor;
     this.#config = config;
     this.#server = new Server(config, ctx, env);
     const server = this.#server,
@@ -68,7 +71,7 @@ export class PollingSource implements Source {
   }
 
   describe(): SourceDescription {
-    return { connector: this.#config.url?.startsWith('mariadb:') === true ? 'mariadb' : 'mysql', database: null };
+    return { connector: this.#flavor.name, database: null };
   }
 
   check(): AsyncIterable<Finding> {
@@ -77,6 +80,7 @@ export class PollingSource implements Source {
 
   async *read(ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
     try {
+      await this.#flavor.learn((await this.#server.freshFacts(signal)).flavor);
       yield* this.#polled.read(ctx, signal);
     } catch (error) {
       if (signal.aborted) return;

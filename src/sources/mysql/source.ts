@@ -25,6 +25,7 @@ import { StoppedTables } from '../../streaming/stopped-tables.ts';
 import { checkSource } from './check.ts';
 import { type MysqlSourceConfig, tablePatterns } from './config.ts';
 import type { BinlogStream } from './dump/stream.ts';
+import type { Flavor } from './flavor.ts';
 import { sourceLag } from './lag.ts';
 import { LogIdentity } from './log-identity.ts';
 import { columnFilter, tableFilter } from './names.ts';
@@ -51,6 +52,7 @@ export class BinlogSource implements Source {
   readonly #config: MysqlSourceConfig;
   readonly #ctx: SourceContext;
   readonly #server: Server;
+  readonly #flavor: Flavor;
   readonly #opener: Opener;
   #stream: BinlogStream | null = null;
   #reading: LogReading | null = null;
@@ -61,7 +63,8 @@ export class BinlogSource implements Source {
   #stopped: Promise<StoppedTables> | null = null;
   #quickLosses = 0;
 
-  constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
+  constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv, flavor: Flavor) {
+    this.#flavor = flavor;
     this.#config = config;
     this.#ctx = ctx;
     this.#server = new Server(config, ctx, env);
@@ -69,8 +72,8 @@ export class BinlogSource implements Source {
   }
 
   describe(): SourceDescription {
-    // The envelopes are made before anybody has connected, so only the URL can say it. Each table says its own database.
-    return { connector: this.#config.url?.startsWith('mariadb:') === true ? 'mariadb' : 'mysql', database: null };
+    // Each table says its own database.
+    return { connector: this.#flavor.name, database: null };
   }
 
   check(): AsyncIterable<Finding> {
@@ -85,6 +88,7 @@ export class BinlogSource implements Source {
       this.#endStream();
       const opening = await this.#opener.open(await ctx.assign(PARTITION), signal);
       begunMs = this.#ctx.clock.now();
+      await this.#flavor.learn(opening.facts.flavor);
       this.#stream = opening.stream;
       const { reading, snapshots } = await this.#begin(opening, ctx);
       // The start of the log is stored before anything is sent.

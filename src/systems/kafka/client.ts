@@ -103,6 +103,8 @@ export interface ConsumerOptions {
   readonly heartbeatMs: number;
   readonly maxBytesPerPartition: number;
   readonly maxWaitMs: number;
+  /** How often topics are looked at for more partitions. */
+  readonly metadataMaxAgeMs: number;
   readonly readsUncommitted: boolean;
 }
 

@@ -21,10 +21,13 @@ const oauthSchema = Keys(
 
 /** Where the brokers are, who logs in, how the connection is encrypted. */
 export const connectionKeys = {
-  bootstrap_servers: Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], {
-    description: 'Brokers to begin with, as `host:port`; several in a list or behind commas.',
-    examples: ['localhost:9092'],
-  }),
+  bootstrap_servers: Default(
+    Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 }), { minItems: 1 })], {
+      description: 'Brokers to begin with, as `host:port`; several in a list or behind commas.',
+      examples: ['localhost:9092'],
+    }),
+    'localhost:9092',
+  ),
   client_id: Default(
     Type.String({ minLength: 1, description: 'Name of the client in logs and quotas of the brokers.', examples: ['cdc-run'] }),
     'cdc-run',

@@ -32,6 +32,7 @@ export class KafkajsConsumer implements Consumer {
       heartbeatInterval: o.heartbeatMs,
       maxBytesPerPartition: o.maxBytesPerPartition,
       maxWaitTimeInMs: o.maxWaitMs,
+      metadataMaxAge: o.metadataMaxAgeMs,
       readUncommitted: o.readsUncommitted,
       retry: { retries: 6, restartOnFailure: () => Promise.resolve(false) },
     });

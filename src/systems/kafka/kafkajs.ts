@@ -67,6 +67,8 @@ export class KafkajsClient implements KafkaClient {
     const library = await this.#library,
       sockets = new Sockets(),
       { connection_timeout: connectionTimeout, request_timeout: requestTimeout } = this.#config;
+    // The library says "no brokers" when a token cannot be had: asked for here, the reason is told.
+    if (securityOf(this.#config).mechanism === 'OAUTHBEARER') await this.#tokens?.();
     const ssl = await this.#tls(),
       sasl = this.#login();
     const kafka = new library.Kafka({
