@@ -156,4 +156,32 @@ describe.skipIf((await skipReason()) !== null)('a pipeline that captures Postgre
       expect(out).toMatch(part);
     expect(await db.query('SELECT 1 FROM pg_publication'), 'nothing was made').toEqual([]);
   });
+
+  it('stops when a table leaves its publication, and its replica is whole again once it is told to read it', async () => {
+    await using shop = await Shop.create('');
+    await using replica = await createDatabase();
+    const { work, db, name } = shop;
+    work.write(
+      'shop.yaml',
+      work.read('shop.yaml').replace(/^destination: .*$/m, `destination: {type: postgresql, name: out, url: "${replica.url}"}`),
+    );
+    const rows = (of: TestDatabase): Promise<unknown> => of.query('SELECT * FROM items ORDER BY id');
+    const running = work.start(['shop.yaml']);
+    await shop.until(async () => ((await rows(replica).catch(() => [])) as unknown[]).length === 200, 'the rows');
+    await db.query("UPDATE items SET v = 'seen' WHERE id = 1");
+    const [publication] = await db.query<{ name: string }>('SELECT pubname AS name FROM pg_publication');
+    await db.query(`ALTER PUBLICATION ${publication?.name} DROP TABLE items`);
+    await db.query("DELETE FROM items WHERE id <= 10; UPDATE items SET v = 'not seen' WHERE id = 20");
+    const { code, err, out } = await running.ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/"level":"warn".*reading again.*Changes are missing, because the publication \S+ was changed: public\.items/);
+    expect(out + err).toMatch(/SOURCE_POSITION_GONE[\s\S]*cdc-run snapshot \w+ --tables public\.items/);
+
+    expect((await work.run(['snapshot', name, '--tables', 'public.items', '-c', 'shop.yaml'])).out).toContain('public.items is read again');
+    expect((await work.run(['shop.yaml', '--until-caught-up'])).code).toBe(0);
+    expect(await rows(replica)).toEqual(await rows(db));
+    await db.query("INSERT INTO items VALUES (500, 'later')");
+    expect((await work.run(['shop.yaml', '--until-caught-up'])).code).toBe(0);
+    expect(await rows(replica)).toEqual(await rows(db));
+  });
 });

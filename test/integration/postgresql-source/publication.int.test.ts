@@ -153,6 +153,33 @@ describe.skipIf(missing)('a table that leaves the publication', () => {
     ).toEqual(['c']);
   });
 
+  it('is whole again wherever a session in between ends, acknowledged or not', { timeout: 120_000 }, async () => {
+    const { world } = await started({ snapshot_mode: 'when_needed' });
+    await using _ = world;
+    const publication = await publicationOf(world);
+    for (let cut = 0; cut < 12; cut++) {
+      const n = 100 + cut * 10;
+      await world.db.query(`INSERT INTO a VALUES (${n}, 'before'), (${n + 1}, 'before')`);
+      await world.db.query(`ALTER PUBLICATION ${publication} DROP TABLE a`);
+      await world.db.query(`DELETE FROM a WHERE id IN (${n}, ${n - 9}); INSERT INTO a VALUES (${n + 2}, 'meanwhile')`);
+      const reader = await world.open({ maxBatchEvents: 3 });
+      for (let batches = 0; batches < cut / 2; batches++) {
+        const batch = await reader.next('a batch');
+        if (batch === null) break;
+        world.batches.push(batch);
+        if (cut % 2 === 1 && batch.resume !== null) await world.source.acknowledge({ main: batch.resume });
+      }
+      const again = await world.open({ maxBatchEvents: 3 });
+      await world.db.query(`INSERT INTO b VALUES (${n}, 'cut ${cut}')`);
+      const expected = JSON.stringify(await now(world, 'a'));
+      await world.take(
+        again,
+        (e, p) => has('b', `cut ${cut}`)(e) && areDone(p) && JSON.stringify(rowsOf(e, 'a')) === expected,
+        `all rows (${cut})`,
+      );
+    }
+  });
+
   it('of a publication that is not ours comes with the SQL for its owner', async () => {
     const { world, reader } = await started(
       { publication: { name: 'theirs', create: false } },
