@@ -2,24 +2,9 @@
 
 import { Type } from '../sdk/index.ts';
 import { choice, duration, flag, open, plannedDestination, secret, serverKeys, text, textOrTexts } from './define.ts';
-import { FORMAT_KEYS, KAFKA_KEYS, NATS_KEYS, PULSAR_KEYS, S3_KEYS, searchKeys, sqlSinkKeys } from './systems.ts';
+import { FORMAT_KEYS, NATS_KEYS, PULSAR_KEYS, S3_KEYS, searchKeys, sqlSinkKeys } from './systems.ts';
 
 const TOPIC = 'Topic; {schema} and {table} stand for those of the event.';
-
-export const kafka = plannedDestination({
-  type: 'kafka',
-  title: 'Kafka topics',
-  keys: {
-    ...KAFKA_KEYS,
-    ...FORMAT_KEYS,
-    topic: text(TOPIC, 'cdc.{schema}.{table}'),
-    key_field: text('Column that is the key of the record. Without: the key of the row.', 'user_id'),
-    partition_strategy: choice(['hash', 'round_robin', 'custom'], 'How records are spread over partitions.'),
-    compression_type: choice(['none', 'gzip', 'snappy', 'lz4', 'zstd'], 'How batches are compressed.'),
-    value_schema: text('Subject of the value in the registry.', 'user_event_v2'),
-    transactional_id: text('Id of the producer for transactions.', 'cdc-orders'),
-  },
-});
 
 export const pulsar = plannedDestination({
   type: 'pulsar',

@@ -1,48 +1,30 @@
-// The events of one record as bytes and back without loss. Pure. What events of a batch have in common stands once: column
-// names per shape of row, the table by its number in the segment's dictionary, source and partition in the record's summary.
-// Rows are decoded when somebody looks at them.
+// The events of one record as bytes, laid out as event-layout.ts says. What is undecoded is written from its bytes.
 
+import { type ChangeEvent, type LazyPosition, type Row, type SnapshotMark, type TableSchema, TextImage } from '../../sdk/index.ts';
 import {
-  ChangeEvent,
-  type LazyPosition,
-  type Op,
-  type Position,
-  type Row,
-  RowImage,
-  type SnapshotMark,
-  type TableSchema,
-  TextImage,
-  type Value,
-} from '../../sdk/index.ts';
-import { FrameReader, type FrameWriter } from './frame.ts';
+  AFTER,
+  BEFORE,
+  BINARY_POSITION,
+  DERIVED,
+  EXTRAS,
+  HEADERS,
+  INCOMPLETE,
+  KEY,
+  NULL_KEY,
+  OPS,
+  type Origin,
+  OTHER_ORIGIN,
+  OTHER_TABLE,
+  SAME_SNAPSHOT,
+  SNAPSHOT,
+  TRANSACTION,
+} from './event-layout.ts';
+import type { FrameWriter } from './frame.ts';
 import { writeTextRow } from './text-row-codec.ts';
-import { readNumber, readValue, setOwn, writeNumber, writeValue } from './value-codec.ts';
+import { writeNumber, writeValue } from './value-codec.ts';
 
-const OPS: readonly Op[] = ['c', 'u', 'd', 'r', 't', 'm', 's'];
-// First byte of an event: the operation in three bits, then
-const OTHER_TABLE = 0x08,
-  OTHER_ORIGIN = 0x10,
-  INCOMPLETE = 0x20,
-  BEFORE = 0x40,
-  AFTER = 0x80;
-// and the second:
-const TRANSACTION = 0x01,
-  KEY = 0x02,
-  SNAPSHOT = 0x04,
-  SAME_SNAPSHOT = 0x08,
-  HEADERS = 0x10,
-  EXTRAS = 0x20,
-  DERIVED = 0x40,
-  NULL_KEY = 0x80;
-/** Both at once say that the event is of no snapshot, and that its position stands in the binary part. */
-const BINARY_POSITION = SNAPSHOT | SAME_SNAPSHOT;
 /** Room for the lengths before a row, with which a reader skips it. */
 const ROW_HEAD_BYTES = 8;
-
-export interface Origin {
-  readonly source: string;
-  readonly partition: string;
-}
 
 /** Column names in the order of the row. */
 interface Shape {
@@ -247,166 +229,4 @@ function derivedIsNull(row: Row | null, names: readonly string[]): boolean {
 function sameMark(a: Exclude<SnapshotMark, false>, b: SnapshotMark): boolean {
   if (a === b) return true;
   return b !== false && a.run === b.run && a.table === b.table && a.chunk === b.chunk && a.place === b.place;
-}
-
-/** The events of one record. `tables` are those of the segment's dictionary which the record uses. */
-export function decodeEvents(bytes: Buffer, origin: Origin, tables: (number: number) => TableSchema): ChangeEvent[] {
-  const r = new FrameReader(bytes);
-  const shapesAt = r.uint32(),
-    shapesTextAt = r.uint32(),
-    rows = new Rows(r, shapesAt, shapesTextAt);
-  r.at = 8;
-  const events: ChangeEvent[] = [];
-  let previous: ChangeEvent | null = null;
-  for (let left = r.varint(); left > 0; left--) {
-    previous = decodeEvent(r, rows, origin, tables, previous);
-    events.push(previous);
-  }
-  return events;
-}
-
-function decodeEvent(
-  r: FrameReader,
-  rows: Rows,
-  origin: Origin,
-  tables: (number: number) => TableSchema,
-  previous: ChangeEvent | null,
-): ChangeEvent {
-  const first = r.byte(),
-    second = r.byte();
-  const table = first & OTHER_TABLE ? tables(r.varint()) : (previous as ChangeEvent).table;
-  let { source, partition } = origin;
-  if (first & OTHER_ORIGIN) {
-    source = r.string();
-    partition = r.string();
-  }
-  const isBinary = (second & BINARY_POSITION) === BINARY_POSITION,
-    position = (isBinary ? r.utf8(r.varint()) : r.string()) as Position,
-    sourceTsMs = readNumber(r);
-  const transaction = second & TRANSACTION ? decodeTransaction(r, previous?.transaction ?? null) : null;
-  const key = second & KEY ? rows.read() : second & NULL_KEY ? null : undefined;
-  const snapshot: SnapshotMark = isBinary
-    ? false
-    : second & SNAPSHOT
-      ? (readValue(r) as unknown as SnapshotMark)
-      : second & SAME_SNAPSHOT
-        ? (previous as ChangeEvent).snapshot
-        : false;
-  const headers = second & HEADERS ? (readValue(r) as Record<string, string>) : null;
-  const [message, schemaChange, raw] = second & EXTRAS ? (readValue(r) as unknown as Extras) : NO_EXTRAS;
-  const derived = second & DERIVED ? readNumber(r) : 0;
-  const before = first & BEFORE ? rows.skip() : null,
-    after = first & AFTER ? rows.skip() : null;
-  const op = OPS[first & 0x07] as Op,
-    incomplete = (first & INCOMPLETE) !== 0;
-  const init = {
-    op,
-    table,
-    source,
-    partition,
-    position,
-    sourceTsMs,
-    before,
-    after,
-    transaction,
-    snapshot,
-    incomplete,
-    headers,
-    message,
-    schemaChange,
-    raw,
-    derived,
-  };
-  return new ChangeEvent(key === undefined ? init : { ...init, key });
-}
-
-type Extras = readonly [ChangeEvent['message'], ChangeEvent['schemaChange'], ChangeEvent['raw']];
-const NO_EXTRAS: Extras = [null, null, null];
-
-function decodeTransaction(r: FrameReader, previous: ChangeEvent['transaction']): NonNullable<ChangeEvent['transaction']> {
-  const bits = r.byte(),
-    order = readNumber(r),
-    collectionOrder = readNumber(r),
-    last = (bits & 2) !== 0;
-  if (bits & 1 && previous !== null) return { id: previous.id, order, collectionOrder, commitTsMs: previous.commitTsMs, last };
-  return { id: r.string(), order, collectionOrder, commitTsMs: readNumber(r), last };
-}
-
-/** The rows of one record: all images share its bytes. */
-class Rows {
-  readonly #r: FrameReader;
-  readonly #shapes: (readonly string[])[] = [];
-  /** Of each shape: is there a column that a plain assignment would lose? */
-  readonly #plain: boolean[] = [];
-
-  constructor(r: FrameReader, at: number, textAt: number) {
-    this.#r = r;
-    r.at = at;
-    r.textAt = textAt;
-    for (let left = r.varint(); left > 0; left--) {
-      const names = Array.from({ length: r.varint() }, () => r.string());
-      this.#shapes.push(names);
-      this.#plain.push(!names.includes('__proto__'));
-    }
-    r.textAt = 0;
-  }
-
-  /** The row at which the reader stands. */
-  read(): Row {
-    const r = this.#r,
-      shape = r.varint(),
-      names = this.#shapes[shape] as readonly string[],
-      row: Row = {};
-    if (this.#plain[shape]) for (let i = 0; i < names.length; i++) row[names[i] as string] = readValue(r);
-    else for (const name of names) setOwn(row, name, readValue(r));
-    return row;
-  }
-
-  /** An image of the row at which the reader stands; the reader goes on behind it. */
-  skip(): RowImage {
-    const r = this.#r,
-      bytes = r.uint32(),
-      texts = r.uint32();
-    const image = new LogRow(this, r.at, r.textAt);
-    r.at += bytes;
-    r.textAt += texts;
-    return image;
-  }
-
-  readAt(at: number, textAt: number): Row {
-    this.#r.at = at;
-    this.#r.textAt = textAt;
-    return this.read();
-  }
-
-  namesAt(at: number): readonly string[] {
-    this.#r.at = at;
-    return this.#shapes[this.#r.varint()] as readonly string[];
-  }
-}
-
-class LogRow extends RowImage {
-  readonly #rows: Rows;
-  readonly #at: number;
-  readonly #textAt: number;
-  /** For `column` alone: what `decode` gives out belongs to its caller. */
-  #row: Row | null = null;
-
-  constructor(rows: Rows, at: number, textAt: number) {
-    super();
-    this.#rows = rows;
-    this.#at = at;
-    this.#textAt = textAt;
-  }
-
-  decode(): Row {
-    return this.#rows.readAt(this.#at, this.#textAt);
-  }
-  column(name: string): Value | undefined {
-    this.#row ??= this.decode();
-    return Object.hasOwn(this.#row, name) ? this.#row[name] : undefined;
-  }
-  override columns(): readonly string[] {
-    return this.#rows.namesAt(this.#at);
-  }
 }
