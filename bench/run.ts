@@ -21,6 +21,7 @@ const SCENARIOS = [
   'postgres/decode',
   'mysql',
   'mysql/decode',
+  'brokers/redis',
 ];
 
 const asked = process.argv.slice(2);

@@ -4,10 +4,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { Redis } from 'ioredis';
-import { encodeWrites } from '../../src/destinations/redis/encode.ts';
 import { descriptor as cacheDestination } from '../../src/destinations/redis/index.ts';
-import { KeyPattern } from '../../src/destinations/redis/key-pattern.ts';
-import { argumentsOf, WRITE_FENCED } from '../../src/destinations/redis/write-script.ts';
+import { WRITE_FENCED } from '../../src/destinations/redis/write-script.ts';
 import { APPEND } from '../../src/destinations/redis-stream/append-script.ts';
 import { descriptor as streamDestination } from '../../src/destinations/redis-stream/index.ts';
 import {
@@ -24,7 +22,6 @@ import {
 import { Events, item, laneBatch, pointAt } from '../../src/sdk/testing/index.ts';
 import { Reader, testContext } from '../../src/sdk/testing/reading.ts';
 import { descriptor as streamSource } from '../../src/sources/redis-stream/index.ts';
-import { parseTemplate } from '../../src/systems/redis/template.ts';
 import { OwnRedis } from '../../test/helpers/own-redis.ts';
 import { redisConfig, redisStreamConfig } from '../../test/helpers/redis-destination.ts';
 import { redisStreamSourceConfig } from '../../test/helpers/redis-source.ts';
@@ -106,47 +103,66 @@ async function writeBatches(destination: PointHoldingDestination): Promise<Sampl
   return sample;
 }
 
-/** The same script with arguments that are ready, once per batch. */
-async function runScript(url: string, text: string, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<Sample> {
+interface Made {
+  readonly keys: readonly string[];
+  readonly args: readonly (string | number | Buffer)[];
+}
+
+/** The same script, with arguments that are made for each batch, as a sender must. */
+async function runScript(url: string, text: string, make: () => Made): Promise<Sample> {
   const client = new Redis(url, { protocol: 2 }),
     hash = String(await client.script('LOAD', text));
-  await client.hset(keys[0] as string, 'epoch', 1, '0', formatPoint(pointAt(0)));
+  await client.hset('point', 'epoch', 1, '0', formatPoint(pointAt(0)));
   const sample = await measure(BATCH * BATCHES, async () => {
-    for (let n = 0; n < BATCHES; n++)
-      await client.call('EVALSHA', [hash, keys.length, ...keys, 0, 1, formatPoint(pointAt(n)), formatPoint(pointAt(n + 1)), ...args]);
+    for (let n = 0; n < BATCHES; n++) {
+      const { keys, args } = make();
+      const head = [0, 1, formatPoint(pointAt(n)), formatPoint(pointAt(n + 1)), 0];
+      await client.call('EVALSHA', [hash, keys.length + 1, 'point', ...keys, ...head, ...args]);
+    }
   });
   client.disconnect();
   return sample;
 }
 
 async function streams(server: OwnRedis): Promise<object> {
-  const args = batchEvents.flatMap((e, i) => [1, e.id, records.key[i] as Buffer, records.value[i] as Buffer]);
+  const make = (): Made => {
+    const args: Made['args'][number][] = [];
+    for (let i = 0; i < BATCH; i++) args.push(1, batchEvents[i]?.id as string, records.key[i] as Buffer, records.value[i] as Buffer);
+    return { keys: [STREAM], args };
+  };
   const ours = async (): Promise<Sample> =>
     writeBatches(
       (await streamDestination.create(redisStreamConfig(server.url, { stream_name: STREAM }), context)) as PointHoldingDestination,
     );
-  const result = await compare(server, () => runScript(server.url, APPEND.text, ['point', STREAM], [0, ...args]), ours);
+  const result = await compare(server, () => runScript(server.url, APPEND.text, make), ours);
   const length = await server.client.xlen(STREAM);
   if (length !== BATCH * BATCHES) throw new Error(`${length} entries arrived`);
   return result;
 }
 
 async function caches(server: OwnRedis): Promise<object> {
-  const pattern = new KeyPattern(parseTemplate('{table}:{key}') as never);
-  const { writes } = encodeWrites(batchAt(0), { mode: 'set', pattern, isOnce: true });
-  const keys = ['point', ...writes.map((w) => w.key)],
-    args = [0, ...argumentsOf(writes)];
+  const make = (): Made => {
+    const keys: string[] = [],
+      args: Made['args'][number][] = [];
+    for (let i = 0; i < BATCH; i++) {
+      keys.push(`items:${batchEvents[i]?.after?.['id']}`);
+      args.push('t', records.value[i] as Buffer);
+    }
+    return { keys, args };
+  };
   const ours = async (): Promise<Sample> =>
     writeBatches((await cacheDestination.create(redisConfig(server.url, { mode: 'set' }), context)) as PointHoldingDestination);
-  return compare(server, () => runScript(server.url, WRITE_FENCED.text, keys, args), ours);
+  const result = await compare(server, () => runScript(server.url, WRITE_FENCED.text, make), ours);
+  const count = (await server.client.keys('items:*')).length;
+  if (count !== BATCH) throw new Error(`${count} keys arrived`);
+  return result;
 }
 
+/** By the server itself: this process begins clean. */
 async function fill(server: OwnRedis): Promise<void> {
-  for (let n = 0; n < BATCHES; n++) {
-    const pipeline = server.client.pipeline();
-    for (let i = 0; i < BATCH; i++) pipeline.xadd(STREAM, '*', 'key', records.key[i] as Buffer, 'value', records.value[i] as Buffer);
-    await pipeline.exec();
-  }
+  const script = "for i = 1, tonumber(ARGV[1]) do redis.call('XADD', KEYS[1], '*', 'key', ARGV[2], 'value', ARGV[3]) end";
+  for (let n = 0; n < BATCHES; n++)
+    await server.client.eval(script, 1, STREAM, BATCH, records.key[n] as Buffer, records.value[n] as Buffer);
 }
 
 async function readAlone(server: OwnRedis): Promise<Sample> {

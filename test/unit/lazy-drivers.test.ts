@@ -9,7 +9,18 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** Each belongs to one adapter, plugin or section. */
-const LAZY = ['@marcbachmann/cel-js', 'croner', 'csv-parse', 'csv-stringify', 'jiti', 'mysql2', 'pg', 'pg-copy-streams', 'prom-client'];
+const LAZY = [
+  '@marcbachmann/cel-js',
+  'croner',
+  'csv-parse',
+  'csv-stringify',
+  'ioredis',
+  'jiti',
+  'mysql2',
+  'pg',
+  'pg-copy-streams',
+  'prom-client',
+];
 
 const generator = '{type: generator, count: 5}';
 const nothing = '{type: "null"}';
@@ -48,6 +59,12 @@ const CASES: readonly Case[] = [
     yaml: `source: {type: mysql, host: /nowhere, database: shop}\ndestination: ${nothing}`,
     code: 3,
     loads: ['mysql2'],
+  },
+  {
+    what: 'redis',
+    yaml: `source: ${generator}\ndestination: {type: redis_stream, host: /nowhere}`,
+    code: 3,
+    loads: ['ioredis'],
   },
   {
     what: 'a filter',

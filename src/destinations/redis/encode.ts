@@ -56,8 +56,6 @@ export interface EncodeOptions {
   readonly isOnce: boolean;
 }
 
-type Change = Omit<KeyWrite, 'events'>;
-
 export function encodeWrites(batch: LaneBatch, options: EncodeOptions): Encoded {
   const done: KeyWrite[] = [],
     open = new Map<string, KeyWrite>(),
@@ -66,14 +64,14 @@ export function encodeWrites(batch: LaneBatch, options: EncodeOptions): Encoded 
   let blind = 0;
   for (const [index, event] of batch.events.entries()) {
     if (batch.skip.has(index) || event.op === 's' || event.op === 'm') continue;
-    const changes = changesOf(event, batch, options, records?.get(index) ?? null);
+    const changes = changesOf(event, index, batch, options, records?.[index] ?? null);
     if (changes instanceof CdcError) {
       failed.push({ index, error: changes });
       continue;
     }
     if (event.op === 'u' && !options.pattern.knowsBefore(event)) blind++;
     if (changes[0]?.kind === 'move') {
-      done.push(...open.values(), ...changes.map((change) => ({ ...change, events: [index] })));
+      done.push(...open.values(), ...changes);
       open.clear();
       continue;
     }
@@ -86,27 +84,34 @@ export function encodeWrites(batch: LaneBatch, options: EncodeOptions): Encoded 
   return { writes: [...done, ...open.values()], failed, blind };
 }
 
-/** The last value of each event: a tombstone says nothing to a cache. */
-export function recordsOf(batch: LaneBatch): Map<number, Buffer> {
+/** The last value of each event, by its index: a tombstone says nothing to a cache. */
+export function recordsOf(batch: LaneBatch): readonly (Buffer | undefined)[] {
   const { event, value } = batch.encoded(),
-    records = new Map<number, Buffer>();
+    records = new Array<Buffer | undefined>(batch.events.length);
   for (let i = 0; i < event.length; i++) {
     const bytes = value[i];
-    if (bytes) records.set(event[i] as number, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    if (!bytes) continue;
+    records[event[i] as number] = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
   return records;
 }
 
-function changesOf(event: ChangeEvent, batch: LaneBatch, options: EncodeOptions, record: Buffer | null): readonly Change[] | CdcError {
+function changesOf(
+  event: ChangeEvent,
+  index: number,
+  batch: LaneBatch,
+  options: EncodeOptions,
+  record: Buffer | null,
+): readonly KeyWrite[] | CdcError {
   const { mode, pattern } = options;
   if (event.op === 't') return refused(event, 'a truncate names no rows', 'Remove the keys by hand, as by redis-cli --scan --pattern.');
   const before = beforeOf(event, pattern),
     after = event.op === 'd' ? null : pattern.keyOf(event, (name) => event.get('after', name), event.key);
   for (const key of [before, after]) if (typeof key === 'object' && key !== null) return keyMissing(event, key.missing);
-  const removals = typeof before === 'string' && before !== after ? [removal(before)] : [];
+  const removals = typeof before === 'string' && before !== after ? [removal(before, index)] : [];
   // A row whose pattern has a null is not cached, and neither is what it was before.
   if (typeof after !== 'string') return removals;
-  if (mode === 'delete') return [...removals, removal(after)];
+  if (mode === 'delete') return [...removals, removal(after, index)];
   if (event.incomplete && mode !== 'hash')
     return refused(
       event,
@@ -121,10 +126,11 @@ function changesOf(event: ChangeEvent, batch: LaneBatch, options: EncodeOptions,
         'it moves a row to another key and has some of its columns only',
         'Set `keep_point`, or have the source send whole rows.',
       );
-    const patch = written(event, after, mode, batch, record);
+    const patch = written(event, index, after, mode, batch, record);
     return [{ ...patch, key: before, kind: 'move', fields: [] }, patch];
   }
-  return [...removals, written(event, after, mode, batch, record)];
+  const put = written(event, index, after, mode, batch, record);
+  return removals.length === 0 ? [put] : [...removals, put];
 }
 
 /** The key that the row had; `null`: none. What is not told of it is taken to be as it is now. */
@@ -138,19 +144,40 @@ function beforeOf(event: ChangeEvent, pattern: KeyPattern): ReturnType<KeyPatter
   );
 }
 
-const removal = (key: string): Change => ({ key, kind: 'remove', text: null, fields: [], mayBeMissing: false });
+const NO_FIELDS: readonly Field[] = [];
 
-function written(event: ChangeEvent, key: string, mode: EncodeOptions['mode'], batch: LaneBatch, record: Buffer | null): Change {
-  const base = { key, text: null, fields: [], mayBeMissing: isBeingSnapshotted(event, batch) };
+const removal = (key: string, index: number): KeyWrite => ({
+  key,
+  kind: 'remove',
+  text: null,
+  fields: NO_FIELDS,
+  mayBeMissing: false,
+  events: [index],
+});
+
+function written(
+  event: ChangeEvent,
+  index: number,
+  key: string,
+  mode: EncodeOptions['mode'],
+  batch: LaneBatch,
+  record: Buffer | null,
+): KeyWrite {
+  const mayBeMissing = event.incomplete && isBeingSnapshotted(event, batch),
+    events = [index];
   // An envelope that leaves the event out has nothing for the cache either.
-  if (mode === 'set') return record === null ? removal(key) : { ...base, kind: 'put', text: record };
+  if (mode === 'set')
+    return record === null ? removal(key, index) : { key, kind: 'put', text: record, fields: NO_FIELDS, mayBeMissing, events };
   const row = event.after as Row;
-  if (mode === 'json') return { ...base, kind: 'put', text: stringifyJson(row) };
+  if (mode === 'json') return { key, kind: 'put', text: stringifyJson(row), fields: NO_FIELDS, mayBeMissing, events };
   const json = jsonColumnsOf(event.table);
   return {
-    ...base,
+    key,
     kind: event.incomplete ? 'patch' : 'put',
+    text: null,
     fields: Object.entries(row).map(([name, value]) => [name, fieldOf(value, json.has(name))]),
+    mayBeMissing,
+    events,
   };
 }
 
@@ -175,8 +202,8 @@ function fieldOf(value: Value, isJson: boolean): Field[1] {
 }
 
 /** What is left of two things done to a key one after the other; `null`: the row that the second one is about is not there. */
-function merged(first: KeyWrite | undefined, then: Change, index: number): KeyWrite | null {
-  if (first === undefined) return { ...then, events: [index] };
+function merged(first: KeyWrite | undefined, then: KeyWrite, index: number): KeyWrite | null {
+  if (first === undefined) return then;
   const events = [...first.events, index];
   if (then.kind !== 'patch') return { ...then, events };
   if (first.kind === 'remove') return then.mayBeMissing ? { ...first, events } : null;

@@ -42,7 +42,7 @@ function partOf(word: string, event: ChangeEvent, columns: Columns, key: Row | n
   if (value !== undefined) return value === null ? null : textOf(value);
   switch (word) {
     case 'key':
-      return key === null ? undefined : joined(event.table.key.map((name) => key[name] ?? null));
+      return key === null ? undefined : joined(event.table.key, key);
     case 'database':
     case 'schema':
     case 'table':
@@ -53,9 +53,13 @@ function partOf(word: string, event: ChangeEvent, columns: Columns, key: Row | n
 }
 
 /** Of several values none may look like two: their `:` and `%` are written in percent form. */
-function joined(values: readonly Value[]): string | null {
-  if (values.some((v) => v === null)) return null;
-  if (values.length === 1) return textOf(values[0] as Value);
+function joined(names: readonly string[], key: Row): string | null {
+  if (names.length === 1) {
+    const only = key[names[0] as string] ?? null;
+    return only === null ? null : textOf(only);
+  }
+  const values = names.map((name) => key[name] ?? null);
+  if (values.includes(null)) return null;
   return values.map((v) => textOf(v).replace(/[%:]/g, (c) => (c === ':' ? '%3A' : '%25'))).join(':');
 }
 

@@ -13,8 +13,8 @@ export interface Messages {
 export function encodeMessages(batch: LaneBatch, channel: KeyPattern): Messages {
   const messages: (readonly [string, Buffer])[] = [],
     failed: WriteFailure[] = [];
-  for (const [index, record] of recordsOf(batch)) {
-    if (batch.skip.has(index)) continue;
+  for (const [index, record] of recordsOf(batch).entries()) {
+    if (record === undefined || batch.skip.has(index)) continue;
     const event = batch.events[index] as ChangeEvent,
       side = event.has('after') ? 'after' : 'before';
     const name = channel.keyOf(event, (column) => event.get(side, column) ?? event.key?.[column], event.key);

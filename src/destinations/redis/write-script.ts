@@ -94,15 +94,22 @@ return {'ok'}
 export function argumentsOf(writes: readonly KeyWrite[]): ScriptArgument[] {
   const args: ScriptArgument[] = [];
   for (const write of writes) {
-    const { kind, text, fields } = write;
-    const present = fields.filter((f): f is readonly [string, string | Buffer] => f[1] !== null);
-    if (kind === 'move') args.push('v');
-    else if (text !== null) args.push('t', text);
-    // A hash without fields is none.
-    else if (kind === 'remove' || (kind === 'put' && present.length === 0)) args.push('r');
-    else args.push(letterOf(write), present.length * 2, ...present.flat(), ...(kind === 'patch' ? goneOf(fields) : []));
+    if (write.text !== null) args.push('t', write.text);
+    else if (write.kind === 'move') args.push('v');
+    else if (write.kind === 'remove') args.push('r');
+    else putFields(args, write);
   }
   return args;
+}
+
+function putFields(args: ScriptArgument[], write: KeyWrite): void {
+  const present = write.fields.filter((f): f is readonly [string, string | Buffer] => f[1] !== null);
+  // A hash without fields is none.
+  if (write.kind === 'put' && present.length === 0) {
+    args.push('r');
+    return;
+  }
+  args.push(letterOf(write), present.length * 2, ...present.flat(), ...(write.kind === 'patch' ? goneOf(write.fields) : []));
 }
 
 function letterOf({ kind, mayBeMissing }: KeyWrite): 'h' | 'm' | 'p' {

@@ -1,11 +1,14 @@
 // Entries → change events. What cannot be understood is an error, for the dead letter queue.
 
-import type { Message, MessageDecoder } from '../../formats/messages.ts';
-import { CdcError, ChangeEvent, type ChangeEventInit, type Position, type TableSchema, toCdcError } from '../../sdk/index.ts';
-import { type Entry, messageOf, rowOf, timeOf } from './entries.ts';
+import type { DecodedMessage, Message, MessageDecoder } from '../../formats/messages.ts';
+import { CdcError, ChangeEvent, type Position, type TableSchema, toCdcError } from '../../sdk/index.ts';
+import { type Entry, MessageFields, rowOf, timeOf } from './entries.ts';
 
-/** An event without its receipt; `null`: nothing to deliver; or what is wrong. */
-export type DecodedEntry = Omit<ChangeEventInit, 'position' | 'source' | 'partition'> | CdcError | null;
+/** What an entry says, and what the broker knew of it; `null`: nothing to deliver; or what is wrong. */
+export type DecodedEntry =
+  | { readonly said: DecodedMessage; readonly messageId: string; readonly message: Message | null }
+  | CdcError
+  | null;
 
 export interface EntryDecoder {
   /** One answer per entry. Rejects with a retriable `CdcError` while a schema registry is away. */
@@ -25,7 +28,8 @@ export function fieldDecoder(stream: string, tableName: string | undefined, key:
   const decodeOne = ({ id, fields }: Entry): DecodedEntry => {
     if (fields === null) return REMOVED;
     try {
-      return { op: 'c', table, sourceTsMs: timeOf(id), after: rowOf(fields, key), messageId: `${stream}/${id}` };
+      const said = { op: 'c' as const, table, before: null, after: rowOf(fields, key), sourceTsMs: null, id: null };
+      return { said: { ...said, incomplete: false, message: null }, messageId: `${stream}/${id}`, message: null };
     } catch (error) {
       return toCdcError(error, 'SOURCE_DATA_INVALID');
     }
@@ -39,31 +43,26 @@ export function fieldDecoder(stream: string, tableName: string | undefined, key:
 
 /** A message in one field, in one of the formats. */
 export function valueDecoder(stream: string, messages: MessageDecoder): EntryDecoder {
+  const fields = new MessageFields(stream);
+  const parse = (entry: Entry): Message | CdcError => {
+    if (entry.fields === null) return REMOVED;
+    try {
+      return fields.message(entry.fields);
+    } catch (error) {
+      return toCdcError(error, 'SOURCE_DATA_INVALID');
+    }
+  };
   return {
     async decode(entries, signal) {
-      const parsed = entries.map((entry) => parse(stream, entry));
-      const good = parsed.filter((m): m is Message => !(m instanceof CdcError));
-      const decoded = (await messages.decode(good, signal))[Symbol.iterator]();
+      const parsed = entries.map(parse),
+        good = parsed.filter((m): m is Message => !(m instanceof CdcError)),
+        decoded = await messages.decode(good, signal);
+      let next = 0;
       return parsed.map((message, i): DecodedEntry => {
         if (message instanceof CdcError) return message;
-        const found = decoded.next().value ?? null;
-        if (found === null || found instanceof CdcError) return found;
-        const { id } = entries[i] as Entry,
-          { op, table, key, before, after, sourceTsMs, incomplete } = found,
-          timestampMs = timeOf(id);
-        return {
-          op,
-          table,
-          before,
-          after,
-          incomplete,
-          ...(key === undefined ? {} : { key }),
-          sourceTsMs: sourceTsMs ?? timestampMs,
-          message: found.message,
-          headers: message.headers && { ...message.headers },
-          raw: { topic: stream, key: message.key, value: message.value, timestampMs },
-          messageId: found.id ?? `${stream}/${id}`,
-        };
+        const said = decoded[next++] ?? null;
+        if (said === null || said instanceof CdcError) return said;
+        return { said, messageId: said.id ?? `${stream}/${(entries[i] as Entry).id}`, message };
       });
     },
     table: () => messages.table(stream),
@@ -71,16 +70,31 @@ export function valueDecoder(stream: string, messages: MessageDecoder): EntryDec
   };
 }
 
-function parse(stream: string, { fields }: Entry): Message | CdcError {
-  if (fields === null) return REMOVED;
-  try {
-    return messageOf(stream, fields);
-  } catch (error) {
-    return toCdcError(error, 'SOURCE_DATA_INVALID');
-  }
-}
-
-/** Behind an entry: its event, with the receipt that finishes it. */
-export function eventOf(init: Exclude<DecodedEntry, CdcError | null>, source: string, partition: string, position: Position): ChangeEvent {
-  return new ChangeEvent({ ...init, source, partition, position });
+/** The event of an entry, with the receipt that finishes it. */
+export function eventOf(
+  entry: Entry,
+  decoded: Exclude<DecodedEntry, CdcError | null>,
+  source: string,
+  partition: string,
+  position: Position,
+): ChangeEvent {
+  const { said, message } = decoded,
+    timestampMs = timeOf(entry.id);
+  return new ChangeEvent({
+    op: said.op,
+    table: said.table,
+    source,
+    partition,
+    position,
+    sourceTsMs: said.sourceTsMs ?? timestampMs,
+    before: said.before,
+    after: said.after,
+    incomplete: said.incomplete,
+    message: said.message,
+    headers: message?.headers ? { ...message.headers } : null,
+    raw: message === null ? null : { topic: message.topic, key: message.key, value: message.value, timestampMs },
+    messageId: decoded.messageId,
+    // Present only where the message says it: else it is taken from the row.
+    ...(said.key === undefined ? undefined : { key: said.key }),
+  });
 }

@@ -58,22 +58,61 @@ export function rowOf(fields: readonly Buffer[], key: readonly string[]): Row {
 
 const HEADER = 'header.';
 
-/** The message in the fields `key`, `value` and `header.<name>`. Throws `SOURCE_DATA_INVALID`. */
-export function messageOf(stream: string, fields: readonly Buffer[]): Message {
-  const pairs = pairsOf(fields),
-    names = [...pairs.keys()];
+/** Where the parts of a message stand among the fields of an entry. */
+interface Layout {
+  readonly names: readonly Buffer[];
+  /** Of the value; -1: there is none. */
+  readonly key: number;
+  readonly value: number;
+  readonly headers: readonly (readonly [name: string, at: number])[];
+}
+
+/** The messages in the fields `key`, `value` and `header.<name>`. Entries mostly have the fields of the one before. */
+export class MessageFields {
+  readonly #stream: string;
+  #layout: Layout | null = null;
+
+  constructor(stream: string) {
+    this.#stream = stream;
+  }
+
+  /** Throws `SOURCE_DATA_INVALID`. */
+  message(fields: readonly Buffer[]): Message {
+    const known = this.#layout,
+      layout = known !== null && hasNames(fields, known.names) ? known : layoutOf(fields),
+      { key, value, headers } = layout;
+    this.#layout = layout;
+    return {
+      topic: this.#stream,
+      key: fields[key] ?? null,
+      value: fields[value] ?? null,
+      headers:
+        headers.length === 0
+          ? null
+          : Object.fromEntries(headers.map(([name, at]) => [name, textOf(fields[at] as Buffer, `The field "${HEADER}${name}"`)])),
+    };
+  }
+}
+
+function hasNames(fields: readonly Buffer[], names: readonly Buffer[]): boolean {
+  if (fields.length !== names.length * 2) return false;
+  for (let i = 0; i < names.length; i++) if (!(fields[i * 2] as Buffer).equals(names[i] as Buffer)) return false;
+  return true;
+}
+
+function layoutOf(fields: readonly Buffer[]): Layout {
+  const names = [...pairsOf(fields).keys()],
+    at = (name: string): number => (names.includes(name) ? names.indexOf(name) * 2 + 1 : -1);
   // Without a value it is a tombstone; but who calls the value otherwise means none.
   const stranger = names.find((name) => name !== 'id' && name !== 'key' && !name.startsWith(HEADER));
-  if (!pairs.has('value') && (stranger !== undefined || !pairs.has('key')))
+  if (at('value') === -1 && (stranger !== undefined || at('key') === -1))
     throw invalid(`The entry has no field "value"; it has ${names.map((n) => `"${n}"`).join(', ')}.`);
-  const headers = names
-    .filter((name) => name.startsWith(HEADER))
-    .map((name) => [name.slice(HEADER.length), textOf(pairs.get(name) as Buffer, `The field "${name}"`)]);
   return {
-    topic: stream,
-    key: pairs.get('key') ?? null,
-    value: pairs.get('value') ?? null,
-    headers: headers.length === 0 ? null : (Object.fromEntries(headers) as Record<string, string>),
+    // Copies: the bytes are of the connection's buffers, which would be kept for them.
+    names: names.map((name) => Buffer.from(name)),
+    key: at('key'),
+    value: at('value'),
+    headers: names.filter((name) => name.startsWith(HEADER)).map((name) => [name.slice(HEADER.length), at(name)]),
   };
 }
 

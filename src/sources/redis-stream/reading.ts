@@ -120,7 +120,7 @@ export class Reading {
       // Invariant 3: the dead letter is durable before a receipt covers the entry.
       if (found instanceof CdcError) await this.#ctx.reject(describeFields(entry.fields), `entry ${entry.id} of ${stream}`, found);
       resume = receipts.give(entry.id);
-      if (found !== null && !(found instanceof CdcError)) events.push(eventOf(found, source, stream, resume));
+      if (found !== null && !(found instanceof CdcError)) events.push(eventOf(entry, found, source, stream, resume));
     }
     return { events, source, partition: stream, resume, bytes };
   }

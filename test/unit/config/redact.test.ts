@@ -61,7 +61,7 @@ describe('describeConfig', () => {
   it('shows the whole pipeline without a secret', async () => {
     const text = `
 source: {type: debezium, connector_config: {database.password: hunter2, database.port: 5432}}
-destinations: [{type: kafka, sasl_password: "\${P}"}, {type: redis, url: "redis://u:hunter3@h"}]
+destinations: [{type: kafka, sasl_password: "\${P}"}, {type: rabbitmq, url: "amqp://u:hunter3@h"}]
 plugins: {middleware: [{type: gdpr_compliance, params: {salt: hunter4}}]}
 health_checks: {token: hunter5}
 `;
@@ -74,7 +74,7 @@ health_checks: {token: hunter5}
     expect(described).toMatchObject({
       name: 'p',
       sources: [{ config: { connector_config: { 'database.password': '***', 'database.port': 5432 } } }],
-      destinations: [{ config: { sasl_password: '***' } }, { config: { url: 'redis://u:***@h' } }],
+      destinations: [{ config: { sasl_password: '***' } }, { config: { url: 'amqp://u:***@h' } }],
       health: { token: '***' },
     });
   });
