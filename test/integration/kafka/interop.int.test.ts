@@ -53,7 +53,7 @@ describe.each(await kafkaServers())('%s', (server) => {
     expect(await destination.write(batch, new AbortController().signal)).toEqual({ kind: 'stored' });
     await destination.close();
     // A transaction that is never committed must not show.
-    const aborted = await place.kafka.producer({ transactionalId: `${place.name}.other`, idempotent: true, maxInFlightRequests: 1 });
+    const aborted = place.kafka.producer({ transactionalId: `${place.name}.other`, idempotent: true, maxInFlightRequests: 1 });
     await aborted.connect();
     const transaction = await aborted.transaction();
     await transaction.send({ topic: place.name, messages: [{ key: '0', value: 'aborted' }] });

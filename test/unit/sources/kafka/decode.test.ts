@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { headersOf } from '../../../../src/sources/kafka/decode.ts';
-import { kafkaPositions, parsePartition, partitionName, positionOf } from '../../../../src/sources/kafka/position.ts';
+import { kafkaPositions, positionOf } from '../../../../src/sources/kafka/position.ts';
 
 describe('headersOf', () => {
   it.each([
@@ -22,9 +22,5 @@ describe('places', () => {
     const place = kafkaPositions.parse?.('42');
     expect(place).toBe(positionOf('42'));
     expect([kafkaPositions.describe(place as never), kafkaPositions.parse?.('x')]).toEqual(['offset 42', null]);
-  });
-
-  it('belong to partitions with a name of their own', () => {
-    expect(parsePartition(partitionName({ topic: 'a/b', partition: 3 }))).toEqual({ topic: 'a/b', partition: 3 });
   });
 });
