@@ -119,6 +119,8 @@ export async function peers(
       peak_mb: memory.peakMb,
     },
     ...Object.fromEntries(beside),
+    // From the start of the process, as ours.
+    ...(cold.length > 0 ? { debezium_cold: against(ours, cold, memory.peakMb) } : {}),
     raw: { ...runs, ...(cold.length > 0 ? { debezium_cold: cold } : {}) },
   };
 }

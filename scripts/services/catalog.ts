@@ -2,21 +2,24 @@
 
 import type { ServiceDefinition } from './definition.ts';
 import { kafka, kafka4 } from './kafka.ts';
-import { mariadb, mysql, mysql56, mysql57 } from './mysql.ts';
+import { mariadb, mariadb114, mysql, mysql56, mysql57 } from './mysql.ts';
 import { postgresOf } from './postgres.ts';
 import { MAJORS } from './postgres-install.ts';
 import { redis } from './redis.ts';
+import { schemaRegistry } from './schema-registry.ts';
 
 /** `CDC_TEST_POSTGRES_VERSION=18` makes `postgres` mean `postgres@18` for whoever asks, tests included. */
 export const SERVICES: readonly ServiceDefinition[] = [
   postgresOf(majorOf(process.env['CDC_TEST_POSTGRES_VERSION'])),
   mariadb,
   mysql,
+  mariadb114,
   mysql57,
   mysql56,
   redis,
   kafka,
   kafka4,
+  schemaRegistry,
 ];
 
 /** `postgres`, or `postgres@18` and `kafka@4` for a version of its own. */

@@ -76,6 +76,15 @@ export class RecordWriter {
     this.add(index, topic, key !== null, headers, timestampMs);
   }
 
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Takes back the records from `length` on: their event cannot be written whole. */
+  cut(length: number): void {
+    this.#length = this.#keys.length = this.#values.length = length;
+  }
+
   #head(index: number, topic: string, headers: Headers, timestampMs: number): void {
     const at = this.#length++;
     if (at >= this.#event.length) this.#grow();

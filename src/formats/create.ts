@@ -1,6 +1,6 @@
 // The door to the formats. A codec, and the library behind it, is loaded with the first adapter that asks for it.
 
-import { CdcError, type ComponentContext } from '../sdk/index.ts';
+import type { ComponentContext } from '../sdk/index.ts';
 import {
   keyFormatOf,
   type MessageFormatConfig,
@@ -19,12 +19,14 @@ export async function openRecordEncoder(config: RecordFormatConfig, component: C
   switch (recordFormatOf(config)) {
     case 'json':
       return (await import('./json-records.ts')).jsonRecords(config, ctx, keys);
+    case 'avro':
+      return (await import('./avro/open.ts')).avroRecords(config, ctx, keys);
     case 'csv':
       return (await import('./csv-records.ts')).csvRecords(config, ctx, keys);
     case 'raw':
       return (await import('./raw-records.ts')).rawRecords(config, ctx, keys);
-    default:
-      throw notYet(recordFormatOf(config), ctx);
+    case 'protobuf':
+      return (await import('./protobuf/open.ts')).protobufRecords(config, ctx, keys);
   }
 }
 
@@ -34,15 +36,13 @@ export async function openMessageDecoder(config: MessageFormatConfig, component:
   switch (messageFormatOf(config)) {
     case 'json':
       return (await import('./json-messages.ts')).jsonMessages(config, ctx, messageEnvelopeOf(config));
+    case 'avro':
+      return (await import('./avro/open.ts')).avroMessages(config, ctx);
     case 'csv':
       return (await import('./csv-messages.ts')).csvMessages(config, ctx);
     case 'raw':
       return (await import('./raw-messages.ts')).rawMessages(config, ctx);
-    default:
-      throw notYet(messageFormatOf(config), ctx);
+    case 'protobuf':
+      return (await import('./protobuf/open.ts')).protobufMessages(config, ctx);
   }
-}
-
-function notYet(format: string, { where }: FormatContext): CdcError {
-  return new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', `Messages in ${format} cannot be written or read yet.`, { where, fix: 'Use json.' });
 }

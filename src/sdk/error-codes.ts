@@ -68,6 +68,14 @@ export const ERROR_CODES = {
   DESTINATION_HANGS:
     'The destination neither answered a write in time nor ended it when it was told to. Sending more could overtake it, so the pipeline stops.',
   DESTINATION_FAILED: 'Writing to the destination failed.',
+  // -- schema registry --
+  REGISTRY_UNAVAILABLE:
+    'The schema registry cannot be reached, is overloaded, or answers what a registry would not. Tried again until it answers; events wait.',
+  REGISTRY_FORBIDDEN: 'The schema registry refuses the login, or the login may not use a subject.',
+  REGISTRY_SCHEMA_UNKNOWN:
+    'The schema registry has no schema with this id, or no such subject or version. A message that names it cannot be read: it goes to the dead letter queue.',
+  REGISTRY_SCHEMA_INCOMPATIBLE:
+    'The schema registry refuses a schema: it does not fit the earlier versions of its subject, or is not valid. `on_schema_error` says whether the events wait, go to the dead letter queue, or stop the lane.',
   // -- plugins --
   PLUGIN_LOAD_FAILED: 'A plugin module cannot be loaded, or does not export what it should.',
   PLUGIN_FAILED: 'A plugin threw. The events it was working on go to the dead letter queue.',

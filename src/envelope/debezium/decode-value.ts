@@ -128,3 +128,8 @@ const LOGICAL: Readonly<Record<string, (value: Value, schema: Schema) => Value>>
   'io.debezium.time.NanoTimestamp': timestamp(1_000_000_000n),
   'io.debezium.time.IsoTimestamp': withoutZone,
 };
+
+/** How a logical type's value is read; `undefined`: as its plain type. Bytes are base64, as in JSON. */
+export function logicalValue(name: string): ((value: Value, schema: { readonly parameters: Value }) => Value) | undefined {
+  return Object.hasOwn(LOGICAL, name) ? LOGICAL[name] : undefined;
+}

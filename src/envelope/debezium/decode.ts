@@ -1,6 +1,6 @@
 // Debezium records → what they say, with or without schemas.
 
-import type { ChangeEvent, Value } from '../../sdk/index.ts';
+import type { ChangeEvent, Row, Value } from '../../sdk/index.ts';
 import type { DecodedRecord } from '../envelope.ts';
 import { asMilliseconds, asRow, asText, invalid, parseJson } from '../parse-json.ts';
 import { fieldSchema, member, typedRow } from './decode-value.ts';
@@ -28,6 +28,13 @@ export function typedPayload(json: Value): Value {
   const { schema, payload } = unwrap(json);
   if (schema === undefined) return json;
   return typeof payload === 'object' && payload !== null ? typedRow(asRow(payload, 'the payload'), schema) : (payload ?? null);
+}
+
+/** The same for a record of another format, whose values are ours already. */
+export function decodeDebeziumRow(payload: Value, key: Row | null): DecodedRecord {
+  const tsMs = member(member(payload, 'source'), 'ts_ms'),
+    record = decodePayload(payload, undefined, null);
+  return { ...record, key, sourceTsMs: typeof tsMs === 'bigint' ? Number(tsMs) : record.sourceTsMs };
 }
 
 /** The same for a payload that stands inside another document. */

@@ -51,7 +51,7 @@ function fieldsOf(connector: Connector, compatible: boolean): readonly SourceFie
 }
 
 /** Differ from event to event. All else stays for a transaction at least, and is prepared once for it. */
-const RESTLESS: ReadonlySet<string> = new Set(['pos', 'lsn', 'sequence', 'row']);
+export const RESTLESS: ReadonlySet<string> = new Set(['pos', 'lsn', 'sequence', 'row']);
 
 /** A field that differs from event to event, and how it is written. */
 interface Restless {
@@ -136,9 +136,9 @@ class LastBlock {
 
 export class SourceBlock {
   readonly schema: ConnectField;
-  readonly #fields: readonly SourceField[];
+  readonly fields: readonly SourceField[];
   /** Texts of the fields that never change. */
-  readonly #fixed: ReadonlyMap<string, string>;
+  readonly fixed: ReadonlyMap<string, string>;
   readonly #restless: readonly Restless[];
   /** What stands before each restless field, and at the end, with the steady values of the last event. */
   #pieces: readonly Uint8Array[] = [];
@@ -155,8 +155,8 @@ export class SourceBlock {
   constructor(init: SourceBlockInit) {
     const { connector, description, compatible, id } = init;
     this.#description = description;
-    this.#fields = fieldsOf(connector, compatible);
-    this.#fixed = new Map([
+    this.fields = fieldsOf(connector, compatible);
+    this.fixed = new Map([
       ['version', jsonString(init.version)],
       ['connector', jsonString(description.connector)],
       ['name', jsonString(init.name)],
@@ -164,11 +164,11 @@ export class SourceBlock {
       ['schema', id.schema === null ? 'null' : jsonString(id.schema)],
       ['table', jsonString(id.table)],
     ]);
-    const changing = this.#fields.filter((f) => !this.#fixed.has(f.name));
+    const changing = this.fields.filter((f) => !this.fixed.has(f.name));
     this.#restless = changing.filter((f) => RESTLESS.has(f.name)).map((f) => restlessOf(f, connector));
     this.schema = {
       type: 'struct',
-      fields: this.#fields.map((f) => (f.name === 'snapshot' ? SNAPSHOT_SCHEMA : field(f.name, f.type, f.optional))),
+      fields: this.fields.map((f) => (f.name === 'snapshot' ? SNAPSHOT_SCHEMA : field(f.name, f.type, f.optional))),
       name: `io.debezium.connector.${description.connector}.Source`,
       version: 1,
       field: 'source',
@@ -217,24 +217,24 @@ export class SourceBlock {
     this.#last = null;
     const pieces: Uint8Array[] = [];
     let piece = '';
-    for (const f of this.#fields) {
+    for (const f of this.fields) {
       piece += `${piece === '' && pieces.length === 0 ? '{' : ','}"${f.name}":`;
       if (RESTLESS.has(f.name)) {
         pieces.push(Buffer.from(piece));
         piece = '';
-      } else piece += this.#fixed.get(f.name) ?? changingText(f, event, fields);
+      } else piece += this.fixed.get(f.name) ?? changingText(f, event, fields);
     }
     this.#pieces = [...pieces, Buffer.from(`${piece}}`)];
   }
 }
 
 /** Of the event, or the newest one that a snapshot row was read behind. */
-function transactionOf({ transaction, snapshot }: ChangeEvent): string | null {
+export function transactionOf({ transaction, snapshot }: ChangeEvent): string | null {
   return transaction?.id ?? (snapshot === false ? null : (snapshot.transaction ?? null));
 }
 
 /** All fields that sources have and that are not restless, by name: a loop over names would take ten times as long (0.1 µs). */
-function sameSteady(a: SourceFields, b: SourceFields): boolean {
+export function sameSteady(a: SourceFields, b: SourceFields): boolean {
   return (
     a.txId === b.txId &&
     a.xmin === b.xmin &&
@@ -281,7 +281,7 @@ function sequenceOf({ lsn }: SourceFields): string | null {
   return lsn === undefined || lsn === null ? null : `[null,"${lsn}"]`;
 }
 
-function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields, hasLsnSequence = false): string {
+export function changingText(f: SourceField, event: ChangeEvent, fields: SourceFields, hasLsnSequence = false): string {
   switch (f.name) {
     case 'ts_ms':
       return timesText(event.sourceTsMs, '');

@@ -37,14 +37,15 @@ function validTopic(name: string): string {
   return name.replace(/[^A-Za-z0-9._-]/g, '_').slice(0, TOPIC_CHARACTERS);
 }
 
-interface TypedColumn {
+/** A column that is written, and how it is described. */
+export interface TypedColumn {
   readonly column: Column;
   readonly type: DebeziumType;
   readonly defaultText: string | null;
 }
 
 /** How a column is written. Debezium's converters show a default for NULL, and a zero where NULL cannot be. */
-function writerOf({ column, type, defaultText }: TypedColumn, compatible: boolean): ColumnWriter {
+export function writerOf({ column, type, defaultText }: TypedColumn, compatible: boolean): ColumnWriter {
   const write = type.write === jsonValue ? null : type.write,
     fromText = fromTextOf(type);
   const writer = { ...plainColumn(column.name), write, ...(fromText === undefined ? {} : { fromText }) };
@@ -53,7 +54,7 @@ function writerOf({ column, type, defaultText }: TypedColumn, compatible: boolea
   return { ...writer, nullText, absentText: nullText, unavailableText: type.unavailable ?? nullText };
 }
 
-function fieldOf({ column, type, defaultText }: TypedColumn): ConnectField {
+export function fieldOf({ column, type, defaultText }: TypedColumn): ConnectField {
   return { ...type.schema, optional: column.nullable, field: column.name, ...(defaultText === null ? {} : { default: defaultText }) };
 }
 
@@ -67,6 +68,12 @@ export class TableEncoder {
   readonly collection: string;
   readonly rows: RowEncoder;
   readonly keys: KeyEncoder;
+  /** For formats that have schemas of their own, which `schemas` then describes. */
+  readonly columns: readonly TypedColumn[];
+  readonly dropped: readonly string[];
+  readonly keyColumns: readonly TypedColumn[];
+  /** `shop.public.orders`: schemas are named after it. */
+  readonly fullName: string;
   /** `{"schema":{…},"payload":` and `}`, or nothing. */
   readonly #valueStart: Fixed;
   readonly #end: Fixed;
@@ -96,6 +103,10 @@ export class TableEncoder {
       typed.map((t) => writerOf(t, options.compatible)),
       dropped,
     );
+    this.columns = typed;
+    this.dropped = dropped;
+    this.keyColumns = keys;
+    this.fullName = fullName;
     const schemas = options.schemas ? schemasOf(fullName, typed, keys, this.source, options.compatible) : null;
     const end = schemas === null ? '' : '}';
     this.#valueStart = fixedOf(schemas === null ? '' : `{"schema":${schemas.value},"payload":`);
@@ -151,7 +162,19 @@ function schemasOf(
   compatible: boolean,
 ): { key: string; value: string } {
   if (columns.length === 0) return { key: 'null', value: 'null' };
-  const row: ConnectSchema = { type: 'struct', fields: columns.map(fieldOf), optional: true, name: `${name}.Value` };
+  const schemas = connectSchemasOf(name, columns.map(fieldOf), keys.map(fieldOf), source.schema, compatible);
+  return { key: schemaText(schemas.key), value: schemaText(schemas.value) };
+}
+
+/** Schemas of a table's records, of the fields of its rows and keys. */
+export function connectSchemasOf(
+  name: string,
+  columns: readonly ConnectField[],
+  keys: readonly ConnectField[],
+  source: ConnectField,
+  compatible: boolean,
+): { readonly key: ConnectSchema; readonly value: ConnectSchema } {
+  const row: ConnectSchema = { type: 'struct', fields: columns, optional: true, name: `${name}.Value` };
   const rows = [
       { ...row, field: 'before' },
       { ...row, field: 'after' },
@@ -161,7 +184,7 @@ function schemasOf(
     tsMs = field('ts_ms', 'int64', true);
   const rest = compatible ? [transaction, op, tsMs, field('ts_us', 'int64', true), field('ts_ns', 'int64', true)] : [op, tsMs, transaction];
   return {
-    key: schemaText({ type: 'struct', fields: keys.map(fieldOf), name: `${name}.Key` }),
-    value: schemaText({ type: 'struct', fields: [...rows, source.schema, ...rest], name: `${name}.Envelope`, version: 2 }),
+    key: { type: 'struct', fields: keys, name: `${name}.Key` },
+    value: { type: 'struct', fields: [...rows, source, ...rest], name: `${name}.Envelope`, version: 2 },
   };
 }

@@ -7,7 +7,7 @@
 //
 // An operator's order (`cdc-run snapshot`) after a refusal wins: read again, or `--skip`.
 
-import type { SnapshotProgress } from '../../sdk/index.ts';
+import { CdcError, type SnapshotProgress } from '../../sdk/index.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import { type Break, breakOf, type Published } from './replication/published.ts';
 
@@ -50,4 +50,28 @@ export function missingOf(known: Published, now: Published, progress: readonly S
     if (why !== null) missing.push({ table, schema: as.schema, name: as.table, why });
   }
   return missing;
+}
+
+/** `sql`: what must be run first, each statement with what to say of it. `retriable`: the next start decides. */
+export function changesMissing(
+  missing: readonly Missing[],
+  of: {
+    readonly sql: string;
+    readonly retriable: boolean;
+    readonly pipeline: string;
+    readonly publication: string;
+    readonly where: string;
+  },
+): CdcError {
+  const what = missing.map(({ table, why }) => `${table} (${WORDS[why]})`).join(', '),
+    run = `\`cdc-run snapshot ${of.pipeline} --tables ${missing.map((m) => m.table).join(',')}\` and start it`;
+  return new CdcError(
+    of.retriable ? 'SOURCE_FAILED' : 'SOURCE_POSITION_GONE',
+    `Changes are missing, because the publication "${of.publication}" was changed: ${what}.`,
+    {
+      where: of.where,
+      fix: `${of.sql}${of.sql === '' ? 'Run' : 'Then run'} ${run}, which reads them again; with --skip it goes on without what is missing. \`snapshot_mode: when_needed\` reads them again by itself.`,
+      retriable: of.retriable,
+    },
+  );
 }

@@ -65,11 +65,15 @@ export class Opener {
       at = stored === null ? null : parsePlace(stored);
     if (stored !== null && at === null)
       throw new CdcError('STATE_CORRUPT', `"${stored}" is no position of this source.`, { where: place.where, fix: 'Restore the state.' });
-    const publication = await this.#publishing.open(stored === null ? null : progress, signal),
+    const gone = await this.#lossOf(stored, signal),
+      isAsked = this.#config.snapshot_mode === 'when_needed';
+    // Before anything is made at what may be another server.
+    if (gone !== null && !isAsked) throw gone;
+    const publication = await this.#publishing.open(stored === null || gone !== null ? null : progress, signal),
       { tables, sends, isRaw } = publication;
-    const lost = publication.lost ?? (await this.#lossOf(stored, signal));
+    const lost = gone ?? publication.lost;
     if (lost !== null) {
-      if (this.#config.snapshot_mode !== 'when_needed') throw lost;
+      if (!isAsked) throw lost;
       // Positions of before must not cover what comes: lanes would take it for what they had.
       if (at !== null && (await this.#server.end(signal)) <= at.commit) throw lost;
       this.#ctx.logger.warn('the history of the source is lost: everything is read again', { reason: lost.message });

@@ -12,7 +12,7 @@ import { CdcError, type PluginStore, type Position, type SnapshotProgress, type 
 import type { SnapshotOrders } from '../../snapshot/orders.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { publicationLost } from './errors.ts';
-import { type Missing, missingOf, verdictOn, WORDS } from './missing-changes.ts';
+import { changesMissing, type Missing, missingOf, verdictOn, WORDS } from './missing-changes.ts';
 import { tableFilter } from './names.ts';
 import { confirmable, positionAfter } from './position.ts';
 import type { Queries } from './queries.ts';
@@ -38,6 +38,8 @@ export interface Publication {
 
 interface Stored extends Published {
   readonly format: 1;
+  /** Of the publication. */
+  readonly name: string;
   /** To be read anew once the stream is there. */
   readonly anew: Readonly<Record<string, Position>>;
   /** Orders that there were when a start was refused because of the table: only a newer one is an answer. */
@@ -73,7 +75,7 @@ export class Publishing {
       const tables = await new Catalog(session).tables(this.#isCaptured);
       if (tables.length === 0) throw this.#noTables();
       const before = await this.#look(session, tables),
-        known = progress === null ? null : await load(this.#ctx.store),
+        known = progress === null ? null : this.#comparable(await load(this.#ctx.store), before),
         plan = await this.#plan(session, tables);
       const lost = known === null || known.publication === before.publication ? null : this.#lost(before);
       if (lost !== null && this.#config.snapshot_mode !== 'when_needed') throw lost;
@@ -104,6 +106,7 @@ export class Publishing {
     this.#truncated.clear();
     await this.#store({
       format: 1,
+      name: this.#name,
       publication: published.publication,
       tables: { ...Object.fromEntries(absent), ...published.tables },
       anew: Object.fromEntries([...pending, ...fresh]),
@@ -121,6 +124,8 @@ export class Publishing {
         session,
         names.map((name) => known.tables[name] as TableName),
       );
+      // Another reading has begun meanwhile, which has looked itself.
+      if (this.#known !== known) return null;
       if (now.publication !== known.publication) return this.#lost(now, true);
       this.#tellGone(names.filter((name) => now.tables[name] === undefined));
       const missing = missingOf(known, now, []);
@@ -146,6 +151,13 @@ export class Publishing {
     if (known === null || done.length === 0) return;
     for (const name of done) this.#truncated.delete(name);
     await this.#store({ ...known, anew: Object.fromEntries(Object.entries(known.anew).filter(([name]) => !done.includes(name))) });
+  }
+
+  /** With another publication in the configuration nothing is known of what it sent before. */
+  #comparable(known: Stored | null, { publication }: Published): Stored | null {
+    if (known === null || known.name === this.#name || known.publication === publication) return known;
+    const tables = Object.entries(known.tables).map(([name, as]) => [name, { ...as, memberships: [] }] as const);
+    return { ...known, publication, tables: Object.fromEntries(tables) };
   }
 
   get #name(): string {
@@ -196,19 +208,8 @@ export class Publishing {
   }
 
   #missing(missing: readonly Missing[], sql: string, retriable: boolean): CdcError {
-    const what = missing.map(({ table, why }) => `${table} (${WORDS[why]})`).join(', '),
-      names = missing.map((m) => m.table).join(',');
     const { pipeline, place } = this.#server;
-    const run = `\`cdc-run snapshot ${pipeline} --tables ${names}\` and start it`;
-    return new CdcError(
-      retriable ? 'SOURCE_FAILED' : 'SOURCE_POSITION_GONE',
-      `Changes are missing, because the publication "${this.#name}" was changed: ${what}.`,
-      {
-        where: place.where,
-        fix: `${sql}${sql === '' ? 'Run' : 'Then run'} ${run}, which reads them again; with --skip it goes on without what is missing. \`snapshot_mode: when_needed\` reads them again by itself.`,
-        retriable,
-      },
-    );
+    return changesMissing(missing, { sql, retriable, pipeline, publication: this.#name, where: place.where });
   }
 
   #lost({ publication }: Published, retriable = false): CdcError {

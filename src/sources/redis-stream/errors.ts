@@ -1,7 +1,7 @@
 // What went wrong at the source, decided here and only here: a problem of the driver or the server becomes a `CdcError`.
 
 import { CdcError, type ErrorCode } from '../../sdk/index.ts';
-import { type ProblemKind, problemOf } from '../../systems/redis/driver-errors.ts';
+import { type ProblemKind, problemOf, withoutCommand } from '../../systems/redis/driver-errors.ts';
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -56,5 +56,5 @@ export function classify(error: unknown, server: string, where: string): CdcErro
   if (error instanceof CdcError) return error;
   const { kind, detail } = problemOf(error),
     { code, retriable, what, fix } = MEANINGS[kind];
-  return new CdcError(code, `Redis at ${server} ${what}: ${detail}.`, { where, retriable, fix, cause: error });
+  return new CdcError(code, `Redis at ${server} ${what}: ${detail}.`, { where, retriable, fix, cause: withoutCommand(error) });
 }

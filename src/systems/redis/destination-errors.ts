@@ -1,7 +1,7 @@
 // What went wrong at a destination, decided here and only here: a problem of the driver or the server becomes a `CdcError`.
 
 import { CdcError, type CdcErrorOptions, type ErrorCode } from '../../sdk/index.ts';
-import { type Problem, type ProblemKind, problemOf } from './driver-errors.ts';
+import { type Problem, type ProblemKind, problemOf, withoutCommand } from './driver-errors.ts';
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -84,8 +84,9 @@ export function classify(error: unknown, server: string, where: string, isWrite:
   if (error instanceof CdcError) return error.where === null ? located(error, where) : error;
   if ((error as { name?: unknown } | null)?.name === 'AbortError') return stopped(where, error);
   const problem: Problem = problemOf(error);
+  const cause = withoutCommand(error);
   const { code, retriable, say, fix } = MEANINGS[problem.kind === 'broken' && !isWrite ? 'unreachable' : problem.kind];
-  return new CdcError(code, say(problem.detail, server), { where, retriable, cause: error, ...(fix === undefined ? {} : { fix }) });
+  return new CdcError(code, say(problem.detail, server), { where, retriable, cause, ...(fix === undefined ? {} : { fix }) });
 }
 
 export function stopped(where: string, cause: unknown): CdcError {

@@ -58,6 +58,16 @@ export class ConnectError extends Error {
   override readonly name = 'ConnectError';
 }
 
+/**
+ * The driver hangs the command with all its arguments, rows and passwords among them, on the error: nobody behind here may see, or
+ * keep, them.
+ */
+export function withoutCommand(error: unknown): unknown {
+  if (error instanceof Error && 'command' in error) delete error.command;
+  if (error instanceof Error && error.cause !== undefined) withoutCommand(error.cause);
+  return error;
+}
+
 export function problemOf(error: unknown): Problem {
   if (error instanceof ConnectError) {
     const inner = problemOf(error.cause);
@@ -83,7 +93,7 @@ function serverProblem(message: string): Problem {
   // A refusal of a command within a script keeps its first word in some versions, and has it behind others in the rest.
   const kind = BY_CODE[message.split(' ', 1)[0] as string];
   if (kind !== undefined) return { kind, detail };
-  if (/ACL failure in script|no permissions/i.test(message)) return { kind: 'permission', detail };
+  if (/ACL failure in script|user executing the script can't|no permissions/i.test(message)) return { kind: 'permission', detail };
   if (/without any password configured|invalid password|invalid username-password|operation not permitted/i.test(message))
     return { kind: 'login', detail };
   if (/-?OOM |used memory > 'maxmemory'/.test(message)) return { kind: 'full', detail };

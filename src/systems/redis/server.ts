@@ -93,7 +93,7 @@ for line in string.gmatch(ARGV[1], '[^\\n]+') do
   for word in string.gmatch(line, '%S+') do words[#words + 1] = word end
   table.insert(words, 2, KEYS[1])
   local result = redis.pcall(unpack(words))
-  if type(result) == 'table' and result.err and (string.find(result.err, 'NOPERM') or string.find(result.err, 'ACL failure') or string.find(result.err, 'permissions')) then
+  if type(result) == 'table' and result.err and (string.find(result.err, 'NOPERM') or string.find(result.err, 'ACL failure') or string.find(result.err, 'user executing') or string.find(result.err, 'permissions')) then
     refused[#refused + 1] = words[1]
   end
 end

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Finding } from '../../../src/sdk/index.ts';
-import { mysqlServers } from '../../helpers/mysql.ts';
+import { isMariadb, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
 const CREATE = 'CREATE TABLE items (id int PRIMARY KEY, a int)';
@@ -17,7 +17,7 @@ const troubles = async (world: SourceWorld): Promise<(readonly [string, string])
   (await findings(world)).filter((f) => f.level !== 'ok').map((f) => [f.level, f.check] as const);
 
 describe.each(await mysqlServers())('check on %s', (server) => {
-  const hasMetadata = server === 'mariadb' || server === 'mysql';
+  const hasMetadata = isMariadb(server) || server === 'mysql';
 
   it('has nothing against a server that is set up for it', async () => {
     await using world = await SourceWorld.create(server, CREATE);
@@ -101,7 +101,7 @@ describe.each(await mysqlServers())('check on %s', (server) => {
 
   it('says by which name Debezium calls the server, whatever the URL says, and before it is connected once it was', async () => {
     await using world = await SourceWorld.create(server, CREATE);
-    const connector = server === 'mariadb' ? 'mariadb' : 'mysql';
+    const connector = isMariadb(server) ? 'mariadb' : 'mysql';
     expect(world.config.url).toMatch(/^mysql:/);
     await world.streaming();
     expect(world.source.describe().connector).toBe(connector);

@@ -271,7 +271,7 @@ describe.skipIf(missing)('a publication', () => {
     ['of a schema', 'FOR TABLES IN SCHEMA public'],
   ])('%s may lose and get other tables', async (_what, what) => {
     const setUp = `${TABLES}; DO $$ BEGIN IF current_setting('server_version_num')::int >= 150000 OR '${what}' = 'FOR ALL TABLES' THEN
-      CREATE PUBLICATION theirs ${what}; ELSE CREATE PUBLICATION theirs FOR TABLE a, b; END IF; END $$`;
+      EXECUTE 'CREATE PUBLICATION theirs ${what}'; ELSE CREATE PUBLICATION theirs FOR TABLE a, b; END IF; END $$`;
     const { world, reader } = await started({ publication: { name: 'theirs', create: false } }, setUp);
     await using _ = world;
     await world.db.query('CREATE TABLE c (id int PRIMARY KEY); DROP TABLE c');
@@ -280,6 +280,18 @@ describe.skipIf(missing)('a publication', () => {
     await world.take(reader, has('b', 'after'), 'a change');
     await world.db.query("INSERT INTO b VALUES (3, 'later')");
     await world.take(await world.open(), has('b', 'later'), 'the next start');
+  });
+
+  it('may be renamed, or another one that is there take its place', async () => {
+    const more = { publication: { name: 'theirs', create: false } };
+    const { world } = await started(more, `${TABLES}; CREATE PUBLICATION theirs FOR TABLE a, b; CREATE PUBLICATION others FOR ALL TABLES`);
+    await using _ = world;
+    await world.db.query("INSERT INTO b VALUES (2, 'one')");
+    await world.take(await world.open({}, { publication: { name: 'others', create: false } }), has('b', 'one'), 'a change');
+    await world.db.query('ALTER PUBLICATION others RENAME TO mine');
+    await world.db.query("INSERT INTO b VALUES (3, 'two')");
+    const reader = await world.open({}, { publication: { name: 'mine', create: false } });
+    await world.take(reader, has('b', 'two'), 'a change');
   });
 
   it('by the root of a partitioned table goes on when partitions come', async () => {

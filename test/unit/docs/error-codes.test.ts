@@ -7,7 +7,7 @@ import { ERROR_CODES } from '../../../src/sdk/index.ts';
 import { ROOT, textOf } from './pages.ts';
 
 const FAMILY =
-  /['"`]((?:CONFIG|DEPENDENCY|STATE|LOG(?!_LEVEL)|SOURCE|DESTINATION|PLUGIN|DLQ|CHECK|AUDIT|CONTROL|HEALTH|USAGE|INTERNAL)_[A-Z]+(?:_[A-Z]+)*)['"`]/g;
+  /['"`]((?:CONFIG|DEPENDENCY|STATE|LOG(?!_LEVEL)|SOURCE|DESTINATION|REGISTRY|PLUGIN|DLQ|CHECK|AUDIT|CONTROL|HEALTH|USAGE|INTERNAL)_[A-Z]+(?:_[A-Z]+)*)['"`]/g;
 /** The list itself, the suites and fakes, and the mapping to exit codes speak of codes without throwing them. */
 const NOT_THROWN_HERE = ['src/sdk/error-codes.ts', 'src/sdk/testing/', 'src/cli/exit-code.ts', 'src/planned/'];
 

@@ -7,9 +7,8 @@
 // | the socket | reads into arenas; pauses while more than `maxBytes` wait, and shortly after each large read (read-pace.ts) |
 // | the clock | status every third of `wal_sender_timeout`, also while the reader is busy; notices a peer that fell silent (peer-watch.ts) |
 
-import type { Clock, Logger } from '../../../sdk/index.ts';
 import { Notifier } from '../../../util/signal.ts';
-import { type ErrorPlace, sourceError, unreachable } from '../errors.ts';
+import { sourceError, unreachable } from '../errors.ts';
 import { readControl } from './control.ts';
 import type { Frames } from './frames.ts';
 import { PeerWatch } from './peer-watch.ts';
@@ -19,21 +18,8 @@ import type { ReplicationConnection } from './socket.ts';
 import { startCommand } from './start-command.ts';
 import { GOODBYE, queryMessage } from './status.ts';
 import { StatusSender } from './status-sender.ts';
+import type { StreamSettings } from './stream-settings.ts';
 import { WaitingFrames } from './waiting-frames.ts';
-
-export interface StreamSettings {
-  readonly slot: string;
-  readonly publications: readonly string[];
-  /** Where to begin: the first part of the stored position. 0 = where the slot stands. */
-  readonly from: bigint;
-  /** `status_interval` of the configuration. */
-  readonly statusIntervalMs: number;
-  /** Bytes that may wait for `next` before the socket pauses. */
-  readonly maxBytes: number;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly place: ErrorPlace;
-}
 
 const CLOSE_TIMEOUT_MS = 1000;
 
