@@ -32,7 +32,7 @@ const UNAVAILABLE: Readonly<Record<string, readonly string[]>> = {
   '04': [],
   '05': ['source.type', 'destination.type'],
   '06': ['merge_strategy'],
-  '07': ['destinations[3].type'],
+  '07': ['destinations[1].type'],
   '08': ['plugins.transformers.transformers[0].type'],
   '09': ['source.type'],
   '10': ['source.type'],
