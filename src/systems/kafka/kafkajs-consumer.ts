@@ -5,6 +5,9 @@ import type * as Library from 'kafkajs';
 import type { Consumer, ConsumerHandlers, ConsumerOptions, FetchedBatch, FetchedRecord, TopicPartition } from './client.ts';
 import type { Part } from './kafkajs-types.ts';
 
+/** Who leaves in time spares the group the wait; a broker that does not answer is not waited for. */
+const LEAVE_MS = 5_000;
+
 export class KafkajsConsumer implements Consumer {
   readonly #open: () => Promise<Part>;
   readonly #options: ConsumerOptions;
@@ -64,8 +67,12 @@ export class KafkajsConsumer implements Consumer {
   }
 
   async disconnect(): Promise<void> {
-    await this.#consumer?.disconnect().catch(() => undefined);
-    this.#part?.sockets.destroy();
+    if (this.#part === null) return;
+    const over = new AbortController(),
+      leaving = this.#consumer?.disconnect().catch(() => undefined);
+    await Promise.race([leaving, this.#part.clock.sleep(LEAVE_MS, over.signal)]);
+    over.abort();
+    this.#part.sockets.destroy();
   }
 }
 

@@ -1,6 +1,7 @@
 // What the parts of the kafkajs client have in common. Types only of the library, which is loaded later.
 
 import type * as Library from 'kafkajs';
+import type { Clock } from '../../sdk/index.ts';
 import type { Compression } from './client.ts';
 import type { Sockets } from './sockets.ts';
 
@@ -14,6 +15,7 @@ export interface Part {
   readonly library: typeof Library;
   readonly kafka: Library.Kafka;
   readonly sockets: Sockets;
+  readonly clock: Clock;
 }
 
 /** Codes of compression in a batch's attributes. */

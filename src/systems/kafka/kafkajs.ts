@@ -84,7 +84,7 @@ export class KafkajsClient implements KafkaClient {
       ...(ssl === false ? {} : { ssl }),
       ...(sasl === null ? {} : { sasl }),
     });
-    return { library, kafka, sockets };
+    return { library, kafka, sockets, clock: this.#ctx.clock };
   }
 
   #tls(): Promise<TlsOptions | false> {
