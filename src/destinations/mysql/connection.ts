@@ -7,6 +7,7 @@ import type { Endpoint } from '../../systems/mysql/endpoint.ts';
 import { type Opened, openConnection, run } from '../../systems/mysql/open.ts';
 import { Pool } from '../../systems/mysql/pool.ts';
 import type { ServerFacts } from '../../systems/mysql/server.ts';
+import { unlessAborted } from '../../util/signal.ts';
 import type { MysqlConfig } from './config.ts';
 
 /** Beyond the time that we keep idle connections: a hung process of ours must not hold locks in the target for ever. */
@@ -109,7 +110,8 @@ export class Connections {
     let isUsable = false;
     try {
       if (signal?.aborted) cut();
-      const result = await stoppable(work(session), signal);
+      // The driver never answers on a connection that was destroyed.
+      const result = await (signal === null ? work(session) : unlessAborted(work(session), signal));
       isUsable = session.isClean;
       return result;
     } catch (error) {
@@ -154,15 +156,4 @@ export class Connections {
     this.#ending.add(ending);
     void ending.then(() => this.#ending.delete(ending));
   }
-}
-
-/** The driver never answers on a connection that was destroyed. */
-function stoppable<T>(work: Promise<T>, signal: AbortSignal | null): Promise<T> {
-  if (signal === null) return work;
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error);
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }

@@ -2,16 +2,17 @@
 // server sent: the driver's own types would lose digits.
 
 import type { Socket } from 'node:net';
-import type { Connection, ConnectionOptions, Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2';
-import type { Logger } from '../../sdk/index.ts';
+import type { Connection, ConnectionOptions, ResultSetHeader, RowDataPacket } from 'mysql2';
+import type { Clock, Logger } from '../../sdk/index.ts';
 import { isFatal } from '../../systems/mysql/driver-errors.ts';
 import type { Endpoint } from '../../systems/mysql/endpoint.ts';
-import { tlsOptions } from '../../systems/tls.ts';
+import { connected, loginOptions } from '../../systems/mysql/open.ts';
+import { Pool } from '../../systems/mysql/pool.ts';
+import { unlessAborted } from '../../util/signal.ts';
 import type { QueryField } from './query-columns.ts';
 
 /** Texts as UTF-8 with all characters, times in UTC, names in back quotes or in double ones whatever the server's default is. */
 const SESSION = `SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = ''`;
-const KEEPALIVE_DELAY_MS = 10_000;
 
 /** Who logs in where. */
 export interface Login {
@@ -20,37 +21,13 @@ export interface Login {
 }
 
 async function optionsOf({ endpoint, connectionTimeoutMs }: Login): Promise<ConnectionOptions> {
-  const { host, port, user, password, database } = endpoint,
-    ssl = await sslOptions(endpoint);
   return {
-    ...(host.startsWith('/') ? { socketPath: host } : { host, port }),
-    user,
-    password,
-    ...(database === null ? {} : { database }),
-    ...(ssl === undefined ? {} : { ssl }),
-    connectTimeout: connectionTimeoutMs,
-    charset: 'utf8mb4',
-    enableKeepAlive: true,
-    keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
+    ...(await loginOptions(endpoint, connectionTimeoutMs)),
     // A socket that was taken over must not come compressed.
     compress: false,
     multipleStatements: false,
     // A server may ask for any file of ours otherwise.
     flags: ['-LOCAL_FILES'],
-  };
-}
-
-/** The driver calls the check of the host name by another word than Node. */
-async function sslOptions(endpoint: Endpoint): Promise<ConnectionOptions['ssl']> {
-  const tls = await tlsOptions(endpoint);
-  if (tls === false) return undefined;
-  const { ca, cert, key } = tls as { ca?: string; cert?: string; key?: string };
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    rejectUnauthorized: tls.rejectUnauthorized !== false,
-    ...(endpoint.sslMode === 'verify-full' ? { verifyIdentity: true } : {}),
   };
 }
 
@@ -119,11 +96,11 @@ export interface Queries {
 
 /** One connection while somebody uses it. */
 export class Session implements Queries {
-  readonly #connection: PoolConnection;
+  readonly #connection: Connection;
   /** A result is not read to its end, or a transaction is open: the connection is of no use to the next one. */
   isBroken = false;
 
-  constructor(connection: PoolConnection) {
+  constructor(connection: Connection) {
     this.#connection = connection;
   }
 
@@ -152,15 +129,6 @@ export class Session implements Queries {
     for await (const row of query.stream({ highWaterMark: 64 })) yield row as RawRow;
     this.isBroken = false;
   }
-
-  destroy(): void {
-    this.#connection.destroy();
-  }
-
-  release(): void {
-    if (this.isBroken) this.#connection.destroy();
-    else this.#connection.release();
-  }
 }
 
 /** The sessions of one source. Opened on first use. */
@@ -168,85 +136,71 @@ export class SourceConnections {
   readonly #login: Login;
   readonly #limits: SessionLimits;
   readonly #logger: Logger;
-  #pool: Promise<Pool> | null = null;
-  readonly #ready = new WeakSet<object>();
+  readonly #pool: Pool<Connection>;
 
-  constructor(login: Login, limits: SessionLimits, logger: Logger) {
+  constructor(login: Login, limits: SessionLimits, clock: Clock, logger: Logger) {
     this.#login = login;
     this.#limits = limits;
     this.#logger = logger;
+    const { maxConnections: max, idleTimeoutMs: idleMs } = limits,
+      destroy = (connection: Connection): void => connection.destroy();
+    this.#pool = new Pool({ max, min: 0, idleMs, waitMs: login.connectionTimeoutMs, open: () => this.#open(), destroy }, clock);
   }
 
   /** Lends a session. When `signal` aborts the connection is cut. Throws errors of the driver. */
   async use<T>(signal: AbortSignal | null, work: (session: Session) => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
-    const pool = await this.#open();
-    const connection = await new Promise<PoolConnection>((resolve, reject) => {
-      pool.getConnection((error, found) => (error ? reject(error) : resolve(found)));
-    });
-    const session = new Session(connection);
+    const connection = await this.#pool.take(signal),
+      session = new Session(connection);
     const cut = (): void => {
       session.isBroken = true;
-      session.destroy();
+      connection.destroy();
     };
     signal?.addEventListener('abort', cut, { once: true });
     try {
       signal?.throwIfAborted();
-      await this.#prepare(connection, session);
-      return await work(session);
+      // The driver never answers on a connection that was destroyed.
+      return await (signal === null ? work(session) : unlessAborted(work(session), signal));
     } catch (error) {
       if (isFatal(error)) session.isBroken = true;
       signal?.throwIfAborted();
       throw error;
     } finally {
       signal?.removeEventListener('abort', cut);
-      session.release();
+      this.#pool.give(connection, !session.isBroken);
     }
   }
 
-  async #prepare(connection: PoolConnection, session: Session): Promise<void> {
-    if (this.#ready.has(connection)) return;
+  async #open(): Promise<Connection> {
+    const [{ createConnection }, options] = await Promise.all([import('mysql2'), optionsOf(this.#login)]),
+      connection = createConnection(options);
+    connection.on('error', (error: Error) => {
+      this.#logger.debug('a connection was lost', { error: error.message });
+      this.#pool.drop(connection);
+    });
+    try {
+      await connected(connection);
+      await this.#prepare(new Session(connection));
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
+  async #prepare(session: Session): Promise<void> {
     const { lockTimeoutMs, statementTimeoutMs } = this.#limits;
     await session.query(SESSION);
     if (lockTimeoutMs > 0) await session.query(`SET SESSION lock_wait_timeout = ${Math.max(1, Math.round(lockTimeoutMs / 1000))}`);
-    if (statementTimeoutMs > 0) {
-      // MySQL counts milliseconds, MariaDB seconds under another name.
-      await session
-        .query(`SET SESSION max_execution_time = ${statementTimeoutMs}`)
-        .catch(() => session.query(`SET SESSION max_statement_time = ${statementTimeoutMs / 1000}`));
-    }
-    this.#ready.add(connection);
+    if (statementTimeoutMs === 0) return;
+    // MySQL counts milliseconds, MariaDB seconds under another name.
+    await session
+      .query(`SET SESSION max_execution_time = ${statementTimeoutMs}`)
+      .catch(() => session.query(`SET SESSION max_statement_time = ${statementTimeoutMs / 1000}`));
   }
 
-  async close(): Promise<void> {
-    const pool = await this.#pool?.catch(() => null);
-    this.#pool = null;
-    if (pool) await new Promise<void>((resolve) => pool.end(() => resolve()));
-  }
-
-  #open(): Promise<Pool> {
-    // A failure (a certificate file that is missing) is not remembered: the file may be there at the next try.
-    this.#pool ??= this.#openPool().catch((error: unknown) => {
-      this.#pool = null;
-      throw error;
-    });
-    return this.#pool;
-  }
-
-  async #openPool(): Promise<Pool> {
-    const { createPool } = await import('mysql2');
-    const { maxConnections, idleTimeoutMs } = this.#limits;
-    const pool = createPool({
-      ...(await optionsOf(this.#login)),
-      connectionLimit: maxConnections,
-      maxIdle: maxConnections,
-      idleTimeout: idleTimeoutMs,
-    });
-    pool.on('connection', (connection) => {
-      (connection as unknown as Connection).on('error', (error: Error) =>
-        this.#logger.debug('a connection was lost', { error: error.message }),
-      );
-    });
-    return pool;
+  /** Waits for sessions that are lent. */
+  close(): Promise<void> {
+    return this.#pool.close();
   }
 }

@@ -3,6 +3,7 @@
 
 import { CdcError, type ErrorCode } from '../../sdk/index.ts';
 import { driverProblem, errorNumber } from '../../systems/mysql/driver-errors.ts';
+import { PoolExhausted } from '../../systems/mysql/pool.ts';
 import { BinlogError } from './binlog/errors.ts';
 import { ServerRefusal } from './dump/packets.ts';
 import { StreamLost } from './dump/stream.ts';
@@ -102,6 +103,7 @@ function meaningOf(errno: number, message: string): Meaning {
 export function sourceError(error: unknown, place: ErrorPlace): CdcError {
   if (error instanceof CdcError) return error;
   if (error instanceof StreamLost) return unreachable(place, error.message, error);
+  if (error instanceof PoolExhausted) return unreachable(place, error.message, error, 'Raise `connection_pool.max_connections`.');
   if (error instanceof BinlogError) return invalid(place, error.message, error);
   const errno = error instanceof ServerRefusal ? error.errno : errorNumber(error);
   if (errno === null) return driverError(error, place);
@@ -143,10 +145,12 @@ function driverError(error: unknown, place: ErrorPlace): CdcError {
   }
 }
 
-export function unreachable({ server, where }: ErrorPlace, why: string, cause?: unknown): CdcError {
+const RUNS = 'Check that the server runs, and `host` and `port`.';
+
+export function unreachable({ server, where }: ErrorPlace, why: string, cause?: unknown, fix = RUNS): CdcError {
   return new CdcError('SOURCE_UNREACHABLE', `MySQL at ${server} cannot be reached: ${why}.`, {
     where,
-    fix: 'Check that the server runs, and `host` and `port`.',
+    fix,
     retriable: true,
     cause,
   });

@@ -213,6 +213,24 @@ export class Opener {
       if (ours !== null && (theirs === null || theirs.sequence < ours.sequence))
         return diverged(where, `The server does not have transaction ${ours.domain}-${ours.server}-${ours.sequence}, which was read.`);
     }
+    return this.#purgedOf(done, signal);
+  }
+
+  /** What was done before the oldest file, and was not read. Of a stream that lacks it, the server speaks only once it was asked for. */
+  async #purgedOf(done: MariadbGtidPosition, signal: AbortSignal): Promise<CdcError | null> {
+    const [first] = await this.#server.use(signal, logFiles);
+    if (first === undefined) return null;
+    const [row] = await this.#server.query('SELECT BINLOG_GTID_POS(?, ?) AS gtids', [first.name, FIRST_POSITION]),
+      purged = MariadbGtidPosition.parse(row?.['gtids'] ?? '') ?? new MariadbGtidPosition();
+    for (const domain of purged.domains()) {
+      const theirs = purged.get(domain),
+        ours = done.get(domain);
+      if (theirs !== null && (ours === null || ours.sequence < theirs.sequence))
+        return positionGone(
+          this.#server.place.where,
+          `The server no longer has all transactions up to ${theirs.domain}-${theirs.server}-${theirs.sequence}, and ${ours === null ? 'none of that domain' : `only those up to ${ours.domain}-${ours.server}-${ours.sequence}`} were read.`,
+        );
+    }
     return null;
   }
 

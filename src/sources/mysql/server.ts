@@ -36,6 +36,7 @@ export class Server implements Queries {
         statementTimeoutMs: config.statement_timeout,
         lockTimeoutMs: config.lock_timeout,
       },
+      ctx.clock,
       ctx.logger,
     );
     this.catalog = new Catalog(this, async () => (await this.facts()).flavor === 'mariadb');

@@ -25,11 +25,11 @@ export interface Opened {
   readonly server: ServerFacts;
 }
 
-/** Resolves when the session is set up. Rejects with what the driver or the server says. */
-export async function openConnection(endpoint: Endpoint, { connectTimeoutMs, settings = [] }: OpenOptions): Promise<Opened> {
-  const [{ createConnection }, ssl] = await Promise.all([import('mysql2'), sslOptions(endpoint)]);
-  const { host, port, user, password, database } = endpoint;
-  const connection = createConnection({
+/** Where, as whom, how encrypted, as the driver takes it. */
+export async function loginOptions(endpoint: Endpoint, connectTimeoutMs: number): Promise<ConnectionOptions> {
+  const { host, port, user, password, database } = endpoint,
+    ssl = await sslOptions(endpoint);
+  return {
     ...(host.startsWith('/') ? { socketPath: host } : { host, port }),
     user,
     password,
@@ -39,6 +39,14 @@ export async function openConnection(endpoint: Endpoint, { connectTimeoutMs, set
     enableKeepAlive: true,
     keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
     charset: 'utf8mb4',
+  };
+}
+
+/** Resolves when the session is set up. Rejects with what the driver or the server says. */
+export async function openConnection(endpoint: Endpoint, { connectTimeoutMs, settings = [] }: OpenOptions): Promise<Opened> {
+  const [{ createConnection }, login] = await Promise.all([import('mysql2'), loginOptions(endpoint, connectTimeoutMs)]);
+  const connection = createConnection({
+    ...login,
     // Texts are written by `names.ts`, and several statements may go in one message.
     multipleStatements: true,
     // Results as the server spells them: nothing is parsed into lossy types.
@@ -56,7 +64,7 @@ export async function openConnection(endpoint: Endpoint, { connectTimeoutMs, set
   }
 }
 
-function connected(connection: Connection): Promise<void> {
+export function connected(connection: Connection): Promise<void> {
   return new Promise((resolve, reject) => {
     // The listener stays: without one, the loss of an idle connection would end the process.
     connection.on('error', reject);

@@ -298,3 +298,22 @@ async function fight(world: SourceWorld): Promise<unknown> {
   }
   return null;
 }
+
+describe.each(servers.filter((s) => s === 'mysql'))('on %s', (server) => {
+  it('streams and reads rows over TLS', async () => {
+    await using world = await SourceWorld.create(server, CREATE);
+    await world.db.query('INSERT INTO items VALUES (1, 1, 1)');
+    Object.assign(world.config, { ssl_mode: 'require' });
+    const reader = await world.streaming();
+    await world.db.query('INSERT INTO items VALUES (2, 2, 2)');
+    await world.take(reader, has(2), 'row 2');
+    expect(world.events.map((e) => [e.op, e.after?.['id']])).toEqual([
+      ['r', 1],
+      ['c', 2],
+    ]);
+    const connections = await world.db.query(
+      "SELECT t.CONNECTION_TYPE AS type FROM performance_schema.threads AS t WHERE t.PROCESSLIST_COMMAND LIKE 'Binlog Dump%'",
+    );
+    expect(connections.map((c) => c['type'])).toContain('SSL/TLS');
+  });
+});

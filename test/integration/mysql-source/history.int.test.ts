@@ -30,6 +30,19 @@ describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', 
     return SourceWorld.on(own, more);
   }
 
+  /** A file stays as long as a dump that has ended is not noticed, or MariaDB has not written down that it is done with it. */
+  async function purgeAll(): Promise<void> {
+    const current = (await own.query('SHOW BINARY LOGS')).at(-1)?.['Log_name'];
+    for (;;) {
+      await own.query('FLUSH BINARY LOGS');
+      const files = await own.query('SHOW BINARY LOGS');
+      await own.query(`PURGE BINARY LOGS TO '${files.at(-1)?.['Log_name']}'`).catch(() => undefined);
+      const left = await own.query('SHOW BINARY LOGS');
+      if (left.every((f) => f['Log_name'] !== current)) return;
+      await own.query('DO SLEEP(0.2)');
+    }
+  }
+
   it.each([true, false])('says that the log began anew (use_gtid: %s)', async (use_gtid) => {
     await using world = await create({ use_gtid });
     const reader = await world.streaming();
@@ -53,6 +66,30 @@ describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', 
     for (let id = 2; id < 12; id++) await world.db.query(`INSERT INTO items VALUES (${id}, 2)`);
     const again = await world.open();
     await expect(again.until((r) => r.events.length > 0, 'a failure')).rejects.toMatchObject({ code: 'SOURCE_HISTORY_DIVERGED' });
+  });
+
+  it.each([true, false])('says that what was not read was purged, and goes on only where told to (use_gtid: %s)', async (use_gtid) => {
+    await using world = await create({ use_gtid });
+    const reader = await world.streaming();
+    await world.db.query('INSERT INTO items VALUES (1, 1)');
+    await world.take(reader, has(1), 'row 1');
+    await world.stop();
+    await world.db.query('INSERT INTO items VALUES (2, 2)');
+    await purgeAll();
+    const known = world.events.length;
+    await expect((await world.open()).next('a failure')).rejects.toMatchObject({
+      code: 'SOURCE_POSITION_GONE',
+      retriable: false,
+      fix: expect.stringMatching(/when_needed/) as string,
+    });
+    expect(world.events.length).toBe(known);
+    expect(await world.source.lag()).toMatchObject({ retention: { by: expect.stringMatching(/binary log/) as string } });
+    await world.take(await world.open({}, { snapshot_mode: 'when_needed' }), (events) => events.length >= known + 3, 'the rows once more');
+    expect(world.events.slice(known).map((e) => [e.op, e.after?.['id']])).toEqual([
+      ['t', undefined],
+      ['r', 1],
+      ['r', 2],
+    ]);
   });
 
   it('reads all again where the configuration says so, and rows that are gone go', async () => {
