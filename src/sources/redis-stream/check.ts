@@ -3,7 +3,7 @@
 import type { CdcError, Finding } from '../../sdk/index.ts';
 import type { Client } from '../../systems/redis/client.ts';
 import { isServerError, problemOf } from '../../systems/redis/driver-errors.ts';
-import { endpointOf } from '../../systems/redis/endpoint.ts';
+import { describeEndpoint, endpointOf } from '../../systems/redis/endpoint.ts';
 import { encryptionFindings, error, ok, serverFacts, serverFindings, warning } from '../../systems/redis/server.ts';
 import type { RedisStreamSourceConfig } from './config.ts';
 import { Group, type GroupNames } from './group.ts';
@@ -23,10 +23,7 @@ export async function* findings(config: RedisStreamSourceConfig, names: GroupNam
 async function look(client: Client, config: RedisStreamSourceConfig, names: GroupNames): Promise<Finding[]> {
   const endpoint = endpointOf(config, process.env),
     facts = await serverFacts(client, names.stream);
-  const found = [
-    ...serverFindings(facts, `${endpoint.node.host}:${endpoint.node.port}`, 'SOURCE_MISCONFIGURED'),
-    ...encryptionFindings(endpoint),
-  ];
+  const found = [...serverFindings(facts, describeEndpoint(endpoint), 'SOURCE_MISCONFIGURED'), ...encryptionFindings(endpoint)];
   if (facts.version !== null && isBefore(facts.version, [6, 2]))
     found.push(
       error(
