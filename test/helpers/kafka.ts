@@ -90,7 +90,18 @@ export class KafkaPlace implements AsyncDisposable {
         },
       ],
     });
+    await this.ready(topic, options.partitions ?? 1);
     return topic;
+  }
+
+  /** A topic or a partition is confirmed before the broker that leads it knows of it. */
+  async ready(topic: string, partitions: number): Promise<void> {
+    for (let tries = 0; tries < 50; tries++) {
+      const offsets = await this.admin.fetchTopicOffsets(topic).catch(() => []);
+      if (offsets.length === partitions) return;
+      await sleep(50);
+    }
+    throw new Error(`topic ${topic} does not get its ${partitions} partition(s)`);
   }
 
   async produce(topic: string, messages: kafkajs.Message[], options: kafkajs.ProducerConfig = {}): Promise<void> {

@@ -101,6 +101,7 @@ describe.each(await kafkaServers())('the Kafka source on %s', (server) => {
     await place.produce(topic, rows(0, 10));
     await eventually(() => reading.events.length === 10, 'the first partition');
     await place.admin.createPartitions({ topicPartitions: [{ topic, count: 3 }] });
+    await place.ready(topic, 3);
     await place.produce(topic, rows(10, 90));
     await eventually(() => distinct(reading.ids).length === 100, 'the new partitions');
     expect(new Set(reading.events.map((e) => e.partition)).size).toBe(3);
