@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** Each belongs to one adapter, plugin or section. */
-const LAZY = ['@marcbachmann/cel-js', 'croner', 'csv-parse', 'csv-stringify', 'jiti', 'pg', 'pg-copy-streams', 'prom-client'];
+const LAZY = ['@marcbachmann/cel-js', 'croner', 'csv-parse', 'csv-stringify', 'jiti', 'pg', 'pg-copy-streams', 'prom-client', 'protobufjs'];
 
 const generator = '{type: generator, count: 5}';
 const nothing = '{type: "null"}';
