@@ -29,7 +29,7 @@ const ADAPTER = [
   UPWARDS,
   not(
     ['**/state/**', '**/log/**', '**/observability/**'],
-    'An adapter sees the SDK, envelope, formats, snapshot, polling, relational and util only.',
+    'An adapter sees the SDK, envelope, formats, snapshot, streaming, polling, relational and util only.',
   ),
   not(
     ['../../sources/*', '../../destinations/*', '../../../sources/**', '../../../destinations/**'],
@@ -84,12 +84,12 @@ export default tseslint.config(
   ),
   boundary(['src/{envelope,formats,snapshot,log,state,schema-tracking,dead-letters}/**/*.ts'], [UPWARDS, ADAPTERS]),
   boundary(
-    ['src/polling/**/*.ts'],
+    ['src/{polling,streaming}/**/*.ts'],
     [
       ENGINE,
       UPWARDS,
       ADAPTERS,
-      not(['**/state/**', '**/log/**', '**/envelope/**', '**/formats/**'], 'What polling sources share knows the SDK and util only.'),
+      not(['**/state/**', '**/log/**', '**/envelope/**', '**/formats/**'], 'What sources of SQL tables share knows the SDK and util only.'),
     ],
   ),
   boundary(
@@ -106,8 +106,8 @@ export default tseslint.config(
   ),
   boundary(['src/engine/**/*.ts'], [UPWARDS, ADAPTERS]),
   boundary(['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'], [...ADAPTER, OTHER_SYSTEMS([])]),
-  ...['postgresql', 'mysql'].map((system) =>
-    boundary([`src/{sources,destinations,systems}/${system}/**/*.ts`], [...ADAPTER, OTHER_SYSTEMS([`!**/systems/${system}/*`])]),
+  ...['kafka', 'mysql', 'postgresql', 'redis'].map((system) =>
+    boundary([`src/{sources,destinations,systems}/${system}{,-*}/**/*.ts`], [...ADAPTER, OTHER_SYSTEMS([`!**/systems/${system}/*`])]),
   ),
   boundary(
     ['plugins/**/*.ts', 'pipelines/**/*.ts'],

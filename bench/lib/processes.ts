@@ -42,8 +42,22 @@ export function outputOf(file: string, args: readonly string[]): Promise<string>
 /** User and system seconds of a program, by the shell's `times`. */
 export async function cpuOf(file: string, args: readonly string[]): Promise<number> {
   const stdout = await outputOf('sh', ['-c', '"$0" "$@" >&2; s=$?; times; exit $s', file, ...args]);
-  const children = stdout.trim().split('\n').at(-1) ?? '';
-  return [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
+  return childSeconds(stdout.trim().split('\n').at(-1) ?? '');
+}
+
+/** The second line of `times`: `0m1.23s 0m0.45s`. */
+function childSeconds(times: string): number {
+  return [...times.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
+}
+
+/** User and system seconds of a program, and the lines of JSON that it prints. */
+export async function cpuOfPrinting<T>(
+  file: string,
+  args: readonly string[],
+): Promise<{ readonly cpu: number; readonly lines: readonly T[] }> {
+  const stdout = await outputOf('sh', ['-c', '"$0" "$@"; s=$?; times; exit $s', file, ...args]),
+    lines = stdout.trim().split('\n');
+  return { cpu: childSeconds(lines.at(-1) ?? ''), lines: lines.filter((l) => l.startsWith('{')).map((l) => JSON.parse(l) as T) };
 }
 
 /** A script of the benchmark as a process; its last line is its result. */

@@ -14,7 +14,11 @@ const LOOK_MS = 50;
 const DROP_TRIES = 50;
 
 /** Gives `work` a copy of the phase's slot, and the CPU of the walsender that served it. */
-async function withCopy<T>(client: pg.Client, phase: Phase, work: (slot: string) => Promise<T>): Promise<{ result: T; walsender: number }> {
+export async function withCopy<T>(
+  client: pg.Client,
+  phase: Phase,
+  work: (slot: string) => Promise<T>,
+): Promise<{ result: T; walsender: number }> {
   const slot = `copy_${process.pid}_${Math.round(performance.now() * 1000)}`;
   await client.query('SELECT pg_copy_logical_replication_slot($1, $2)', [phase.slot, slot]);
   let pid: number | null = null,

@@ -8,8 +8,10 @@ import { round } from '../lib/cpu.ts';
 import { child, inFolder, outputOf } from '../lib/processes.ts';
 import { cpuOfRuns, least, type Run, ratio, rounds } from '../lib/rounds.ts';
 import { type Cluster, connect, startCluster } from './cluster.ts';
+import { endurance } from './endurance.ts';
 import type { LatencyResult, LatencyTask } from './latency.ts';
 import { type Drained, drain, drop, JSON_TO_NOWHERE, jsonToFile, memoryOf, pipelineOf, receiveLogical } from './measure.ts';
+import { peers } from './peers.ts';
 import { snapshotRun } from './snapshot.ts';
 import { createWorkload, type Phase } from './workload.ts';
 
@@ -20,6 +22,8 @@ const { values: given } = parseArgs({
     snapshot: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '10' },
+    endurance: { type: 'string', default: '0' },
+    peers: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
   },
 });
@@ -122,6 +126,8 @@ if (wants('latency')) {
   };
 }
 if (wants('snapshot')) result['snapshot'] = await snapshotRun(cluster, client, Number(given.snapshot), ROUNDS, log);
+if (given.peers) result['peers'] = await peers(cluster, client, phases[0] as Phase, ROUNDS, log);
+if (Number(given.endurance) > 0) result['endurance'] = await endurance(cluster, client, Number(given.endurance));
 await client.end();
 const version = (await outputOf(join(cluster.bin, 'postgres'), ['--version'])).trim();
 console.log(JSON.stringify({ scenario: 'postgres', server: version, inserts, updates: Number(given.updates), ...result }));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { median, round } from '../lib/cpu.ts';
 import type { DrainTask } from '../lib/drain.ts';
-import { drainChild, inFolder, outputOf } from '../lib/processes.ts';
+import { drainChild, inFolder, outputOf, programMemory } from '../lib/processes.ts';
 import type { Cluster } from './cluster.ts';
 import { drop, JSON_TO_NOWHERE, pipelineOf } from './measure.ts';
 
@@ -43,11 +43,21 @@ export async function snapshotRun(
       `snapshot ${Math.round(perSecond)} rows/s  CPU µs ${result.cpuMicrosPerEvent.toFixed(2)}; COPY ${Math.round(copyPerSecond)} rows/s`,
     );
   }
+  const memory = await inFolder((folder) => {
+    const pipeline = pipelineOf(cluster.url, folder, {
+      slot: SLOT,
+      source: { snapshot_mode: 'initial_only' },
+      destination: JSON_TO_NOWHERE,
+    });
+    return programMemory(folder, pipeline, count);
+  });
+  await drop(client, SLOT);
   return {
     rows: count,
     rate_over_copy: round(Math.max(...runs.map((r) => r.perSecond / r.copyPerSecond)), 2),
     cpu_us_per_row: round(Math.min(...runs.map((r) => r.cpu)), 2),
     rss_mb: Math.round(median(runs.map((r) => r.rssMb))),
+    memory,
     raw: runs,
   };
 }

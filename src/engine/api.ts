@@ -140,7 +140,7 @@ export interface LaneStatus {
 
 export interface SnapshotStatus {
   readonly table: string;
-  readonly state: 'running' | 'paused' | 'done' | 'failed' | 'skipped';
+  readonly state: 'running' | 'paused' | 'stopped' | 'done' | 'failed' | 'skipped';
   readonly rows: number;
   /** Rows in all, as far as the source knows; `null`: it cannot tell. */
   readonly estimate: number | null;

@@ -165,7 +165,13 @@ export class Encoders {
       sources.map(({ config: { name }, source }) => [
         name,
         {
-          ...source.describe(),
+          // Asked when the first event of a table is encoded: only then a source may know its server.
+          get connector() {
+            return source.describe().connector;
+          },
+          get database() {
+            return source.describe().database;
+          },
           fields: (event: ChangeEvent) => {
             const id = event.transaction?.id ?? null;
             return event.lazyPosition()?.fields(id) ?? source.positions.fields?.(event.position, id) ?? {};

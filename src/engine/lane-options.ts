@@ -74,6 +74,8 @@ export interface RunningLane {
   readonly doneSeq: number;
   /** What is durable, per worker: at the destination if it holds points, else confirmed by it. */
   readonly durablePoints: readonly ResumePoint[];
+  /** The oldest of them. */
+  readonly durablePoint: ResumePoint;
   readonly releasedSeq: number;
   /** What is still to be sent again. */
   readonly replay: ReplayRequest | null;

@@ -8,7 +8,6 @@ import type { LaneStatus } from './api.ts';
 import { busy, type PausedLane } from './errands.ts';
 import type { RunningLane } from './lane-options.ts';
 import type { DestinationConfig } from './pipeline-config.ts';
-import { oldestByNumber } from './places.ts';
 import { planReplay, type ReplayAsk, type ReplayPlan } from './replay-plan.ts';
 
 export interface LaneSetOptions {
@@ -126,7 +125,7 @@ export class LaneSet {
     const entry = this.#active.get(lane.name);
     if (entry === undefined) return;
     await this.#o.exclusive(async () => {
-      await this.recordDetached(lane.name, this.#states.get(lane.name), oldestByNumber(lane.durablePoints), reason);
+      await this.recordDetached(lane.name, this.#states.get(lane.name), lane.durablePoint, reason);
       this.#active.delete(lane.name);
       this.#gone.set(lane.name, { name: lane.name, delivered: lane.delivered, parked: lane.parked });
     });

@@ -91,6 +91,9 @@ export class Lane implements RunningLane {
   get durablePoints(): readonly ResumePoint[] {
     return [this.#durable.point];
   }
+  get durablePoint(): ResumePoint {
+    return this.#durable.point;
+  }
   get releasedSeq(): number {
     return this.#reader.releasedSeq;
   }

@@ -4,7 +4,7 @@
 import type { LogPlace } from '../log/change-log.ts';
 import { CdcError, type Committed, type Position, type PositionCodec, type ResumePoint } from '../sdk/index.ts';
 import type { PipelineState } from '../state/store.ts';
-import { type Codecs, coversPlace, coversSources, oldestPlace } from './places.ts';
+import { type Codecs, coversPlace, coversSources, oldestPlace, oldestPoint } from './places.ts';
 
 export interface MovingLane {
   readonly name: string;
@@ -70,8 +70,7 @@ function movablePoints(facts: MoveFacts, name: string): readonly [ResumePoint, .
 
 /** The oldest of them: from there nothing is missed. */
 export function movablePoint(facts: MoveFacts, name: string): ResumePoint {
-  const [first, ...rest] = movablePoints(facts, name);
-  return rest.length === 0 ? first : { ...first, ...oldestPlace(facts.codecs, [first, ...rest]) };
+  return oldestPoint(facts.codecs, movablePoints(facts, name));
 }
 
 /** What moving these lanes to these places means; only lanes that change. Throws what cannot be done. */

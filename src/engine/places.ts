@@ -179,7 +179,12 @@ export function movePlace(
   return { sources, snapshots: [...place.snapshots.filter((s) => !snapshots.some((n) => sameTable(n, s))), ...snapshots] };
 }
 
-/** Of points in one log; one that has not come into a log counts as the oldest. */
-export function oldestByNumber(points: readonly ResumePoint[]): ResumePoint {
-  return [...points].sort((a, b) => (a.log?.seq ?? 0) - (b.log?.seq ?? 0))[0] as ResumePoint;
+/** Of the workers of a lane: from there nothing is missed. Numbers are compared within one log only. */
+export function oldestPoint(codecs: Codecs, points: readonly [ResumePoint, ...ResumePoint[]]): ResumePoint {
+  const [first, ...rest] = points;
+  if (rest.length === 0) return first;
+  const id = first.log?.id,
+    numbers = points.flatMap(({ log }) => (log !== null && log.id === id ? log.seq : []));
+  const log = id !== undefined && numbers.length === points.length ? { id, seq: Math.min(...numbers) } : null;
+  return { ...first, log, ...oldestPlace(codecs, points) };
 }

@@ -8,12 +8,12 @@ import { BEGINNING, type Codecs, coversPlace, coversSources, newestSources, snap
 import {
   acknowledgedPlace,
   canBegin,
+  firstBehind,
   heldLost,
   type LaneDecision,
   type LaneFacts,
   type LogEntry,
   MEMORY_LOG,
-  mustHave,
   positionGone,
   type ResumeFacts,
   type ResumePlan,
@@ -84,8 +84,8 @@ function enter(facts: ResumeFacts, log: LogFacts, lane: LaneFacts, end: LogPlace
     const entry = entryAt(facts, log, point, limit);
     if (entry === null) return stopped(gap(lane, log, point), point);
     // What lies between the end of the log and what the sources forgot is nowhere any more.
-    if (end !== log.tail && !coversPlace(facts.codecs, point, mustHave(facts, lane, point, { ...end, snapshots: [] })))
-      return stopped(positionGone(lane, facts, point), point);
+    const behind = end === log.tail ? null : firstBehind(facts, lane, known, { ...end, snapshots: [] });
+    if (behind !== null) return stopped(positionGone(lane, facts, behind), point);
     if (isBeyond(log, point, limit))
       return { decision: { kind: 'resume', point: { ...point, log: { id: log.id, seq: entry.seq } }, isNew: false, isMoved: true }, entry };
     return { decision: { kind: 'resume', point, isNew: false }, entry };

@@ -4,7 +4,7 @@
 import type { LogPlace } from '../log/change-log.ts';
 import { CdcError, type Committed, type PartitionPositions, type ResumePoint, type SnapshotProgress } from '../sdk/index.ts';
 import type { LaneState, PipelineState } from '../state/store.ts';
-import { type Codecs, newestPlace, oldestPlace } from './places.ts';
+import { type Codecs, coversPlace, newestPlace, oldestPoint } from './places.ts';
 
 export interface LaneFacts {
   readonly name: string;
@@ -92,21 +92,24 @@ export function storedPoints({ committed }: LaneFacts, known: LaneState | null):
 
 /** The oldest place of them. */
 export function storedPoint(facts: Facts, lane: LaneFacts, known: LaneState | null): ResumePoint | null {
-  const rows = storedPoints(lane, known),
-    [first, ...rest] = rows;
-  if (first === undefined || rest.length === 0) return first ?? null;
-  const logs = rows.map((row) => row.log),
-    isOneLog = logs.every((log) => log !== null && log.id === first.log?.id);
-  const log = isOneLog ? { id: first.log?.id as string, seq: Math.min(...logs.map((l) => l?.seq ?? 0)) } : null;
-  return { ...first, log, ...oldestPlace(facts.codecs, rows) };
+  const [first, ...rest] = storedPoints(lane, known);
+  return first === undefined ? null : oldestPoint(facts.codecs, [first, ...rest]);
 }
 
-/** A lane that was stopped while it joined by snapshot, before it got anything of a source, still gets all of it. */
-export function mustHave(facts: Facts, lane: LaneFacts, point: ResumePoint, { sources, snapshots }: LogPlace): LogPlace {
-  const isUntouched = (name: string): boolean =>
-    Object.keys(point.sources[name] ?? {}).length === 0 && !point.snapshots.some((s) => s.source === name);
-  const joins = (name: string): boolean => lane.start === 'snapshot' && isUntouched(name) && canBegin(facts, name);
-  return { sources: Object.fromEntries(Object.entries(sources).filter(([name]) => !joins(name))), snapshots };
+/**
+ * The first worker of the lane that lacks something of what came before this place; `null`: none does. One that was stopped while
+ * the lane joined by snapshot, before it got anything of a source, still gets all of it. Each is asked by itself: rows that another
+ * one has already may have been changed since, or deleted.
+ */
+export function firstBehind(facts: Facts, lane: LaneFacts, known: LaneState | null, { sources, snapshots }: LogPlace): ResumePoint | null {
+  const isBehind = (row: ResumePoint): boolean => {
+    const isUntouched = (name: string): boolean =>
+      Object.keys(row.sources[name] ?? {}).length === 0 && !row.snapshots.some((s) => s.source === name);
+    const joins = (name: string): boolean => lane.start === 'snapshot' && isUntouched(name) && canBegin(facts, name);
+    const must = Object.fromEntries(Object.entries(sources).filter(([name]) => !joins(name)));
+    return !coversPlace(facts.codecs, row, { sources: must, snapshots });
+  };
+  return storedPoints(lane, known).find(isBehind) ?? null;
 }
 
 /** Does the source read its rows for a lane that has nothing? What a transformer has taken in does not come again. */

@@ -9,12 +9,12 @@ import { BEGINNING, coversPlace, newestPlace, oldestPlace, snapshotBoundaries, w
 import {
   acknowledgedPlace,
   canBegin,
+  firstBehind,
   hasMoved,
   heldLost,
   type LaneDecision,
   type LaneFacts,
   MEMORY_LOG,
-  mustHave,
   placeText,
   positionGone,
   type ResumeFacts,
@@ -92,8 +92,8 @@ function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, acknowled
 
 function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point: ResumePoint, upstream: LogPlace): LaneDecision {
   if (!lane.required) return { kind: 'resume', point, isNew: false };
-  if (known?.behindQueue || !coversPlace(facts.codecs, point, mustHave(facts, lane, point, upstream)))
-    throw positionGone(lane, facts, point);
+  const behind = firstBehind(facts, lane, known, upstream);
+  if (known?.behindQueue || behind !== null) throw positionGone(lane, facts, behind ?? point);
   if (wasPutBack(facts, lane, known, point)) {
     throw new CdcError(
       'SOURCE_POSITION_GONE',
@@ -194,10 +194,10 @@ function detachIfBehind(
 ): void {
   const d = decisions.get(lane.name);
   if (lane.required || d?.kind !== 'resume' || d.isNew) return;
-  const behindQueue = facts.state.lanes[lane.name]?.behindQueue ?? false;
+  const known = facts.state.lanes[lane.name] ?? null;
   // Beside a lane that joins by snapshot the start is the beginning, and the source goes on where it was told to forget.
-  const must = [start, mustHave(facts, lane, d.point, acknowledged)];
-  if (!behindQueue && must.every((place) => coversPlace(facts.codecs, d.point, place))) return;
+  const hasAll = coversPlace(facts.codecs, d.point, start) && firstBehind(facts, lane, known, acknowledged) === null;
+  if (hasAll && !known?.behindQueue) return;
   decisions.set(lane.name, { kind: 'detached', from: d.point, reason: 'it was behind when the pipeline restarted' });
 }
 

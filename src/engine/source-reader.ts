@@ -108,17 +108,21 @@ export class SourceReader {
 
   #snapshots(): SnapshotStatus[] {
     const nowMs = this.#o.clock.now(),
-      known = new Map(this.#o.source.snapshots?.().map((t) => [t.table, t]));
-    return this.#o.spine.tail.snapshots
-      .filter((s) => s.source === this.name)
-      .map(({ table, state, rows }) => {
+      known = new Map(this.#o.source.snapshots?.().map((t) => [t.table, t])),
+      progress = this.#o.spine.tail.snapshots.filter((s) => s.source === this.name);
+    const unread = [...known.values()].filter((t) => t.state === 'stopped' && progress.every((s) => s.table !== t.table));
+    return [
+      ...progress.map(({ table, state, rows }): SnapshotStatus => {
         const more = known.get(table),
           isOpen = state === 'running',
           isPaused = isOpen && more?.state === 'paused',
           estimate = more?.estimate ?? null;
-        const etaMs = isOpen && !isPaused ? this.#pace.etaMs(table, estimate, nowMs) : null;
-        return { table, state: isPaused ? 'paused' : state, rows, estimate, etaMs, error: more?.error ?? null };
-      });
+        const etaMs = isOpen && !isPaused ? this.#pace.etaMs(table, estimate, nowMs) : null,
+          shown = more?.state === 'stopped' ? more.state : isPaused ? 'paused' : state;
+        return { table, state: shown, rows, estimate, etaMs, error: more?.error ?? null };
+      }),
+      ...unread.map(({ table, error }): SnapshotStatus => ({ table, state: 'stopped', rows: 0, estimate: null, etaMs: null, error })),
+    ];
   }
 
   /** Of this source's log between the place and its end, as of when the source was last asked; `null`: it cannot be told. */

@@ -9,7 +9,7 @@ import type { PausedLane } from './errands.ts';
 import { Lane } from './lane.ts';
 import type { LaneOptions, RunningLane } from './lane-options.ts';
 import { Meeting } from './meeting.ts';
-import { oldestByNumber } from './places.ts';
+import { type Codecs, oldestPoint } from './places.ts';
 import type { LogEntry } from './resume-rules.ts';
 import type { Slots } from './slots.ts';
 
@@ -23,12 +23,14 @@ export class WorkerGroup implements RunningLane {
   readonly required: boolean;
   readonly #lanes: readonly Lane[];
   readonly #first: Lane;
+  readonly #codecs: Codecs;
   readonly #barriers = new Barriers();
   readonly #meeting = new Meeting();
 
   constructor(options: Omit<LaneOptions, 'point' | 'entry' | 'worker'>, slots: Slots, points: readonly WorkerPoint[]) {
     this.name = options.config.name;
     this.required = options.config.required;
+    this.#codecs = options.codecs;
     const onProgress = (): void => {
       this.#barriers.moved();
       this.#meeting.moved();
@@ -50,7 +52,11 @@ export class WorkerGroup implements RunningLane {
     return Math.min(...this.#lanes.map((l) => l.doneSeq));
   }
   get durablePoints(): readonly ResumePoint[] {
-    return this.#lanes.flatMap((l) => l.durablePoints);
+    return this.#lanes.map((l) => l.durablePoint);
+  }
+  get durablePoint(): ResumePoint {
+    const [first, ...rest] = this.durablePoints;
+    return oldestPoint(this.#codecs, [first as ResumePoint, ...rest]);
   }
   get releasedSeq(): number {
     return Math.min(...this.#lanes.map((l) => l.releasedSeq));
@@ -81,7 +87,7 @@ export class WorkerGroup implements RunningLane {
       lastError: all.find((s) => s.lastError !== null)?.lastError ?? null,
       breaker: all.find((s) => s.breaker !== 'closed')?.breaker ?? 'closed',
       workers: all.length,
-      point: oldestByNumber(this.durablePoints),
+      point: this.durablePoint,
       replay: this.#first.status().replay,
     };
   }

@@ -10,6 +10,8 @@ export interface Fixed {
 
 export function fixedOf(text: string | Uint8Array): Fixed {
   const bytes = Buffer.from(text),
-    padded = Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
-  return { bytes, length: bytes.length, words: Int32Array.from({ length: padded.length / 4 }, (_, i) => padded.readInt32LE(i * 4)) };
+    { length } = bytes,
+    words = new Int32Array((length + 3) >> 2);
+  for (let i = 0; i < length; i++) words[i >> 2] = (words[i >> 2] as number) | ((bytes[i] as number) << ((i & 3) * 8));
+  return { bytes, length, words };
 }

@@ -76,8 +76,10 @@ function logCheck(p: PipelineStatus): Check {
 }
 
 function sourceCheck(s: SourceStatus): Check {
-  const status = s.state === 'failed' ? 'fail' : s.state === 'retrying' || s.state === 'starting' ? 'warn' : 'pass';
-  return { name: `source:${s.name}`, status, message: s.state };
+  const stopped = s.snapshots.filter((t) => t.state === 'stopped').map((t) => t.table),
+    isDoubtful = s.state === 'retrying' || s.state === 'starting' || stopped.length > 0,
+    message = stopped.length === 0 ? s.state : `${s.state}; not followed any more: ${stopped.join(', ')}`;
+  return { name: `source:${s.name}`, status: s.state === 'failed' ? 'fail' : isDoubtful ? 'warn' : 'pass', message };
 }
 
 function laneCheck(l: LaneStatus): Check {

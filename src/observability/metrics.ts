@@ -96,7 +96,7 @@ const SOURCE_STATES = [
   'stopped',
   'failed',
 ] as const satisfies readonly SourceStatus['state'][];
-const SNAPSHOT_STATES = ['running', 'paused', 'done', 'failed', 'skipped'] as const satisfies readonly SnapshotStatus['state'][];
+const SNAPSHOT_STATES = ['running', 'paused', 'stopped', 'done', 'failed', 'skipped'] as const satisfies readonly SnapshotStatus['state'][];
 const BREAKER_STATES = ['closed', 'open', 'half_open'] as const satisfies readonly LaneStatus['breaker'][];
 const LANE_STATES = ['starting', 'running', 'retrying', 'detached', 'stopped', 'failed'] as const satisfies readonly LaneStatus['state'][];
 

@@ -1,25 +1,10 @@
 // Systems that will be written to. Keys: seeds 000, 001, 002 and 004.
 
 import { Type } from '../sdk/index.ts';
-import { choice, duration, flag, open, plannedDestination, secret, serverKeys, text, textOrTexts, whole } from './define.ts';
-import { FORMAT_KEYS, KAFKA_KEYS, NATS_KEYS, PULSAR_KEYS, S3_KEYS, searchKeys, sqlSinkKeys } from './systems.ts';
+import { choice, duration, flag, open, plannedDestination, secret, serverKeys, text, textOrTexts } from './define.ts';
+import { FORMAT_KEYS, NATS_KEYS, PULSAR_KEYS, S3_KEYS, searchKeys, sqlSinkKeys } from './systems.ts';
 
 const TOPIC = 'Topic; {schema} and {table} stand for those of the event.';
-
-export const kafka = plannedDestination({
-  type: 'kafka',
-  title: 'Kafka topics',
-  keys: {
-    ...KAFKA_KEYS,
-    ...FORMAT_KEYS,
-    topic: text(TOPIC, 'cdc.{schema}.{table}'),
-    key_field: text('Column that is the key of the record. Without: the key of the row.', 'user_id'),
-    partition_strategy: choice(['hash', 'round_robin', 'custom'], 'How records are spread over partitions.'),
-    compression_type: choice(['none', 'gzip', 'snappy', 'lz4', 'zstd'], 'How batches are compressed.'),
-    value_schema: text('Subject of the value in the registry.', 'user_event_v2'),
-    transactional_id: text('Id of the producer for transactions.', 'cdc-orders'),
-  },
-});
 
 export const pulsar = plannedDestination({
   type: 'pulsar',
@@ -29,29 +14,6 @@ export const pulsar = plannedDestination({
     ...FORMAT_KEYS,
     topic: text(TOPIC, 'persistent://public/default/processed'),
     producer_name: text('Name of the producer.', 'cdc'),
-  },
-});
-
-export const redis_stream = plannedDestination({
-  type: 'redis_stream',
-  aliases: ['redis_streams'],
-  title: 'Redis streams',
-  keys: {
-    ...serverKeys(6379, 'redis'),
-    stream_name: text('Stream; {schema} and {table} stand for those of the event.', 'processed_events'),
-    max_length: whole('The stream is trimmed to about this many entries.', 10_000, 1),
-  },
-});
-
-export const redis = plannedDestination({
-  type: 'redis',
-  title: 'Redis as a cache',
-  keys: {
-    ...serverKeys(6379, 'redis'),
-    key_pattern: text('Key; {column} stands for a value of the row.', 'event:{user_id}'),
-    mode: choice(['string', 'hash', 'delete', 'publish'], 'What is done with the key.'),
-    ttl: duration('Keys vanish after this.', '1h'),
-    channel: text('Channel for mode publish.', 'events'),
   },
 });
 

@@ -1,30 +1,8 @@
 // Brokers and stores that will be read. Keys: seeds 001, 002 and 004.
 
 import { Keys, Type } from '../sdk/index.ts';
-import { choice, duration, flag, group, plannedSource, required, secret, serverKeys, text, textOrTexts, texts, whole } from './define.ts';
-import { FORMAT_KEYS, KAFKA_KEYS, NATS_KEYS, PULSAR_KEYS, S3_KEYS } from './systems.ts';
-
-const watermark = group(
-  {
-    column: text('Field of the message that grows.', 'event_timestamp'),
-    type: choice(['timestamp', 'integer', 'text'], 'Type of the field.'),
-  },
-  'Field that says how far the messages have come.',
-);
-
-export const kafka = plannedSource({
-  type: 'kafka',
-  title: 'Kafka topics',
-  keys: {
-    ...KAFKA_KEYS,
-    ...FORMAT_KEYS,
-    topic: text('Topic.', 'user_events'),
-    topics: texts('Topics.', 'user_events'),
-    group_id: text('Consumer group.', 'cdc_consumer'),
-    auto_offset_reset: choice(['earliest', 'latest', 'none'], 'Where a new group begins.'),
-    watermark,
-  },
-});
+import { choice, duration, flag, plannedSource, required, secret, serverKeys, text, textOrTexts, texts, whole } from './define.ts';
+import { FORMAT_KEYS, NATS_KEYS, PULSAR_KEYS, S3_KEYS } from './systems.ts';
 
 export const pulsar = plannedSource({
   type: 'pulsar',
@@ -37,20 +15,6 @@ export const pulsar = plannedSource({
     subscription_name: text('Subscription.', 'cdc_subscription'),
     subscription_type: choice(['exclusive', 'shared', 'failover', 'key_shared'], 'How consumers share it.'),
     initial_position: choice(['earliest', 'latest'], 'Where a new subscription begins.'),
-  },
-});
-
-export const redis_stream = plannedSource({
-  type: 'redis_stream',
-  aliases: ['redis_streams', 'redis'],
-  title: 'Redis streams',
-  keys: {
-    ...serverKeys(6379, 'redis'),
-    ...FORMAT_KEYS,
-    stream_name: text('Stream.', 'events'),
-    consumer_group: text('Consumer group.', 'cdc_group'),
-    consumer_name: text('Our name in the group.', 'cdc_worker_1'),
-    claim_after: duration('Take over what a dead consumer left for this long.', '60s'),
   },
 });
 
@@ -78,7 +42,7 @@ export const nats = plannedSource({
     subject: text('Subject.', 'cdc.events'),
     stream: text('JetStream stream.', 'CDC'),
     durable_name: text('Durable consumer.', 'cdc'),
-    queue_group: text('Queue group, without JetStream.', 'cdc'),
+    queue_group: text('Queue without JetStream.', 'cdc'),
   },
 });
 

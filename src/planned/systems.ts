@@ -9,18 +9,6 @@ export const FORMAT_KEYS: Properties = {
   schema_registry_url: text('Address of the schema registry.', 'http://localhost:8081'),
 };
 
-export const KAFKA_KEYS: Properties = {
-  bootstrap_servers: textOrTexts('Brokers to begin with.', 'localhost:9092'),
-  client_id: text('Name of the client.', 'cdc-run'),
-  security_protocol: choice(['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'], 'How to connect.'),
-  sasl_mechanism: choice(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'], 'How to log in.'),
-  sasl_username: text('User name.', 'cdc'),
-  sasl_password: secret('Password.', 'KAFKA_PASSWORD'),
-  ssl_ca: text('File with the authority certificate.', 'ca.pem'),
-  ssl_cert: text('File with our certificate.', 'client.pem'),
-  ssl_key: text('File with the key of our certificate.', 'client.key'),
-};
-
 export const PULSAR_KEYS: Properties = {
   service_url: text('Address of the service.', 'pulsar://localhost:6650'),
   token: secret('Token to log in with.', 'PULSAR_TOKEN'),

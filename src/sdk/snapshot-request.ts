@@ -18,11 +18,11 @@ export interface SnapshotReceipt {
   readonly tables: readonly string[];
 }
 
-/** How the snapshot of one table is, for people; beside what its progress says. */
+/** How one table is, for people; beside what its progress says, if it has any. */
 export interface TableSnapshot {
   readonly table: string;
-  /** `null`: as its progress says. */
-  readonly state: 'paused' | null;
+  /** `null`: as its progress says. `stopped`: its changes cannot be read, and none goes out until its rows are read again. */
+  readonly state: 'paused' | 'stopped' | null;
   /** Rows in all, as far as is known; `null`: it cannot be told. */
   readonly estimate: number | null;
   /** Why it does not go on; `null`: nothing is wrong. */

@@ -85,6 +85,7 @@ export interface Source {
   /** Only one process may read at a time. */
   readonly exclusive: boolean;
   readonly positions: PositionCodec;
+  /** Asked again for each table, when its first event is encoded. */
   describe(): SourceDescription;
   /** Reachable? Privileges? Settings? Risks? Yields all findings, each with a fix, and never throws for what it can name. */
   check(): AsyncIterable<Finding>;

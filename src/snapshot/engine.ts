@@ -98,6 +98,14 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     this.#transaction = null;
     this.reached(position);
   }
+  /** The transaction was never committed: what was told of it is true of no row, and nothing waits for its end. */
+  abort(): void {
+    const transaction = this.#transaction;
+    this.#transaction = null;
+    if (transaction === null) return;
+    for (const t of this.#tables.values()) t.touches.remove(transaction);
+    this.#wake();
+  }
   /** A keepalive outside of a transaction: nothing is left to come up to here. */
   reached(position: bigint): void {
     if (position <= this.#runs.position) return;
@@ -253,6 +261,10 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
   /** Rows that are not out yet will not come. */
   skip(table: string): void {
     this.#close(table, 'skipped', null);
+  }
+  /** Its changes cannot be followed: rows that are read beside them would be of no use. */
+  stop(table: string, reason: string): void {
+    this.#close(table, 'failed', reason);
   }
   /** No further reads of the table until `unpause` or the next start. */
   pause(table: string): void {

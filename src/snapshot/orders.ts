@@ -79,6 +79,20 @@ export class SnapshotOrders {
     return this.#turned.length > 0 || this.#pending.some((o) => this.#stageOf(o) === 'new');
   }
 
+  /** What was asked of all rows of a table, and destinations have not been told of yet; the newest last. */
+  of(table: string): readonly { readonly id: string; readonly action: 'begin' | 'skip' }[] {
+    return this.#pending.filter((o) => o.table === table && o.where === null);
+  }
+
+  /** Tables that the next `apply` begins a run of. */
+  get beginning(): readonly string[] {
+    return this.#pending.filter((o) => o.action === 'begin' && this.#stageOf(o) === 'new').map((o) => o.table);
+  }
+  /** Tables of which somebody is still to be told. */
+  get ordered(): ReadonlySet<string> {
+    return new Set(this.#pending.filter((o) => o.action === 'begin').map((o) => o.table));
+  }
+
   /** Resolves once it is durable. */
   add({ id, action, tables, where }: OrderRequest): Promise<void> {
     return this.#exclusive(async () => {

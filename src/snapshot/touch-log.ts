@@ -48,7 +48,16 @@ export class TouchLog<Id> {
 
   /** Drops what every read in flight sees; `oldest` is the number of the oldest of them. */
   prune(oldest: number): void {
-    this.#entries = this.#entries.filter(({ transaction: { visibleAt } }) => visibleAt === null || visibleAt >= oldest);
+    this.#keep(({ transaction: { visibleAt } }) => visibleAt === null || visibleAt >= oldest);
+  }
+
+  /** As if nothing had been told of the transaction. */
+  remove(transaction: StreamedTransaction<Id>): void {
+    this.#keep((e) => e.transaction !== transaction);
+  }
+
+  #keep(isKept: (entry: Entry<Id>) => boolean): void {
+    this.#entries = this.#entries.filter(isKept);
     this.#bytes = this.#entries.reduce((sum, e) => sum + sizeOf(e), 0);
   }
 

@@ -84,7 +84,7 @@ export class OwnMysql implements AsyncDisposable {
   async startReplica(programs: MysqlPrograms, settings: readonly string[] = []): Promise<OwnMysql> {
     const replica = await OwnMysql.start(programs, ['--server-id=2', '--log-slave-updates=ON', ...settings], true),
       { port, password } = this.#server;
-    const isMariadb = this.#service.name === 'mariadb',
+    const isMariadb = this.#service.name.startsWith('mariadb'),
       way = isMariadb ? 'MASTER_USE_GTID = slave_pos' : 'MASTER_AUTO_POSITION = 1, GET_MASTER_PUBLIC_KEY = 1';
     await replica.query(
       `CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = ${port}, MASTER_USER = 'root', MASTER_PASSWORD = '${password}', ${way}; START SLAVE`,

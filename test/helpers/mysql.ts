@@ -4,10 +4,12 @@ import { randomBytes } from 'node:crypto';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
 import { serviceUrl } from '../../scripts/services/service-url.ts';
 
-/** Every run of the tests has the first, and the second where its download can be had; `npm run services up mysql57` adds older ones. */
+/** Every run of the tests has the first, and the second where its download can be had; `npm run services up mysql57` adds others. */
 const EXPECTED = ['mariadb', 'mysql'] as const;
-const ON_DEMAND = ['mysql57', 'mysql56'] as const;
+const ON_DEMAND = ['mariadb114', 'mysql57', 'mysql56'] as const;
 export type ServerName = (typeof EXPECTED)[number] | (typeof ON_DEMAND)[number];
+
+export const isMariadb = (server: ServerName): boolean => server.startsWith('mariadb');
 
 /**
  * The servers that answer. A missing one of those that are expected is said once; where `CI` is set a missing MariaDB is an error.

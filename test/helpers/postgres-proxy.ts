@@ -11,6 +11,8 @@ export interface ProxyOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Does the client commit with this? PostgreSQL's way unless given. */
   readonly isCommit?: (chunk: Buffer) => boolean;
+  /** Where to listen; any free port unless given. */
+  readonly port?: number;
 }
 
 /** SSLRequest: length 8, code 80877103. https://www.postgresql.org/docs/current/protocol-message-formats.html */
@@ -32,6 +34,7 @@ export class PostgresProxy implements AsyncDisposable {
   constructor(url: URL, options: ProxyOptions) {
     this.#target = { host: url.hostname, port: Number(url.port || 5432) };
     this.#options = options;
+    this.#port = options.port ?? 0;
   }
 
   /** A proxy before the server of `url`. */

@@ -8,7 +8,8 @@ import type { MysqlConfig } from '../../src/destinations/mysql/config.ts';
 import { descriptor } from '../../src/destinations/mysql/index.ts';
 import { type ChangeEvent, type Column, type Finding, formatPoint, type ResumePoint, type Row } from '../../src/sdk/index.ts';
 import { Events, ITEMS, item, pointAt } from '../../src/sdk/testing/index.ts';
-import { createMysqlDatabase, type MysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
+import { findMysql, OwnMysql } from '../chaos/own-mysql.ts';
+import { createMysqlDatabase, isMariadb, type MysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
 import { joinMysql, mysqlConfig, mysqlProxy } from '../helpers/mysql-destination.ts';
 import { failed, failureOf, LANE, openReplica, STORED } from '../helpers/postgresql-lane.ts';
 import { selfSigned } from '../helpers/self-signed.ts';
@@ -301,7 +302,7 @@ describe.each(servers)('mysql destination on %s', (server) => {
       ["enum('a','b')", 'string', '1'],
       ["set('a','b')", 'string', '2'],
       ['year', 'int16', 70],
-      ...(server === 'mariadb' ? [] : ([['json', 'json', { n: 12345678901234567890123n }]] as const)),
+      ...(isMariadb(server) ? [] : ([['json', 'json', { n: 12345678901234567890123n }]] as const)),
     ];
     it('refuses values that the server would change silently', async () => {
       await using db = await createMysqlDatabase(server);
@@ -414,6 +415,30 @@ describe.each(servers)('mysql destination on %s', (server) => {
         formatPoint(rows === 1 ? batch.through : batch.previous),
       );
       expect(await db.query('SELECT count(*) AS n FROM items WHERE id = 1')).toEqual([{ n: String(rows) }]);
+    });
+
+    it('stores a batch exactly once when the server is killed behind its COMMIT, before it is heard of', { timeout: 180_000 }, async () => {
+      const programs = await findMysql(server);
+      if (programs === null) throw new Error(`${server} answers, and has no programs`);
+      await using own = await OwnMysql.start(programs);
+      await using proxy = await mysqlProxy(own.url);
+      await using lane = await joinMysql(proxy.through(own.url));
+      await lane.write([new Events().create(item(0, 'made'))]);
+      const batch = lane.batch([new Events().create(item(1, 'a'))], { through: pointAt(50) });
+      proxy.cutNextCommit = 'after';
+      expect(await failureOf(lane.destination.write(batch, never))).toMatchObject({ code: 'DESTINATION_OUTCOME_UNKNOWN' });
+      own.killAll();
+      expect(await failureOf(lane.destination.committed(LANE))).toMatchObject({ retriable: true });
+      await own.start();
+      const committed = await lane.destination.committed(LANE);
+      const isStored = committed.kind === 'points' && formatPoint(committed.points[0] as ResumePoint) === formatPoint(batch.through);
+      if (!isStored) await lane.destination.write(batch, never);
+      expect(await own.query('SELECT id, name FROM items ORDER BY id')).toEqual([
+        { id: '0', name: 'made' },
+        { id: '1', name: 'a' },
+      ]);
+      // The server had said that it is stored, so it is.
+      expect(isStored).toBe(true);
     });
 
     it('fences a writer that was claimed away while its transaction waited', async () => {

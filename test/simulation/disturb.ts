@@ -14,6 +14,7 @@ const NEEDS_JOIN: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'DESTINATION_POSITION_LOST',
   'SOURCE_POSITION_GONE',
   'STATE_LOG_GAP',
+  'DESTINATION_MISCONFIGURED',
 ]);
 
 function killAll(world: World): void {

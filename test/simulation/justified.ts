@@ -11,6 +11,7 @@ export function justified(world: World, owner: string, lane: string, code: Error
     DESTINATION_POSITION_LOST: () => has(`wiped ${lane}`),
     STATE_LOST: () => has('state lost', `restored ${lane}`),
     SOURCE_POSITION_GONE: () => has(`restored ${lane}`),
+    DESTINATION_MISCONFIGURED: () => world.oracle.lane(lane).isToldToJoin,
     STATE_LOG_GAP: () => has(`restored ${lane}`),
   };
   return causes[code]?.() ?? false;

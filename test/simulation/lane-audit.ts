@@ -44,6 +44,8 @@ export class LaneAudit {
   #joinedAt: string | null = null;
   /** What the state says until it hears of a join that the destination has. */
   #joinedBefore: string | null = null;
+  /** Its destination was told of a join that state has not heard of. */
+  #isTold = false;
   #before: { readonly joinedAt: string | null; readonly leftOutBy: number | null; readonly replay: ReplayAudit['pending'] } | null = null;
   /** The operator moved it: rows and order are compared from there on only. */
   #operated = false;
@@ -76,6 +78,10 @@ export class LaneAudit {
   }
   get isOperated(): boolean {
     return this.#operated;
+  }
+  /** Asked once more to join by snapshot, it answers that it has a point already. */
+  get isToldToJoin(): boolean {
+    return this.#isTold;
   }
   /** Rows may be older than they are, because the operator wanted it so. */
   get isForced(): boolean {
@@ -159,7 +165,9 @@ export class LaneAudit {
       this.moved(move);
       return;
     }
-    if (point === undefined || !this.#isEmpty || this.isDetached || !this.#world.isAsked(this.name)) return;
+    if (point === undefined || !this.#world.isAsked(this.name)) return;
+    this.#isTold = true;
+    if (!this.#isEmpty || this.isDetached) return;
     this.#joinedBefore = this.#joinedAt;
     this.#join(point, true);
     this.#joinedAt = pointText(point);
@@ -172,12 +180,15 @@ export class LaneAudit {
       [point] = state.points,
       isNew = joined !== this.#joinedAt && joined !== this.#joinedBefore,
       move = this.#oracle.moveOf(this.name);
+    // A command saves what was before a join that the destination has already: the next start settles that.
+    if (state.joining !== undefined && !isNew && joined !== this.#joinedAt) return;
     if (isNew && move !== null) {
       this.moved(move);
       if (state.detached !== null) this.#leftOutBy = this.#world.running;
     } else if (isNew) this.#join(state.joinedAt, this.#joinedAt !== null);
     else if (point !== undefined && this.#point !== null) this.pointMoved(this.#point, point);
     this.replay.saved(state, isNew);
+    if (isNew) this.#isTold = false;
     this.#joinedAt = joined;
     // A command may save the old cursor once more before the lane starts where the copy is.
     this.#point = point === undefined || placeText(point) === this.#stale ? null : point;
@@ -256,6 +267,7 @@ export class LaneAudit {
   /** The store was emptied: what it had is gone, and the operator will let it join anew. */
   wiped(): void {
     this.#isEmpty = true;
+    this.#isTold = false;
     this.#gaps.wiped();
     this.applied.clear();
     this.appliedBy.clear();

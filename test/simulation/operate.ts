@@ -110,6 +110,8 @@ function putBack(world: World): void {
   world.faults.add(`restored ${name}`);
   world.oracle.note('copy put back');
   world.copies.get(name)?.();
+  // Who has put a copy back does not let it join anew, unless the next start asks for that.
+  world.rejoined.delete(name);
 }
 
 const ACTIONS: { readonly [name: string]: (world: World) => void } = { replay, replayAgain: replay, offsetsSet, rollback, copy, putBack };

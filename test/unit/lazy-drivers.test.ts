@@ -9,7 +9,18 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** Each belongs to one adapter, plugin or section. */
-const LAZY = ['@marcbachmann/cel-js', 'croner', 'csv-parse', 'csv-stringify', 'jiti', 'pg', 'pg-copy-streams', 'prom-client', 'protobufjs'];
+const LAZY = [
+  '@marcbachmann/cel-js',
+  'croner',
+  'csv-parse',
+  'csv-stringify',
+  'jiti',
+  'mysql2',
+  'pg',
+  'pg-copy-streams',
+  'prom-client',
+  'protobufjs',
+];
 
 const generator = '{type: generator, count: 5}';
 const nothing = '{type: "null"}';
@@ -41,6 +52,13 @@ const CASES: readonly Case[] = [
     yaml: `source: ${generator}\ndestination: {type: postgresql, host: /nowhere}`,
     code: 3,
     loads: ['pg', 'pg-copy-streams'],
+  },
+  { what: 'mysql', yaml: `source: ${generator}\ndestination: {type: mysql, host: /nowhere, database: shop}`, code: 3, loads: ['mysql2'] },
+  {
+    what: 'a mysql source',
+    yaml: `source: {type: mysql, host: /nowhere, database: shop}\ndestination: ${nothing}`,
+    code: 3,
+    loads: ['mysql2'],
   },
   {
     what: 'a filter',

@@ -34,12 +34,13 @@ export async function setPosition(cli: Cli, config: PipelineConfig, store: State
   const { source, position } = flags;
   if (source === undefined || position === undefined)
     throw usageError('offsets set needs --source and --position', 'Write `cdc-run offsets set <pipeline> --source s --position X`.');
-  return move(cli, config, store, flags, (facts) => {
+  return move(cli, config, store, flags, async (facts, opened) => {
     const codec = facts.codecs[source];
     if (codec === undefined) throw noSuchSource(config, source);
     const to = readPosition(facts.codecs, source, position);
     const names = flags.lane === undefined ? attachedLanes(facts) : [flags.lane];
     const partition = flags.partition ?? onlyPartition(facts, names, source);
+    await assertWritten(facts, opened, { source, partition, to });
     const targets = new Map(
       names.map((name): [string, LogPlace] => {
         const from = movablePoint(facts, name);
@@ -88,7 +89,7 @@ async function move(
   config: PipelineConfig,
   store: StateStore,
   flags: OffsetsFlags,
-  want: (facts: MoveFacts) => Wanted | Promise<Wanted>,
+  want: (facts: MoveFacts, opened: Opened) => Wanted | Promise<Wanted>,
 ): Promise<number> {
   const target = { pipeline: config.name, store, leaseMs: config.state.leaseMs };
   return withComponents(cli, config, { destinations: true }, (opened) =>
@@ -96,7 +97,7 @@ async function move(
       const state = await finish(cli, config, opened, await store.load(config.name), held);
       const { facts, wanted, moves, counts } = await withLog(config, async (reader) => {
         const found = await factsOf(config, opened, state, reader),
-          asked = await want(found),
+          asked = await want(found, opened),
           planned = planMoves(found, asked.targets);
         return { facts: found, wanted: asked, moves: planned, counts: await countInLog(found, planned, reader) };
       });
@@ -187,6 +188,22 @@ async function factsOf(
   const queues = sources.filter(({ source }) => source.ordering === 'queue').map(({ config: component }) => component.name);
   const log = reader === null ? null : { firstSeq: reader.firstSeq, head: reader.head, tail: reader.tail, queues };
   return { pipeline: config.name, state, codecs: codecsOf({ sources }), acknowledged, lanes, log };
+}
+
+/** Beyond the end of the source's log everything would be left out until it gets there, also what nobody has written yet. */
+async function assertWritten(
+  facts: MoveFacts,
+  { sources }: Opened,
+  { source, partition, to }: { readonly source: string; readonly partition: string; readonly to: Position },
+): Promise<void> {
+  const codec = facts.codecs[source],
+    end = (await sources.find((s) => s.config.name === source)?.source.lag())?.end?.[partition];
+  if (end === undefined || codec?.compare(to, end) !== 1) return;
+  throw refused(
+    facts,
+    `the log of source "${source}" ends at ${codec.describe(end)}, before ${codec.describe(to)}: what is written up to there would be left out`,
+    `Choose ${codec.describe(end)} or an earlier position.`,
+  );
 }
 
 function attachedLanes({ lanes, state }: MoveFacts): string[] {

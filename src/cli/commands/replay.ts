@@ -4,7 +4,6 @@
 import { askRunning, type Running } from '../../control/client.ts';
 import type { LaneStatus } from '../../engine/api.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
-import { oldestByNumber } from '../../engine/places.ts';
 import { planReplay, type ReplayAsk, type ReplayFacts, type ReplayPlan, refused } from '../../engine/replay-plan.ts';
 import { isTable } from '../../engine/table-names.ts';
 import type { DiskLogReader } from '../../log/disk/log-reader.ts';
@@ -97,8 +96,8 @@ async function request(cli: Cli, target: Target, ask: ReplayAsk, isDryRun: boole
   const running = await askRunning(config.state.path, config.name, { clock, timeoutMs: ASK_TIMEOUT_MS });
   const check = async (): Promise<{ state: PipelineState; plan: ReplayPlan; preview: Preview }> => {
     const state = await store.load(config.name);
-    const point = running === null ? await heldPoint(cli, target, state) : laneOf(running, target).point;
-    const plan = planReplay(factsOf(target, state, point), ask);
+    const held = running === null ? await heldPoints(cli, target, state) : [laneOf(running, target).point];
+    const plan = planReplay(factsOf(target, state, held), ask);
     return { state, plan, preview: await preview(target, plan) };
   };
   if (isDryRun) {
@@ -131,8 +130,10 @@ function report(cli: Cli, plan: ReplayPlan, shown: Preview, done: 'nothing' | 'a
   return EXIT.ok;
 }
 
-function factsOf({ config, destination, reader }: Target, state: PipelineState, point: ResumePoint | null): ReplayFacts {
-  const place = point?.log?.id === reader.id ? point.log.seq : null;
+/** Of several workers the last one counts: a replay goes up to where the first one is. */
+function factsOf({ config, destination, reader }: Target, state: PipelineState, held: readonly (ResumePoint | null)[]): ReplayFacts {
+  const numbers = held.map((point) => (point?.log?.id === reader.id ? point.log.seq : null));
+  const place = numbers.some((n) => n === null) || numbers.length === 0 ? null : Math.min(...(numbers as number[]));
   return { pipeline: config.name, state: state.lanes[destination], log: { id: reader.id, firstSeq: reader.firstSeq }, place };
 }
 
@@ -143,14 +144,12 @@ function laneOf({ status }: Running, { destination }: Target): LaneStatus {
 }
 
 /** What the destination holds, or the cursor in state where it holds none. */
-function heldPoint(cli: Cli, { config, destination }: Target, state: PipelineState): Promise<ResumePoint | null> {
+function heldPoints(cli: Cli, { config, destination }: Target, state: PipelineState): Promise<readonly ResumePoint[]> {
   const only = { ...config, sources: [], destinations: config.destinations.filter((d) => d.name === destination) };
   return withComponents(cli, only, { destinations: true }, async ({ destinations: [open] }) => {
     const committed = await open?.destination.committed({ pipeline: config.name, lane: destination });
-    const points =
-      committed?.kind === 'untracked' ? state.lanes[destination]?.points : committed?.kind === 'points' ? committed.points : [];
-    // Of several workers the last one; a replay goes up to where the first one is.
-    return points === undefined || points.length === 0 ? null : oldestByNumber(points);
+    if (committed?.kind === 'points') return committed.points;
+    return (committed?.kind === 'untracked' ? state.lanes[destination]?.points : null) ?? [];
   });
 }
 

@@ -11,12 +11,11 @@
 import type { ChangeEvent, EncodedBatch, Row, Transaction } from '../../sdk/index.ts';
 import { ChunkPool } from '../chunk-pool.ts';
 import type { Envelope, EnvelopeContext } from '../envelope.ts';
-import { type Fixed, fixedOf } from '../fixed.ts';
-import { jsonString } from '../json.ts';
+import { fixedOf } from '../fixed.ts';
 import type { JsonWriter } from '../json-writer.ts';
 import { RecordWriter } from '../record-writer.ts';
 import { TableCache } from '../table-cache.ts';
-import { type Ending, type Endings, endingsOf, type RowOp } from './endings.ts';
+import { type Ending, Endings, type RowOp } from './endings.ts';
 import { MessageRecord } from './message.ts';
 import type { DebeziumOptions } from './options.ts';
 import { TableEncoder } from './table-encoder.ts';
@@ -26,7 +25,8 @@ const NO_BEFORE = fixedOf('{"before":null,"after":'),
   BEFORE = fixedOf('{"before":'),
   AFTER = fixedOf(',"after":'),
   SOURCE = fixedOf(',"source":'),
-  COLLECTION_ORDER = fixedOf(',"data_collection_order":');
+  COLLECTION_ORDER = fixedOf(',"data_collection_order":'),
+  TRANSACTION_END = fixedOf('}}');
 
 export class DebeziumEnvelope implements Envelope {
   readonly #options: DebeziumOptions;
@@ -34,9 +34,6 @@ export class DebeziumEnvelope implements Envelope {
   readonly #tables: TableCache<TableEncoder>;
   readonly #hasTransactions: boolean;
   readonly #pool = new ChunkPool();
-  #lastEnding: Ending | null = null;
-  #lastId = '';
-  #lastStart: Fixed = AFTER;
 
   constructor(options: DebeziumOptions, ctx: EnvelopeContext) {
     this.#options = options;
@@ -63,13 +60,13 @@ export class DebeziumEnvelope implements Envelope {
 
   /** For `writePayload`: once per batch, because the time of processing is in it. */
   endings(): Endings {
-    return endingsOf(this.#ctx.now(), this.#options.compatible);
+    return new Endings(this.#ctx.now(), this.#options.compatible);
   }
 
   /** Writes the payload of one row event as it is: for envelopes around this one. */
   writePayload(json: JsonWriter, event: ChangeEvent, endings: Endings): void {
     const { op } = event;
-    this.#payload(json, event, this.#tables.get(event), endings[op as RowOp] as Ending, event.has('before'), event.has('after'), 0);
+    this.#payload(json, event, this.#tables.get(event), endings.of(op as RowOp), event.has('before'), event.has('after'), 0);
   }
 
   /** How many change records it became, tombstones not counted. */
@@ -85,7 +82,7 @@ export class DebeziumEnvelope implements Envelope {
       return 2;
     }
     const hasKey = op !== 't' && table.keys.write(out.keys, event);
-    this.#value(out.values, event, table, endings[op as RowOp] as Ending, event.has('before'), event.has('after'), 0);
+    this.#value(out.values, event, table, endings.of(op as RowOp), event.has('before'), event.has('after'), 0);
     out.add(index, table.topic, hasKey, event.headers, event.sourceTsMs);
     // Without a key a tombstone removes nothing; Debezium sends it all the same.
     if (op === 'd' && this.#options.tombstones_on_delete && (hasKey || this.#options.compatible)) {
@@ -102,12 +99,12 @@ export class DebeziumEnvelope implements Envelope {
     table.keys.writeKey(keys, oldKey);
     const from = Buffer.from(keys.end()).toString();
     const gone = { ...event.headers, '__debezium.newkey': to };
-    this.#value(values, event, table, endings.d as Ending, true, false, 0);
+    this.#value(values, event, table, endings.of('d'), true, false, 0);
     out.add(index, topic, true, gone, event.sourceTsMs);
     if (this.#options.tombstones_on_delete) out.addTombstone(index, topic, gone, event.sourceTsMs);
     const come = { ...event.headers, '__debezium.oldkey': from };
     table.keys.writeKey(keys, event.key);
-    this.#value(values, event, table, endings.c as Ending, false, event.has('after'), 1);
+    this.#value(values, event, table, endings.of('c'), false, event.has('after'), 1);
     out.add(index, topic, true, come, event.sourceTsMs);
   }
 
@@ -153,21 +150,11 @@ export class DebeziumEnvelope implements Envelope {
       json.fixed(ending.after);
       return;
     }
-    json.fixed(this.#transactionStart(ending, transaction.id));
+    json.fixed(ending.transactionStart(transaction.id));
     json.integer(transaction.order + add);
     json.fixed(COLLECTION_ORDER);
     json.integer(transaction.collectionOrder + add);
-    json.fixed(ending.afterTransaction);
-  }
-
-  /** The ending up to the order in the transaction: the same for nearly all of its events. */
-  #transactionStart(ending: Ending, id: string): Fixed {
-    if (ending !== this.#lastEnding || id !== this.#lastId) {
-      this.#lastEnding = ending;
-      this.#lastId = id;
-      this.#lastStart = fixedOf(`${ending.beforeTransaction}{"id":${jsonString(id)},"total_order":`);
-    }
-    return this.#lastStart;
+    json.fixed(TRANSACTION_END);
   }
 
   #transaction(json: JsonWriter, event: ChangeEvent, tx: Transaction, table: TableEncoder, add: number): void {

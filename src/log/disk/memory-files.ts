@@ -44,7 +44,8 @@ export class MemoryFiles implements LogFiles {
   /** Names as they are surely on the disk. */
   #syncedNames = new Map<string, Inode>();
   readonly #folders = new Set<string>();
-  readonly #locks = new Set<string>();
+  /** Path → who holds it. */
+  readonly #locks = new Map<string, object>();
 
   /**
    * What a process finds that starts after this one has died. `kill`: all that was written. `power`: what was synced, and of the
@@ -132,8 +133,14 @@ export class MemoryFiles implements LogFiles {
   }
   async lock(path: string): Promise<LogLock | null> {
     if (this.#locks.has(path)) return null;
-    this.#locks.add(path);
-    return { release: () => this.#locks.delete(path) };
+    const holder = {};
+    this.#locks.set(path, holder);
+    // Released twice, it is not taken from who has it since.
+    return {
+      release: () => {
+        if (this.#locks.get(path) === holder) this.#locks.delete(path);
+      },
+    };
   }
 
   async #step(operation: Operation, path: string, half?: () => void): Promise<void> {

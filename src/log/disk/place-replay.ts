@@ -3,7 +3,7 @@
 
 import type { Position, SnapshotProgress } from '../../sdk/index.ts';
 import type { LogAppend, LogPlace } from '../change-log.ts';
-import type { Origin } from './event-codec.ts';
+import type { Origin } from './event-layout.ts';
 import type { SegmentIndex } from './segment-index.ts';
 
 export interface PlaceDelta {

@@ -16,7 +16,7 @@ import { crc32 } from 'node:zlib';
 import type { ChangeEvent, Position, SnapshotProgress, TableSchema, Value } from '../../sdk/index.ts';
 import type { LogPlace } from '../change-log.ts';
 import { unpack } from './compression.ts';
-import { decodeEvents } from './event-codec.ts';
+import { decodeEvents } from './event-decoder.ts';
 import { FrameReader, FrameWriter } from './frame.ts';
 import { readValue, writeValue } from './value-codec.ts';
 

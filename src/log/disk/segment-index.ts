@@ -6,7 +6,7 @@ import { endianness } from 'node:os';
 import { crc32 } from 'node:zlib';
 import type { Position, SnapshotProgress, Value } from '../../sdk/index.ts';
 import type { LogPlace } from '../change-log.ts';
-import type { Origin } from './event-codec.ts';
+import type { Origin } from './event-layout.ts';
 import { decodeFrame, encodeFrame, type RecordHead, type Summary } from './record.ts';
 
 /** Grows in memory; from a file they come as they stand there, since a segment of small batches has too many to look at each. */

@@ -3,7 +3,7 @@
 import { type ChangeEvent, formatTableId, type TableSchema } from '../../sdk/index.ts';
 import type { LogBatch } from '../change-log.ts';
 import { type Compression, pack } from './compression.ts';
-import { EventEncoder } from './event-codec.ts';
+import { EventEncoder } from './event-encoder.ts';
 import type { LogFiles } from './files.ts';
 import { FrameWriter } from './frame.ts';
 import { placeDelta } from './place-replay.ts';

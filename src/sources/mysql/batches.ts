@@ -26,6 +26,8 @@ export interface StreamObserver {
   row(op: 'c' | 'u' | 'd' | 't', table: ReadTable, old: BinlogRow | null, row: BinlogRow | null): void;
   /** `done`: everything before it is. */
   commit(done: Position): void;
+  /** Its end never came: nothing of it has happened. */
+  abort(): void;
   /** Outside of transactions: nothing before it is left to come. */
   reached(done: Position): void;
 }
@@ -165,16 +167,22 @@ export class Assembler {
     this.#o.observer?.commit(done);
   }
 
-  /** What was read of a transaction whose end never came does not go out. `true`: some of it has gone out already. */
+  /**
+   * What was read of a transaction whose end never came does not go out, but for the shapes that were met in it: those are of DDL before
+   * it, and are told once. `true`: some of its changes have gone out already.
+   */
   abort(): boolean {
-    const isOut = this.#number > this.#repeatedUntil && this.#from < 0;
-    const from = Math.max(0, this.#from);
-    for (const size of this.#sizes.slice(from)) this.#bytes -= size;
-    this.#events.length = this.#sizes.length = from;
+    const isOut = this.#number > this.#repeatedUntil && this.#from < 0,
+      wasRepeated = this.#repeatedUntil > 0,
+      shapes = this.#events.splice(Math.max(0, this.#from)).filter((e) => e.op === 's');
+    for (const size of this.#sizes.splice(this.#events.length)) this.#bytes -= size;
     this.#heldMark = null;
     this.#heldAt = -1;
     this.#transaction = null;
-    return isOut || this.#repeatedUntil > 0;
+    for (const shape of shapes) this.#queue(shape, EVENT_BYTES);
+    this.#committed = this.#events.length;
+    this.#o.observer?.abort();
+    return isOut || wasRepeated;
   }
 
   /** Nothing before `done` is left to send. Says something only between transactions. */
@@ -247,6 +255,18 @@ export class Assembler {
   count(eventPosition: number): Position {
     this.#skip(1);
     return this.#place().place(this.#number, '', eventPosition, 0);
+  }
+  /** So many more changes were all handed over before. */
+  repeats(count: number): boolean {
+    return this.#number + count <= this.#repeatedUntil;
+  }
+  /** Do rows of the table go out? */
+  takes(map: TableMap): boolean {
+    return this.#tableOf(map) !== null;
+  }
+  /** Of the change that comes next. */
+  nextPlace(eventPosition: number): Position {
+    return this.#place().place(this.#number + 1, '', eventPosition, 0);
   }
   /** Rows of tables that are captured were read of this transaction. */
   get hasRows(): boolean {

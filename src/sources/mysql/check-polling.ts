@@ -4,14 +4,14 @@ import { CdcError, type Finding } from '../../sdk/index.ts';
 import { checkTables, error, guarded, ok, problem, warning } from './check.ts';
 import type { MysqlSourceConfig } from './config.ts';
 import { oldestWriter } from './poll-bound.ts';
-import type { PollTable } from './poll-table.ts';
+import type { PollInput } from './poll-input.ts';
 import type { Server } from './server.ts';
 import { type ServerFacts, variables } from './server-facts.ts';
 
 export async function* checkPolling(
   server: Server,
   config: MysqlSourceConfig,
-  inputs: () => Promise<ReadonlyMap<string, PollTable>>,
+  inputs: () => Promise<ReadonlyMap<string, PollInput>>,
 ): AsyncIterable<Finding> {
   let facts: ServerFacts;
   try {
@@ -30,8 +30,8 @@ export async function* checkPolling(
   yield* guarded('watermark', () => checkWatermarks(server, inputs));
 }
 
-async function* checkWatermarks(server: Server, inputs: () => Promise<ReadonlyMap<string, PollTable>>): AsyncIterable<Finding> {
-  let found: ReadonlyMap<string, PollTable>;
+async function* checkWatermarks(server: Server, inputs: () => Promise<ReadonlyMap<string, PollInput>>): AsyncIterable<Finding> {
+  let found: ReadonlyMap<string, PollInput>;
   try {
     found = await inputs();
   } catch (cause) {

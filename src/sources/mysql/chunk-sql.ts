@@ -8,6 +8,8 @@ import { isOrderedByNumber, selectExpression } from './text-values.ts';
 export interface ChunkTable {
   readonly database: string;
   readonly table: string;
+  /** SQL of rows that are read in its place, under any name. */
+  readonly source?: string;
   /** By it rows are ordered, and found in the stream. Empty for tables that are read in one pass. */
   readonly key: readonly string[];
   /** `snapshot.where` of the configuration. */
@@ -15,7 +17,8 @@ export interface ChunkTable {
 }
 
 export const nameOf = ({ database, table }: Pick<ChunkTable, 'database' | 'table'>): string => `${database}.${table}`;
-export const from = ({ database, table }: Pick<ChunkTable, 'database' | 'table'>): string => `${quoteName(database)}.${quoteName(table)}`;
+export const from = ({ database, table, source }: Pick<ChunkTable, 'database' | 'table' | 'source'>): string =>
+  source ?? `${quoteName(database)}.${quoteName(table)}`;
 
 /** What a key column is ordered by. */
 export const orderExpression = (column: Column): string =>

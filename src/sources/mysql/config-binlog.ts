@@ -1,8 +1,8 @@
 // The configuration keys of `cdc_mode: binlog`: who we are to the server, where to begin, what the server must be set to.
 
 import { type ConfigProblem, Default, Duration, Keys, OneOf, type Static, Type } from '../../sdk/index.ts';
-import { modeOf } from './config-polling.ts';
 import { MariadbGtidPosition, MysqlGtidSet } from './gtid-set.ts';
+import { modeOf } from './mode.ts';
 import { parseFileName } from './position.ts';
 
 const serverId = Type.Optional(
@@ -44,7 +44,7 @@ export const binlogKeys = {
   binlog_row_image: Default(
     OneOf(['FULL', 'MINIMAL', 'NOBLOB'], {
       description:
-        'What the server must be set to at least; `check` looks. With the latter two, events lack columns that did not change: destinations then update those that are there.',
+        'What images of rows must have at least; `check` looks at the server, and a session that logs less stops the table. With the latter two, events lack columns that did not change: destinations then update those that are there.',
       examples: ['FULL'],
     }),
     'FULL',

@@ -1,42 +1,28 @@
 // Configuration of the `mysql` source: keys, defaults, and what the schema cannot say.
 
-import { type ConfigOf, type ConfigProblem, Default, Duration, Keys, OneOf, Size, Type } from '../../sdk/index.ts';
+import { pollingKeys, pollingProblems } from '../../polling/config.ts';
+import { MYSQL } from '../../polling/last-sync.ts';
+import { type ConfigOf, type ConfigProblem, Default, Duration, Keys, OneOf, Type } from '../../sdk/index.ts';
+import {
+  columnsKey,
+  onErrorKey,
+  poolKeys,
+  poolOptions,
+  snapshotKeys,
+  snapshotModeKey,
+  snapshotOptions,
+  statementTimeoutKey,
+  type Words,
+} from '../../streaming/capture-config.ts';
 import { connectionKeys, connectionProblems } from '../../systems/mysql/config.ts';
 import { binlogKeys, binlogProblems } from './config-binlog.ts';
-import { pollingKeys, pollingProblems } from './config-polling.ts';
+import { modeOf } from './mode.ts';
 
-const patterns = (description: string, examples: readonly unknown[]) =>
-  Type.Array(Type.String({ minLength: 1 }), { description, examples: [...examples] });
-
-const columnsSchema = Keys(
-  {
-    include: Default(
-      patterns('Columns that are read, as `database.table.column`, `table.column` or `column`. Key columns always are.', [
-        ['shop.orders.*'],
-      ]),
-      ['*'],
-    ),
-    exclude: Default(patterns('Columns that are left out, written in the same way.', [['customers.password', 'secret_*']]), []),
-  },
-  { description: 'Which columns are read. `*` stands for any letters but the dot.', examples: [{ exclude: ['customers.password'] }] },
-);
+const WORDS: Words = { space: 'database', example: 'shop', recently: 'created_at > now() - interval 90 day' };
 
 const snapshotSchema = Keys(
   {
-    tables: Default(patterns('Which of the captured tables are read first, written as in `tables`.', [['shop.orders']]), ['*.*']),
-    where: Default(
-      Type.Record(Type.String(), Type.String({ minLength: 1 }), {
-        description: 'Table → condition in SQL: only rows that meet it are read first. Changes are captured of all rows.',
-        examples: [{ 'shop.orders': 'created_at > now() - interval 90 day' }],
-      }),
-      {},
-    ),
-    chunk_rows: Default(Type.Integer({ minimum: 1, description: 'Rows of a chunk at most.', examples: [10_000] }), 20_000),
-    chunk_bytes: Default(
-      Size({ description: 'Bytes of a chunk, about; wide rows make chunks of fewer rows.', examples: ['4MiB'] }),
-      '8MiB',
-    ),
-    workers: Default(Type.Integer({ minimum: 1, maximum: 64, description: 'Chunks that are read at the same time.', examples: [4] }), 2),
+    ...snapshotKeys(WORDS),
     margin: Default(
       Duration({
         unit: 's',
@@ -46,34 +32,9 @@ const snapshotSchema = Keys(
       }),
       '60s',
     ),
-    on_error: Default(
-      OneOf(['pause', 'skip', 'stop'], {
-        description:
-          'A table that cannot be read: `pause` leaves its snapshot waiting for you, `skip` gives it up, and the other tables go on in both cases; `stop` stops the pipeline.',
-        examples: ['skip'],
-      }),
-      'pause',
-    ),
+    on_error: onErrorKey,
   },
-  { description: 'How existing rows are read.', examples: [{ workers: 4, where: { 'shop.orders': "status <> 'archived'" } }] },
-);
-
-const poolSchema = Keys(
-  {
-    max_connections: Default(
-      Type.Integer({ minimum: 2, description: 'Connections at most, beside the one that streams.', examples: [10] }),
-      8,
-    ),
-    connection_timeout: Default(
-      Duration({ unit: 's', description: 'How long opening a connection may take.', examples: ['30s', 30] }),
-      '30s',
-    ),
-    idle_timeout: Default(
-      Duration({ unit: 's', description: 'Close a connection that was not used for this long.', examples: ['5m', 300] }),
-      '1m',
-    ),
-  },
-  { description: 'Connections for snapshots, checks and the catalog.' },
+  snapshotOptions(WORDS),
 );
 
 export const configSchema = Keys(
@@ -103,22 +64,12 @@ export const configSchema = Keys(
         examples: [['shop.orders', 'shop.order_*', 'sales.*']],
       }),
     ),
-    columns: Default(columnsSchema, { include: ['*'], exclude: [] }),
-    snapshot_mode: Default(
-      OneOf(['initial', 'initial_only', 'never', 'when_needed'], {
-        description:
-          'initial: existing rows first, then changes. initial_only: existing rows, then stop. never: changes only. when_needed: like initial, and everything is read again when the server no longer has the log.',
-        examples: ['initial'],
-      }),
-      'initial',
-    ),
+    columns: columnsKey(WORDS),
+    snapshot_mode: snapshotModeKey('the server no longer has the log'),
     snapshot: Default(snapshotSchema, {}),
     ...binlogKeys,
     ...pollingKeys,
-    statement_timeout: Default(
-      Duration({ unit: 's', description: 'Longest time for one query of ours, chunks included; 0 = no limit.', examples: ['10m', 0] }),
-      0,
-    ),
+    statement_timeout: statementTimeoutKey,
     lock_timeout: Default(
       Duration({
         unit: 's',
@@ -127,7 +78,7 @@ export const configSchema = Keys(
       }),
       '10s',
     ),
-    connection_pool: Default(poolSchema, {}),
+    connection_pool: Default(Keys(poolKeys('opening a connection'), poolOptions), {}),
   },
   { description: 'Captures changes of MySQL and MariaDB.' },
 );
@@ -146,6 +97,6 @@ export function validate(config: MysqlSourceConfig): ConfigProblem[] {
   const problems = connectionProblems(config);
   if (config.table !== undefined && config.tables !== undefined)
     problems.push({ path: ['table'], message: '"table" stands beside "tables"', fix: 'Keep one of the two.' });
-  problems.push(...binlogProblems(config), ...pollingProblems(config));
+  problems.push(...binlogProblems(config), ...pollingProblems(config, modeOf(config), MYSQL));
   return problems;
 }

@@ -7,6 +7,7 @@ import type { Logger } from '../../sdk/index.ts';
 import { isFatal } from '../../systems/mysql/driver-errors.ts';
 import type { Endpoint } from '../../systems/mysql/endpoint.ts';
 import { tlsOptions } from '../../systems/tls.ts';
+import type { QueryField } from './query-columns.ts';
 
 /** Texts as UTF-8 with all characters, times in UTC, names in back quotes or in double ones whatever the server's default is. */
 const SESSION = `SET NAMES utf8mb4, time_zone = '+00:00', sql_mode = ''`;
@@ -131,6 +132,15 @@ export class Session implements Queries {
       this.#connection.query<RowDataPacket[] | ResultSetHeader>(
         { sql, values: [...values], typeCast: (field) => field.string('utf8') },
         (error, rows) => (error === null ? resolve(Array.isArray(rows) ? (rows as unknown as TextRow[]) : []) : reject(error)),
+      );
+    });
+  }
+
+  /** The columns of what a query gives. */
+  fields(sql: string): Promise<readonly QueryField[]> {
+    return new Promise((resolve, reject) => {
+      this.#connection.query({ sql, rowsAsArray: true }, (error, _, fields) =>
+        error === null ? resolve(fields as unknown as readonly QueryField[]) : reject(error),
       );
     });
   }

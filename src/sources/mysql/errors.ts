@@ -33,6 +33,7 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   1049: stop('SOURCE_MISCONFIGURED', 'Create the database, or correct `database`.'),
   1053: retry('SOURCE_UNREACHABLE'),
   1054: stop('SOURCE_MISCONFIGURED', 'Compare `columns`, `query` and `snapshot.where` with the table.'),
+  1060: stop('SOURCE_MISCONFIGURED', 'Name one of the columns of `query` with AS.'),
   1064: stop('SOURCE_MISCONFIGURED', 'Correct the SQL in `query` or `snapshot.where`.'),
   1129: stop('SOURCE_FORBIDDEN', 'Run FLUSH HOSTS at the server: it blocks our host after failed logins.'),
   1130: stop('SOURCE_FORBIDDEN', LOGIN),
@@ -50,6 +51,8 @@ const MEANINGS: Readonly<Record<number, Meaning>> = {
   1227: stop('SOURCE_FORBIDDEN', GRANT),
   1251: stop('SOURCE_FORBIDDEN', LOGIN),
   1317: retry('SOURCE_FAILED'),
+  // XA RECOVER of MySQL 8.0 without XA_RECOVER_ADMIN.
+  1401: stop('SOURCE_FORBIDDEN', 'Grant XA_RECOVER_ADMIN to the user.'),
   1381: stop('SOURCE_MISCONFIGURED', 'Start the server with log_bin.'),
   1412: retry('SOURCE_FAILED'),
   1698: stop('SOURCE_FORBIDDEN', LOGIN),

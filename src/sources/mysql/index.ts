@@ -1,8 +1,9 @@
 // The `mysql` source: changes of MySQL and MariaDB from the binary log, or rows by a watermark. Importing this loads no driver.
 
-import { CdcError, defineSource, type SourceCapabilities } from '../../sdk/index.ts';
+import { defineSource, type SourceCapabilities } from '../../sdk/index.ts';
 import { configSchema, type MysqlSourceConfig, validate } from './config.ts';
-import { modeOf } from './config-polling.ts';
+import { Flavor } from './flavor.ts';
+import { modeOf } from './mode.ts';
 
 export const descriptor = defineSource({
   type: 'mysql',
@@ -12,17 +13,13 @@ export const descriptor = defineSource({
   validate,
   capabilities: (config) => (modeOf(config) === 'polling' ? pollingCapabilities(config) : binlogCapabilities(config)),
   create: async (config, ctx) => {
-    if (config.query !== undefined)
-      throw new CdcError('CONFIG_FEATURE_NOT_AVAILABLE', '`query` is not available yet for this source.', {
-        where: `source "${ctx.name}"`,
-        fix: 'Name tables: `tables`. A view is not one.',
-      });
+    const flavor = await Flavor.load(ctx.store, config.url);
     if (modeOf(config) === 'polling') {
       const { PollingSource } = await import('./polling.ts');
-      return new PollingSource(config, ctx, process.env);
+      return new PollingSource(config, ctx, process.env, flavor);
     }
     const { BinlogSource } = await import('./source.ts');
-    return new BinlogSource(config, ctx, process.env);
+    return new BinlogSource(config, ctx, process.env, flavor);
   },
 });
 
@@ -36,7 +33,7 @@ function binlogCapabilities(config: MysqlSourceConfig): SourceCapabilities {
     schemaChanges: true,
     risks: [
       'Changes that foreign keys make in other tables (ON DELETE CASCADE, SET NULL) are not in the binary log.',
-      'A session that sets binlog_format to STATEMENT, or sql_log_bin to 0, writes changes that nobody can follow; of the first, those that name a captured table go to the dead letter queue.',
+      'A session that sets binlog_format to STATEMENT, or sql_log_bin to 0, writes changes that nobody can follow; the first stops the tables that its statements name.',
       'The server removes its log by age, whether it was read or not.',
     ],
     creates: [],

@@ -24,6 +24,13 @@ export function matchesTable(pattern: string, home: string | null, database: str
   return full === `${database}.${table}` || toRegExp(full).test(dotted(database, table));
 }
 
+/** The table that a name without wildcards means; without any database it belongs to none. */
+export function nameIn(name: string, home: string | null): { database: string; table: string } {
+  const [database = '', table = name] = name.split(/(?<!\\)\.(.*)/s),
+    plain = (text: string): string => text.replaceAll('\\.', '.');
+  return /(^|[^\\])\./.test(name) ? { database: plain(database), table: plain(table) } : { database: home ?? '', table: plain(name) };
+}
+
 /** A predicate over all patterns. Tables of the server itself are never meant. */
 export function tableFilter(wanted: readonly string[], home: string | null): (database: string, table: string) => boolean {
   const exact = new Set(wanted.map((p) => tablePattern(p, home))),

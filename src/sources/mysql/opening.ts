@@ -13,7 +13,7 @@ import { MariadbGtidPosition, MysqlGtidSet } from './gtid-set.ts';
 import { LogIdentity } from './log-identity.ts';
 import { tableFilter } from './names.ts';
 import { ANY_HISTORY, FIRST_HISTORY, fileName, type LogPlace, parseFileName, parsePlace, placeAfter } from './position.ts';
-import { SchemaHistory } from './schema-history.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import type { Server } from './server.ts';
 import { type LogFile, logFiles, type ServerFacts, variables } from './server-facts.ts';
 import { type ReplicaIdentity, replicaIdentity } from './server-number.ts';
@@ -63,7 +63,7 @@ export class Opener {
       this.#ctx.logger.warn('the log of the source is lost: everything is read again', { reason: lost.message });
     }
     const isNew = stored === null || lost !== null,
-      history = await SchemaHistory.load(this.#ctx.store);
+      history = await loadHistory(this.#ctx.store);
     if (lost !== null) history.clear();
     const begin = isNew ? await this.#begin(facts, lost !== null, signal) : await this.#continue(stored, facts);
     const place = parsePlace(begin.from) as LogPlace,

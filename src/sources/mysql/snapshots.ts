@@ -20,12 +20,13 @@ import type { SnapshotOrders } from '../../snapshot/orders.ts';
 import { RowEstimates } from '../../snapshot/row-estimates.ts';
 import type { OutputChunk, PassJob, SnapshotOutput } from '../../snapshot/types.ts';
 import { runSnapshotJobs, settleFailed } from '../../snapshot/workers.ts';
+import type { StoppedTables } from '../../streaming/stopped-tables.ts';
 import type { BinlogRow } from './binlog/rows.ts';
 import { type ChunkTable, nameOf } from './chunk-sql.ts';
 import { type ChunkReaderOptions, keyOf, type ReadRow, type TableShape } from './chunks.ts';
 import type { MysqlSourceConfig } from './config.ts';
 import { PARTITION, parsePlace, placeNumber, type TransactionPlace, withMark } from './position.ts';
-import type { Between, StreamPlace } from './reading.ts';
+import type { Between, StreamPlace } from './reading-options.ts';
 import type { ReadTable } from './schemas.ts';
 import type { Server } from './server.ts';
 import { SnapshotReads } from './snapshot-reads.ts';
@@ -44,6 +45,7 @@ export interface SnapshotsOptions extends ChunkReaderOptions {
   /** Is the table read without anybody asking for it? */
   readonly isWanted: (table: ChunkTable) => boolean;
   readonly orders: SnapshotOrders;
+  readonly stopped: StoppedTables;
   /** Where reading resumes, and the end of the log at this start. */
   readonly from: Position;
   readonly repeatsUntil: bigint;
@@ -104,6 +106,7 @@ export class Snapshots implements Between {
     });
     this.#truncates = isAnew ? tables : [];
     if (isAnew) this.#engine.request(tables.filter(isWanted).map(nameOf));
+    for (const table of options.stopped.names()) this.#engine.stop(table, options.stopped.reasonOf(table) ?? '');
     orders.onNew = () => {
       this.#hasOrders = true;
       this.#engine.changed.notify();
@@ -139,12 +142,26 @@ export class Snapshots implements Between {
 
   /** For people. */
   status(): TableSnapshot[] {
-    return this.#engine.status().map(({ table, state, error }) => ({
-      table,
-      state: state === 'paused' ? state : null,
-      estimate: this.#estimates.of(table),
-      error: error ?? (state === 'paused' ? this.#failures.errorOf(table) : null),
-    }));
+    const { stopped } = this.#o,
+      read = this.#engine.status(),
+      unread = stopped.names().filter((name) => read.every((t) => t.table !== name));
+    return [
+      ...read.map(({ table, state, error }): TableSnapshot => {
+        const reason = stopped.reasonOf(table),
+          why = error ?? (state === 'paused' ? this.#failures.errorOf(table) : null);
+        return {
+          table,
+          state: reason !== null ? 'stopped' : state === 'paused' ? state : null,
+          estimate: this.#estimates.of(table),
+          error: reason ?? why,
+        };
+      }),
+      ...unread.map((table): TableSnapshot => ({ table, state: 'stopped', estimate: null, error: stopped.reasonOf(table) })),
+    ];
+  }
+
+  stop(table: string, why: string): void {
+    this.#engine.stop(table, why);
   }
 
   // -- the stream --------------------------------------------------------------------------------------------------------
@@ -184,6 +201,10 @@ export class Snapshots implements Between {
   commit(done: Position): void {
     this.#streamed = done;
     this.#engine.commit(numberOf(done));
+  }
+
+  abort(): void {
+    this.#engine.abort();
   }
 
   reached(done: Position): void {
@@ -228,12 +249,20 @@ export class Snapshots implements Between {
   }
 
   /** What was asked for is told at a place that nobody has yet: who covers it has heard of it, and the order is done. */
-  *#takeOrders(stream: StreamPlace): Generator<ChangeBatch, void, undefined> {
-    const { orders } = this.#o;
+  async *#takeOrders(stream: StreamPlace): AsyncGenerator<ChangeBatch, void, undefined> {
+    const { orders, stopped } = this.#o,
+      beginning = orders.beginning;
+    for (const table of beginning) {
+      const known = (await stopped.follow(table)) ? this.#tables.get(table) : undefined;
+      // Rows that have gone while it was stopped must not stay.
+      const batch = known === undefined ? null : await this.#truncate(known, stream);
+      if (batch !== null) yield batch;
+    }
     orders.apply(this.#engine);
     const progress = this.#engine.takeProgress(),
       place = progress.length === 0 ? stream.place : stream.announce();
     orders.told(place);
+    stopped.told(beginning, place);
     if (progress.length > 0) yield this.#batch([], place, 0, progress);
   }
 

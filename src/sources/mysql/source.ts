@@ -19,12 +19,13 @@ import {
   type TableSchema,
   type TableSnapshot,
 } from '../../sdk/index.ts';
+import { Incoming } from '../../snapshot/incoming.ts';
 import { SnapshotOrders } from '../../snapshot/orders.ts';
-import type { Notifier } from '../../util/signal.ts';
+import { StoppedTables } from '../../streaming/stopped-tables.ts';
 import { checkSource } from './check.ts';
 import { type MysqlSourceConfig, tablePatterns } from './config.ts';
-import type { Packets } from './dump/packets.ts';
 import type { BinlogStream } from './dump/stream.ts';
+import type { Flavor } from './flavor.ts';
 import { sourceLag } from './lag.ts';
 import { LogIdentity } from './log-identity.ts';
 import { columnFilter, tableFilter } from './names.ts';
@@ -32,8 +33,9 @@ import { Opener, type Opening } from './opening.ts';
 import { planSource } from './plan.ts';
 import { BinlogPositions, FIRST_HISTORY, PARTITION, parseFileName, parsePlace, placeAfter } from './position.ts';
 import { PreparedTransactions } from './prepared.ts';
-import { endOf, LogReading } from './reading.ts';
-import { SchemaHistory } from './schema-history.ts';
+import { LogReading } from './reading.ts';
+import { endOf } from './reading-options.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import { nameOfTable, SchemaTracker, tableId } from './schemas.ts';
 import { Server } from './server.ts';
 import { checkCondition, tablesMeant } from './snapshot-request.ts';
@@ -50,6 +52,7 @@ export class BinlogSource implements Source {
   readonly #config: MysqlSourceConfig;
   readonly #ctx: SourceContext;
   readonly #server: Server;
+  readonly #flavor: Flavor;
   readonly #opener: Opener;
   #stream: BinlogStream | null = null;
   #reading: LogReading | null = null;
@@ -57,9 +60,11 @@ export class BinlogSource implements Source {
   #snapshotting: Snapshots | null = null;
   #orders: Promise<SnapshotOrders> | null = null;
   #prepared: PreparedTransactions | null = null;
+  #stopped: Promise<StoppedTables> | null = null;
   #quickLosses = 0;
 
-  constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv) {
+  constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv, flavor: Flavor) {
+    this.#flavor = flavor;
     this.#config = config;
     this.#ctx = ctx;
     this.#server = new Server(config, ctx, env);
@@ -67,8 +72,8 @@ export class BinlogSource implements Source {
   }
 
   describe(): SourceDescription {
-    // The envelopes are made before anybody has connected, so only the URL can say it. Each table says its own database.
-    return { connector: this.#config.url?.startsWith('mariadb:') === true ? 'mariadb' : 'mysql', database: null };
+    // Each table says its own database.
+    return { connector: this.#flavor.name, database: null };
   }
 
   check(): AsyncIterable<Finding> {
@@ -83,6 +88,7 @@ export class BinlogSource implements Source {
       this.#endStream();
       const opening = await this.#opener.open(await ctx.assign(PARTITION), signal);
       begunMs = this.#ctx.clock.now();
+      await this.#flavor.learn(opening.facts.flavor);
       this.#stream = opening.stream;
       const { reading, snapshots } = await this.#begin(opening, ctx);
       // The start of the log is stored before anything is sent.
@@ -164,6 +170,7 @@ export class BinlogSource implements Source {
     if (position === undefined) return;
     await this.#prepared?.acknowledged(position);
     if (this.#orders !== null) await (await this.#orders).acknowledged(position);
+    if (this.#stopped !== null) await (await this.#stopped).acknowledged((place) => this.positions.covers(position, place));
   }
 
   acknowledged(): Promise<PartitionPositions | null> {
@@ -177,7 +184,7 @@ export class BinlogSource implements Source {
   }
 
   async schema(id: TableId): Promise<TableSchema> {
-    const tracker = this.#tracker ?? this.#track(await SchemaHistory.load(this.#ctx.store)),
+    const tracker = this.#tracker ?? this.#track(await loadHistory(this.#ctx.store)),
       database = id.database ?? id.schema ?? this.#server.home ?? '';
     if (this.#isTable(database, id.table)) {
       const found = await tracker.current(database, id.table);
@@ -200,7 +207,13 @@ export class BinlogSource implements Source {
       meant = tablesMeant(request.tables, captured, home, place.where);
     if (request.action === 'begin') await checkCondition(this.#server, meant, request);
     const tables = meant.map(nameOfTable),
-      orders = await this.#loadOrders();
+      orders = await this.#loadOrders(),
+      stopped = await this.#loadStopped();
+    if (request.where !== null && tables.some((t) => stopped.has(t)))
+      throw needsAllRows(
+        tables.filter((t) => stopped.has(t)),
+        place.where,
+      );
     await orders.add({ ...request, tables });
     return { tables };
   }
@@ -225,10 +238,15 @@ export class BinlogSource implements Source {
     const tracker = this.#track(history);
     if (isNew) await tracker.begin(tables, from);
     this.#tracker = tracker;
+    const stopped = await this.#loadStopped();
+    if (opening.isAnew) await stopped.clear();
+    await stopped.settle((await this.#loadOrders()).ordered);
     const snapshots = await this.#snapshots(opening, tracker, ctx);
     this.#prepared = await PreparedTransactions.load(this.#ctx.store);
     const reading = new LogReading({
       prepared: this.#prepared,
+      stopped,
+      rowImage: this.#config.binlog_row_image,
       source: this.#ctx.name,
       where: this.#server.place.where,
       tracker,
@@ -251,6 +269,7 @@ export class BinlogSource implements Source {
       { home, place } = this.#server,
       isInitial = tableFilter(snapshot.tables, home),
       orders = await this.#loadOrders(),
+      stopped = await this.#loadStopped(),
       end = await this.end();
     orders.begin(from);
     return new Snapshots({
@@ -269,6 +288,7 @@ export class BinlogSource implements Source {
       tables: tables.map((t) => chunkTable(t, this.#config, home)),
       isWanted: (t) => mode !== 'never' && isInitial(t.database, t.table),
       orders,
+      stopped,
       from,
       repeatsUntil: numberOf(end[PARTITION] ?? ''),
       isAnew,
@@ -278,6 +298,11 @@ export class BinlogSource implements Source {
   #loadOrders(): Promise<SnapshotOrders> {
     this.#orders ??= SnapshotOrders.load(this.#ctx.store, this.#ctx.logger);
     return this.#orders;
+  }
+
+  #loadStopped(): Promise<StoppedTables> {
+    this.#stopped ??= StoppedTables.load(this.#ctx.store);
+    return this.#stopped;
   }
 
   #track(history: SchemaHistory): SchemaTracker {
@@ -304,33 +329,10 @@ export class BinlogSource implements Source {
   }
 }
 
-/** Events, or word that there may be rows to send: whichever is first. */
-class Incoming {
-  readonly #stream: BinlogStream;
-  readonly #changed: Notifier;
-  readonly #signal: AbortSignal;
-  #packets: Promise<Packets | null> | null = null;
-  #word: Promise<null> | null = null;
-
-  constructor(stream: BinlogStream, changed: Notifier, signal: AbortSignal) {
-    this.#stream = stream;
-    this.#changed = changed;
-    this.#signal = signal;
-  }
-
-  /** `null`: look again. */
-  async next(): Promise<Packets | null> {
-    if (this.#packets === null) {
-      this.#packets = this.#stream.next(this.#signal);
-      // Whoever waits hears of it; nobody may be waiting when the reading ends.
-      this.#packets.catch(() => undefined);
-    }
-    this.#word ??= this.#changed.wait(this.#signal).then(() => {
-      this.#word = null;
-      return null;
-    });
-    const packets = await Promise.race([this.#packets, this.#word]);
-    if (packets !== null) this.#packets = null;
-    return packets;
-  }
+/** A part of the rows would leave out what was missed of the rest. */
+function needsAllRows(tables: readonly string[], where: string): CdcError {
+  return new CdcError('SOURCE_SNAPSHOT_REFUSED', `Changes of ${tables.join(', ')} were missed: all rows must be read again, not some.`, {
+    where,
+    fix: 'Leave --where out.',
+  });
 }

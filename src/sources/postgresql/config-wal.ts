@@ -1,7 +1,7 @@
 // The configuration keys of `cdc_mode: wal`: slot, publication, messages.
 
 import { type ConfigProblem, Default, Duration, Keys, OneOf, type Static, Type } from '../../sdk/index.ts';
-import { modeOf } from './config-polling.ts';
+import { modeOf } from './mode.ts';
 import { isSlotName, MAX_NAME_BYTES } from './names.ts';
 
 const patterns = (description: string, examples: readonly unknown[]) =>

@@ -155,3 +155,12 @@ export function unreachable(server: string, where: string, why: string, cause?: 
 export function slotLost(slot: string, why: string, where: string): CdcError {
   return new CdcError('SOURCE_POSITION_GONE', `The replication slot "${slot}" is lost: ${why}.`, { where, fix: READ_AGAIN });
 }
+
+/** What was written while there was no publication cannot be decoded any more, by no slot that was made before. */
+export function publicationLost(publication: string, what: string, where: string, retriable: boolean): CdcError {
+  return new CdcError(retriable ? 'SOURCE_FAILED' : 'SOURCE_POSITION_GONE', `The publication "${publication}" is lost: ${what}.`, {
+    where,
+    fix: READ_AGAIN,
+    retriable,
+  });
+}

@@ -2,8 +2,8 @@
 
 import { defineSource, type SourceCapabilities } from '../../sdk/index.ts';
 import { configSchema, type PostgresqlSourceConfig, validate } from './config.ts';
-import { modeOf } from './config-polling.ts';
 import { publicationOf } from './config-wal.ts';
+import { modeOf } from './mode.ts';
 
 export const descriptor = defineSource({
   type: 'postgresql',
@@ -32,7 +32,7 @@ function walCapabilities(config: PostgresqlSourceConfig): SourceCapabilities {
     snapshot: config.snapshot_mode !== 'never',
     schemaChanges: true,
     risks: [
-      'A change of a table that rewrites its rows (ALTER TYPE … USING) sends no rows: the table must be read again.',
+      'A change of a table that rewrites its rows (ALTER TYPE … USING) sends no rows: the table is read again.',
       'Columns whose large values did not change are missing in updates, unless REPLICA IDENTITY is FULL.',
     ],
     keepsLog: `the replication slot ${config.slot_name ?? 'cdc_run_<pipeline>'}`,

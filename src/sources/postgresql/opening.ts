@@ -1,41 +1,32 @@
 // From a stored position, or none, to a stream that goes on there: is this the server, is this the slot, has anything been
 // forgotten. Never a silent gap: what cannot be served is an error with choices.
 
-import { CdcError, type PluginStore, type Position, type SourceContext } from '../../sdk/index.ts';
+import { CdcError, type PluginStore, type Position, type SnapshotProgress, type SourceContext } from '../../sdk/index.ts';
 import { READ_AS_IT_IS } from './broken-rows.ts';
-import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
+import type { PostgresqlSourceConfig } from './config.ts';
 import { formatLsn } from './lsn.ts';
-import { tableFilter } from './names.ts';
 import { confirmable, parsePlace, positionAfter, reachOf } from './position.ts';
-import type { Queries } from './queries.ts';
+import type { Publication, Publishing } from './publishing.ts';
 import { historyProblem, identify, timelineHistory } from './replication/history.ts';
 import { openConnection, openStream } from './replication/open.ts';
-import { applyPublication, planPublication, readPublication } from './replication/publication.ts';
 import { createSlot, dropSlot, keepOnStandbysCommand, lookAtSlot, slotProblem } from './replication/slot.ts';
 import type { ReplicationConnection } from './replication/socket.ts';
 import type { ReplicationStream } from './replication/stream.ts';
-import { SchemaHistory } from './schema-history.ts';
-import { nameOf } from './schemas.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import type { Server } from './server.ts';
-import { Catalog, type CatalogColumn, type CatalogTable } from './system-catalog.ts';
 
 /** Frames that may wait while the pipeline is busy; beyond it the server waits. */
 const MAX_WAITING_BYTES = 16 << 20;
 
-export interface Opening {
+export interface Opening extends Pick<Publication, 'tables' | 'sends' | 'isRaw'> {
   readonly stream: ReplicationStream;
   /** Everything before it is done. */
   readonly from: Position;
   /** No position was stored, or what was stored is lost and everything is read anew. */
   readonly isNew: boolean;
   readonly history: SchemaHistory;
-  readonly tables: readonly CatalogTable[];
-  /** Which columns of a table the server sends. */
-  readonly sends: (table: CatalogTable) => (column: CatalogColumn) => boolean;
   /** What is to be read anew, because changes of it were lost. */
   readonly isAnew: boolean;
-  /** The database has no encoding (SQL_ASCII): texts may be anything, and come as they are. */
-  readonly isRaw: boolean;
 }
 
 /** What positions belong to. Stored before the first of them is. */
@@ -59,30 +50,40 @@ export class Opener {
   readonly #server: Server;
   readonly #config: PostgresqlSourceConfig;
   readonly #ctx: SourceContext;
+  readonly #publishing: Publishing;
 
-  constructor(server: Server, config: PostgresqlSourceConfig, ctx: SourceContext) {
+  constructor(server: Server, config: PostgresqlSourceConfig, ctx: SourceContext, publishing: Publishing) {
     this.#server = server;
     this.#config = config;
     this.#ctx = ctx;
+    this.#publishing = publishing;
   }
 
-  async open(stored: Position | null, signal: AbortSignal): Promise<Opening> {
+  /** `progress`: of snapshots. */
+  async open(stored: Position | null, progress: readonly SnapshotProgress[], signal: AbortSignal): Promise<Opening> {
     const { place } = this.#server,
       at = stored === null ? null : parsePlace(stored);
     if (stored !== null && at === null)
       throw new CdcError('STATE_CORRUPT', `"${stored}" is no position of this source.`, { where: place.where, fix: 'Restore the state.' });
-    const { tables, sends, isRaw } = await this.#publish(signal);
-    const lost = await this.#lossOf(stored, signal);
+    const gone = await this.#lossOf(stored, signal),
+      isAsked = this.#config.snapshot_mode === 'when_needed';
+    // Before anything is made at what may be another server.
+    if (gone !== null && !isAsked) throw gone;
+    const publication = await this.#publishing.open(stored === null || gone !== null ? null : progress, signal),
+      { tables, sends, isRaw } = publication;
+    const lost = gone ?? publication.lost;
     if (lost !== null) {
-      if (this.#config.snapshot_mode !== 'when_needed') throw lost;
+      if (!isAsked) throw lost;
       // Positions of before must not cover what comes: lanes would take it for what they had.
       if (at !== null && (await this.#server.end(signal)) <= at.commit) throw lost;
       this.#ctx.logger.warn('the history of the source is lost: everything is read again', { reason: lost.message });
       await this.#server.use(signal, (session) => dropSlot(session, this.#server.slot, this.#ctx.clock));
     }
     const isNew = stored === null || lost !== null;
+    // Behind the end of a slot that cannot be gone on with, and before the next one is made.
+    await this.#publishing.save(publication, isNew, signal);
     const from = isNew ? await this.#start(signal) : stored;
-    const history = await SchemaHistory.load(this.#ctx.store);
+    const history = await loadHistory(this.#ctx.store);
     if (lost !== null) history.clear();
     const stream = await this.#stream(from, isNew, isRaw, signal);
     return { stream, from, isNew, isAnew: lost !== null, history, tables, sends, isRaw };
@@ -95,33 +96,6 @@ export class Opener {
     const own = await load<OwnSlot>(this.#ctx.store, 'slot');
     const isUntouched = own?.name === slot.name && (own.consistentPoint === null || own.consistentPoint === formatLsn(slot.confirmedLsn));
     return isUntouched ? null : slot.confirmedLsn;
-  }
-
-  /** The tables, and a publication that has them. */
-  #publish(signal: AbortSignal): Promise<Pick<Opening, 'tables' | 'sends' | 'isRaw'>> {
-    const { publication, place, pipeline } = this.#server,
-      patterns = tablePatterns(this.#config);
-    return this.#server.use(signal, async (session) => {
-      const tables = await new Catalog(session).tables(tableFilter(patterns));
-      if (tables.length === 0) {
-        throw new CdcError('SOURCE_MISCONFIGURED', `No table matches ${patterns.map((p) => `"${p}"`).join(', ')}.`, {
-          where: place.where,
-          fix: 'Correct `tables`, or create the tables first.',
-        });
-      }
-      const wanted = tables.map((t) => ({ schema: t.schema, table: t.table, isPartitioned: t.kind === 'p' }));
-      const request = { ...publication, pipeline, tables: wanted, truncate: this.#config.on_truncate === 'emit' };
-      const plan = planPublication(await readPublication(session, publication.name), request);
-      const [problem] = plan.problems;
-      if (problem !== undefined)
-        throw new CdcError('SOURCE_MISCONFIGURED', `${problem.message[0]?.toUpperCase()}${problem.message.slice(1)}.`, {
-          where: place.where,
-          fix: problem.fix,
-        });
-      await applyPublication(session, plan);
-      const { rows } = await session.query('SELECT getdatabaseencoding() AS encoding');
-      return { tables, sends: sentBy(await sentColumns(session, publication.name), tables), isRaw: rows[0]?.['encoding'] === 'SQL_ASCII' };
-    });
   }
 
   /** Why reading cannot go on behind `from`; `null`: it can, or begins. */
@@ -218,41 +192,4 @@ export class Opener {
     );
     return stream;
   }
-}
-
-interface Sent {
-  /** By table, where the server lists them. */
-  readonly columns: ReadonlyMap<string, readonly string[]>;
-  /** Before 18 generated columns are never sent, though 15 lists them. */
-  readonly generated: boolean;
-}
-
-/** What the server sends of each table, where it says so: before 15 that is all but generated columns. */
-async function sentColumns(queries: Queries, publication: string): Promise<Sent> {
-  const tables = (await readPublication(queries, publication))?.tables ?? [];
-  const { rows } = await queries.query("SELECT (current_setting('server_version_num')::int >= 180000)::text AS generated");
-  return {
-    columns: new Map(tables.flatMap((t) => (t.columns === null ? [] : [[nameOf(t), t.columns] as const]))),
-    generated: rows[0]?.['generated'] === 'true',
-  };
-}
-
-/**
- * A list of columns leaves out others than generated ones; without one, columns that are added are sent, too. Which of the two
- * it is shows only in the tables as they were when the server was asked.
- */
-function sentBy(sent: Sent, tables: readonly CatalogTable[]): Opening['sends'] {
-  const lists = new Set(
-    tables
-      .filter((t) => t.columns.some((c) => c.generated === '' && sent.columns.get(nameOf(t))?.includes(c.name) === false))
-      .map((t) => nameOf(t)),
-  );
-  return (table) => {
-    const name = nameOf(table),
-      columns = sent.columns.get(name);
-    if (columns === undefined) return (column) => column.generated === '';
-    const isList = lists.has(name),
-      isSent = (column: CatalogColumn): boolean => column.generated === '' || sent.generated;
-    return (column) => isSent(column) && (columns.includes(column.name) || (!isList && column.generated === ''));
-  };
 }

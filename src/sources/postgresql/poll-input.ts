@@ -1,6 +1,7 @@
 // What polling reads rows from: a table (poll-table.ts) or a query (poll-query.ts); and up to where rows may be read at all.
 
 import type { OrderKind } from '../../polling/places.ts';
+import type { PolledInput, PollRange } from '../../polling/reader.ts';
 import { CdcError, type TableId } from '../../sdk/index.ts';
 import type { Session } from './connection.ts';
 import { DATES, INTEGERS, TEXTS, UUID, XID8 } from './poll-types.ts';
@@ -11,18 +12,6 @@ import type { CatalogTable } from './system-catalog.ts';
 /** What tells when a row may be read. */
 export type Settles = 'by_time' | 'by_xid' | 'by_look';
 
-/** Places are JSON arrays of texts: watermark, then key. */
-export interface PollRange {
-  /** The first watermark that must not be read yet; `null`: none. */
-  readonly before: string | null;
-  readonly after: string | null;
-  /** The watermark that was the last one before that of `after`; `null`: none was. */
-  readonly lastSync: string | null;
-  readonly upTo: string | null;
-  readonly maxRows: number;
-  readonly maxBytes: number;
-}
-
 export interface PollRows {
   readonly rows: readonly ReadRow[];
   readonly bytes: number;
@@ -30,14 +19,10 @@ export interface PollRows {
   readonly end: boolean;
 }
 
-export interface PollInput {
+export interface PollInput extends PolledInput {
   readonly id: TableId;
-  /** What rows are read in the order of: the watermark, then the key. */
   readonly order: readonly string[];
-  readonly kinds: readonly OrderKind[];
   readonly settles: Settles;
-  /** Places carry the watermark before the last one. */
-  readonly carriesBefore: boolean;
   /** As the catalog has it, for its schema. */
   catalogTable(): Promise<CatalogTable>;
   /** Watermark and key of the newest row with a watermark below `before`; `null`: there is none. */

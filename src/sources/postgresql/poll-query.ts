@@ -1,14 +1,15 @@
 // A query that is polled: its rows as those of one table, with the types that the server says they have. The query is put into
 // a subselect; what is compared with its rows is bound. https://www.postgresql.org/docs/current/sql-declare.html
 
+import { comparedColumn, POSTGRESQL, splitLastSync } from '../../polling/last-sync.ts';
 import type { OrderKind } from '../../polling/places.ts';
+import type { PollRange } from '../../polling/reader.ts';
 import { CdcError, type TableId } from '../../sdk/index.ts';
 import { quoteName } from '../../util/sql-names.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Fields, Session } from './connection.ts';
-import { bindLastSync, comparedColumn } from './last-sync.ts';
 import { tablePattern } from './names.ts';
-import { kindOf, type PollInput, type PollRange, type PollRows, settlesOf, watermarkType } from './poll-input.ts';
+import { kindOf, type PollInput, type PollRows, settlesOf, watermarkType } from './poll-input.ts';
 import { TEXTS } from './poll-types.ts';
 import type { Queries } from './queries.ts';
 import { keyOf, ReadRow } from './read-rows.ts';
@@ -80,9 +81,9 @@ export class PollQuery implements PollInput {
 
   /** Asks what the query gives, without running it. Throws `SOURCE_MISCONFIGURED` where that cannot be polled. */
   static async open(session: Session, options: PollQueryOptions): Promise<PollQuery> {
-    const { sql, hasLastSync } = bindLastSync(options.query),
+    const { parts, hasLastSync } = splitLastSync(options.query, POSTGRESQL),
       // A comment at its end must not take the rest of the line.
-      from = `(${sql}\n) AS q`;
+      from = `(${parts.join('$1')}\n) AS q`;
     const { fields } = await session.select(`SELECT * FROM ${from} LIMIT 0`, hasLastSync ? [null] : []);
     const { schema, table } = idOf(options.name),
       named = await new Catalog(session).named(schema ?? '', table);
@@ -210,7 +211,7 @@ async function orderOf(
   options: PollQueryOptions,
 ): Promise<Order> {
   const { watermark, query } = options,
-    column = watermark?.column ?? comparedColumn(query) ?? '',
+    column = watermark?.column ?? comparedColumn(query, POSTGRESQL) ?? '',
     key = watermark?.key === undefined ? keyOfTable(fields, named) : [watermark.key].flat();
   if (key.length === 0) throw wrong('nothing says what its key is', 'Name its columns: `watermark: {key: [id]}`.', options);
   const columns = [...new Set([column, ...key])],

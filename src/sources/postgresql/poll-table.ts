@@ -1,6 +1,7 @@
 // One table that is polled: how its rows are ordered, the newest one, a page of them.
 
 import type { OrderKind } from '../../polling/places.ts';
+import type { PollRange } from '../../polling/reader.ts';
 import { CdcError, type TableId } from '../../sdk/index.ts';
 import type { RangeJob } from '../../snapshot/types.ts';
 import { quoteName } from '../../util/sql-names.ts';
@@ -8,7 +9,7 @@ import { type ChunkTable, literal } from './chunk-sql.ts';
 import type { ChunkReader } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Session } from './connection.ts';
-import { kindOf, type PollInput, type PollRange, type PollRows, settlesOf, watermarkType } from './poll-input.ts';
+import { kindOf, type PollInput, type PollRows, settlesOf, watermarkType } from './poll-input.ts';
 import type { Queries } from './queries.ts';
 import type { CatalogTable } from './system-catalog.ts';
 

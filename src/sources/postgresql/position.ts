@@ -100,6 +100,16 @@ export class ChangePlace extends LazyPosition {
     putHex(bytes, at + PLACE_LENGTH, this.#index, 6);
   }
 
+  /** Of a transaction mostly the last eight digits of the change differ. */
+  override putOver(bytes: Uint8Array, at: number, other: LazyPosition): void {
+    if (!(other instanceof ChangePlace) || other.#lsnHi !== this.#lsnHi) {
+      this.put(bytes, at);
+      return;
+    }
+    putHex(bytes, at + 33, this.#lsnLo, 8);
+    if (other.#index !== this.#index) putHex(bytes, at + PLACE_LENGTH, this.#index, 6);
+  }
+
   override fields(transactionId: string | null): LogFields {
     return fieldsOf(transactionId, lsnFrom(this.#commitHi, this.#commitLo), lsnFrom(this.#lsnHi, this.#lsnLo));
   }

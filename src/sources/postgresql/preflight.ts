@@ -3,8 +3,8 @@
 import { CdcError, type Finding } from '../../sdk/index.ts';
 import { findings } from './check.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
-import { modeOf } from './config-polling.ts';
 import { error } from './findings.ts';
+import { modeOf } from './mode.ts';
 import type { Server } from './server.ts';
 
 export async function* checkSource(server: Server, config: PostgresqlSourceConfig): AsyncIterable<Finding> {

@@ -1,7 +1,7 @@
-// The shapes that captured tables had, each from a place in the log on: durable in the source's own store, because the log is
-// read again from places behind which the catalog has moved on.
+// What is stored of the shapes of captured tables: columns as relation messages describe them, and what the catalog said beside it.
 
-import type { PluginStore, Position } from '../../sdk/index.ts';
+import type { PluginStore } from '../../sdk/index.ts';
+import { ShapeHistory, type ShapeVersion } from '../../streaming/shape-history.ts';
 import type { PgType } from './pg-type.ts';
 import type { RelationColumn } from './pgoutput/relation.ts';
 
@@ -12,12 +12,7 @@ export interface ColumnFact {
   readonly default: string | null;
 }
 
-export interface TableVersion {
-  readonly version: number;
-  /** The shape holds for changes behind this place. */
-  readonly from: Position;
-  /** Consumers are told: not of the shape a table had when capture began. */
-  readonly announced: boolean;
+export interface TableVersion extends ShapeVersion {
   readonly columns: readonly RelationColumn[];
   readonly key: readonly string[];
   /** One for each column. */
@@ -26,71 +21,5 @@ export interface TableVersion {
   readonly types: readonly PgType[];
 }
 
-interface Stored {
-  readonly format: 1;
-  readonly tables: { readonly [name: string]: readonly TableVersion[] };
-}
-
-const STORE_KEY = 'schemas';
-
-export class SchemaHistory {
-  readonly #store: PluginStore;
-  readonly #tables = new Map<string, TableVersion[]>();
-
-  private constructor(store: PluginStore) {
-    this.#store = store;
-  }
-
-  static async load(store: PluginStore): Promise<SchemaHistory> {
-    const history = new SchemaHistory(store),
-      bytes = await store.get(STORE_KEY);
-    if (bytes === null) return history;
-    const stored = JSON.parse(Buffer.from(bytes).toString()) as Stored;
-    for (const [name, versions] of Object.entries(stored.tables)) history.#tables.set(name, [...versions]);
-    return history;
-  }
-
-  /** In log order. */
-  versions(name: string): readonly TableVersion[] {
-    return this.#tables.get(name) ?? [];
-  }
-
-  /** The one that holds for the change at `at`, and the one after it. */
-  around(name: string, at: Position): readonly [TableVersion | null, TableVersion | null] {
-    const versions = this.versions(name),
-      next = versions.findIndex((v) => v.from > at);
-    return next === -1 ? [versions.at(-1) ?? null, null] : [versions[next - 1] ?? null, versions[next] ?? null];
-  }
-
-  /**
-   * The shape begins at its place. Later ones that were known are forgotten: the log is read again, and shows something else
-   * than the last time. Numbers are not used twice.
-   */
-  begin(name: string, version: Omit<TableVersion, 'version'>): TableVersion {
-    const known = this.versions(name);
-    const begun = { ...version, version: Math.max(0, ...known.map((v) => v.version)) + 1 };
-    this.#tables.set(name, [...known.filter((v) => v.from < version.from), begun]);
-    return begun;
-  }
-
-  /** The shape was met at an earlier place than the last time: filters have changed. */
-  move(name: string, version: TableVersion, from: Position): TableVersion {
-    const moved = { ...version, from };
-    this.#tables.set(
-      name,
-      this.versions(name).map((v) => (v === version ? moved : v)),
-    );
-    return moved;
-  }
-
-  /** Everything begins anew: what was stored belongs to another log. */
-  clear(): void {
-    this.#tables.clear();
-  }
-
-  /** Durable once it resolves. */
-  async save(): Promise<void> {
-    const stored: Stored = { format: 1, tables: Object.fromEntries(this.#tables) };
-    await this.#store.set(STORE_KEY, Buffer.from(JSON.stringify(stored)));
-  }
-}
+export type SchemaHistory = ShapeHistory<TableVersion>;
+export const loadHistory = (store: PluginStore): Promise<SchemaHistory> => ShapeHistory.load<TableVersion>(store);

@@ -5,9 +5,11 @@ import {
   CdcError,
   type ChangeBatch,
   ChangeEvent,
+  type ChangeEventInit,
   formatTableId,
   type Position,
   type ReadContext,
+  type SchemaChange,
   type SnapshotProgress,
   type SourceContext,
   type TableSchema,
@@ -27,6 +29,8 @@ import type { ChunkReaderOptions } from './chunks.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { PARTITION } from './position.ts';
+import type { Publishing } from './publishing.ts';
+import { ReadAnew } from './read-anew.ts';
 import { keyOf, type ReadRow } from './read-rows.ts';
 import { estimateRows } from './row-estimates.ts';
 import type { CatalogShape, ReadTable } from './schemas.ts';
@@ -56,6 +60,8 @@ export interface SnapshotsOptions extends ChunkReaderOptions {
   /** Is the table read without anybody asking for it? */
   readonly isWanted: (table: ChunkTable) => boolean;
   readonly orders: SnapshotOrders;
+  /** Knows of which tables changes are missing. */
+  readonly publishing: Publishing;
   /** Where reading resumes, and the end of the log at this start. */
   readonly at: bigint;
   readonly repeatsUntil: bigint;
@@ -74,7 +80,9 @@ export class Snapshots implements StreamObserver {
   readonly #tables: ReadonlyMap<string, ChunkTable>;
   readonly #names = new WeakMap<ReadTable, string>();
   readonly #estimates: RowEstimates;
+  readonly #anew: ReadAnew;
   #truncates: readonly ChunkTable[];
+  #ended: Error | null = null;
   #isRecording = false;
   #hasOrders = true;
 
@@ -115,6 +123,12 @@ export class Snapshots implements StreamObserver {
         flightsPerTable: workers + 1,
       },
     });
+    this.#anew = new ReadAnew({
+      publishing: options.publishing,
+      orders,
+      newId: () => `anew-${ctx.random()}`,
+      truncate: (table, stream) => this.#truncate(this.#reads.table(table), stream),
+    });
     this.#truncates = isAnew ? tables : [];
     if (isAnew) this.#engine.request(tables.filter(isWanted).map(nameOf));
     orders.onNew = () => {
@@ -129,18 +143,23 @@ export class Snapshots implements StreamObserver {
   /** All rows of all tables are out. */
   get isDone(): boolean {
     const { orders, read } = this.#o;
-    if (this.#truncates.length > 0 || orders.hasWork) return false;
+    if (this.#truncates.length > 0 || !this.#anew.isDone || orders.hasWork) return false;
     // A run that ends by itself does not wait for what an operator has paused: the next one goes on with it.
     const mayWait = read.until === null || orders.paused.size === 0;
     return this.#engine.isDone || (!mayWait && !this.hasDue && this.#engine.status().every((t) => t.state !== 'running'));
   }
   /** Something may be due, now that the stream stands where it does. */
   get hasDue(): boolean {
-    return this.#hasOrders || this.#truncates.length > 0 || this.#engine.hasDue;
+    return this.#hasOrders || this.#truncates.length > 0 || this.#anew.hasDue || this.#engine.hasDue;
   }
   /** Ends the reading. */
   get failure(): Error | null {
-    return this.#failures.fatal;
+    return this.#ended ?? this.#failures.fatal;
+  }
+  /** Ends the reading because of what somebody else has found out. */
+  end(error: Error): void {
+    this.#ended ??= error;
+    this.#engine.changed.notify();
   }
 
   /** Reads until `signal` aborts. */
@@ -192,10 +211,12 @@ export class Snapshots implements StreamObserver {
   }
 
   commit(endLsn: bigint): void {
+    this.#anew.reached(endLsn);
     this.#engine.commit(endLsn);
   }
 
   reached(lsn: bigint): void {
+    this.#anew.reached(lsn);
     this.#engine.reached(lsn);
   }
 
@@ -218,8 +239,13 @@ export class Snapshots implements StreamObserver {
   /** Everything that may go out where the stream is now: between two transactions, with everything handed over. */
   async *due(stream: StreamPlace): AsyncGenerator<ChangeBatch, void, undefined> {
     this.#hasOrders = false;
-    for (const table of this.#truncates) yield await this.#truncate(table, stream);
+    for (const table of this.#truncates) {
+      const batches = await this.#truncate(table, stream);
+      if (batches === null) throw this.#isGone(table);
+      yield* batches;
+    }
     this.#truncates = [];
+    yield* this.#anew.due(stream);
     if (this.#o.orders.hasWork) yield* this.#takeOrders(stream);
     for (let due = this.#engine.due(); due !== null; due = this.#engine.due()) {
       if (due.kind === 'output') yield* this.#output(due, stream);
@@ -238,22 +264,31 @@ export class Snapshots implements StreamObserver {
     if (progress.length > 0) yield this.#batch([], place, 0, progress);
   }
 
-  /** Rows that have gone while nobody looked must not stay at the destinations. */
-  async #truncate(table: ChunkTable, stream: StreamPlace): Promise<ChangeBatch> {
-    const now = await this.#o.server.catalog.named(table.schema, table.table);
-    if (now === null)
-      throw new CdcError('SOURCE_MISCONFIGURED', `The table ${nameOf(table)} is gone.`, { where: this.#o.where, fix: 'Correct `tables`.' });
-    const position = stream.announce();
-    const { schema } = await this.#o.tracker.appear(await this.#o.tracker.fromCatalog(now, this.#o.sends(now)), position);
-    const event = new ChangeEvent({
-      op: 't',
-      table: schema,
-      source: this.#o.ctx.name,
-      partition: PARTITION,
-      position,
-      sourceTsMs: this.#o.ctx.clock.now(),
-    });
-    return this.#batch([event], position, EVENT_BYTES);
+  /** Rows that have gone while nobody looked must not stay at the destinations. `null`: the table itself is gone. */
+  async #truncate({ schema: name, table }: ChunkTable, stream: StreamPlace): Promise<ChangeBatch[] | null> {
+    const { server, tracker, sends } = this.#o,
+      now = await server.catalog.named(name, table);
+    if (now === null) return null;
+    const shape = await tracker.fromCatalog(now, sends(now)),
+      at = shapeAt(stream, shape);
+    const { schema, change } = await tracker.appear(shape, at);
+    const told = change === null ? [] : [this.#changed(schema, change, at, stream)],
+      position = stream.announce();
+    return [...told, this.#batch([this.#event({ op: 't', table: schema, position })], position, EVENT_BYTES)];
+  }
+
+  #isGone(table: ChunkTable): CdcError {
+    return new CdcError('SOURCE_MISCONFIGURED', `The table ${nameOf(table)} is gone.`, { where: this.#o.where, fix: 'Correct `tables`.' });
+  }
+
+  #changed(table: TableSchema, schemaChange: SchemaChange, position: Position, stream: StreamPlace): ChangeBatch {
+    stream.moveTo(position);
+    return this.#batch([this.#event({ op: 's', table, position, schemaChange })], position, EVENT_BYTES);
+  }
+
+  #event(init: Pick<ChangeEventInit, 'op' | 'table' | 'position' | 'schemaChange'>): ChangeEvent {
+    const { ctx } = this.#o;
+    return new ChangeEvent({ source: ctx.name, partition: PARTITION, sourceTsMs: ctx.clock.now(), ...init });
   }
 
   async *#output(
@@ -265,19 +300,10 @@ export class Snapshots implements StreamObserver {
     for (const { origin } of rows) {
       const { shape } = origin;
       if (schemas.has(shape)) continue;
-      const at = `${stream.place}.s${String(shape.relation.oid).padStart(10, '0')}` as Position;
-      const { schema, change } = await this.#o.tracker.appear(shape, at);
+      const at = shapeAt(stream, shape),
+        { schema, change } = await this.#o.tracker.appear(shape, at);
       schemas.set(shape, schema);
-      if (change === null) continue;
-      stream.moveTo(at);
-      const init = {
-        table: schema,
-        source: this.#o.ctx.name,
-        partition: PARTITION,
-        position: at,
-        sourceTsMs: this.#o.ctx.clock.now(),
-      };
-      yield this.#batch([new ChangeEvent({ ...init, op: 's', schemaChange: change })], at, EVENT_BYTES);
+      if (change !== null) yield this.#changed(schema, change, at, stream);
     }
     // What waits for the end of a run.
     if (this.#o.orders.hasWork && progress.some((p) => p.state !== 'running')) this.#hasOrders = true;
@@ -332,4 +358,9 @@ export class Snapshots implements StreamObserver {
       this.#reads.endPass(job);
     }
   }
+}
+
+/** Where a new shape of a table begins. */
+function shapeAt(stream: StreamPlace, { relation }: CatalogShape): Position {
+  return `${stream.place}.s${String(relation.oid).padStart(10, '0')}` as Position;
 }

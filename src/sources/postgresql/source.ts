@@ -19,8 +19,8 @@ import {
   type TableSchema,
   type TableSnapshot,
 } from '../../sdk/index.ts';
+import { Incoming } from '../../snapshot/incoming.ts';
 import { SnapshotOrders } from '../../snapshot/orders.ts';
-import type { Notifier } from '../../util/signal.ts';
 import { type PostgresqlSourceConfig, tablePatterns } from './config.ts';
 import { SlotForecast, slotLag } from './lag.ts';
 import { messageFilter, sendHeartbeats } from './messages.ts';
@@ -29,11 +29,11 @@ import { Opener, type Opening } from './opening.ts';
 import { planSource } from './plan.ts';
 import { confirmable, logPositions, PARTITION, parsePlace, positionAfter } from './position.ts';
 import { checkSource } from './preflight.ts';
+import { Publishing } from './publishing.ts';
 import { endOf, LogReading } from './reading.ts';
-import type { Frames } from './replication/frames.ts';
 import { dropSlot } from './replication/slot.ts';
 import type { ReplicationStream } from './replication/stream.ts';
-import { SchemaHistory } from './schema-history.ts';
+import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import { SchemaTracker } from './schemas.ts';
 import { Server } from './server.ts';
 import { checkCondition, nameOfTable, tablesMeant } from './snapshot-request.ts';
@@ -53,6 +53,7 @@ export class WalSource implements Source {
   readonly #config: PostgresqlSourceConfig;
   readonly #ctx: SourceContext;
   readonly #server: Server;
+  readonly #publishing: Publishing;
   readonly #opener: Opener;
   /** Stays open behind the end of a reading: what is acknowledged then still goes out. */
   #stream: ReplicationStream | null = null;
@@ -67,7 +68,8 @@ export class WalSource implements Source {
     this.#config = config;
     this.#ctx = ctx;
     this.#server = new Server(config, ctx, env);
-    this.#opener = new Opener(this.#server, config, ctx);
+    this.#publishing = new Publishing(this.#server, config, ctx, () => this.#loadOrders());
+    this.#opener = new Opener(this.#server, config, ctx, this.#publishing);
   }
 
   describe(): SourceDescription {
@@ -81,20 +83,25 @@ export class WalSource implements Source {
   async *read(ctx: ReadContext, signal: AbortSignal): AsyncIterable<ChangeBatch> {
     const over = new AbortController(),
       running = AbortSignal.any([signal, over.signal]);
+    let hasBegun = false;
     try {
       await this.#endStream();
-      const opening = await this.#opener.open(await ctx.assign(PARTITION), signal);
+      const opening = await this.#opener.open(await ctx.assign(PARTITION), ctx.snapshots, signal);
       this.#stream = opening.stream;
       const { reading, snapshots } = await this.#begin(opening, ctx);
       // The start of the log is stored before anything is sent.
       if (opening.isNew) yield { events: [], source: this.#ctx.name, partition: PARTITION, resume: opening.from, bytes: 0 };
+      hasBegun = true;
       snapshots.start(running);
       if (this.#config.heartbeat !== undefined) void sendHeartbeats(this.#server, this.#config.heartbeat, this.#ctx, running);
       void this.#ask(opening.stream, () => ctx.until !== null || !snapshots.isDone, running);
       yield* this.#follow(opening.stream, reading, snapshots, ctx, running);
     } catch (error) {
       if (signal.aborted) return;
-      throw this.#server.error(error);
+      const failure = this.#server.error(error),
+        isSetUp = !(failure instanceof CdcError) || failure.code !== 'SOURCE_MISCONFIGURED';
+      // What the server says where the publication is gone is less than what we know: the next start decides.
+      throw (hasBegun && !isSetUp && (await this.#publishing.look().catch(() => null))) || failure;
     } finally {
       over.abort();
     }
@@ -137,6 +144,7 @@ export class WalSource implements Source {
     const position = upTo[PARTITION],
       place = parsePlace(position ?? '');
     if (position !== undefined && this.#orders !== null) await (await this.#orders).acknowledged(position);
+    if (position !== undefined) await this.#publishing.acknowledged(position);
     if (place === null || place.commit <= this.#acknowledged) return;
     this.#acknowledged = place.commit;
     // Invariant 1: commits before this place are durable, and the slot is told of no more than that.
@@ -153,6 +161,8 @@ export class WalSource implements Source {
   async lag(): Promise<Lag> {
     const found = await this.#server.use(null, (session) => slotLag(session, this.#server.slot));
     if (found === null) return { events: null, bytes: null };
+    const left = this.#snapshotting === null ? null : await this.#publishing.look();
+    if (left !== null) this.#snapshotting?.end(left);
     const place = this.#reading?.place,
       behind = place === undefined ? found.bytesBehind : found.currentLsn - confirmable(place);
     return {
@@ -171,7 +181,7 @@ export class WalSource implements Source {
 
   async schema(id: TableId): Promise<TableSchema> {
     const { catalog } = this.#server,
-      tracker = this.#tracker ?? this.#track(await SchemaHistory.load(this.#ctx.store), catalog);
+      tracker = this.#tracker ?? this.#track(await loadHistory(this.#ctx.store), catalog);
     const known = tracker.latest(id);
     if (known !== null) return known;
     const [table] = await catalog.tables((schema, name) => schema === id.schema && name === id.table && this.#isTable(schema, name));
@@ -252,6 +262,7 @@ export class WalSource implements Source {
       tables: tables.map((t) => chunkTable(t, this.#config)),
       isWanted: (t) => mode !== 'never' && isInitial(t.schema, t.table),
       orders,
+      publishing: this.#publishing,
       at: confirmable(from),
       repeatsUntil: await this.#server.end(),
       isAnew,
@@ -292,70 +303,4 @@ export class WalSource implements Source {
 
 function noSuchTable(id: TableId, where: string): CdcError {
   return new CdcError('SOURCE_MISCONFIGURED', `There is no captured table ${formatTableId(id)}.`, { where, fix: 'Look at `tables`.' });
-}
-
-type Came = { readonly frames: Frames | null } | { readonly error: unknown };
-
-/**
- * Frames, or word that there may be rows to send: whichever is first. Not by `Promise.race`: the word may not come for days, and
- * would hold all frames that won against it.
- */
-class Incoming {
-  readonly #stream: ReplicationStream;
-  readonly #changed: Notifier;
-  readonly #signal: AbortSignal;
-  #isAsked = false;
-  #came: Came | null = null;
-  #isListening = false;
-  #isCalled = false;
-  #wake: (() => void) | null = null;
-
-  constructor(stream: ReplicationStream, changed: Notifier, signal: AbortSignal) {
-    this.#stream = stream;
-    this.#changed = changed;
-    this.#signal = signal;
-  }
-
-  /** `null`: look again. */
-  async next(): Promise<Frames | null> {
-    this.#ask();
-    this.#listen();
-    if (this.#came === null && !this.#isCalled)
-      await new Promise<void>((wake) => {
-        this.#wake = wake;
-      });
-    this.#wake = null;
-    const came = this.#came;
-    if (came === null) {
-      this.#isCalled = false;
-      return null;
-    }
-    this.#came = null;
-    this.#isAsked = false;
-    if ('error' in came) throw came.error;
-    return came.frames;
-  }
-
-  #ask(): void {
-    if (this.#isAsked) return;
-    this.#isAsked = true;
-    const take = (came: Came): void => {
-      this.#came = came;
-      this.#wake?.();
-    };
-    this.#stream.next(this.#signal).then(
-      (frames) => take({ frames }),
-      (error: unknown) => take({ error }),
-    );
-  }
-
-  #listen(): void {
-    if (this.#isListening) return;
-    this.#isListening = true;
-    void this.#changed.wait(this.#signal).then(() => {
-      this.#isListening = false;
-      this.#isCalled = true;
-      this.#wake?.();
-    });
-  }
 }

@@ -8,10 +8,10 @@ import { describe, expect, it } from 'vitest';
 import type { ChangeEvent, Position } from '../../../src/sdk/index.ts';
 import { parsePlace } from '../../../src/sources/mysql/position.ts';
 import { findMysql, OwnMysql } from '../../chaos/own-mysql.ts';
-import { mysqlServers } from '../../helpers/mysql.ts';
+import { isMariadb, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
-const servers = (await mysqlServers()).filter((s) => s === 'mariadb' || s === 'mysql');
+const servers = (await mysqlServers()).filter((s) => isMariadb(s) || s === 'mysql');
 const CREATE = 'CREATE TABLE items (id int PRIMARY KEY, a varchar(300)); CREATE TABLE other (id int PRIMARY KEY)';
 const has = (id: number) => (events: readonly ChangeEvent[]) => events.some((e) => e.after?.['id'] === id);
 const ids = (events: readonly ChangeEvent[]): unknown[] => events.map((e) => e.after?.['id']);

@@ -9,7 +9,8 @@ import { openConnection, openStream } from '../../../src/sources/postgresql/repl
 import { createSlot, dropSlot, type NewSlot } from '../../../src/sources/postgresql/replication/slot.ts';
 import type { Login } from '../../../src/sources/postgresql/replication/socket.ts';
 import { XLOG_DATA, XLOG_HEADER_BYTES } from '../../../src/sources/postgresql/replication/status.ts';
-import type { ReplicationStream, StreamSettings } from '../../../src/sources/postgresql/replication/stream.ts';
+import type { ReplicationStream } from '../../../src/sources/postgresql/replication/stream.ts';
+import type { StreamSettings } from '../../../src/sources/postgresql/replication/stream-settings.ts';
 import type { ConnectionConfig } from '../../../src/systems/postgresql/config.ts';
 import { endpointOf } from '../../../src/systems/postgresql/endpoint.ts';
 import { createDatabase, type TestDatabase } from '../../helpers/postgres.ts';

@@ -10,7 +10,7 @@ import { type Retention, silentLogger, systemClock } from '../../../src/sdk/inde
 import { SlotForecast, slotLag } from '../../../src/sources/postgresql/lag.ts';
 import { openConnection, openStream } from '../../../src/sources/postgresql/replication/open.ts';
 import { createSlot, lookAtSlot, slotProblem } from '../../../src/sources/postgresql/replication/slot.ts';
-import type { StreamSettings } from '../../../src/sources/postgresql/replication/stream.ts';
+import type { StreamSettings } from '../../../src/sources/postgresql/replication/stream-settings.ts';
 import { findPostgres, OwnPostgres } from '../../chaos/own-postgres.ts';
 import { postgresUrl, skipReason } from '../../helpers/postgres.ts';
 import { connectionsOf, eventually, loginOf, never } from './harness.ts';

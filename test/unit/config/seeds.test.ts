@@ -26,13 +26,13 @@ async function load(text: string, file: string): Promise<PipelineConfig> {
 
 /** What this version cannot run yet, per block. */
 const UNAVAILABLE: Readonly<Record<string, readonly string[]>> = {
-  '01': ['source.type'],
-  '02': ['destination.type'],
+  '01': [],
+  '02': [],
   '03': ['source.type', 'destination.type'],
   '04': ['source.type', 'destination.type'],
   '05': ['source.type', 'destination.type'],
-  '06': ['sources[2].type', 'merge_strategy'],
-  '07': ['destinations[1].type', 'destinations[2].type', 'destinations[3].type'],
+  '06': ['merge_strategy'],
+  '07': ['destinations[1].type', 'destinations[3].type'],
   '08': ['plugins.transformers.transformers[0].type'],
   '09': ['source.type'],
   '10': ['source.type'],

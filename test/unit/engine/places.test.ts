@@ -7,6 +7,7 @@ import {
   newestPlace,
   olderPosition,
   oldestPlace,
+  oldestPoint,
   snapshotBoundaries,
   withoutForkedRuns,
 } from '../../../src/engine/places.ts';
@@ -145,5 +146,17 @@ describe('snapshot progress', () => {
       ['u', 1],
       ['t', 2],
     ]);
+  });
+});
+
+describe('the oldest point of several workers', () => {
+  const point = (id: string, seq: number, p: string) => ({ epoch: 1, log: { id, seq }, ...place({ p }) });
+
+  it('has the smallest number, where all stand in one log', () => {
+    expect(oldestPoint(codecs, [point('new', 6, '9'), point('new', 4, '8')])).toEqual(point('new', 4, '8'));
+  });
+
+  it('has no number where one of them stands in another log, whose numbers say nothing here', () => {
+    expect(oldestPoint(codecs, [point('new', 6, '9'), point('old', 12, '8')])).toEqual({ ...point('new', 6, '8'), log: null });
   });
 });

@@ -113,6 +113,11 @@ describe('where a lane resumes', () => {
       { start: 'beginning', d: 'beginning' },
     ],
     [
+      'at the beginning, when one of its workers has got nothing yet and the source reads its rows',
+      { lanes: [lane(points('4', null))], state: { lanes: { d: known('4') } }, acknowledged: '4', snapshots: true },
+      { start: 'beginning', d: 'beginning' },
+    ],
+    [
       'anew, when it was emptied and the operator lets it join again',
       { lanes: [lane(EMPTY)], state: { lanes: { d: known('5') } }, rejoin: ['d'] },
       { start: 'beginning', d: 'beginning' },
@@ -221,6 +226,11 @@ describe('where a lane resumes', () => {
       'the state of its stateful transformers is lost, and only a destination shows that there was one',
       'STATE_LOST',
       { lanes: [lane(points('7'))], state: { used: false }, stateful: true },
+    ],
+    [
+      'one of its workers lacks what the source has forgotten, also where another has got nothing yet',
+      'SOURCE_POSITION_GONE',
+      { lanes: [lane(points('3', null))], state: { lanes: { d: known('5') } }, acknowledged: '4', snapshots: true },
     ],
     ['it is new and the source can no longer serve the beginning', 'SOURCE_POSITION_GONE', { lanes: [lane(EMPTY)], acknowledged: '4' }],
     [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checksOf, isReady, isStalled, worst } from '../../../src/observability/assess.ts';
 import { CdcError } from '../../../src/sdk/index.ts';
-import { fakeLane, fakeRun, fakeSource, fakeStatus, NOW_MS } from './fake-status.ts';
+import { fakeLane, fakeRun, fakeSnapshot, fakeSource, fakeStatus, NOW_MS } from './fake-status.ts';
 
 const LIMIT_MS = 60_000;
 const longAgo = { lastProgressMs: NOW_MS - LIMIT_MS - 1 };
@@ -68,6 +68,15 @@ describe('checksOf', () => {
     ['a stalled pipeline', fakeStatus({ ...longAgo, lanes: [fakeLane({ queued: 1 })] }), 'fail'],
   ])('judges %s', (_title, status, verdict) => {
     expect(worst(checksOf(status, NOW_MS, LIMIT_MS))).toBe(verdict);
+  });
+
+  it('warns of tables that are not followed any more, and names them', () => {
+    const source = fakeSource({ snapshots: [fakeSnapshot({ table: 'shop.items', state: 'stopped' }), fakeSnapshot({ state: 'done' })] });
+    expect(checksOf(fakeStatus({ sources: [source] }), NOW_MS, LIMIT_MS)).toContainEqual({
+      name: `source:${source.name}`,
+      status: 'warn',
+      message: `${source.state}; not followed any more: shop.items`,
+    });
   });
 
   it('names what a failing destination says', () => {

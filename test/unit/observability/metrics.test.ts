@@ -88,6 +88,15 @@ describe('the metrics page', () => {
     ).toEqual(['snapshot']);
   });
 
+  it('shows what a source keeps for us, and for how long it can', async () => {
+    const page = await scraped({ statuses: [fakeStatus({ sources: [fakeSource({ lagMs: 6, lag: LAG })] })], errors: {} });
+    const shown = ['lag_ms', 'lag_bytes', 'retained_bytes', 'retention_safe_bytes', 'retention_loss_ms'].map((name) =>
+      page.get(`cdc_source_${name}`)?.map((s) => s.value),
+    );
+    expect(shown).toEqual([[6], [4], [7], [8], [9]]);
+    expect(page.get('cdc_source_retention_state')?.[0]).toMatchObject({ labels: { state: 'reserved' }, value: 1 });
+  });
+
   it('forgets pipelines that are gone and does not add counters up from scrape to scrape', async () => {
     await scraped({ statuses: [fakeStatus(), fakeStatus({ name: 'gone' })], errors: {} });
     const page = await scraped({ statuses: [fakeStatus()], errors: {} });

@@ -96,6 +96,23 @@ describe('chunks', () => {
     expect(outputs(engine)).toHaveLength(1);
   });
 
+  it('keep rows that only a transaction without an end has touched, and wait for no end of it', () => {
+    const engine = engineOf();
+    outputs(engine);
+    engine.onRead(jobOf(engine, 'range'), read(['1', '2', '3']));
+    engine.begin(200);
+    engine.update('a', '1', '1', true);
+    engine.delete('a', '2');
+    engine.abort();
+    engine.begin(201);
+    engine.delete('a', '3');
+    engine.commit(20n);
+    expect(outputs(engine)).toMatchObject([{ rows: ['row 1', 'row 2'] }]);
+    engine.begin(202);
+    engine.abort();
+    expect(jobOf(engine, 'range').after).toBe('["3"]');
+  });
+
   it('do not count if they miss what was streamed before', () => {
     const engine = engineOf();
     outputs(engine);

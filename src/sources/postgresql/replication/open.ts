@@ -4,7 +4,8 @@ import { CdcError } from '../../../sdk/index.ts';
 import { sourceError } from '../errors.ts';
 import { identify, type SystemIdentity } from './history.ts';
 import { type Login, ReplicationConnection } from './socket.ts';
-import { ReplicationStream, type StreamSettings } from './stream.ts';
+import { ReplicationStream } from './stream.ts';
+import type { StreamSettings } from './stream-settings.ts';
 
 /**
  * The walsender of a process that was killed lives on until it misses us: `wal_sender_timeout`, a minute by default. Who

@@ -3,7 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeEvents, EventEncoder } from '../../../../src/log/disk/event-codec.ts';
+import { decodeEvents } from '../../../../src/log/disk/event-decoder.ts';
+import { EventEncoder } from '../../../../src/log/disk/event-encoder.ts';
 import { FrameWriter } from '../../../../src/log/disk/frame.ts';
 import { decodeFrame, encodeFrame } from '../../../../src/log/disk/record.ts';
 import { ChangeEvent, type LazyPosition, type Position, type TableSchema, type Value } from '../../../../src/sdk/index.ts';

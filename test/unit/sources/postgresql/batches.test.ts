@@ -5,7 +5,7 @@ import { memoryStore } from '../../../../src/sdk/testing/index.ts';
 import { Assembler } from '../../../../src/sources/postgresql/batches.ts';
 import type { Relation } from '../../../../src/sources/postgresql/pgoutput/relation.ts';
 import { positionAfter } from '../../../../src/sources/postgresql/position.ts';
-import { SchemaHistory } from '../../../../src/sources/postgresql/schema-history.ts';
+import { loadHistory } from '../../../../src/sources/postgresql/schema-history.ts';
 import { SchemaTracker } from '../../../../src/sources/postgresql/schemas.ts';
 import { Catalog } from '../../../../src/sources/postgresql/system-catalog.ts';
 import { begin, commit, feed, insert, message, relation, remove, type Sent, truncate, update } from '../../../helpers/pgoutput-stream.ts';
@@ -43,7 +43,7 @@ async function read(
     isMessage: (prefix) => prefix !== 'noise',
     observer: null,
   });
-  const history = await SchemaHistory.load(store);
+  const history = await loadHistory(store);
   const tracker = new SchemaTracker({
     database: 'shop',
     history,

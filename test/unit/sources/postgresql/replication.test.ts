@@ -10,8 +10,8 @@ import {
 } from '../../../../src/sources/postgresql/replication/publication.ts';
 import { ShutdownWatch } from '../../../../src/sources/postgresql/replication/shutdown-watch.ts';
 import { createSlotCommand, lossOf, type SlotState, slotProblem, slotState } from '../../../../src/sources/postgresql/replication/slot.ts';
+import { startCommand } from '../../../../src/sources/postgresql/replication/start-command.ts';
 import { GOODBYE, lsnAt, queryMessage, statusUpdate, wantsReply } from '../../../../src/sources/postgresql/replication/status.ts';
-import { startCommand } from '../../../../src/sources/postgresql/replication/stream.ts';
 
 describe('commands', () => {
   it.each([
