@@ -12,6 +12,7 @@ const SCENARIOS = [
   'idle',
   'start',
   'envelope',
+  'formats',
   'disk-log',
   'workers',
   'replay',

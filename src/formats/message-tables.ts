@@ -8,6 +8,8 @@ export class MessageTables {
   /** By the text of the id. */
   readonly #tables = new Map<string, TableSchema>();
   readonly #ids = new Map<string, TableId>();
+  #lastTopic = '';
+  #last: TableSchema | null = null;
 
   constructor(config: Pick<MessageFormatConfig, 'table'>) {
     this.#name = config.table ?? '{topic}';
@@ -24,7 +26,12 @@ export class MessageTables {
   }
 
   of(topic: string, columns: readonly Column[], key: readonly string[]): TableSchema {
-    return this.get(this.idOf(topic), columns, key);
+    const last = this.#last;
+    // Messages of one topic follow each other.
+    if (last !== null && topic === this.#lastTopic && last.columns === columns && sameKey(last.key, key)) return last;
+    this.#lastTopic = topic;
+    this.#last = this.get(this.idOf(topic), columns, key);
+    return this.#last;
   }
 
   /** Other columns or another key than before make a new version. */

@@ -11,15 +11,18 @@ import { describe, expect, it } from 'vitest';
 /** Each belongs to one adapter, plugin or section. */
 const LAZY = [
   '@marcbachmann/cel-js',
+  'avsc',
   'croner',
   'csv-parse',
   'csv-stringify',
   'ioredis',
   'jiti',
+  'kafkajs',
   'mysql2',
   'pg',
   'pg-copy-streams',
   'prom-client',
+  'protobufjs',
 ];
 
 const generator = '{type: generator, count: 5}';

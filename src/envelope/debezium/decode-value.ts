@@ -34,7 +34,7 @@ export function fieldSchema(schema: Json, name: string): Json {
 
 /** A row whose values are what the schema says; columns that it does not name stay as JSON gave them. */
 export function typedRow(row: { readonly [key: string]: Value } | null, schema: Json): Row | null {
-  if (row === null) return null;
+  if (row === null || schema === undefined) return row;
   const fields = fieldsOf(schema);
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typedValue(value, fields.get(name))]));
 }

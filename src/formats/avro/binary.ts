@@ -95,7 +95,7 @@ export class Bytes {
   at: number;
 
   constructor(bytes: Uint8Array, at: number) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     this.at = at;
   }
 
@@ -132,6 +132,25 @@ export class Bytes {
       if (byte < 128) return (value & 1n) === 0n ? value >> 1n : -(value >> 1n) - 1n;
     }
     throw new RangeError('a number is longer than 64 bits');
+  }
+
+  /** A long as a number where that is exact; else NaN, and nothing is read. */
+  exact(): number {
+    const start = this.at;
+    let value = 0,
+      factor = 1;
+    // Seven bytes hold 49 bits: microseconds need 52, so the eighth is looked at, too.
+    for (let i = 0; i < 8; i++) {
+      const byte = this.byte();
+      value += (byte & 127) * factor;
+      if (byte < 128) {
+        if (value > Number.MAX_SAFE_INTEGER) break;
+        return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      }
+      factor *= 128;
+    }
+    this.at = start;
+    return Number.NaN;
   }
 
   /** Ints of 32 bits, without a bigint. */

@@ -15,7 +15,7 @@ import { isRow, type MessageKey, RowMessages } from '../row-messages.ts';
 import { Bytes } from './binary.ts';
 import { columnsOf } from './columns.ts';
 import type { SchemaTexts } from './given-schema.ts';
-import { type Reader, readerOf } from './reader.ts';
+import { type Reader, readerOf, readValue } from './reader.ts';
 import { type AvroRecord, type AvroType, parseAvro, unreadableSchema, withoutNull } from './schema.ts';
 
 /** A schema, ready to read with. */
@@ -162,7 +162,7 @@ function readAll({ read }: Prepared, bytes: Uint8Array, at: number): Value {
   const from = new Bytes(bytes, at);
   let value: Value;
   try {
-    value = read(from);
+    value = readValue(read, from);
   } catch (cause) {
     throw new CdcError('SOURCE_DATA_INVALID', `The message does not fit its schema: ${(cause as Error).message}.`, { cause });
   }

@@ -14,6 +14,13 @@ const MAX_DEPTH = 200;
 
 let depth = 0;
 
+/** The value of a whole message. */
+export function readValue(reader: Reader, from: Bytes): Value {
+  // One that failed has left it where it was.
+  depth = 0;
+  return reader(from);
+}
+
 export function readerOf(type: AvroType, made = new Map<AvroType, Reader>()): Reader {
   const known = made.get(type);
   if (known !== undefined) return known;
@@ -75,14 +82,14 @@ function at<T>(list: readonly T[], index: number, message: string): T {
 }
 
 function nested<T>(read: () => T): T {
-  if (depth >= MAX_DEPTH) throw new RangeError(`values are nested more than ${MAX_DEPTH} levels deep`);
+  if (depth >= MAX_DEPTH) throw tooDeep();
   depth++;
-  try {
-    return read();
-  } finally {
-    depth--;
-  }
+  const value = read();
+  depth--;
+  return value;
 }
+
+const tooDeep = (): RangeError => new RangeError(`values are nested more than ${MAX_DEPTH} levels deep`);
 
 function recordReader(type: AvroRecord, made: Map<AvroType, Reader>): Reader {
   const names = type.fields.map((f) => f.column),
@@ -90,22 +97,22 @@ function recordReader(type: AvroRecord, made: Map<AvroType, Reader>): Reader {
     isPlain = !names.includes('__proto__');
   const read = (from: Bytes): Row => {
     const row: Row = {};
+    if (depth >= MAX_DEPTH) throw tooDeep();
+    depth++;
     for (let i = 0; i < readers.length; i++) {
       const value = (readers[i] as Reader)(from);
       if (isPlain) row[names[i] as string] = value;
       else Object.defineProperty(row, names[i] as string, { value, enumerable: true, writable: true, configurable: true });
     }
+    depth--;
     return row;
   };
-  const isDecimal = type.notes.connectName === 'io.debezium.data.VariableScaleDecimal';
-  return (from) =>
-    nested(() => {
-      const row = read(from);
-      const { scale, value } = row;
-      return isDecimal && typeof scale === 'number' && value instanceof Uint8Array
-        ? formatDecimal({ unscaled: integerOfBytes(value), scale })
-        : row;
-    });
+  if (type.notes.connectName !== 'io.debezium.data.VariableScaleDecimal') return read;
+  return (from) => {
+    const row = read(from),
+      { scale, value } = row;
+    return typeof scale === 'number' && value instanceof Uint8Array ? formatDecimal({ unscaled: integerOfBytes(value), scale }) : row;
+  };
 }
 
 /** Blocks of items; a negative count comes with the bytes of the block. */
@@ -148,17 +155,17 @@ function intReader({ logicalType, connectName, parameters }: AvroNotes): Reader 
 function longReader({ logicalType, connectName, parameters }: AvroNotes): Reader {
   switch (logicalType) {
     case 'timestamp-millis':
-      return (from) => `${momentOf(from.long(), 1_000n)}Z`;
+      return (from) => `${momentOf(from, 1_000)}Z`;
     case 'timestamp-micros':
-      return (from) => `${momentOf(from.long(), 1_000_000n)}Z`;
+      return (from) => `${momentOf(from, 1_000_000)}Z`;
     case 'timestamp-nanos':
-      return (from) => `${momentOf(from.long(), 1_000_000_000n)}Z`;
+      return (from) => `${momentOf(from, 1_000_000_000)}Z`;
     case 'local-timestamp-millis':
-      return (from) => momentOf(from.long(), 1_000n);
+      return (from) => momentOf(from, 1_000);
     case 'local-timestamp-micros':
-      return (from) => momentOf(from.long(), 1_000_000n);
+      return (from) => momentOf(from, 1_000_000);
     case 'local-timestamp-nanos':
-      return (from) => momentOf(from.long(), 1_000_000_000n);
+      return (from) => momentOf(from, 1_000_000_000);
     case 'time-micros':
       return (from) => timeOf(from.long(), 1_000_000n);
     default: {
@@ -172,19 +179,37 @@ function parts(count: bigint, perSecond: bigint): { seconds: number; nanos: numb
   const rest = ((count % perSecond) + perSecond) % perSecond;
   return { seconds: Number((count - rest) / perSecond), nanos: Number(rest * (1_000_000_000n / perSecond)) };
 }
-const momentOf = (count: bigint, perSecond: bigint): string => momentText(parts(count, perSecond), null);
+function momentOf(from: Bytes, perSecond: number): string {
+  const count = from.exact();
+  if (Number.isNaN(count)) return momentText(parts(from.long(), BigInt(perSecond)), null);
+  const seconds = Math.floor(count / perSecond);
+  return momentText({ seconds, nanos: (count - seconds * perSecond) * (1_000_000_000 / perSecond) }, null);
+}
+
 /** A count that is no time of a day stays what it is. */
 const timeOf = (count: bigint, perSecond: bigint): Value => (count < 0n ? count : timeText(parts(count, perSecond), null));
 
 function bytesReader({ logicalType, scale, connectName, parameters }: AvroNotes, take: (from: Bytes) => Buffer): Reader {
   if (logicalType === 'decimal') {
     const digits = scale ?? 0;
-    return (from) => formatDecimal({ unscaled: integerOfBytes(take(from)), scale: digits });
+    return (from) => decimalOf(take(from), digits);
   }
   const logical = connectName === null ? undefined : logicalValue(connectName);
   // Debezium's logical bytes are described for JSON, where bytes are base64.
   if (logical !== undefined) return (from) => logical(take(from).toString('base64'), { parameters: parameters as Row });
   return (from) => new Uint8Array(take(from));
+}
+
+/** Longest integer that a Buffer reads at once. */
+const SHORT_BYTES = 6;
+
+function decimalOf(bytes: Buffer, scale: number): string {
+  const { length } = bytes;
+  if (length === 0 || length > SHORT_BYTES) return formatDecimal({ unscaled: integerOfBytes(bytes), scale });
+  const unscaled = bytes.readIntBE(0, length);
+  if (scale === 0) return String(unscaled);
+  const digits = String(Math.abs(unscaled)).padStart(scale + 1, '0');
+  return `${unscaled < 0 ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
 }
 
 function stringReader({ connectName, parameters }: AvroNotes): Reader {

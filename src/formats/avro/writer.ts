@@ -99,8 +99,15 @@ function floating(value: Value): number {
 }
 
 function wholeWriter(notes: AvroNotes, least: bigint, most: bigint): Writer {
-  const count = countOf(notes);
+  const count = countOf(notes),
+    // Exact in both forms, or farther than any number that is.
+    low = Math.max(Number(least), Number.MIN_SAFE_INTEGER),
+    high = Math.min(Number(most), Number.MAX_SAFE_INTEGER);
   return (out, value) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) {
+      writeLong(out, value);
+      return;
+    }
     const n = typeof value === 'string' && count !== null ? count(value) : whole(value);
     if (n === null) throw new Unfit('', `expected ${notes.logicalType ?? notes.connectName}, got a text that is none`);
     if (n < least || n > most) throw new Unfit('', 'the number has more bits than its type');
@@ -115,13 +122,15 @@ function whole(value: Value): number | bigint {
   throw unfit('a whole number', value);
 }
 
-type Count = (text: string) => bigint | null;
+type Count = (text: string) => number | bigint | null;
 
 /** Exact, or `null`: digits below the unit would be lost. */
-function inUnit(moment: Moment | null, unit: 'ms' | 'us' | 'ns'): bigint | null {
+function inUnit(moment: Moment | null, unit: 'ms' | 'us' | 'ns'): number | bigint | null {
   if (moment === null) return null;
   const perUnit = unit === 'ms' ? 1_000_000 : unit === 'us' ? 1_000 : 1;
-  return moment.nanos % perUnit === 0 ? BigInt(countText(moment, unit)) : null;
+  if (moment.nanos % perUnit !== 0) return null;
+  const count = moment.seconds * (1_000_000_000 / perUnit) + moment.nanos / perUnit;
+  return Number.isSafeInteger(count) ? count : BigInt(countText(moment, unit));
 }
 
 const moments =
@@ -132,10 +141,7 @@ const times =
   (unit: 'ms' | 'us' | 'ns'): Count =>
   (text) =>
     inUnit(parseTime(text), unit);
-const days: Count = (text) => {
-  const count = parseDate(text);
-  return count === null ? null : BigInt(count);
-};
+const days: Count = parseDate;
 
 const COUNTS: Readonly<Record<string, Count>> = {
   date: days,
@@ -249,6 +255,16 @@ function unionWriter(branches: readonly AvroType[], made: Map<AvroType, Writer>)
   const writers = branches.map((branch) => writerOf(branch, made)),
     nullAt = branches.findIndex((branch) => branch.kind === 'null');
   const others = writers.map((writer, index) => ({ writer, index })).filter(({ index }) => index !== nullAt);
+  const [only] = others;
+  if (nullAt >= 0 && only !== undefined && others.length === 1)
+    return (out, value) => {
+      if (value === null) {
+        writeLong(out, nullAt);
+        return;
+      }
+      writeLong(out, only.index);
+      only.writer(out, value);
+    };
   return (out, value) => {
     if (value === null) {
       if (nullAt < 0) throw unfit('a value', null);
@@ -290,7 +306,9 @@ function recordWriter(record: AvroRecord, made: Map<AvroType, Writer>): Writer {
         throw error instanceof Unfit ? error.within(name) : error;
       }
     }
-    if (found === Object.keys(row).length) return;
+    let all = 0;
+    for (const _name in row) all++;
+    if (found === all) return;
     // Invariant 3: what the schema has no field for would vanish.
     const extra = Object.keys(row).find((name) => !names.has(name) && row[name] !== undefined);
     if (extra !== undefined) throw new Unfit(extra, 'the schema has no such field');

@@ -29,7 +29,7 @@ export function schemaIdOf(bytes: Uint8Array): number {
       `Expected a message with the id of its schema (a zero byte and four more), got ${bytes.length} bytes${bytes.length === 0 ? '' : ` that begin with ${bytes[0]}`}.`,
       { fix: 'Set message_format to what the producer writes.' },
     );
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(1);
+  return (((bytes[1] as number) << 24) | ((bytes[2] as number) << 16) | ((bytes[3] as number) << 8) | (bytes[4] as number)) >>> 0;
 }
 
 /**
