@@ -112,6 +112,21 @@ describe('positions', () => {
     );
   });
 
+  it('stand over that of another change of the transaction as if written anew', () => {
+    const changes = fc.record({ lsn: fc.oneof(lsns, fc.bigInt({ min: 0n, max: 0xffff_ffffn })), index: fc.integer({ min: 0, max: 3 }) });
+    fc.assert(
+      fc.property(lsns, changes, changes, (commit, first, second) => {
+        const [before, after] = [first, second].map(
+          ({ lsn, index }) => new ChangePlace(hiOf(commit), loOf(commit), hiOf(lsn), loOf(lsn), index),
+        ) as [ChangePlace, ChangePlace];
+        const bytes = Buffer.alloc(before.length);
+        before.put(bytes, 0);
+        after.putOver(bytes, 0, before);
+        expect(bytes.toString()).toBe(after.text());
+      }),
+    );
+  });
+
   it('refuse a number that would not fit', () => {
     expect(() => formatPlace(0, 1, 0, 1, 0x100_0000)).toThrow(RangeError);
   });
