@@ -25,6 +25,8 @@ export class LaneAudit {
   readonly parkedUnknown = new Set<string>();
   /** Events that came from a zombie whose clock was set back: it takes its lease for valid, and nothing fences it here. */
   readonly late = new Set<string>();
+  /** Rows of a chunk that came without the point, while a refused event of it was looked for: they may come again. */
+  readonly #portions = new Set<string>();
   readonly replay: ReplayAudit;
   readonly #order: KeyOrder;
   readonly #gaps: LaneGaps;
@@ -119,8 +121,9 @@ export class LaneAudit {
     }
     if ((this.#shape?.workers ?? 1) > 1) this.#oracle.note(`workers: ${e.oldKey === null ? e.op : 'change of key'}`);
     const isQueue = kindOf(e.table.id.table) === 'q';
-    if (this.holds && !isQueue && n > 1 && !isReplay)
+    if (this.holds && !isQueue && n > 1 && !isReplay && !this.#portions.has(id))
       this.#oracle.fail('duplicate', `${id} (${e.op}) came to ${this.name} ${n} times, which is effectively-once`);
+    if (e.op === 'r' && batch !== undefined && placeText(batch.through) === placeText(batch.previous)) this.#portions.add(id);
     if (!isQueue) this.#order.check(e, n > 1 || isReplay, batch);
     const hasAll = (point: ResumePoint): boolean =>
       point.snapshots.some((s) => s.table === formatTableId(e.table.id) && s.state === 'done');
