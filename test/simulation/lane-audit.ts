@@ -283,9 +283,9 @@ export class LaneAudit {
   copied(points: readonly ResumePoint[]): () => void {
     const applied = [...this.applied],
       order = this.#order.copied();
-    // It has nothing yet, and gets all rows at the next start as at its first.
+    // It, or one of its workers, has nothing yet, and gets all rows at the next start as at its first.
     const isUntouched =
-      this.#shape?.start === 'snapshot' && points.every((p) => p.snapshots.length === 0 && Object.keys(positionsOf(p)).length === 0);
+      this.#shape?.start === 'snapshot' && points.some((p) => p.snapshots.length === 0 && Object.keys(positionsOf(p)).length === 0);
     const gaps = this.#gaps.copied(isUntouched && !this.#world.shape.disk),
       [isEmpty, operated] = [this.#isEmpty, this.#operated];
     return () => {
