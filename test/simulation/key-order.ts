@@ -88,6 +88,8 @@ export class KeyOrder {
     if (e.op === 't') for (const key of [...parked.keys()]) if (key.startsWith(`${e.table.id.table}/`)) parked.delete(key);
     if (e.op === 'r' || e.op === 't') return;
     for (const key of keysOf(e)) {
+      // Its letter was written when the process died, state had not got its key, and this time it is taken.
+      if (parked.get(key) === audited) parked.delete(key);
       const first = parked.get(key);
       if (first !== undefined && first.place < audited.place && !this.#lane.wasInGap(first) && !this.#isInWindow(first, batch))
         this.#oracle.fail('overtaken', `${e.id} came to ${this.#lane.name} before ${first.place} of ${key}, which is parked`);
