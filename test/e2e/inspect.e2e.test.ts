@@ -210,7 +210,7 @@ describe('cdc-run adapters and schema', () => {
         capabilities: expect.objectContaining({ ordering: 'log' }),
       }),
     );
-    expect(types).toContainEqual(expect.objectContaining({ kind: 'source', type: 'kafka', available: false, capabilities: null }));
+    expect(types).toContainEqual(expect.objectContaining({ kind: 'source', type: 'pulsar', available: false, capabilities: null }));
     const text = await work.run(['adapters']);
     for (const { type } of types) expect(text.out).toContain(type);
   });

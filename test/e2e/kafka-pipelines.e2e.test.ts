@@ -35,14 +35,14 @@ interface Change {
 }
 
 describe.skipIf(noPostgres).each(servers)('pipelines/postgres-to-kafka.yaml and kafka-to-postgres.yaml, with %s', (server) => {
-  it('bring every change over once, also when they are killed, and the replica equals its source', async () => {
+  it('bring every change over once, also when they are killed, and the replica equals its source', { timeout: 300_000 }, async () => {
     await using place = await KafkaPlace.open(server);
     await using source = await createDatabase();
     await using replica = await createDatabase();
     using work = new Workspace();
     await source.query(TABLES + ROWS);
     await replica.query(TABLES);
-    const env = { KAFKA: place.brokers, TOPICS: place.name, SOURCE_URL: source.url, REPLICA_URL: replica.url };
+    const env = { KAFKA: place.brokers, TOPICS: place.name, SOURCE_URL: source.url, REPLICA_URL: replica.url, SESSION_TIMEOUT: '6s' };
     const publish = (...args: string[]) =>
       work.start([resolve('pipelines/postgres-to-kafka.yaml'), ...args], { ...env, PIPELINE: place.name });
     const apply = (...args: string[]) =>

@@ -25,6 +25,8 @@ export class LaneAudit {
   readonly parkedUnknown = new Set<string>();
   /** Events that came from a zombie whose clock was set back: it takes its lease for valid, and nothing fences it here. */
   readonly late = new Set<string>();
+  /** Keys of rows of a snapshot that came so. */
+  readonly lateRows = new Set<string>();
   /** Rows of a chunk that came without the point, while a refused event of it was looked for: they may come again. */
   readonly #portions = new Set<string>();
   readonly replay: ReplayAudit;
@@ -114,7 +116,10 @@ export class LaneAudit {
       isReplay = batch !== undefined && this.replay.isReplay(batch);
     this.applied.set(id, n);
     this.appliedBy.set(id, this.#world.running);
-    if (this.#world.faults.has('clock set back') && this.#world.leases.wasReplaced(`process-${this.#world.running}`)) this.late.add(id);
+    if (this.#world.faults.has('clock set back') && this.#world.leases.wasReplaced(`process-${this.#world.running}`)) {
+      this.late.add(id);
+      if (e.op === 'r') for (const key of keysOf(e)) this.lateRows.add(key);
+    }
     if (isReplay) {
       this.#oracle.note('replay: event sent again');
       this.replay.sent(e);

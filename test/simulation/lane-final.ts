@@ -42,7 +42,7 @@ export class LaneFinal {
   /** Rows that must not be compared: an event about them went elsewhere, or what is not all of a row was sent over a newer one. */
   #tainted(): Set<string> {
     const lane = this.#lane,
-      tainted = new Set(lane.parkedUnknown);
+      tainted = new Set([...lane.parkedUnknown, ...(lane.holds ? [] : lane.lateRows)]);
     const inOrder = [...this.#oracle.events.values()].sort((a, b) => (a.place < b.place ? -1 : 1));
     for (const e of inOrder) {
       const misses = !lane.isFilled(e) && (lane.settled(e) !== 'destination' || lane.inGap(e));

@@ -73,6 +73,8 @@ export class Member {
   #assigned = new Map<string, Assigned>();
   /** Nothing is read any more; we stay in the group, so that what is delivered yet can be committed. */
   #isParked = false;
+  /** Until others have read what is theirs. */
+  #isWaiting = false;
 
   constructor(options: MemberOptions) {
     this.#o = options;
@@ -246,9 +248,42 @@ export class Member {
   }
 
   #finishIfDone(): void {
-    if (this.#o.ctx.until === null) return;
-    const isDone = [...this.#assigned.values()].every(({ next, until }) => next !== null && (until === null || next > until));
-    if (isDone) this.#handoff.finish();
+    if (this.#o.ctx.until === null || [...this.#assigned.values()].some(({ next }) => next === null)) return;
+    const open = this.#open();
+    if (open.length === 0) this.#handoff.finish();
+    else if (open.every(([name]) => !this.#assigned.has(name))) this.#waitForOthers().catch((error: unknown) => this.#handoff.fail(error));
+  }
+
+  /** one_time: partitions that are not read to their ends, and the last offset of each. */
+  #open(): [name: string, last: bigint][] {
+    return Object.entries(this.#o.ctx.until?.partitions ?? {}).flatMap(([name, end]): [string, bigint][] => {
+      const next = this.#assigned.get(name)?.next ?? null,
+        last = offsetOf(end);
+      return next === null || next <= last ? [[name, last]] : [];
+    });
+  }
+
+  /** What is left is another member's: it commits that, or has died, and then it comes to us. */
+  async #waitForOthers(): Promise<void> {
+    const { client, clock, group, logger, signal, topics } = this.#o;
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    logger.info('waits for partitions that another member of the group has', { partitions: this.#open().map(([name]) => name) });
+    try {
+      while (!this.#isParked && !signal.aborted) {
+        const open = this.#open();
+        if (open.some(([name]) => this.#assigned.has(name))) return;
+        const committed = await withAdmin(client, (admin) => admin.committed(group, topics));
+        const nextOf = new Map(committed.map((c) => [partitionName(c), c.offset]));
+        if (open.every(([name, last]) => (nextOf.get(name) ?? 0n) > last)) {
+          this.#handoff.finish();
+          return;
+        }
+        await clock.sleep(HEARTBEAT_MS, signal);
+      }
+    } finally {
+      this.#isWaiting = false;
+    }
   }
 
   // -- records -----------------------------------------------------------------------------------------------------------
