@@ -1,48 +1,13 @@
 // CPU per event of each envelope against JSON.stringify of the same object and Buffer.from of the result. See README.md.
 
 import { createEnvelope, type EnvelopeType } from '../../src/envelope/create.ts';
-import { ChangeEvent, type Column, type ColumnType, type Position, type Row, type TableSchema } from '../../src/sdk/index.ts';
+import { ChangeEvent, type Position } from '../../src/sdk/index.ts';
 import { round } from '../lib/cpu.ts';
+import { ORDERS, orderRow } from '../lib/orders.ts';
 
 const EVENTS = 1000;
 const ROUNDS = 100;
 const REPEATS = 5;
-
-const column = (name: string, type: ColumnType, nativeType: string, more: Partial<Column> = {}): Column => ({
-  name,
-  type,
-  nativeType,
-  nullable: true,
-  ...more,
-});
-const ORDERS: TableSchema = {
-  id: { database: 'shop', schema: 'public', table: 'orders' },
-  key: ['id'],
-  version: 1,
-  columns: [
-    column('id', 'int64', 'bigint'),
-    column('customer', 'string', 'text'),
-    column('email', 'string', 'text'),
-    column('note', 'string', 'text'),
-    column('total', 'decimal', 'numeric(12,2)', { precision: 12, scale: 2 }),
-    column('placed_at', 'timestamptz', 'timestamptz'),
-    column('paid', 'boolean', 'boolean'),
-    column('items', 'int32', 'integer'),
-  ],
-};
-
-function row(i: number): Row {
-  return {
-    id: BigInt(i),
-    customer: `Customer number ${i}`,
-    email: `customer${i}@example.com`,
-    note: 'left at the door, as usual, with the neighbour',
-    total: `${i % 1000}.50`,
-    placed_at: '2024-02-29T12:34:56.789123Z',
-    paid: i % 2 === 0,
-    items: i % 17,
-  };
-}
 
 function events(): ChangeEvent[] {
   return Array.from(
@@ -55,7 +20,7 @@ function events(): ChangeEvent[] {
         partition: 'main',
         position: String(i).padStart(16, '0') as Position,
         sourceTsMs: 1_709_210_096_789,
-        after: row(i),
+        after: orderRow(i),
         transaction: {
           id: `${Math.floor(i / 10)}`,
           order: (i % 10) + 1,

@@ -9,18 +9,9 @@ import { rowSchema } from '../../src/formats/avro/table-schemas.ts';
 import type { FormatContext } from '../../src/formats/context.ts';
 import { SchemaRegistry } from '../../src/formats/registry/client.ts';
 import type { Transport } from '../../src/formats/registry/transport.ts';
-import {
-  ChangeEvent,
-  type Column,
-  type ColumnType,
-  type LaneBatch,
-  type Position,
-  type Row,
-  silentLogger,
-  systemClock,
-  type TableSchema,
-} from '../../src/sdk/index.ts';
+import { ChangeEvent, type LaneBatch, type Position, silentLogger, systemClock } from '../../src/sdk/index.ts';
 import { round } from '../lib/cpu.ts';
+import { ORDERS, orderRow } from '../lib/orders.ts';
 
 const EVENTS = 1000,
   ROUNDS = 60,
@@ -28,44 +19,8 @@ const EVENTS = 1000,
 /** Of avsc in a bare loop, which converts nothing and writes no keys. */
 const BUDGET = 1.2;
 
-const column = (name: string, type: ColumnType, nativeType: string, more: Partial<Column> = {}): Column => ({
-  name,
-  type,
-  nativeType,
-  nullable: true,
-  ...more,
-});
-const ORDERS: TableSchema = {
-  id: { database: 'shop', schema: 'public', table: 'orders' },
-  key: ['id'],
-  version: 1,
-  columns: [
-    column('id', 'int64', 'bigint', { nullable: false }),
-    column('customer', 'string', 'text'),
-    column('email', 'string', 'text'),
-    column('note', 'string', 'text'),
-    column('total', 'decimal', 'numeric(12,2)', { precision: 12, scale: 2 }),
-    column('placed_at', 'timestamptz', 'timestamptz'),
-    column('paid', 'boolean', 'boolean'),
-    column('items', 'int32', 'integer'),
-  ],
-};
-
-function row(i: number): Row {
-  return {
-    id: BigInt(i),
-    customer: `Customer number ${i}`,
-    email: `customer${i}@example.com`,
-    note: 'left at the door, as usual, with the neighbour',
-    total: `${i % 1000}.50`,
-    placed_at: '2024-02-29T12:34:56.789123Z',
-    paid: i % 2 === 0,
-    items: i % 17,
-  };
-}
-
 /** What avsc takes without conversions: it would be slower with them. */
-const avscRow = (i: number): object => ({ ...row(i), id: i, total: Buffer.from([0x04, 0xe2]), placed_at: 1_709_210_096_789_123 });
+const avscRow = (i: number): object => ({ ...orderRow(i), id: i, total: Buffer.from([0x04, 0xe2]), placed_at: 1_709_210_096_789_123 });
 
 const events = Array.from(
   { length: EVENTS },
@@ -77,7 +32,7 @@ const events = Array.from(
       partition: 'main',
       position: String(i).padStart(16, '0') as Position,
       sourceTsMs: 1_709_210_096_789,
-      after: row(i),
+      after: orderRow(i),
     }),
 );
 const FIELDS = { txId: 1, lsn: 2, sequence: '[null,"2"]' };
