@@ -106,9 +106,23 @@ export default tseslint.config(
   ),
   boundary(['src/engine/**/*.ts'], [UPWARDS, ADAPTERS]),
   boundary(['src/sources/**/*.ts', 'src/destinations/**/*.ts', 'src/hooks/**/*.ts'], [...ADAPTER, OTHER_SYSTEMS([])]),
-  ...['kafka', 'mysql', 'postgresql', 'redis'].map((system) =>
+  ...['kafka', 'mqtt', 'mysql', 'nats', 'postgresql', 'rabbitmq', 'redis'].map((system) =>
     boundary([`src/{sources,destinations,systems}/${system}{,-*}/**/*.ts`], [...ADAPTER, OTHER_SYSTEMS([`!**/systems/${system}/*`])]),
   ),
+  boundary(
+    ['src/debezium/**/*.ts'],
+    [
+      ENGINE,
+      UPWARDS,
+      ADAPTERS,
+      not(
+        ['**/state/**', '**/log/**', '**/envelope/**', '**/formats/**'],
+        "The translation of Debezium's properties is pure: it knows keys, not what they do.",
+      ),
+    ],
+  ),
+  // It reads topics, too.
+  boundary(['src/sources/debezium/**/*.ts'], [...ADAPTER, OTHER_SYSTEMS(['!**/systems/kafka/*'])]),
   boundary(
     ['plugins/**/*.ts', 'pipelines/**/*.ts'],
     [not(['../../../src/**', '../../src/**', '**/src/**'], "A plugin imports 'cdc-run/sdk' only.")],

@@ -23,6 +23,8 @@ const SCENARIOS = [
   'mysql',
   'mysql/decode',
   'brokers/redis',
+  'brokers/kafka',
+  'path',
 ];
 
 const asked = process.argv.slice(2);

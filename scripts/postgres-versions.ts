@@ -41,7 +41,7 @@ function runOn(major: string): string {
   const report = join(folder, `${major}.json`),
     reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const files = rest.length > 0 ? rest : DEFAULT_FILES;
-  const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'int', ...reporters, ...files], { env, stdio: 'inherit' });
+  const { status } = spawnSync('npx', ['vitest', 'run', '--project', 'int-databases', ...reporters, ...files], { env, stdio: 'inherit' });
   npm('down', 'postgres', '--purge');
   if (status !== 0) process.exitCode = 1;
   const counts = JSON.parse(readFileSync(report, 'utf8')) as Record<'numPassedTests' | 'numFailedTests' | 'numPendingTests', number>;

@@ -8,7 +8,7 @@ import { down } from './services/down.ts';
 import { loadState } from './services/home.ts';
 import { findRunning, up } from './services/up.ts';
 
-const USAGE = `Usage: npm run services -- <up|down|status> [names] [--json] [--mode docker|system|npm|maven] [--purge]
+const USAGE = `Usage: npm run services -- <up|down|status> [names] [--json] [--mode docker|system|npm|maven|go] [--purge]
 
   up      start the services and wait until they answer
   down    stop what "up" started; --purge removes its data too
@@ -55,7 +55,7 @@ function printable(report: Report): Report {
   return { ...report, url: url.href };
 }
 
-const MODES = ['docker', 'system', 'npm', 'maven'] as const;
+const MODES = ['docker', 'system', 'npm', 'maven', 'go'] as const;
 const isMode = (text: string): text is Exclude<Mode, 'url'> => (MODES as readonly string[]).includes(text);
 
 /** Old versions run where somebody asks for them. */

@@ -9,6 +9,7 @@ import { DEFAULT_RUN_OPTIONS, type EngineDeps, type PipelineHandle, type RunOpti
 import type { PipelineConfig } from './engine/pipeline-config.ts';
 import { start } from './engine/start.ts';
 import type { LogStore } from './log/change-log.ts';
+import { openState, stateKey } from './open-state.ts';
 import { createOwner, isOwnerGone } from './owner.ts';
 import { packageVersion } from './package-info.ts';
 import {
@@ -21,7 +22,6 @@ import {
   systemClock,
   systemRandom,
 } from './sdk/index.ts';
-import { openStateStore } from './state/open.ts';
 import type { ErrorRecord, StateStore } from './state/store.ts';
 
 export interface RuntimeOptions extends Partial<RunOptions> {
@@ -92,7 +92,7 @@ function runOptionsOf(options: RuntimeOptions): RunOptions {
   return { untilCaughtUp, limit, failFast, rejoin, scheduledMs };
 }
 
-/** What the pipelines of a process share: state files by path, the owner's name, the watchdog. */
+/** What the pipelines of a process share: state by its place, the owner's name, the watchdog. */
 class Shared {
   readonly #options: RuntimeOptions;
   readonly #owner = createOwner();
@@ -138,11 +138,12 @@ class Shared {
   }
 
   async #state(config: PipelineConfig): Promise<StateStore> {
-    const path = resolve(config.state.path);
-    let state = this.#states.get(path);
+    const { logger = silentLogger } = this.#options,
+      key = stateKey(config.state);
+    let state = this.#states.get(key);
     if (state === undefined) {
-      state = await openStateStore({ type: config.state.type, path });
-      this.#states.set(path, state);
+      state = await openState(config.state, (message) => logger.warn(message));
+      this.#states.set(key, state);
     }
     this.#stateOf.set(config.name, state);
     return state;

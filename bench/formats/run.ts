@@ -3,7 +3,7 @@
 import avsc from 'avsc';
 import type { EnvelopeType } from '../../src/envelope/create.ts';
 import { createEnvelope } from '../../src/envelope/create.ts';
-import { AvroMessages } from '../../src/formats/avro/messages.ts';
+import { avroDecoder } from '../../src/formats/avro/messages.ts';
 import { AvroRecords } from '../../src/formats/avro/records.ts';
 import { rowSchema } from '../../src/formats/avro/table-schemas.ts';
 import type { FormatContext } from '../../src/formats/context.ts';
@@ -115,7 +115,7 @@ for (const [name, envelope, options] of [
   const encode = () => encoder.encode(batch, (_event, topic) => topic, never);
   const { records } = await encode();
   await measure(`${name}: write Avro, with keys`, encode, records.value[0]?.length ?? 0);
-  const decoder = new AvroMessages({ message_format: 'avro', envelope }, ctx, client, { key: null, value: null });
+  const decoder = avroDecoder({ message_format: 'avro', envelope }, ctx, client, { key: null, value: null });
   const messages = [...records.event].map((_, i) => ({
     topic: 't',
     key: Uint8Array.from(records.key[i] as Uint8Array),

@@ -11,10 +11,10 @@ import type { DrainResult, DrainTask } from './drain.ts';
 const TICKS_PER_SECOND = 100;
 const LOOK_MS = 50;
 
-/** User and system CPU of a process so far, in seconds; `null` when it is gone. */
-export function cpuSeconds(pid: number): number | null {
+/** User and system CPU so far of a process, or of one thread of it, in seconds; `null` when it is gone. */
+export function cpuSeconds(pid: number, thread?: number): number | null {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const stat = readFileSync(`/proc/${pid}/${thread === undefined ? '' : `task/${thread}/`}stat`, 'utf8');
     // The command in parentheses may hold anything: fields are counted from its end.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
@@ -122,7 +122,8 @@ export async function programMemory(folder: string, pipeline: object, events: nu
   return { peakMb, rssMb: [0, 1, 2, 3].map((n) => middle(samples.slice((samples.length * n) / 4, (samples.length * (n + 1)) / 4))) };
 }
 
-function statusOf(pid: number): { rss: number; peak: number } | null {
+/** In MB; `null` when it is gone. */
+export function statusOf(pid: number): { rss: number; peak: number } | null {
   try {
     const text = readFileSync(`/proc/${pid}/status`, 'utf8');
     const kb = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024;

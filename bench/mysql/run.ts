@@ -1,15 +1,17 @@
 // The MySQL source beside the server's own reader and zongji, on servers of its own: see README.md.
-// `--inserts 300000 --updates 100000 --rounds 3 --servers mariadb,mysql --only json,file` change what is done.
+// `--inserts 300000 --updates 100000 --rounds 3 --servers mariadb,mysql --only json,file --seconds 10 --transaction 5000000` change what is done.
 
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { RowDataPacket } from 'mysql2/promise';
 import { mariadb, mysql } from '../../scripts/services/mysql.ts';
+import { round } from '../lib/cpu.ts';
 import { busySeconds, child, cpuOf, cpuSeconds, drainChild, inFolder, programMemory } from '../lib/processes.ts';
 import { least, type Run, ratio, rounds, runOf } from '../lib/rounds.ts';
+import type { LatencyResult, LatencyTask } from './latency.ts';
 import { connect, LOGIN, rawReader, type Server, startServer } from './server.ts';
 import type { ReaderResult, TransportTask } from './transport.ts';
-import { createWorkload, type Phase } from './workload.ts';
+import { createWorkload, oneTransaction, type Phase } from './workload.ts';
 import type { ZongjiTask } from './zongji.ts';
 
 const { values: given } = parseArgs({
@@ -19,6 +21,8 @@ const { values: given } = parseArgs({
     rounds: { type: 'string', default: '3' },
     servers: { type: 'string', default: 'mariadb,mysql' },
     only: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '10' },
+    transaction: { type: 'string', default: '0' },
   },
 });
 const wants = (name: string): boolean => given.only === '' || given.only.split(',').includes(name);
@@ -132,20 +136,46 @@ async function streaming(bench: Bench, [inserts, updates]: readonly [Phase, Phas
   };
 }
 
+async function latency({ server }: Bench, perSecond: number, firstId: number): Promise<LatencyResult> {
+  const result = await inFolder((folder) => {
+    const source = { type: 'mysql', url: server.url, tables: ['shop.orders'], snapshot_mode: 'never' },
+      parts = pipelineOf(server, { name: 'inserts', events: 0, file: '' }, folder, JSON_TO_NOWHERE);
+    const task: LatencyTask = {
+      pipeline: { ...parts, source, sync: { mode: 'continuous' } },
+      url: server.url,
+      perSecond,
+      seconds: Number(given.seconds),
+      firstId,
+    };
+    return child<LatencyResult>(join(import.meta.dirname, 'latency.ts'), task);
+  });
+  return { events: result.events, p50: round(result.p50, 2), p99: round(result.p99, 2) };
+}
+
 async function benchOf(flavor: Bench['flavor']): Promise<object> {
   await using server = await startServer(flavor === 'mariadb' ? mariadb : mysql);
   const client = await connect(server),
-    phases = await createWorkload(client, flavor === 'mariadb' ? 'longtext' : 'json', Number(given.inserts), Number(given.updates)),
+    json = flavor === 'mariadb' ? 'longtext' : 'json',
+    phases = await createWorkload(client, json, Number(given.inserts), Number(given.updates)),
     [inserts, updates] = phases as [Phase, Phase];
   const [files] = await client.query<RowDataPacket[]>('SHOW BINARY LOGS'),
     bytes = Number(files.find((f) => f['Log_name'] === inserts.file)?.['File_size']);
-  await client.end();
   process.stderr.write(`${flavor} ${server.version}: ${Math.round(bytes / inserts.events)} bytes per insert in the log\n`);
   const bench = { server, flavor },
-    result = await streaming(bench, [inserts, updates], bytes - BYTES_AROUND);
-  if (!wants('memory')) return { version: server.version, ...result };
-  const memory = await inFolder((folder) => programMemory(folder, pipelineOf(server, inserts, folder, JSON_TO_NOWHERE), inserts.events));
-  return { version: server.version, ...result, memory };
+    result: Record<string, unknown> = { version: server.version, ...(await streaming(bench, [inserts, updates], bytes - BYTES_AROUND)) };
+  const memoryOf = (file: string, events: number): Promise<object> =>
+    inFolder((folder) => programMemory(folder, pipelineOf(server, { name: 'inserts', events, file }, folder, JSON_TO_NOWHERE), events));
+  if (wants('memory')) result['memory'] = await memoryOf(inserts.file, inserts.events);
+  if (wants('latency')) {
+    result['latency_ms'] = {
+      at_1000_commits_per_second: await latency(bench, 1000, 100_000_000),
+      at_10_commits_per_second: await latency(bench, 10, 200_000_000),
+    };
+  }
+  const rows = Number(given.transaction);
+  if (rows > 0) result['one_transaction'] = { rows, ...(await memoryOf(await oneTransaction(client, json, rows), rows)) };
+  await client.end();
+  return result;
 }
 
 /** Beginning and end of a file, of which not all is sent. */

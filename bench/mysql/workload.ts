@@ -45,3 +45,20 @@ export async function createWorkload(client: Connection, json: 'json' | 'longtex
   await client.query('FLUSH BINARY LOGS');
   return phases;
 }
+
+const NUMBERS = {
+  longtext: (count: number) => `SELECT seq AS i FROM seq_1_to_${count}`,
+  json: (count: number) => `WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < ${count}) SELECT i FROM n`,
+};
+
+/** One transaction of so many rows, in a file of its own. */
+export async function oneTransaction(client: Connection, json: 'json' | 'longtext', count: number): Promise<string> {
+  await client.query('TRUNCATE shop.orders; FLUSH BINARY LOGS');
+  const [files] = await client.query<RowDataPacket[]>('SHOW BINARY LOGS');
+  if (json === 'json') await client.query(`SET SESSION cte_max_recursion_depth = ${count + 1}`);
+  await client.query(`INSERT INTO shop.orders SELECT i, CONCAT('Customer ', i), CONCAT('user', i, '@example.com'), CONCAT('SKU-', i % 5000), i % 100000 / 100,
+    '2024-02-11 12:34:56.123', '2024-03-01 10:00:00.456', i % 2, i % 17, CONCAT('{"color":"red","size":', i % 40, ',"tags":["a","b","c"],"note":"order number ', i, '"}')
+    FROM (${NUMBERS[json](count)}) AS numbers`);
+  await client.query('FLUSH BINARY LOGS');
+  return String(files.at(-1)?.['Log_name']);
+}

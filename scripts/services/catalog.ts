@@ -2,9 +2,12 @@
 
 import type { ServiceDefinition } from './definition.ts';
 import { kafka, kafka4 } from './kafka.ts';
+import { mosquitto } from './mosquitto.ts';
 import { mariadb, mariadb114, mysql, mysql56, mysql57 } from './mysql.ts';
+import { nats, nats29 } from './nats.ts';
 import { postgresOf } from './postgres.ts';
 import { MAJORS } from './postgres-install.ts';
+import { rabbitmq } from './rabbitmq.ts';
 import { redis } from './redis.ts';
 import { schemaRegistry } from './schema-registry.ts';
 
@@ -17,9 +20,13 @@ export const SERVICES: readonly ServiceDefinition[] = [
   mysql57,
   mysql56,
   redis,
+  rabbitmq,
+  mosquitto,
   kafka,
   kafka4,
   schemaRegistry,
+  nats,
+  nats29,
 ];
 
 /** `postgres`, or `postgres@18` and `kafka@4` for a version of its own. */

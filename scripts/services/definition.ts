@@ -4,7 +4,7 @@
 import type { ProcessId } from './processes.ts';
 
 /** Where a running server came from: `url` somebody else's, the others started by this script. */
-export type Mode = 'url' | 'docker' | 'system' | 'npm' | 'maven';
+export type Mode = 'url' | 'docker' | 'system' | 'npm' | 'maven' | 'go';
 
 /** Answer of a server that spoke its product's own protocol. `version` is null where it tells none before a login. */
 export interface Handshake {
@@ -19,14 +19,14 @@ export interface Account {
 
 /** Programs of a service that are ready to run. */
 export interface Installation {
-  readonly mode: 'system' | 'npm' | 'maven';
+  readonly mode: 'system' | 'npm' | 'maven' | 'go';
   readonly version: string;
   readonly bin: string;
 }
 
 /** One way to get the programs. */
 export interface Install {
-  readonly mode: 'system' | 'npm' | 'maven';
+  readonly mode: 'system' | 'npm' | 'maven' | 'go';
   /**
    * Finds the programs, installing them if need be. `null`: this way does not exist here, or has no such version. Throws when it
    * exists and failed. `folder` is a place for downloads that the server's account can reach.
@@ -55,6 +55,8 @@ export interface ServiceDefinition {
   readonly urlVariable: string;
   /** The first port to try; the next free one is taken and recorded. */
   readonly firstPort: number;
+  /** How many ports it takes, one behind the other; 1 unless set. */
+  readonly ports?: number;
   /** How long a start may take. */
   readonly startTimeoutMs: number;
   /** Accounts to run as when root starts the service, best first; empty = the server accepts root. */

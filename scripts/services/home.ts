@@ -57,6 +57,7 @@ export function logFile(name: string): string {
  * repository lies under a private folder such as /root), a folder under the system's temporary one, remembered for later.
  */
 export function reachableFolder(otherAccount: boolean): string {
+  mkdirSync(HOME, { recursive: true });
   if (!otherAccount || isOpenToAll(HOME)) return HOME;
   const note = join(HOME, 'folder');
   if (existsSync(note)) {

@@ -40,7 +40,7 @@ export function kafkaInstall(version: string): Install {
   };
 }
 
-function hasProgram(name: string): boolean {
+export function hasProgram(name: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((f) => f !== '' && existsSync(join(f, name)));
 }
 

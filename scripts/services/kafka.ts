@@ -1,5 +1,5 @@
-// Kafka as a service for tests: one broker in KRaft mode. Beside its plain listener it has one with logins, one with TLS, and one
-// that says it is somewhere else: where a test puts a proxy that misbehaves.
+// Kafka as a service for tests: one broker in KRaft mode. Beside its plain listener it has one with logins, one with TLS, one with both,
+// and one that says it is somewhere else: where a test puts a proxy that misbehaves.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { type ProcessId, run, startTime } from './processes.ts';
 
 const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qg';
 /** Ports from that of the plain listener on. PROXIED is told to clients as PROXY. */
-export const KAFKA_PORTS = { plain: 0, controller: 1, sasl: 2, proxied: 3, proxy: 4, tls: 5 } as const;
+export const KAFKA_PORTS = { plain: 0, controller: 1, sasl: 2, proxied: 3, proxy: 4, tls: 5, saslTls: 6 } as const;
 
 interface Kind {
   readonly name: string;
@@ -30,6 +30,7 @@ function service(kind: Kind): ServiceDefinition {
     wherePossible: true,
     urlVariable: kind.urlVariable,
     firstPort: kind.firstPort,
+    ports: Object.keys(KAFKA_PORTS).length,
     startTimeoutMs: 120_000,
     accounts: [],
     container: null,
@@ -53,19 +54,22 @@ function javaArguments({ bin }: Pick<LocalServer, 'bin'>, megabytes: number): st
 function settings({ folder, port, password }: LocalServer): string {
   const at = (name: keyof typeof KAFKA_PORTS): string => `127.0.0.1:${port + KAFKA_PORTS[name]}`;
   const hasTls = existsSync(join(folder, 'keystore.pem'));
-  const tls = hasTls ? [`SSL://${at('tls')}`] : [];
+  const tls = hasTls ? [`SSL://${at('tls')}`, `SASL_SSL://${at('saslTls')}`] : [];
   const lines = [
     'process.roles=broker,controller',
     'node.id=1',
     `controller.quorum.voters=1@${at('controller')}`,
     'controller.listener.names=CONTROLLER',
     'inter.broker.listener.name=PLAINTEXT',
-    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL',
+    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL',
     `listeners=${[`PLAINTEXT://${at('plain')}`, `PROXIED://${at('proxied')}`, `CONTROLLER://${at('controller')}`, `SASL_PLAINTEXT://${at('sasl')}`, ...tls].join(',')}`,
     `advertised.listeners=${[`PLAINTEXT://${at('plain')}`, `PROXIED://${at('proxy')}`, `SASL_PLAINTEXT://${at('sasl')}`, ...tls].join(',')}`,
     `log.dirs=${join(folder, 'data')}`,
     'num.partitions=4',
     'auto.create.topics.enable=false',
+    // One that comes back is let in when its former self has been silent for this long, which is 9 s as Kafka has it.
+    'broker.session.timeout.ms=3000',
+    'broker.heartbeat.interval.ms=500',
     'offsets.topic.replication.factor=1',
     'offsets.topic.num.partitions=4',
     'transaction.state.log.replication.factor=1',
@@ -80,11 +84,7 @@ function settings({ folder, port, password }: LocalServer): string {
     'super.users=User:ANONYMOUS',
     'allow.everyone.if.no.acl.found=true',
     'sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
-    `listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_alice="${password}";`,
-    'listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;',
-    'listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;',
-    'listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="test";',
-    'listener.name.sasl_plaintext.oauthbearer.sasl.server.callback.handler.class=org.apache.kafka.common.security.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler',
+    ...logins('sasl_plaintext', password),
     ...(hasTls
       ? [
           'ssl.keystore.type=PEM',
@@ -92,10 +92,23 @@ function settings({ folder, port, password }: LocalServer): string {
           'ssl.truststore.type=PEM',
           `ssl.truststore.location=${join(folder, 'cert.pem')}`,
           'ssl.client.auth=requested',
+          ...logins('sasl_ssl', password),
         ]
       : []),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function logins(listener: string, password: string): string[] {
+  const modules = 'org.apache.kafka.common.security',
+    unsigned = `${modules}.oauthbearer.internals.unsecured.OAuthBearerUnsecuredValidatorCallbackHandler`;
+  return [
+    `plain.sasl.jaas.config=${modules}.plain.PlainLoginModule required user_alice="${password}";`,
+    `scram-sha-256.sasl.jaas.config=${modules}.scram.ScramLoginModule required;`,
+    `scram-sha-512.sasl.jaas.config=${modules}.scram.ScramLoginModule required;`,
+    `oauthbearer.sasl.jaas.config=${modules}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="test";`,
+    `oauthbearer.sasl.server.callback.handler.class=${unsigned}`,
+  ].map((line) => `listener.name.${listener}.${line}`);
 }
 
 /** A folder of another version or another password, or one half made, is made anew. */

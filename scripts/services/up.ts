@@ -9,7 +9,7 @@ import { type Account, type Installation, type LocalServer, type Mode, type Serv
 import { composeUp, hasDocker } from './docker.ts';
 import { loadState, lockFile, logFile, reachableFolder, type ServiceState, saveState } from './home.ts';
 import { withLock } from './lock.ts';
-import { freePort } from './ports.ts';
+import { freePort, samePort } from './ports.ts';
 import { isAlive, type ProcessId, plainEnvironment, run, startDetached, stop } from './processes.ts';
 
 export interface Up {
@@ -78,7 +78,7 @@ async function start(service: ServiceDefinition, only: Exclude<Mode, 'url'> | nu
 }
 
 async function startContainer(service: ServiceDefinition, password: string): Promise<ServiceState> {
-  const port = await freePort(service.firstPort);
+  const port = await freePort(service.firstPort, service.ports);
   const url = service.url(port, password);
   const state: ServiceState = { mode: 'docker', version: 'unknown', url, port, password, folder: null, process: null, stopped: false };
   saveState(service.name, state);
@@ -103,7 +103,8 @@ async function startInstalled(
   if (account !== null) chownSync(folder, account.uid, account.gid);
   // Somebody may take the port between the look and the start, or a killed server's children still hold its memory.
   for (let tries = 1; ; tries++) {
-    const port = await freePort(service.firstPort);
+    const before = tries === 1 ? (loadState(service.name)?.port ?? null) : null,
+      port = await samePort(before, service.firstPort, service.ports);
     try {
       return await startServer(service, installation, { bin: installation.bin, folder, port, password, account });
     } catch (error) {

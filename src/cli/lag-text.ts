@@ -49,9 +49,16 @@ export function retentionText({ status, retainedBytes, safeBytes, lossInMs }: Re
   return [
     ...(state === null ? [] : [state]),
     ...(retainedBytes === null ? [] : [`keeps ${formatBytes(retainedBytes)}`]),
-    safeBytes === null ? 'without a limit' : `${formatBytes(safeBytes)} may still be written`,
-    ...(lossInMs === null ? [] : [lossInMs === 0 ? c.red('it may be lost any time') : `at this rate for ${formatDuration(lossInMs)}`]),
+    ...(safeBytes === null ? [] : [`${formatBytes(safeBytes)} may still be written`]),
+    ...(safeBytes === null && lossInMs === null ? ['without a limit'] : []),
+    ...(lossInMs === null ? [] : [lossText(lossInMs, safeBytes !== null, c)]),
   ].join(', ');
+}
+
+/** By bytes it is a forecast; by age the server says it. */
+function lossText(ms: number, isForecast: boolean, c: Colors): string {
+  if (ms === 0) return c.red('it may be lost any time');
+  return isForecast ? `at this rate for ${formatDuration(ms)}` : `for at least ${formatDuration(ms)}`;
 }
 
 function laneText({ lagBytes, lagMs, queued }: LagReport['lanes'][number]): string {

@@ -18,6 +18,8 @@ export interface Loaded {
   readonly pipelines: readonly PipelineConfig[];
   readonly problems: readonly ConfigIssue[];
   readonly warnings: readonly ConfigIssue[];
+  /** The mappings of the pipelines, for `--print`. */
+  readonly shown: readonly Record<string, unknown>[];
 }
 
 export async function load(cli: Cli, inputs: readonly string[]): Promise<Loaded> {
@@ -26,7 +28,7 @@ export async function load(cli: Cli, inputs: readonly string[]): Promise<Loaded>
 }
 
 /** Loads, and shows problems. `null`: there were some, exit 2. Warnings are the caller's to show. */
-export async function loadOrReport(cli: Cli, inputs: readonly string[]): Promise<Omit<Loaded, 'problems'> | null> {
+export async function loadOrReport(cli: Cli, inputs: readonly string[]): Promise<Omit<Loaded, 'problems' | 'shown'> | null> {
   const { pipelines, problems, warnings } = await load(cli, inputs);
   if (problems.length === 0) return { pipelines, warnings };
   if (cli.output.json) cli.output.document({ ok: false, problems, warnings });

@@ -2,10 +2,10 @@
 // open sources and destinations.
 
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { type OpenDestination, type OpeningDeps, type OpenSource, openDestination, openSource } from '../engine/components.ts';
 import { LeaseKeeper } from '../engine/lease.ts';
 import type { PipelineConfig } from '../engine/pipeline-config.ts';
+import type { StatePlace } from '../open-state.ts';
 import { createOwner, isOwnerGone } from '../owner.ts';
 import { CdcError } from '../sdk/errors.ts';
 import { silentLogger } from '../sdk/logger.ts';
@@ -38,17 +38,16 @@ export async function findPipeline(cli: Cli, target: string, config: readonly st
 }
 
 /** The state of a pipeline that has some. Opening would create it. */
-export async function openState(config: { readonly name: string; readonly state: { readonly path: string } }): Promise<StateStore> {
-  const path = resolve(config.state.path);
-  const { openExistingStateStore } = await import('../state/open.ts');
-  const store = await openExistingStateStore(path);
+export async function openState(config: { readonly name: string; readonly state: StatePlace }): Promise<StateStore> {
+  const { describeState, openExistingState } = await import('../open-state.ts');
+  const store = await openExistingState(config.state);
   if (store !== null && (await store.pipelines()).includes(config.name)) return store;
   await store?.close();
-  throw noState(config.name, config.state.path);
+  throw noState(config.name, describeState(config.state));
 }
 
-export function noState(pipeline: string, path: string): CdcError {
-  return new CdcError('STATE_MOVE_REFUSED', `pipeline "${pipeline}" has no state in ${path}: it has never run there`, {
+export function noState(pipeline: string, where: string): CdcError {
+  return new CdcError('STATE_MOVE_REFUSED', `pipeline "${pipeline}" has no state in ${where}: it has never run there`, {
     where: `pipeline "${pipeline}"`,
     fix: 'Run the pipeline first, or look whether this is the right folder.',
   });

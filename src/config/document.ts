@@ -67,6 +67,14 @@ export class ConfigDocument {
     this.#marks.set(pointerOf(path), mark);
   }
 
+  /** `path` is not in the file: what it says was made of the value at `origin`. */
+  standFor(path: Path, origin: Path): void {
+    const mark = this.#marks.get(pointerOf(origin)),
+      references = this.#references.get(pointerOf(origin));
+    if (mark !== undefined) this.#marks.set(pointerOf(path), mark);
+    if (references !== undefined) this.#references.set(pointerOf(path), references);
+  }
+
   /** The references (`${PORT}`) that the text at `path` was made of; `null` when it stands in the file as it is. */
   references(path: Path): readonly string[] | null {
     return this.#references.get(pointerOf(path)) ?? null;
@@ -122,6 +130,32 @@ export class ConfigDocument {
       ...(report.suggestion === undefined ? {} : { suggestion: text(report.suggestion) }),
       ...(report.fix === undefined ? {} : { fix: text(report.fix) }),
     };
+  }
+
+  /** Where a value, or the nearest thing around it, stands. */
+  place(path: Path): Mark {
+    return this.#nearest(path);
+  }
+
+  /** The value at `to` is that of another document at `from`, with all below it: what is known of the one holds for the other. */
+  adopt(to: Path, other: ConfigDocument, from: Path): void {
+    this.mark(to, other.place(from));
+    const [below, target] = [pointerOf(from), pointerOf(to)];
+    const moved = (pointer: string): string | null =>
+      pointer === below || pointer.startsWith(`${below}/`) ? `${target}${pointer.slice(below.length)}` : null;
+    for (const [pointer, mark] of other.#marks) {
+      const place = moved(pointer);
+      if (place !== null && place !== target) this.#marks.set(place, mark);
+    }
+    for (const [pointer, references] of other.#references) {
+      const place = moved(pointer);
+      if (place !== null) this.#references.set(place, references);
+    }
+    for (const pointer of other.#broken) {
+      const place = moved(pointer);
+      if (place !== null) this.#broken.add(place);
+    }
+    for (const [text, shownAs] of other.#hidden) this.#hidden.set(text, shownAs);
   }
 
   /** The mark of the value, or of the nearest thing around it: defaults have no place of their own. */

@@ -4,7 +4,8 @@
 import { dirname, resolve } from 'node:path';
 import type { PipelineConfig } from '../engine/pipeline-config.ts';
 import type { Context } from './components.ts';
-import type { ConfigDocument } from './document.ts';
+import { dialectOf, shownPipelines, translateDocument } from './dialects/index.ts';
+import { type ConfigDocument, isMapping } from './document.ts';
 import { findFiles, readText } from './inputs.ts';
 import { type Env, interpolateDocument } from './interpolate.ts';
 import { type ConfigIssue, sortIssues } from './issue.ts';
@@ -27,6 +28,8 @@ export interface LoadResult {
   readonly pipelines: PipelineConfig[];
   readonly problems: ConfigIssue[];
   readonly warnings: ConfigIssue[];
+  /** The mappings of the pipelines as they are read, variables as they stand: those of other programs' files are translated. */
+  readonly shown: readonly Record<string, unknown>[];
 }
 
 /** Loads the pipelines of files, folders and patterns. Never throws for what is wrong with them. */
@@ -60,6 +63,7 @@ class Loader {
   readonly problems: ConfigIssue[] = [];
   readonly #warnings: ConfigIssue[] = [];
   readonly #pipelines: PipelineConfig[] = [];
+  readonly #shown: Record<string, unknown>[] = [];
   /** Name → the file that has it. */
   readonly #names = new Map<string, string>();
   readonly #overrides: readonly Override[];
@@ -77,9 +81,10 @@ class Loader {
     const { documents, problems } = parseYaml(text, file, baseDir);
     const found = [...problems];
     for (const document of documents) {
-      await this.#addDocument(document);
-      found.push(...document.problems);
-      this.#warnings.push(...sortIssues(document.warnings));
+      for (const part of new Set([...(await this.#addDocument(document)), document])) {
+        found.push(...part.problems);
+        this.#warnings.push(...sortIssues(part.warnings));
+      }
     }
     if (documents.length === 0 && problems.length === 0) {
       found.push({
@@ -95,13 +100,31 @@ class Loader {
     this.problems.push(...sortIssues(found));
   }
 
-  async #addDocument(document: ConfigDocument): Promise<void> {
-    applyOverrides(document, this.#overrides);
+  /** The documents that it was read as: itself, or what another program's form says in ours. */
+  async #addDocument(document: ConfigDocument): Promise<readonly ConfigDocument[]> {
+    const dialect = dialectOf(document.value);
+    if (dialect === null) {
+      applyOverrides(document, this.#overrides);
+      if (isMapping(document.value)) this.#shown.push(structuredClone(document.value));
+      interpolateDocument(document, this.#env);
+      await this.#addPipeline(document);
+      return [document];
+    }
+    this.#shown.push(...shownPipelines(dialect, document.value));
     interpolateDocument(document, this.#env);
+    const parts = await translateDocument(dialect, document);
+    for (const part of parts) {
+      applyOverrides(part, this.#overrides);
+      await this.#addPipeline(part, document.problems.length === 0);
+    }
+    return parts;
+  }
+
+  async #addPipeline(document: ConfigDocument, isSound = true): Promise<void> {
     const context: Context = { document, unavailable: [] };
     const pipeline = await normalize(context);
     this.#checkName(document, pipeline);
-    if (pipeline !== null && document.problems.length === 0) this.#pipelines.push(pipeline);
+    if (pipeline !== null && isSound && document.problems.length === 0) this.#pipelines.push(pipeline);
   }
 
   /** State is kept by name: two pipelines with one name would share it. */
@@ -118,6 +141,6 @@ class Loader {
   }
 
   result(): LoadResult {
-    return { pipelines: this.#pipelines, problems: this.problems, warnings: this.#warnings };
+    return { pipelines: this.#pipelines, problems: this.problems, warnings: this.#warnings, shown: this.#shown };
   }
 }

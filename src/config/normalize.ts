@@ -13,6 +13,7 @@ import type {
 } from '../engine/pipeline-config.ts';
 import type { HookEvent } from '../sdk/index.ts';
 import { type Context, checkAll, type Found, foundAt } from './components.ts';
+import { ofConnector } from './connector-config.ts';
 import { checkDeadLetterQueue } from './dead-letters.ts';
 import { deliveryConfig, laneTransformers, retryConfig } from './delivery.ts';
 import { isMapping } from './document.ts';
@@ -62,7 +63,8 @@ export async function normalize(context: Context): Promise<PipelineConfig | null
   const isConnector =
     !('source' in document.value || 'sources' in document.value) && ('config' in document.value || 'output' in document.value);
   const { value: shell } = await validate<Shell>(isConnector ? ConnectorShell : PipelineShell, document.value, [], document);
-  const sources = await checkAll<SourceSection>(isConnector ? connectorSource(shell) : componentsOf('source', shell), SourceKeys, context);
+  const found = (isConnector ? connectorSource(shell) : componentsOf('source', shell)).flatMap((one) => ofConnector(one, document) ?? []);
+  const sources = await checkAll<SourceSection>(found, SourceKeys, context);
   for (const source of sources) if (source !== null) warnOfNoEffect(source, document);
   const name = shell.name ?? nameOf(document.file, document.index);
   const destinations = await checkDestinations(shell, name, context);
@@ -205,9 +207,15 @@ function logConfig(log: Shell['log'], pipeline: string): LogConfig {
 }
 
 /** Other types are not available: running stops with them, so the kind of store does not matter. */
-function stateConfig({ type, path, lease, checkpoints }: StateSection): PipelineConfig['state'] {
-  const kind = type === 'file' ? 'file' : 'sqlite';
-  return { type: kind, path: path ?? (kind === 'file' ? '.cdc/state' : '.cdc/state.db'), leaseMs: lease, checkpoints };
+function stateConfig({ type, path, url, lease, checkpoints }: StateSection): PipelineConfig['state'] {
+  const kind = type === 'file' || type === 'redis' ? type : 'sqlite';
+  return {
+    type: kind,
+    path: path ?? (kind === 'file' ? '.cdc/state' : '.cdc/state.db'),
+    ...(kind === 'redis' && url !== undefined ? { url } : {}),
+    leaseMs: lease,
+    checkpoints,
+  };
 }
 
 /** Without a `health_checks` section there is no server. */

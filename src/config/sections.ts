@@ -1,7 +1,7 @@
 // The sections of a pipeline file that are not adapters: sync, log and state.
 // The others are in operation-sections.ts.
 
-import { type ConfigOf, Default, Duration, Keys, OneOf, Size, Type } from '../sdk/index.ts';
+import { type ConfigOf, Default, Duration, Keys, OneOf, Secret, Size, Type } from '../sdk/index.ts';
 
 const flag = (description: string): ReturnType<typeof Type.Boolean> => Type.Boolean({ description, examples: [true] });
 
@@ -180,7 +180,8 @@ export const StateSchema = Keys(
   {
     type: Default(
       OneOf(['sqlite', 'file', 'redis', 's3', 'postgresql'], {
-        description: 'Where positions are kept: sqlite = one file, file = a folder of checksummed files. The others are not available yet.',
+        description:
+          'Where positions are kept: sqlite = one file, file = a folder of checksummed files, redis = a Redis server. s3 and postgresql are not available yet.',
         examples: ['sqlite'],
       }),
       'sqlite',
@@ -189,7 +190,7 @@ export const StateSchema = Keys(
       Type.String({
         minLength: 1,
         description:
-          'File of the SQLite store, or folder of the store `file`. Several pipelines may share it. Without: .cdc/state.db, or .cdc/state.',
+          'File of the SQLite store, or folder of the store `file`; of others only the control socket is beside it. Several pipelines may share it. Without: .cdc/state.db, or .cdc/state.',
         examples: ['.cdc/state.db'],
       }),
     ),
@@ -202,13 +203,7 @@ export const StateSchema = Keys(
       }),
       20,
     ),
-    url: Type.Optional(
-      Type.String({
-        minLength: 1,
-        description: 'Address of the store, for types other than sqlite.',
-        examples: ['redis://localhost:6379'],
-      }),
-    ),
+    url: Type.Optional(Secret({ description: 'Address of the server that keeps it.', examples: ['redis://localhost:6379'] })),
     lease: Default(
       Duration({
         unit: 's',

@@ -20,15 +20,17 @@ export function checkShell(shell: Shell, isConnector: boolean, document: ConfigD
       message: `sync.batch_optimization.min_batch_size is greater than max_batch_size (${batches.max_batch_size})`,
     });
   }
-  if (isMapping(shell.state) && shell.state.type === 'sqlite' && shell.state.url !== undefined) {
-    document.problem({
-      code: 'CONFIG_INVALID_VALUE',
-      path: ['state', 'url'],
-      atKey: true,
-      message: 'state.url has no meaning with state.type sqlite',
-      fix: 'Remove it, or set state.type.',
-    });
-  }
+  if (isMapping(shell.state)) checkState(shell.state, document);
+}
+
+function checkState({ type, url }: PipelineSection['state'], document: ConfigDocument): void {
+  const problem = (path: string[], message: string, fix: string): void =>
+    document.problem({ code: 'CONFIG_INVALID_VALUE', path: ['state', ...path], atKey: true, message, fix });
+  if (type === 'sqlite' || type === 'file') {
+    if (url !== undefined) problem(['url'], `state.url has no meaning with state.type ${type}`, 'Remove it, or set state.type.');
+  } else if (url === undefined) problem(['type'], `state.type ${type} needs state.url`, 'Add state.url.');
+  else if (type === 'redis' && (!/^rediss?:\/\//.test(url) || !URL.canParse(url)))
+    problem(['url'], 'state.url is no address of a Redis server', 'Write redis://user:password@localhost:6379/0.');
 }
 
 function checkEnds(shell: Shell, isConnector: boolean, document: ConfigDocument): void {

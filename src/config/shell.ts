@@ -6,7 +6,7 @@ import { DestinationErrorHandling, ErrorHandlingSchema, HealthSchema, SchemaEvol
 import { BATCH_KEYS, BatchOptimization, DeduplicationSchema, LogSchema, Parallelism, StateSchema, SyncSchema } from './sections.ts';
 
 /** Names go into file names, tables and metrics. */
-const NAME_PATTERN = '^[\\p{L}\\p{N}][\\p{L}\\p{N}._-]{0,99}$';
+export const NAME_PATTERN = '^[\\p{L}\\p{N}][\\p{L}\\p{N}._-]{0,99}$';
 
 const Name = (description: string, example: string): ReturnType<typeof Type.String> =>
   Type.String({ pattern: NAME_PATTERN, 'x-expected': 'a name of letters, digits, `.`, `_` and `-`', description, examples: [example] });

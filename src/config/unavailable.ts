@@ -18,11 +18,14 @@ function adder(into: Unavailable[]): Add {
 
 type Shell = Pick<PipelineSection, 'sync' | 'state'> & { readonly merge_strategy?: string };
 
+/** The other places of state are known by name only. */
+export const isStateAvailable = (type: string): boolean => ['sqlite', 'file', 'redis'].includes(type);
+
 /** What the pipeline as a whole asks for. */
 export function unavailableInShell(shell: Shell, into: Unavailable[]): void {
   const add = adder(into);
   const { sync, state, merge_strategy } = shell;
   if (sync.compression?.enabled) add(['sync', 'compression'], `${sync.compression.algorithm} compression`);
-  if (state.type !== 'sqlite' && state.type !== 'file') add(['state', 'type'], `state in ${state.type}`);
+  if (!isStateAvailable(state.type)) add(['state', 'type'], `state in ${state.type}`);
   if (merge_strategy !== undefined) add(['merge_strategy'], `merging by ${merge_strategy}`);
 }

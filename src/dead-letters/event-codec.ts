@@ -69,6 +69,7 @@ export function decodeEvent(json: Json): ChangeEvent {
 function encodeSchema(table: TableSchema): Json {
   return {
     id: asJson(table.id),
+    ...(table.origin === undefined ? {} : { origin: asJson(table.origin) }),
     key: [...table.key],
     version: table.version,
     columns: table.columns.map((column) => ({
@@ -86,6 +87,7 @@ function decodeSchema(json: Json): TableSchema {
   });
   return {
     id: fromJson<TableSchema['id']>(part(json, 'id')),
+    ...('origin' in json ? { origin: fromJson<TableSchema['id']>(part(json, 'origin')) } : {}),
     columns,
     key: fromJson<string[]>(part(json, 'key')),
     version: number(json, 'version'),

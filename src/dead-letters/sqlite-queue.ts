@@ -5,11 +5,11 @@ import { dirname, resolve } from 'node:path';
 import type { DeadLetter, ReplayMark } from '../engine/api.ts';
 import { CdcError, type Clock } from '../sdk/index.ts';
 import { makeFolderSync } from '../util/make-folder.ts';
+import { nextTurn } from '../util/next-turn.ts';
 import {
   fileIdentity,
   inTransaction,
   loadSqlite,
-  nextTurn,
   openSqlite,
   SQLITE_INSTALL,
   type SqliteDatabase,

@@ -49,6 +49,8 @@ export class Checkpointer {
   #savedState: ResumePoint | null;
   #running: Promise<void> = Promise.resolve();
   #acknowledging = false;
+  /** Up to there upstream has forgotten what no cursor can tell of: messages of a queue, partitions that have ended. */
+  #forgottenSeq = 0;
 
   constructor(options: CheckpointerOptions, savedState: ResumePoint | null) {
     this.#o = options;
@@ -116,18 +118,18 @@ export class Checkpointer {
   }
 
   async #checkpoint(): Promise<void> {
-    const lanes = this.#o.lanes().map((lane) => ({ lane, points: lane.durablePoints, replay: lane.replay }));
+    const lanes = this.#o
+      .lanes()
+      .map((lane) => ({ lane, points: lane.durablePoints, replay: lane.replay, lacksForgotten: this.#lacksForgotten(lane) }));
     const synced = this.#o.isDurable ? await this.#synced() : null;
     const state = this.#dueState(synced?.seq ?? this.#floor());
-    const changed = lanes.filter(({ lane, points, replay }) => {
+    const changed = lanes.filter(({ lane, points, replay, lacksForgotten }) => {
       const known = this.#o.laneState(lane.name);
-      return !isSame(known.points, points) || known.replay !== replay;
+      return !isSame(known.points, points) || known.replay !== replay || known.lacksForgotten !== lacksForgotten;
     });
     if (changed.length > 0 || state !== null) {
       await this.#o.save({
-        lanes: Object.fromEntries(
-          changed.map(({ lane, points, replay }) => [lane.name, { ...this.#o.laneState(lane.name), points, replay }]),
-        ),
+        lanes: Object.fromEntries(changed.map(({ lane, ...now }) => [lane.name, { ...this.#o.laneState(lane.name), ...now }])),
         ...(state === null ? {} : { transformer: state.saved }),
       });
       if (state !== null) this.#savedState = state.saved.point;
@@ -169,13 +171,22 @@ export class Checkpointer {
     }
   }
 
-  /** For queue sources: a broker hands out only so many unacknowledged messages, so they do not wait for the next checkpoint. */
+  /**
+   * For queue sources: a broker hands out only so many unacknowledged messages, so they do not wait for the next checkpoint. Throws
+   * what trying again cannot help.
+   */
   async acknowledgeSoon(): Promise<void> {
     if (this.#acknowledging || this.#receipts.length === 0) return;
     this.#acknowledging = true;
-    return this.exclusive(() => {
+    return this.exclusive(async () => {
       this.#acknowledging = false;
-      return this.#acknowledgeReceipts();
+      try {
+        await this.#acknowledgeReceipts();
+      } catch (cause) {
+        const error = toCdcError(cause);
+        if (!error.retriable) throw error;
+        this.#o.deps.logger.debug('receipts could not be acknowledged, trying again at the next checkpoint', { code: error.code });
+      }
     });
   }
 
@@ -184,28 +195,38 @@ export class Checkpointer {
     const floor = this.#o.isDurable ? this.#o.log.readableSeq : this.#floor();
     const due = this.#receipts.filter((r) => r.endSeq <= floor);
     if (due.length === 0) return;
-    await this.#saveBeforeForgotten(due[due.length - 1] as Receipt);
+    await this.#saveBeforeForgotten((due[due.length - 1] as Receipt).endSeq);
     const bySource = new Map<string, { [partition: string]: Position }>();
     for (const r of due) bySource.set(r.source, { ...bySource.get(r.source), [r.partition]: r.position });
     for (const [name, positions] of bySource) await this.#o.sources.get(name)?.acknowledge(positions);
     this.#receipts = this.#receipts.filter((r) => !due.includes(r));
   }
 
+  /** A partition has ended, and upstream drops it with all that is in the log up to here. */
+  async ended(seq: number): Promise<void> {
+    return this.exclusive(() => this.#saveBeforeForgotten(seq));
+  }
+
   /**
-   * Of a queue's messages no cursor can tell what an optional lane missed, so state says it before they are gone. Ids of delivered
-   * messages go with it in one step: a repeat that is dropped by its id must not be one that such a lane still lacks.
+   * No cursor can tell what an optional lane missed of it, so state says it before it is gone. Ids of delivered messages go with it
+   * in one step: a repeat that is dropped by its id must not be one that such a lane still lacks.
    */
-  async #saveBeforeForgotten({ endSeq }: Receipt): Promise<void> {
+  async #saveBeforeForgotten(endSeq: number): Promise<void> {
+    this.#forgottenSeq = Math.max(this.#forgottenSeq, endSeq);
     const marks: { [lane: string]: LaneState } = {};
     for (const lane of this.#o.lanes()) {
       const state = this.#o.laneState(lane.name),
-        late = !this.#o.isDurable && !lane.required && lane.doneSeq < endSeq;
-      if (!lane.required && state.behindQueue !== late) marks[lane.name] = { ...state, behindQueue: late };
+        lacksForgotten = this.#lacksForgotten(lane);
+      if (state.lacksForgotten !== lacksForgotten) marks[lane.name] = { ...state, lacksForgotten };
     }
     const delivered = this.#o.deduplicator?.due(endSeq) ?? null;
     if (Object.keys(marks).length === 0 && delivered === null) return;
     await this.#o.save({ lanes: marks, ...(delivered === null ? {} : { delivered }) });
     this.#o.deduplicator?.saved();
+  }
+
+  #lacksForgotten(lane: RunningLane): boolean {
+    return !this.#o.isDurable && !lane.required && lane.doneSeq < this.#forgottenSeq;
   }
 }
 

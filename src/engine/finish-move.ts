@@ -29,12 +29,12 @@ export async function finishIntent(o: FinishOptions): Promise<PipelineState> {
   const lanes: { [lane: string]: LaneState } = {};
   for (const [name, to] of Object.entries(intent.lanes)) {
     if (emptied.has(name)) continue;
-    const behindQueue = state.lanes[name]?.behindQueue ?? false,
+    const lacksForgotten = state.lanes[name]?.lacksForgotten ?? false,
       error = away.get(name),
       point = at(to, epoch);
     const detached = error === undefined ? null : untold(o, point, intent.what, error);
     // A replay never starts before a place that an operator chose.
-    lanes[name] = { points: [point], joinedAt: point, detached, behindQueue, replay: null };
+    lanes[name] = { points: [point], joinedAt: point, detached, lacksForgotten, replay: null };
   }
   // Last, and in one step with the cursors: until here everything is done again.
   await o.save({ lanes, intent: null });

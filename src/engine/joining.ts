@@ -22,18 +22,26 @@ export interface JoiningOptions {
   readonly sources: readonly OpenSource[];
   readonly destinations: readonly OpenDestination[];
   readonly codecs: Codecs;
-  /** The log that is there already; `null`: a new one begins. */
-  readonly log: DurableLog | null;
   readonly isDurable: boolean;
   /** The transform chain holds events back. */
   readonly stateful: boolean;
   readonly options: RunOptions;
   readonly patience: Patience;
+  /**
+   * The log that is there already; `null`: a new one begins. Asked behind the claims: a process that this one takes over from may
+   * have begun the log until then, and its destinations stand in that.
+   */
+  openLog(): Promise<DurableLog | null>;
   save(change: StateChange): Promise<void>;
   /** The lane runs with the workers its points were made for, and not with those that are configured. */
   onKept(name: string, count: number, wanted: number): void;
   /** Records the gap of a destination that gets nothing for now. */
   detach(name: string, known: LaneState | undefined, from: ResumePoint, reason: string, logEnd: ResumePoint | null): Promise<void>;
+}
+
+/** Behind the claims. */
+interface Claimed extends JoiningOptions {
+  readonly log: DurableLog | null;
 }
 
 export interface Joined {
@@ -53,7 +61,7 @@ type Found = ReadonlyMap<string, Committed | CdcError>;
 
 export async function joinDestinations(options: JoiningOptions): Promise<Joined> {
   const { epoch, found } = await claim(options);
-  const o = { ...options, state: settleJoins(options.state, found) };
+  const o = { ...options, state: settleJoins(options.state, found), log: await options.openLog() };
   const plan = await planFrom(o, epoch, found);
   const lanes = [];
   for (const open of o.destinations) {
@@ -104,7 +112,7 @@ async function claim(o: JoiningOptions): Promise<{ epoch: number; found: Found }
   return { epoch, found };
 }
 
-async function planFrom(o: JoiningOptions, epoch: number, found: Found): Promise<ResumePlan> {
+async function planFrom(o: Claimed, epoch: number, found: Found): Promise<ResumePlan> {
   const sources = [];
   for (const { config, source, capabilities } of o.sources) {
     const acknowledged = await o.patience.need(`source "${config.name}"`, () => source.acknowledged());
@@ -125,7 +133,7 @@ async function planFrom(o: JoiningOptions, epoch: number, found: Found): Promise
  * Lanes enter the log at a record, and what stands there is read from the log: a lane that had entered by position, and was
  * stopped before the log caught up with it, is still ahead, and what its point covers is still dropped.
  */
-async function withLogPlaces(o: JoiningOptions, log: DurableLog, plan: ResumePlan): Promise<ResumePlan> {
+async function withLogPlaces(o: Claimed, log: DurableLog, plan: ResumePlan): Promise<ResumePlan> {
   const queues = new Set(o.sources.filter((s) => s.source.ordering === 'queue').map((s) => s.config.name));
   const entries = new Map(plan.entries);
   for (const [name, { seq }] of entries) {
@@ -149,7 +157,7 @@ async function placeBehind(log: DurableLog, seq: number, queues: ReadonlySet<str
 
 /** `null`: the destination is detached. */
 async function join(
-  o: JoiningOptions,
+  o: Claimed,
   open: OpenDestination,
   epoch: number,
   found: Found,
@@ -186,7 +194,7 @@ async function join(
   const spread = slots.count === 1 ? {} : { slots: { count: slots.count, expression: slots.expression } };
   // What was asked for before it joined anew is about rows that it no longer has.
   const replay = isNew ? null : (known?.replay ?? null);
-  return { open, points, slots, state: { points, joinedAt, detached: null, behindQueue: false, replay, ...spread } };
+  return { open, points, slots, state: { points, joinedAt, detached: null, lacksForgotten: false, replay, ...spread } };
 }
 
 function rowsOf(found: Committed | CdcError | undefined, known: LaneState | undefined, point: ResumePoint): readonly ResumePoint[] {

@@ -171,7 +171,7 @@ export class LaneSet {
       points: known?.points ?? [from],
       joinedAt: known?.joinedAt ?? from,
       detached,
-      behindQueue: known?.behindQueue ?? false,
+      lacksForgotten: known?.lacksForgotten ?? false,
       replay: null,
       ...(known?.joining === undefined ? {} : { joining: known.joining }),
     };

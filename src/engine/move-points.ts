@@ -18,6 +18,8 @@ export interface MoveFacts {
   readonly codecs: Codecs;
   /** What upstream has been told to forget, per source. */
   readonly acknowledged: LogPlace['sources'];
+  /** Sources whose beginning is their rows, as they are when they are read. */
+  readonly snapshots: readonly string[];
   /** The configured destinations. */
   readonly lanes: readonly MovingLane[];
   /** The log on disk; `null`: there is none, and what a lane needs again must come from the source. */
@@ -154,13 +156,20 @@ function assertServable(facts: MoveFacts, { lane, to, partitions }: LaneMove): v
     );
   }
   if (held !== null && coversSources(facts.codecs, to.sources, held.head.sources)) return;
-  for (const { source, partition, effect } of partitions) {
+  for (const { source, partition, effect, to: position } of partitions) {
     if (effect === 'skips') continue;
     const floor = facts.acknowledged[source]?.[partition];
     if (floor !== undefined && !coversSources(facts.codecs, to.sources, { [source]: { [partition]: floor } }))
       throw positionGone(facts, lane, source, floor, held);
     // Sources go on at the end of the log: what is before its beginning never comes again, even if they have it.
     if (held !== null) throw logGap(facts, lane, source, partition, held);
+    // Rows that were deleted meanwhile are not among those that are read: at the destination they would stay.
+    if (position === null && facts.snapshots.includes(source))
+      throw refused(
+        facts,
+        `source "${source}" begins with the rows as they are now: what was deleted since would stay at destination "${lane}"`,
+        `Empty the destination and run with \`--rejoin ${lane}\`, or choose a later position.`,
+      );
   }
 }
 

@@ -26,8 +26,11 @@ export async function openFlow(run: RunContext, stored: PipelineState): Promise<
   const store = config.log.type === 'disk' ? deps.logStore : null;
   const open = (start: LogPlace): Promise<DurableLog | null> =>
     store === null ? Promise.resolve(null) : patience.need('the change log', () => store.open(start, listener));
-  const found = (await store?.exists()) ? await open(BEGINNING) : null;
-  parts.log = found;
+  const existing = async (): Promise<DurableLog | null> => {
+    const found = (await store?.exists()) ? await open(BEGINNING) : null;
+    parts.log = found;
+    return found;
+  };
   const state = await finishIntent({
     pipeline: config.name,
     state: stored,
@@ -38,12 +41,12 @@ export async function openFlow(run: RunContext, stored: PipelineState): Promise<
     ask: (destination, call) => (destination.required ? patience.need(`destination "${destination.name}"`, call) : patience.try(call)),
     save: (change) => run.save(change),
   });
-  const joined = await join(run, state, found, store !== null);
+  const joined = await join(run, state, existing, store !== null);
   record.epoch = joined.epoch;
   const { plan } = joined;
   const { maxEvents, maxBytes } = config.log;
   const log =
-    found ?? (await open(plan.start)) ?? new MemoryLog({ id: `${MEMORY_LOG}${deps.owner}`, start: plan.start, maxEvents, maxBytes });
+    parts.log ?? (await open(plan.start)) ?? new MemoryLog({ id: `${MEMORY_LOG}${deps.owner}`, start: plan.start, maxEvents, maxBytes });
   parts.log = log;
   await openLanes(run, joined, log);
   const flowing = await openSpine(run, state, plan, log);
@@ -51,12 +54,12 @@ export async function openFlow(run: RunContext, stored: PipelineState): Promise<
   await openReaders(run, plan, flowing);
 }
 
-function join(run: RunContext, state: PipelineState, log: DurableLog | null, isDurable: boolean): Promise<Joined> {
+function join(run: RunContext, state: PipelineState, openLog: () => Promise<DurableLog | null>, isDurable: boolean): Promise<Joined> {
   const { config, deps, options, patience, parts, lanes } = run;
   return joinDestinations({
     pipeline: config.name,
     state,
-    log,
+    openLog,
     isDurable,
     sources: parts.sources,
     destinations: parts.destinations,

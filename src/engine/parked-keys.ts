@@ -111,6 +111,19 @@ export class ParkedKeys {
     for (const bucket of this.#buckets) for (const key of [...bucket.keys()]) if (key.startsWith(prefix)) this.#delete(key, by);
   }
 
+  /** The truncate did not come to pass: what it has let go waits again, behind what it waited for. */
+  restoreTable(event: ChangeEvent, by: object): void {
+    const kept = this.#letGo.get(by),
+      prefix = `${tableOf(event)} `;
+    for (const [key, parked] of kept ?? []) {
+      if (!key.startsWith(prefix)) continue;
+      kept?.delete(key);
+      if (this.#bucket(key).has(key)) this.#bucket(key).set(key, parked);
+      else this.#put(key, parked);
+      this.#changed.add(bucketOf(key));
+    }
+  }
+
   /** The load is stored: what it has let go is no longer parked in the store after the next `save`. */
   settle(by: object): void {
     for (const key of this.#letGo.get(by)?.keys() ?? []) this.#changed.add(bucketOf(key));

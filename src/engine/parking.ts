@@ -68,7 +68,10 @@ export class Parking {
     const refused = failed.map(({ index, error }) => ({ event: eventAt(load, index), error }));
     await this.#put(refused, 'write', this.#o.lane, tries, signal);
     if (signal.aborted) return;
-    for (const { event } of refused) this.#keys.park(event);
+    for (const { event } of refused) {
+      if (event.op === 't') this.#keys.restoreTable(event, this);
+      this.#keys.park(event);
+    }
     await this.#saveKeys(signal);
     if (!signal.aborted) done(load, failed);
   }

@@ -183,8 +183,10 @@ export interface PipelineConfig {
   /** What `consume` calls the tables of this pipeline's log, beside its name: `cdc.myapp` for `cdc.myapp.users`. */
   readonly topicPrefix: string | null;
   readonly state: {
-    readonly type: 'sqlite' | 'file';
+    readonly type: 'sqlite' | 'file' | 'redis';
     readonly path: string;
+    /** Of a server. May hold a password. */
+    readonly url?: string;
     readonly leaseMs: number;
     /** Earlier checkpoints that are kept. */
     readonly checkpoints: number;

@@ -16,7 +16,7 @@ export function settleJoins(state: PipelineState, found: ReadonlyMap<string, Com
     if (lane.joining === undefined || committed === undefined || committed instanceof CdcError) return [name, lane];
     const { joining, ...before } = lane;
     if (committed.kind !== 'points' || committed.points.some((p) => p.epoch !== joining.epoch)) return [name, before];
-    return [name, { points: committed.points, joinedAt: joining, detached: null, behindQueue: false, replay: null }];
+    return [name, { points: committed.points, joinedAt: joining, detached: null, lacksForgotten: false, replay: null }];
   });
   return { ...state, lanes: Object.fromEntries(lanes) };
 }

@@ -93,7 +93,7 @@ function decideLane(facts: Facts, lane: LaneFacts, upstream: LogPlace, acknowled
 function resumeAt(facts: Facts, lane: LaneFacts, known: LaneState | null, point: ResumePoint, upstream: LogPlace): LaneDecision {
   if (!lane.required) return { kind: 'resume', point, isNew: false };
   const behind = firstBehind(facts, lane, known, upstream);
-  if (known?.behindQueue || behind !== null) throw positionGone(lane, facts, behind ?? point);
+  if (known?.lacksForgotten || behind !== null) throw positionGone(lane, facts, behind ?? point);
   if (wasPutBack(facts, lane, known, point)) {
     throw new CdcError(
       'SOURCE_POSITION_GONE',
@@ -197,7 +197,7 @@ function detachIfBehind(
   const known = facts.state.lanes[lane.name] ?? null;
   // Beside a lane that joins by snapshot the start is the beginning, and the source goes on where it was told to forget.
   const hasAll = coversPlace(facts.codecs, d.point, start) && firstBehind(facts, lane, known, acknowledged) === null;
-  if (hasAll && !known?.behindQueue) return;
+  if (hasAll && !known?.lacksForgotten) return;
   decisions.set(lane.name, { kind: 'detached', from: d.point, reason: 'it was behind when the pipeline restarted' });
 }
 

@@ -36,6 +36,8 @@ export interface Spine {
   ingest(batch: ChangeBatch, signal: AbortSignal): Promise<void>;
   /** Resolves when everything appended so far is delivered and checkpointed, or on abort. */
   settled(signal: AbortSignal): Promise<void>;
+  /** As `settled`; and state tells which lanes still lack some of what upstream drops then. */
+  ended(signal: AbortSignal): Promise<void>;
   reject(source: string, input: string | Uint8Array, at: string, error: Error): Promise<void>;
 }
 
@@ -245,7 +247,7 @@ export class SourceReader {
         return at;
       },
       revoke: () => spine.settled(signal),
-      end: () => spine.settled(signal),
+      end: () => spine.ended(signal),
       reject: (input, at, error) => spine.reject(this.name, input, at, error),
     };
   }

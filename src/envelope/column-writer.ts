@@ -31,7 +31,8 @@ export function plainColumn(name: string): ColumnWriter {
   return { name, write: null, nullText: 'null', absentText: null, unavailableText: null };
 }
 
-export interface PreparedColumn extends ColumnWriter {
+export interface PreparedColumn extends Omit<ColumnWriter, 'fromText'> {
+  readonly fromText: TextWrite | null;
   /** `{"id":`: as first member … */
   readonly first: Fixed;
   /** … and as a later one: `,"id":` */
@@ -39,9 +40,20 @@ export interface PreparedColumn extends ColumnWriter {
   readonly nullFixed: Fixed;
 }
 
-export function prepareColumn(column: ColumnWriter): PreparedColumn {
-  const name = jsonString(column.name);
-  return { ...column, first: fixedOf(`{${name}:`), next: fixedOf(`,${name}:`), nullFixed: fixedOf(column.nullText) };
+/** Field by field: objects made by `...` are of many shapes to V8, which then looks `next` up by name for each column of each row. */
+export function prepareColumn({ name, write, fromText, nullText, absentText, unavailableText }: ColumnWriter): PreparedColumn {
+  const json = jsonString(name);
+  return {
+    name,
+    write,
+    fromText: fromText ?? null,
+    nullText,
+    absentText,
+    unavailableText,
+    first: fixedOf(`{${json}:`),
+    next: fixedOf(`,${json}:`),
+    nullFixed: fixedOf(nullText),
+  };
 }
 
 /** Both return whether the object is still empty. */

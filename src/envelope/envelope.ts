@@ -1,7 +1,7 @@
 // What an envelope is: a pure function pair between change events and key/value JSON bytes. One file per shape beside this;
 // `create.ts` is the door.
 
-import type { ChangeEvent, EncodedBatch, LogicalMessage, RecordContext, Row, Static, TSchema } from '../sdk/index.ts';
+import type { ChangeEvent, EncodedBatch, LogicalMessage, RecordContext, Row, Static, Transaction, TSchema } from '../sdk/index.ts';
 
 export type { RecordContext as EnvelopeContext, SourceFields } from '../sdk/index.ts';
 
@@ -30,6 +30,8 @@ export interface DecodedRecord {
   readonly incomplete?: true;
   /** Of op `m`. */
   readonly message?: LogicalMessage;
+  /** Where the producer tells. */
+  readonly transaction?: Pick<Transaction, 'id' | 'order' | 'collectionOrder'>;
 }
 
 /** What one shape offers. `create.ts` lists them all. */

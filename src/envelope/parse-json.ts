@@ -10,13 +10,18 @@ const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const SPACE = /[ \t\r\n]*/y;
 const SHOWN_BYTES = 80;
 
-/** Throws `SOURCE_DATA_INVALID`. `what` names the input in the message: `the value of a debezium record`. */
-export function parseJson(bytes: Uint8Array, what: string): Value {
+export const hasLongNumber = (text: string): boolean => LONG_NUMBER.test(text);
+
+/**
+ * Throws `SOURCE_DATA_INVALID`. `what` names the input in the message: `the value of a debezium record`. `needsDigits`: whether the text
+ * may hold an integer beyond 2^53 that anybody looks at.
+ */
+export function parseJson(bytes: Uint8Array, what: string, needsDigits: (text: string) => boolean = hasLongNumber): Value {
   try {
     const text = utf8.decode(bytes);
     const value = JSON.parse(text) as Value;
     // The own reader costs a multiple of JSON.parse, and relies on the text being JSON.
-    return LONG_NUMBER.test(text) ? new Reader(text).value() : value;
+    return needsDigits(text) ? new Reader(text).value() : value;
   } catch (cause) {
     throw invalid(`Expected ${what} to be JSON, got ${bytes.length} bytes that start with ${shown(bytes)}.`, cause);
   }

@@ -61,8 +61,11 @@ export function putEscaped(out: Buffer, at: number, from: Buffer, start: number,
   return to;
 }
 
-/** For each byte: 0, it may stand by itself; 1, a backslash before it; 2, something else stands for it. */
-export const ESCAPE_KINDS = Uint8Array.from({ length: 256 }, (_, c) => (c === QUOTE || c === BACKSLASH ? 1 : c < SPACE ? 2 : 0));
+/** For each byte that takes one or two in a string: those, the first in the lowest byte, and above them how many. 0: it takes more. */
+export const ESCAPE_PAIRS = Int32Array.from({ length: 256 }, (_, c) => {
+  const escaped = ESCAPES[c] ?? [c];
+  return escaped.length > 2 ? 0 : (escaped.length << 16) | ((escaped[1] ?? 0) << 8) | (escaped[0] as number);
+});
 
 /** What stands for a character that must not stand by itself. */
 export function putEscape(out: Buffer, at: number, character: number): number {

@@ -6,8 +6,7 @@ import { type PreparedColumn, writeColumn, writeGap, writeValue } from './column
 import { type Fixed, fixedOf } from './fixed.ts';
 import type { JsonWriter } from './json-writer.ts';
 import {
-  BACKSLASH,
-  ESCAPE_KINDS,
+  ESCAPE_PAIRS,
   escapedLength,
   MOST_ESCAPED,
   putBytes,
@@ -233,20 +232,16 @@ function needsEscape(word: number): boolean {
   return ((((word - SPACES) & ~word) | ((quote - ONES) & ~quote) | ((backslash - ONES) & ~backslash)) & HIGH_BITS) !== 0;
 }
 
-/** Where there is a quote there are more: JSON as text. So many bytes are then taken one by one. */
-const NEXT_BYTES = 16;
-
-/** Byte by byte, without a branch at quotes: nobody can foresee them, and a wrong guess costs as much as ten bytes. */
-function putAlone(out: Buffer, to: number, bytes: Buffer, start: number, end: number): number {
+/** Byte by byte. */
+function putAlone(out: Buffer, view: DataView, to: number, bytes: Buffer, start: number, end: number): number {
   let at = to;
   for (let i = start; i < end; i++) {
     const c = bytes[i] as number,
-      kind = ESCAPE_KINDS[c] as number;
-    if (kind > 1) at = putEscape(out, at, c);
+      pair = ESCAPE_PAIRS[c] as number;
+    if (pair === 0) at = putEscape(out, at, c);
     else {
-      out[at] = BACKSLASH;
-      at += kind;
-      out[at++] = c;
+      view.setInt16(at, pair, true);
+      at += pair >> 16;
     }
   }
   return at;
@@ -298,11 +293,25 @@ function writeStep(json: JsonWriter, step: TextStep, name: Fixed, from: DataView
         i += 4;
         continue;
       }
-      const stop = Math.min(i + NEXT_BYTES, end);
-      at = putAlone(out, at, bytes, i, stop);
-      i = stop;
+      // Two bytes for each, of which the next may overwrite the second: no branch at quotes, which nobody can foresee.
+      const a = ESCAPE_PAIRS[word & 0xff] as number,
+        b = ESCAPE_PAIRS[(word >>> 8) & 0xff] as number,
+        c = ESCAPE_PAIRS[(word >>> 16) & 0xff] as number,
+        d = ESCAPE_PAIRS[word >>> 24] as number;
+      if (a === 0 || b === 0 || c === 0 || d === 0) at = putAlone(out, view, at, bytes, i, i + 4);
+      else {
+        view.setInt16(at, a, true);
+        at += a >> 16;
+        view.setInt16(at, b, true);
+        at += b >> 16;
+        view.setInt16(at, c, true);
+        at += c >> 16;
+        view.setInt16(at, d, true);
+        at += d >> 16;
+      }
+      i += 4;
     }
-    if (i < end) at = putAlone(out, at, bytes, i, end);
+    if (i < end) at = putAlone(out, view, at, bytes, i, end);
   } else {
     for (; i + 4 <= end; i += 4) {
       view.setInt32(at, from.getInt32(i, true), true);

@@ -10,6 +10,7 @@ import {
   recordFormatOf,
 } from './config.ts';
 import type { FormatContext } from './context.ts';
+import type { DebeziumTypes } from './debezium-types.ts';
 import type { MessageDecoder, RecordEncoder } from './messages.ts';
 
 /** Of a destination. Opens nothing yet: a registry that is away shows when a batch is encoded, and is tried again with it. */
@@ -30,14 +31,26 @@ export async function openRecordEncoder(config: RecordFormatConfig, component: C
   }
 }
 
-/** Of a source. */
-export async function openMessageDecoder(config: MessageFormatConfig, component: ComponentContext): Promise<MessageDecoder> {
+/** How a connector of Debezium was set. */
+export interface DebeziumReading {
+  /** What it shows for values that it does not know, where that is not its default. */
+  readonly placeholder?: string | undefined;
+  /** Of records without schemas. */
+  readonly types?: DebeziumTypes | undefined;
+}
+
+/** Of a source. `debezium`: what else is known of records in that envelope. */
+export async function openMessageDecoder(
+  config: MessageFormatConfig,
+  component: ComponentContext,
+  debezium?: DebeziumReading,
+): Promise<MessageDecoder> {
   const ctx: FormatContext = { ...component, where: `source "${component.name}"` };
   switch (messageFormatOf(config)) {
     case 'json':
-      return (await import('./json-messages.ts')).jsonMessages(config, ctx, messageEnvelopeOf(config));
+      return (await import('./json-messages.ts')).jsonMessages(config, ctx, messageEnvelopeOf(config), debezium);
     case 'avro':
-      return (await import('./avro/open.ts')).avroMessages(config, ctx);
+      return (await import('./avro/open.ts')).avroMessages(config, ctx, debezium?.placeholder);
     case 'csv':
       return (await import('./csv-messages.ts')).csvMessages(config, ctx);
     case 'raw':

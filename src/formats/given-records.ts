@@ -5,7 +5,6 @@ import type { Envelope } from '../envelope/envelope.ts';
 import { type BatchEnvelope, CdcError, type ChangeEvent, formatTableId, type LaneBatch, type Row, type Value } from '../sdk/index.ts';
 import { plainValue } from './avro/row-shapes.ts';
 import { applyPolicy } from './avro/subjects.ts';
-import { Unfit } from './avro/writer.ts';
 import type { KeyFormat, RecordFormatConfig } from './config.ts';
 import type { FormatContext } from './context.ts';
 import { parseJson } from './json-lossless.ts';
@@ -13,18 +12,21 @@ import { keyBytes } from './keys.ts';
 import type { FormattedBatch, RecordEncoder, TopicOf } from './messages.ts';
 import { addRow, encodeEach, type RecordList } from './record-list.ts';
 import { rejected } from './rejected.ts';
+import { Unfit } from './unfit.ts';
 
-/** Both throw `Unfit`. */
-export interface GivenWriters {
-  readonly value: (value: Value) => Uint8Array;
+/** Throws `Unfit`. */
+export type GivenWriter = (value: Value | Row) => Uint8Array;
+
+interface GivenWriters {
+  readonly value: GivenWriter;
   /** `null`: keys have no schema of their own, and are JSON or text. */
-  readonly key: ((key: Row) => Uint8Array) | null;
+  readonly key: GivenWriter | null;
 }
 
 export interface GivenSchema {
   readonly contentType: string;
-  /** Asked for each batch. `topic`: for the subject of a schema that is registered. */
-  load(topic: string, signal: AbortSignal): Promise<GivenWriters>;
+  /** Asked for each batch. `topic`: for the subject of a schema that is registered. `null`: no schema was given. */
+  writer(part: 'key' | 'value', topic: string, signal: AbortSignal): Promise<GivenWriter | null>;
   close(): Promise<void>;
 }
 
@@ -67,10 +69,17 @@ export class GivenRecords implements RecordEncoder {
     for (const [index, event] of events.entries()) {
       const topic = topicOf(event, formatTableId(event.table.id));
       if (skip.has(index) || byTopic.has(topic)) continue;
-      const found = this.#schema.load(topic, signal).catch((error: unknown) => applyPolicy(error, this.#config, this.#ctx.where));
+      const found = this.#writers(topic, signal).catch((error: unknown) => applyPolicy(error, this.#config, this.#ctx.where));
       byTopic.set(topic, await found);
     }
     return byTopic;
+  }
+
+  async #writers(topic: string, signal: AbortSignal): Promise<GivenWriters> {
+    const value = await this.#schema.writer('value', topic, signal),
+      key = await this.#schema.writer('key', topic, signal);
+    if (value === null) throw new TypeError('There is no schema of values.');
+    return { value, key };
   }
 
   #event(

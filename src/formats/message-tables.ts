@@ -1,13 +1,16 @@
 // The tables that messages belong to. The same object while nothing changes, because encoders keep what they prepare by it.
 
 import { type Column, formatTableId, type TableId, type TableSchema } from '../sdk/index.ts';
+import { Lru } from '../util/lru.ts';
 import type { MessageFormatConfig } from './config.ts';
+
+/** Invariant 5: anybody may publish to topics without number. Some MB at most. */
+export const MOST_TABLES = 10_000;
 
 export class MessageTables {
   readonly #name: string;
-  /** By the text of the id. */
-  readonly #tables = new Map<string, TableSchema>();
-  readonly #ids = new Map<string, TableId>();
+  /** By the text of the id. One that was let go of is as one that was never seen. */
+  readonly #tables = new Lru<TableSchema>(MOST_TABLES);
   #lastTopic = '';
   #last: TableSchema | null = null;
 
@@ -17,12 +20,7 @@ export class MessageTables {
 
   /** The table that the rows of a topic belong to. */
   idOf(topic: string): TableId {
-    let id = this.#ids.get(topic);
-    if (id === undefined) {
-      id = { database: null, schema: null, table: this.#name.replaceAll('{topic}', () => topic) };
-      this.#ids.set(topic, id);
-    }
-    return id;
+    return { database: null, schema: null, table: this.#name.replaceAll('{topic}', () => topic) };
   }
 
   of(topic: string, columns: readonly Column[], key: readonly string[]): TableSchema {

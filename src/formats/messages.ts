@@ -1,6 +1,17 @@
 // What a broker adapter has of the formats: records of a batch as bytes, and messages as what they say. `create.ts` makes both.
 
-import type { CdcError, ChangeEvent, EncodedBatch, LaneBatch, LogicalMessage, Op, Row, TableSchema, WriteFailure } from '../sdk/index.ts';
+import type {
+  CdcError,
+  ChangeEvent,
+  EncodedBatch,
+  LaneBatch,
+  LogicalMessage,
+  Op,
+  Row,
+  TableSchema,
+  Transaction,
+  WriteFailure,
+} from '../sdk/index.ts';
 
 /**
  * The topic (stream, subject, queue) that a record goes to, from the name that the envelope gives it: schemas are registered under
@@ -50,6 +61,8 @@ export interface DecodedMessage {
   /** `after` lacks columns that the row has. */
   readonly incomplete: boolean;
   readonly message: LogicalMessage | null;
+  /** Where the message tells. Whether the event is the last one, it does not. */
+  readonly transaction?: Pick<Transaction, 'id' | 'order' | 'collectionOrder'>;
 }
 
 /**

@@ -1,7 +1,7 @@
 // A value that its schema does not take, as an error of its event.
 
 import { CdcError } from '../sdk/index.ts';
-import type { Unfit } from './avro/writer.ts';
+import type { Unfit } from './unfit.ts';
 
 export function rejected(error: Unfit, where: string): CdcError {
   const what = error.field === '' ? 'The row' : `The column "${error.field}"`;

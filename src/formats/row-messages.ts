@@ -39,9 +39,12 @@ export class RowMessages {
     }
     if (key === null || !('row' in key)) return this.#event(topic, 'c', { key: undefined, after: row, columns, names: [] });
     const names = Object.keys(key.row);
-    // A row has its key columns, though producers often leave them to the key.
-    const after = names.every((name) => Object.hasOwn(row, name)) ? row : { ...key.row, ...row };
-    return this.#event(topic, 'c', { key: key.row, after, columns, names });
+    // A row has its key columns, though producers often leave them to the key. It was made for this message: a copy costs 2 µs.
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i] as string;
+      if (!Object.hasOwn(row, name)) setColumn(row, name, key.row[name] as Value);
+    }
+    return this.#event(topic, 'c', { key: key.row, after: row, columns, names });
   }
 
   #delete(topic: string, key: MessageKey): DecodedMessage {
@@ -71,22 +74,21 @@ export class RowMessages {
     { key, after, columns, names }: { key: Row | undefined; after: Row | null; columns: readonly Column[]; names: readonly string[] },
   ): DecodedMessage {
     const table = this.tables.of(topic, columns, names);
-    return {
-      op,
-      table,
-      ...(key === undefined ? {} : { key }),
-      before: op === 'd' && key !== undefined ? key : null,
-      after,
-      sourceTsMs: null,
-      id: null,
-      incomplete: false,
-      message: null,
-    };
+    // Written out: a spread for each message costs more than all of the rest here.
+    if (key === undefined) return { op, table, before: null, after, sourceTsMs: null, id: null, incomplete: false, message: null };
+    const before = op === 'd' ? key : null;
+    return { op, table, key, before, after, sourceTsMs: null, id: null, incomplete: false, message: null };
   }
 
   #invalid(what: string, fix: string): CdcError {
     return new CdcError('SOURCE_DATA_INVALID', `The message ${what}.`, { where: this.#where, fix });
   }
+}
+
+/** A plain assignment to `__proto__` would set the prototype. */
+function setColumn(row: Row, name: string, value: Value): void {
+  if (name === '__proto__') Object.defineProperty(row, name, { value, enumerable: true, writable: true, configurable: true });
+  else row[name] = value;
 }
 
 export function isRow(value: Value): value is Row {

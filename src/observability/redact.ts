@@ -8,6 +8,8 @@ const SECRET_KEY = /(passw(or)?d|passphrase|secret|credential|authorization|cook
 
 /** `postgresql://user:secret@host`: everything between the first colon of the user part and its last `@`. */
 const URL_CREDENTIALS = /\b([a-z][a-z0-9+.-]*:\/\/[^\s:/?#@]*):([^\s/?#]*)@/gi;
+/** What has no password in an address of NATS is a token. */
+const NATS_TOKEN = /\b((?:nats|tls):\/\/)[^\s:/?#@]+@/gi;
 /** `?password=x`, `&token=x`, and connection strings: `host=db password=x`, `Password=x;`. */
 const ASSIGNED = /\b((?:[a-z0-9_-]*(?:passw(?:or)?d|secret|token|api[-_]?key))\s*=\s*)('[^']*'|"[^"]*"|[^\s&;,'"]+)/gi;
 const BEARER = /\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}/gi;
@@ -18,7 +20,11 @@ export function isSecretKey(key: string): boolean {
 
 /** `postgresql://app:pw@db/shop → postgresql://app:***@db/shop`. Text without credentials is returned as it is. */
 export function redactText(text: string): string {
-  return text.replace(URL_CREDENTIALS, `$1:${MASK}@`).replace(ASSIGNED, `$1${MASK}`).replace(BEARER, `$1 ${MASK}`);
+  return text
+    .replace(URL_CREDENTIALS, `$1:${MASK}@`)
+    .replace(NATS_TOKEN, `$1${MASK}@`)
+    .replace(ASSIGNED, `$1${MASK}`)
+    .replace(BEARER, `$1 ${MASK}`);
 }
 
 /** A copy fit for JSON: secrets masked, bigints as text, bytes as their length, errors as what an operator needs of them. */

@@ -1,8 +1,7 @@
 // Systems that will be written to. Keys: seeds 000, 001, 002 and 004.
 
-import { Type } from '../sdk/index.ts';
-import { choice, duration, flag, open, plannedDestination, secret, serverKeys, text, textOrTexts } from './define.ts';
-import { FORMAT_KEYS, NATS_KEYS, PULSAR_KEYS, S3_KEYS, searchKeys, sqlSinkKeys } from './systems.ts';
+import { choice, duration, open, plannedDestination, secret, serverKeys, text, textOrTexts } from './define.ts';
+import { FORMAT_KEYS, PULSAR_KEYS, S3_KEYS, searchKeys, sqlSinkKeys } from './systems.ts';
 
 const TOPIC = 'Topic; {schema} and {table} stand for those of the event.';
 
@@ -14,46 +13,6 @@ export const pulsar = plannedDestination({
     ...FORMAT_KEYS,
     topic: text(TOPIC, 'persistent://public/default/processed'),
     producer_name: text('Name of the producer.', 'cdc'),
-  },
-});
-
-export const rabbitmq = plannedDestination({
-  type: 'rabbitmq',
-  title: 'RabbitMQ exchanges',
-  keys: {
-    ...serverKeys(5672, 'amqp'),
-    ...FORMAT_KEYS,
-    vhost: text('Virtual host.', '/'),
-    queue: text('Queue bound to the exchange.', 'processed_events'),
-    exchange: text('Exchange.', 'processed_exchange'),
-    routing_key: text('Routing key.', '{schema}.{table}'),
-    persistent: flag('Messages survive a restart of the broker.'),
-  },
-});
-
-export const nats = plannedDestination({
-  type: 'nats',
-  aliases: ['nats_jetstream'],
-  title: 'NATS subjects and JetStream streams',
-  keys: {
-    ...NATS_KEYS,
-    ...FORMAT_KEYS,
-    subject: text('Subject.', 'cdc.{database}.{schema}.{table}'),
-    stream: text('JetStream stream.', 'CDC'),
-  },
-});
-
-export const mqtt = plannedDestination({
-  type: 'mqtt',
-  title: 'MQTT topics',
-  keys: {
-    broker: text('Address of the broker.', 'mqtt://localhost:1883'),
-    topic: text(TOPIC, 'cdc/{table}'),
-    client_id: text('Client id.', 'cdc'),
-    qos: Type.Optional(Type.Integer({ minimum: 0, maximum: 2, description: 'Quality of service.', examples: [1] })),
-    retain: flag('The broker keeps the last message.'),
-    username: text('User name.', 'cdc'),
-    password: secret('Password.', 'MQTT_PASSWORD'),
   },
 });
 

@@ -1,7 +1,7 @@
 // Databases that will be captured. Keys: seeds 000 and 001.
 
 import { Type } from '../sdk/index.ts';
-import { captureKeys, choice, duration, flag, group, open, plannedSource, pollingKeys, secret, serverKeys, text, texts } from './define.ts';
+import { captureKeys, choice, duration, flag, group, plannedSource, pollingKeys, secret, serverKeys, text, texts } from './define.ts';
 
 export const mongodb = plannedSource({
   type: 'mongodb',
@@ -94,15 +94,5 @@ export const cockroachdb = plannedSource({
     database: text('Database.', 'shop'),
     ...captureKeys,
     resolved: duration('How often the server confirms progress.', '1s'),
-  },
-});
-
-export const debezium = plannedSource({
-  type: 'debezium',
-  title: 'Debezium connector properties, captured by our own sources',
-  keys: {
-    connector_config: open('Properties of the connector, as Debezium spells them.'),
-    capture_mode: choice(['wal', 'polling'], 'How to capture.'),
-    slot_name: text('Replication slot.', 'debezium_slot'),
   },
 });

@@ -1,7 +1,7 @@
 // Keys that a system's source and destination have in common.
 
 import { Type } from '../sdk/index.ts';
-import { choice, duration, flag, type Properties, secret, serverKeys, text, textOrTexts } from './define.ts';
+import { choice, flag, type Properties, secret, serverKeys, text, textOrTexts } from './define.ts';
 
 /** How messages are read or written. */
 export const FORMAT_KEYS: Properties = {
@@ -12,17 +12,6 @@ export const FORMAT_KEYS: Properties = {
 export const PULSAR_KEYS: Properties = {
   service_url: text('Address of the service.', 'pulsar://localhost:6650'),
   token: secret('Token to log in with.', 'PULSAR_TOKEN'),
-};
-
-export const NATS_KEYS: Properties = {
-  servers: textOrTexts('Addresses of the servers.', 'nats://localhost:4222'),
-  url: text('Address of one server.', 'nats://localhost:4222'),
-  username: text('User name.', 'cdc'),
-  password: secret('Password.', 'NATS_PASSWORD'),
-  token: secret('Token to log in with.', 'NATS_TOKEN'),
-  creds: text('Credentials file.', 'cdc.creds'),
-  request_timeout: duration('How long to wait for an answer.', '10s'),
-  tls: flag('Encrypt the connection.'),
 };
 
 export const S3_KEYS: Properties = {

@@ -3,7 +3,7 @@
 import {
   CdcError,
   type ChangeEvent,
-  formatTableId,
+  isBeingRead,
   type LaneBatch,
   type LaneId,
   type ResumePoint,
@@ -115,7 +115,7 @@ export class Writer<S, C extends TargetColumn, T extends TargetTable<C>> {
       const table = tables[i] ?? null;
       if (table === null || event.op === 's' || event.op === 'm') continue;
       try {
-        changes.push(this.#encoder.encode(event, index, table, event.incomplete && isBeingRead(batch, event)));
+        changes.push(this.#encoder.encode(event, index, table, event.incomplete && isBeingRead(event, batch)));
       } catch (error) {
         if (!(error instanceof CdcError)) throw error;
         failed.push({ index, error });
@@ -184,12 +184,4 @@ export class Writer<S, C extends TargetColumn, T extends TargetTable<C>> {
     const what = 'the event has only some of the columns, and its row is not there';
     return rejected(event, table, what, 'Take a snapshot of the table.', 'DESTINATION_ROW_MISSING');
   }
-}
-
-/** The snapshot of the event's table is under way before or after this batch: rows that are not there will come. */
-function isBeingRead(batch: LaneBatch, event: ChangeEvent): boolean {
-  const table = formatTableId(event.table.id);
-  return [batch.previous, batch.through].some((point) =>
-    point.snapshots.some((s) => s.source === event.source && s.table === table && s.state === 'running'),
-  );
 }

@@ -265,7 +265,6 @@ export class ChangeEvent {
 
   /** A copy whose rows may be changed without touching this event. Nested values are shared: replace them, do not edit. */
   copy(changes: Partial<ChangeEventInit> = {}): ChangeEvent {
-    const { before, after } = this;
     return new ChangeEvent({
       op: this.op,
       table: this.table,
@@ -282,8 +281,9 @@ export class ChangeEvent {
       messageId: this.messageId,
       derived: this.derived,
       headers: this.headers && { ...this.headers },
-      before: before && { ...before },
-      after: after && { ...after },
+      // Images never change: a row that nobody looked at stays in its bytes.
+      before: copyRow(this.#before),
+      after: copyRow(this.#after),
       ...(this.#key === undefined ? {} : { key: this.#key && { ...this.#key } }),
       ...changes,
     });

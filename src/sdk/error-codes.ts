@@ -71,7 +71,7 @@ export const ERROR_CODES = {
   // -- schema registry --
   REGISTRY_UNAVAILABLE:
     'The schema registry cannot be reached, is overloaded, or answers what a registry would not. Tried again until it answers; events wait.',
-  REGISTRY_FORBIDDEN: 'The schema registry refuses the login, or the login may not use a subject.',
+  REGISTRY_FORBIDDEN: 'The schema registry refuses the login, or the login may not use a subject, or its certificate is not trusted.',
   REGISTRY_SCHEMA_UNKNOWN:
     'The schema registry has no schema with this id, or no such subject or version. A message that names it cannot be read: it goes to the dead letter queue.',
   REGISTRY_SCHEMA_INCOMPATIBLE:

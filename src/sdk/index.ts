@@ -1,5 +1,6 @@
 // The public contract, exported as `cdc-run/sdk`. Built-in adapters and plugins use nothing else.
 
+export * from './being-read.ts';
 export * from './change-event.ts';
 export * from './config-schema.ts';
 export * from './define.ts';

@@ -38,7 +38,8 @@ export interface ReadContext {
   end(partition: string): Promise<void>;
   /**
    * An input that cannot be decoded: it goes to the dead letter queue, and reading goes on. Resolves when the dead letter
-   * is durable; only then may a later `resume` cover it. `input` is what was read, `at` a place for people.
+   * is durable; only then may a later `resume` cover it. `input` is what was read. `at` is its place, for people: the dead letter is
+   * known by it, so no two inputs may have the same; an input that is read again should have the one it had.
    */
   reject(input: string | Uint8Array, at: string, error: Error): Promise<void>;
 }

@@ -69,10 +69,17 @@ export interface Column {
 
 export interface TableSchema {
   readonly id: TableId;
+  /** What the source calls the table, where a transformer has given it another name: see `renamedTable`. */
+  readonly origin?: TableId;
   /** In the source's column order. Empty when the source has no schema (NDJSON files, brokers). */
   readonly columns: readonly Column[];
   /** Names of the key columns in key order; empty when the table has no usable key. */
   readonly key: readonly string[];
   /** Starts at 1 and grows by one at each change that the source sees. */
   readonly version: number;
+}
+
+/** The table under another name. Progress of snapshots goes on to name it as its source does. */
+export function renamedTable(table: TableSchema, id: TableId): TableSchema {
+  return { ...table, id, origin: table.origin ?? table.id };
 }

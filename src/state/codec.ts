@@ -103,7 +103,7 @@ export function formatLane(lane: LaneState): string {
     joined_at: formatPoint(lane.joinedAt),
     ...(lane.joining === undefined ? {} : { joining: formatPoint(lane.joining) }),
     detached: lane.detached && textsOfDetached(lane.detached),
-    behind_queue: lane.behindQueue,
+    lacks_forgotten: lane.lacksForgotten,
     ...(lane.slots === undefined ? {} : { slots: lane.slots }),
     ...(lane.replay === null ? {} : { replay: lane.replay }),
   });
@@ -111,13 +111,13 @@ export function formatLane(lane: LaneState): string {
 
 export function parseLane(text: string): LaneState {
   const value = parseObject(text);
-  if (!Array.isArray(value.points) || typeof value.behind_queue !== 'boolean') throw new TypeError('not the state of a lane');
+  if (!Array.isArray(value.points) || typeof value.lacks_forgotten !== 'boolean') throw new TypeError('not the state of a lane');
   return {
     points: value.points.map((point) => parsePoint(asText(point))),
     joinedAt: parsePoint(asText(value.joined_at)),
     ...(value.joining === undefined ? {} : { joining: parsePoint(asText(value.joining)) }),
     detached: value.detached === null ? null : parseDetached(value.detached),
-    behindQueue: value.behind_queue,
+    lacksForgotten: value.lacks_forgotten,
     ...(value.slots === undefined ? {} : { slots: parseSlots(value.slots) }),
     replay: value.replay === undefined ? null : parseReplay(value.replay),
   };

@@ -19,6 +19,24 @@ export function corrupt(path: string, what: string, options: { fix?: string; cau
   return new CdcError('STATE_CORRUPT', `The state file ${path} is damaged: ${what}`, { where: 'state.path', fix, cause });
 }
 
+/** `fix`: where else this program might put its state. */
+export function newerVersion(path: string, version: number, fix: string): CdcError {
+  return new CdcError('STATE_VERSION', `The state file ${path} has version ${version}, which this program does not know.`, {
+    where: 'state.path',
+    fix: `Run the newer cdc-run that wrote the file, or ${fix}.`,
+  });
+}
+
+/** Of state on a server. `what`: a sentence that goes on from the place. */
+export function remoteError(
+  code: 'STATE_CORRUPT' | 'STATE_UNAVAILABLE' | 'STATE_VERSION',
+  place: string,
+  what: string,
+  fix: string,
+): CdcError {
+  return new CdcError(code, `The state at ${place} ${what}`, { where: 'state.url', fix });
+}
+
 export function unavailable(path: string, what: string, options: { fix: string; retriable?: boolean; cause?: unknown }): CdcError {
   return new CdcError('STATE_UNAVAILABLE', `The state file ${path} ${what}`, { where: 'state.path', ...options });
 }

@@ -30,10 +30,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { CdcError } from '../sdk/index.ts';
+import type { CdcError } from '../sdk/index.ts';
 import { syncFolderSync } from '../util/sync-folder.ts';
+import { TakenError } from './document-store.ts';
 import { type DocumentText, formatDocument, type IdsFile, parseDocument, sha256 } from './document-text.ts';
-import { corrupt, unavailable } from './errors.ts';
+import { corrupt, newerVersion, unavailable } from './errors.ts';
 
 export interface Generation {
   readonly number: number;
@@ -41,9 +42,6 @@ export interface Generation {
   readonly file: string;
   readonly content: DocumentText;
 }
-
-/** Somebody else saved in between: look again. */
-export class TakenError extends Error {}
 
 /** A save needs few tries; more means that something else is wrong. */
 const MAX_TRIES = 50;
@@ -116,12 +114,7 @@ export class Generations {
   #parse(number: number, text: string): DocumentText {
     const path = this.#path(String(number));
     const parsed = parseDocument(number, text);
-    if (parsed.kind === 'newer') {
-      throw new CdcError('STATE_VERSION', `The state file ${path} has version ${parsed.version}, which this program does not know.`, {
-        where: 'state.path',
-        fix: 'Run the newer cdc-run that wrote the file, or set state.path to another folder.',
-      });
-    }
+    if (parsed.kind === 'newer') throw newerVersion(path, parsed.version, 'set state.path to another folder');
     const why =
       parsed.kind === 'damaged'
         ? parsed.why

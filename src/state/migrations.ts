@@ -2,8 +2,7 @@
 // https://www.sqlite.org/pragma.html#pragma_user_version
 
 import type { Database } from 'better-sqlite3';
-import { CdcError } from '../sdk/index.ts';
-import { unavailable } from './errors.ts';
+import { newerVersion, unavailable } from './errors.ts';
 
 /** "CDCr" in the file's header: tells our files from other programs' (`file state.db` shows it). */
 export const APPLICATION_ID = 0x43444372;
@@ -52,16 +51,7 @@ export function assertOurs(db: Database, path: string): void {
     throw unavailable(path, 'is a SQLite database of another program.', { fix: 'Set state.path to a file of its own.' });
   }
   const version = versionOf(db);
-  if (version > STATE_FILE_VERSION) {
-    throw new CdcError(
-      'STATE_VERSION',
-      `The state file ${path} has version ${version}; this program knows versions up to ${STATE_FILE_VERSION}.`,
-      {
-        where: 'state.path',
-        fix: 'Run the newer cdc-run that wrote the file, or set state.path to another file.',
-      },
-    );
-  }
+  if (version > STATE_FILE_VERSION) throw newerVersion(path, version, 'set state.path to another file');
 }
 
 /** Brings the file to `STATE_FILE_VERSION`. One transaction: a crash leaves the old version, whole. */

@@ -18,8 +18,8 @@ export interface LaneState {
   readonly joining?: ResumePoint;
   /** Set while the lane has a gap and waits for the operator. */
   readonly detached: DetachedState | null;
-  /** An optional lane under a queue source that missed messages already acknowledged. */
-  readonly behindQueue: boolean;
+  /** An optional lane lacks what upstream has forgotten, and its points cannot tell: messages of a queue, of a partition that has ended. */
+  readonly lacksForgotten: boolean;
   /** A stretch of the log that is to be sent again before the lane goes on, and how far that is. */
   readonly replay: ReplayRequest | null;
 }

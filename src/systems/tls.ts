@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { type ConfigProblem, Keys, Type } from '../sdk/index.ts';
 
+export { complaintOf, isCertificateError } from '../util/certificate-error.ts';
+
 export const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 
 export type SslMode = (typeof SSL_MODES)[number];
@@ -89,7 +91,3 @@ export const NETWORK_CODES: ReadonlySet<string> = new Set([
   'ENOENT',
   'EADDRNOTAVAIL',
 ]);
-
-export function isCertificateError(code: unknown): code is string {
-  return typeof code === 'string' && /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|CRL_|HOSTNAME_MISMATCH)/.test(code);
-}

@@ -72,16 +72,6 @@ export async function whileBusy<T>(clock: Waiter, timeoutMs: number, work: () =>
   }
 }
 
-/**
- * The driver never waits, so a loop of reads or writes would keep timers, sockets and signals from their turn for as long
- * as there is work: await this between the calls.
- */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-}
-
 /** One transaction. `immediate` takes the write lock at once, so that nothing fails half-way for want of it. */
 export function inTransaction<T>(db: SqliteDatabase, kind: 'deferred' | 'immediate', work: () => T): T {
   db.exec(kind === 'immediate' ? 'BEGIN IMMEDIATE' : 'BEGIN');

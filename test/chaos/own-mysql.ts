@@ -1,22 +1,22 @@
 // A server of MySQL or MariaDB of the test's own, in a temporary folder, that may be killed: the one for tests serves others, too.
 
 import { randomBytes } from 'node:crypto';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
 import { serviceByName } from '../../scripts/services/catalog.ts';
-import type { Installation, LocalServer, ServiceDefinition } from '../../scripts/services/definition.ts';
+import type { Account, Installation, LocalServer, ServiceDefinition } from '../../scripts/services/definition.ts';
 import { reachableFolder } from '../../scripts/services/home.ts';
-import { freePort } from '../../scripts/services/ports.ts';
-import { isAlive, type ProcessId, plainEnvironment, startDetached } from '../../scripts/services/processes.ts';
+import { isAlive, type ProcessId, plainEnvironment, run, startDetached } from '../../scripts/services/processes.ts';
 import { accountFor } from '../../scripts/services/up.ts';
+import { ownPorts } from '../helpers/own-ports.ts';
 
-/** Each process looks in a place of its own: a server that is killed must find its port free when it comes back. */
-const FIRST_PORT = 30_000 + (process.pid % 100) * 100;
 const START_TIMEOUT_MS = 90_000;
 const DATABASE = 'shop';
+/** Stands in the script of a first start for the password to come. */
+const NO_PASSWORD = 'no-password-yet';
 /** What was committed outlives the process, and pages are whole: the servers for other tests care for neither. */
 const DURABLE = ['--innodb-flush-log-at-trx-commit=2', '--innodb-doublewrite=1'];
 
@@ -57,10 +57,12 @@ export class OwnMysql implements AsyncDisposable {
   /** `settings`: `--name=value`, over those that all servers for tests have. A replica makes no database: its primary has one. */
   static async start({ service, installation }: MysqlPrograms, settings: readonly string[] = [], isReplica = false): Promise<OwnMysql> {
     const folder = mkdtempSync(join(tmpdir(), 'cdc-chaos-mysql-')),
-      account = await accountFor(service);
+      account = await accountFor(service),
+      server = { bin: installation.bin, folder, port: await ownPorts(), password: randomBytes(12).toString('hex'), account };
     if (account !== null) chownSync(folder, account.uid, account.gid);
-    const server = { bin: installation.bin, folder, port: await freePort(FIRST_PORT), password: randomBytes(12).toString('hex'), account };
-    await service.prepare(server, installation.version);
+    await run('cp', ['-Rp', `${await madeOnce({ service, installation }, account)}/.`, folder]);
+    const script = join(folder, 'init.sql');
+    writeFileSync(script, readFileSync(script, 'utf8').replaceAll(NO_PASSWORD, server.password));
     const own = new OwnMysql(service, server, settings);
     await own.start();
     if (!isReplica) await own.query(`CREATE DATABASE ${DATABASE} CHARACTER SET utf8mb4`, '');
@@ -177,4 +179,25 @@ export class OwnMysql implements AsyncDisposable {
     await sleep(200);
     rmSync(this.#server.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
+}
+
+/**
+ * The folder of a server that was never started, to be copied: making it takes longer than all else in a start. It is kept beside the
+ * downloads; who comes second in making it throws its own away.
+ */
+async function madeOnce({ service, installation }: MysqlPrograms, account: Account | null): Promise<string> {
+  const place = reachableFolder(account !== null),
+    made = join(place, `made-${service.name}-${installation.version}`);
+  if (existsSync(made)) return made;
+  const folder = mkdtempSync(join(place, 'making-'));
+  if (account !== null) chownSync(folder, account.uid, account.gid);
+  await service.prepare({ bin: installation.bin, folder, port: 0, password: NO_PASSWORD, account }, installation.version);
+  // A server with this has the identity of another one.
+  rmSync(join(folder, 'data', 'auto.cnf'), { force: true });
+  try {
+    renameSync(folder, made);
+  } catch {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return made;
 }

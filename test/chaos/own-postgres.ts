@@ -10,14 +10,13 @@ import pg from 'pg';
 import { serviceByName } from '../../scripts/services/catalog.ts';
 import type { Account, Installation, LocalServer } from '../../scripts/services/definition.ts';
 import { reachableFolder } from '../../scripts/services/home.ts';
-import { freePort } from '../../scripts/services/ports.ts';
 import { isAlive, type ProcessId, plainEnvironment, run, startDetached } from '../../scripts/services/processes.ts';
 import { accountFor } from '../../scripts/services/up.ts';
+import { eventually } from '../helpers/eventually.ts';
+import { ownPorts } from '../helpers/own-ports.ts';
 
 /** Of the version that the tests are run with. */
 const postgres = serviceByName('postgres');
-/** Each process looks in a place of its own: a server that is killed must find its port free when it comes back. */
-const FIRST_PORT = 20_000 + (process.pid % 100) * 100;
 const START_TIMEOUT_MS = 60_000;
 
 /** PostgreSQL's programs; `null` where there are none, with the reason printed once. Where `CI` is set that is an error. */
@@ -127,6 +126,13 @@ export class OwnPostgres implements AsyncDisposable {
     }
   }
 
+  /** Of a standby: resolves once it has all that its primary has written by now. */
+  async replayed(primary: OwnPostgres): Promise<void> {
+    const [row] = await primary.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn'),
+      isThere = 'SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS ok';
+    await eventually(async () => (await this.query(isThere, [row?.lsn]))[0]?.['ok'] === true, 'the standby follows');
+  }
+
   /** A connection of the caller's own, who ends it. */
   async connect(): Promise<pg.Client> {
     const client = new pg.Client({ connectionString: this.url });
@@ -167,7 +173,7 @@ async function newServer(bin: string, password: string): Promise<LocalServer> {
   const folder = mkdtempSync(join(tmpdir(), 'cdc-chaos-postgres-')),
     account = await accountFor(postgres);
   if (account !== null) chownSync(folder, account.uid, account.gid);
-  return { bin, folder, port: await freePort(FIRST_PORT), password, account };
+  return { bin, folder, port: await ownPorts(), password, account };
 }
 
 /** Of one server's memory and processes, or of a log that the copy does not hold. */

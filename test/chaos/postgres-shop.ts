@@ -38,6 +38,13 @@ export interface Since {
   readonly rev: number;
 }
 
+export async function sinceNow(server: OwnPostgres): Promise<Since> {
+  const [since] = await server.query<Since & { [column: string]: unknown }>(
+    'SELECT pg_current_wal_insert_lsn()::text AS lsn, last_value::float8 AS rev FROM revs',
+  );
+  return since as Since;
+}
+
 /** Compared with what somebody has who applies the lines in order, and with the replicas. */
 export async function expectPostgresShopDelivered(
   server: OwnPostgres,

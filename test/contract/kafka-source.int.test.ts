@@ -1,5 +1,6 @@
 // The contract suite of sources against a real Kafka: rows in JSON with their keys, plainly and in transactions.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe } from 'vitest';
 import { type Change, describeSource, type SourceHarness } from '../../src/sdk/testing/index.ts';
 import { descriptor } from '../../src/sources/kafka/index.ts';
@@ -23,14 +24,18 @@ async function start(server: KafkaServer, isTransactional: boolean): Promise<Sou
     isTransactional ? { transactionalId: place.name, idempotent: true, maxInFlightRequests: 1 } : { allowAutoTopicCreation: false },
   );
   await producer.connect();
+  const endOf = async (): Promise<number> => Number((await place.admin.fetchTopicOffsets(topic))[0]?.high);
   const send = async (messages: { key: string | null; value: string | null }[], end: 'commit' | 'abort' = 'commit'): Promise<void> => {
     if (!isTransactional) {
       await producer.send({ topic, messages });
       return;
     }
-    const transaction = await producer.transaction();
+    const transaction = await producer.transaction(),
+      before = await endOf();
     await transaction.send({ topic, messages });
     await transaction[end]();
+    // The broker confirms the end of a transaction before it is in the topic; until then nothing of it counts.
+    while ((await endOf()) <= before) await sleep(10);
   };
   const config = kafkaSourceConfig(place.brokers, topic);
   return {

@@ -46,6 +46,7 @@ async function start(server: Parameters<typeof KafkaPlace.open>[0], changes: Par
 
 describe.each(await kafkaServers())('%s', (server) => {
   describeDestination(descriptor, () => start(server, {}), 'at least once');
+  describeDestination(descriptor, () => start(server, { client: 'platformatic' }), 'platformatic');
   describeDestination(descriptor, () => start(server, { compression_type: 'zstd' }), 'zstd');
   describeDestination(descriptor, () => start(server, { transactional: true }), 'transactional');
 });

@@ -1,12 +1,11 @@
 // The contract suite of sources against real servers: MariaDB and MySQL. Each case has a database of its own.
 
-import { describe } from 'vitest';
 import type { Row } from '../../src/sdk/index.ts';
 import { type Change, describeSource, type SourceHarness } from '../../src/sdk/testing/index.ts';
 import type { MysqlSourceConfig } from '../../src/sources/mysql/config.ts';
 import { descriptor } from '../../src/sources/mysql/index.ts';
 import { textLiteral } from '../../src/systems/mysql/names.ts';
-import { createMysqlDatabase, type MysqlDatabase, mysqlServers, type ServerName } from '../helpers/mysql.ts';
+import { createMysqlDatabase, describeOn, type MysqlDatabase, mysqlServers, type ServerName } from '../helpers/mysql.ts';
 import { MYSQL_SOURCE_DEFAULTS } from '../helpers/mysql-source.ts';
 
 const CREATE = `
@@ -162,13 +161,11 @@ async function startPolling(server: ServerName, type: 'integer' | 'timestamp' | 
   };
 }
 
-for (const server of await mysqlServers()) {
-  describe(`on ${server}`, () => {
-    describeSource(descriptor, () => start(server, {}), 'existing rows and changes');
-    describeSource(descriptor, () => start(server, { snapshot_mode: 'never' }), 'changes only');
-    if (server !== 'mysql56')
-      describeSource(descriptor, () => start(server, { snapshot_mode: 'never', use_gtid: false }), 'changes only, by file and place');
-    for (const type of ['integer', 'timestamp', 'text'] as const)
-      describeSource(descriptor, () => startPolling(server, type), `polling by a value of type ${type}`);
-  });
-}
+describeOn(await mysqlServers(), 'on %s', (server) => {
+  describeSource(descriptor, () => start(server, {}), 'existing rows and changes');
+  describeSource(descriptor, () => start(server, { snapshot_mode: 'never' }), 'changes only');
+  if (server !== 'mysql56')
+    describeSource(descriptor, () => start(server, { snapshot_mode: 'never', use_gtid: false }), 'changes only, by file and place');
+  for (const type of ['integer', 'timestamp', 'text'] as const)
+    describeSource(descriptor, () => startPolling(server, type), `polling by a value of type ${type}`);
+});

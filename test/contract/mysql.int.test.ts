@@ -2,12 +2,11 @@
 // it makes and tables that are there, and with each way to refuse an event.
 
 import { randomBytes } from 'node:crypto';
-import { describe } from 'vitest';
 import type { MysqlConfig } from '../../src/destinations/mysql/config.ts';
 import { descriptor } from '../../src/destinations/mysql/index.ts';
 import type { Column, Row, TableSchema, Value } from '../../src/sdk/index.ts';
 import { type DestinationHarness, describeDestination, item } from '../../src/sdk/testing/index.ts';
-import { createMysqlDatabase, type MysqlDatabase, mysqlServers, type ServerName } from '../helpers/mysql.ts';
+import { createMysqlDatabase, describeOn, type MysqlDatabase, mysqlServers, type ServerName } from '../helpers/mysql.ts';
 import { mysqlConfig, mysqlProxy } from '../helpers/mysql-destination.ts';
 
 /** What the server writes as text, as the column's type wants it. */
@@ -92,37 +91,37 @@ async function start(server: ServerName, { changes, setUp, poison, stranger = { 
   };
 }
 
-for (const server of (await mysqlServers()).filter((s) => s !== 'mysql56')) {
-  describe(server, () => {
-    // Few connections, and little patience.
-    const pool = { min_connections: 0, max_connections: 2, connection_timeout: 2000, idle_timeout: 60_000, batch_insert_size: 5000 };
-    describeDestination(
-      descriptor,
-      () =>
-        start(server, {
-          changes: { connection_pool: pool },
-          // Half a character cannot be spelled: the event is found before anything is sent.
-          poison: (e) => e.create(item(3, 'poi\ud800son')),
-          stranger: { username: 'no_such_user' },
-        }),
-      'tables it makes',
-    );
-    // The server refuses: the event is found by trying.
-    describeDestination(
-      descriptor,
-      () =>
-        start(server, {
-          setUp: `CREATE TABLE items (id int PRIMARY KEY, name varchar(300) NOT NULL UNIQUE, note text) ENGINE=InnoDB;
-            CREATE TRIGGER refuse BEFORE INSERT ON items FOR EACH ROW
-              IF NEW.name = 'poison' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no poison'; END IF`,
-          poison: (e) => e.create(item(3, 'poison')),
-        }),
-      'tables that are there',
-    );
-    describeDestination(
-      descriptor,
-      () => start(server, { changes: { conflict_resolution: 'replace' }, poison: (e) => e.create(item(3, 'a\ud800b')) }),
-      'tables it makes, replace',
-    );
-  });
-}
+const servers = (await mysqlServers()).filter((s) => s !== 'mysql56');
+
+describeOn(servers, '%s', (server) => {
+  // Few connections, and little patience.
+  const pool = { min_connections: 0, max_connections: 2, connection_timeout: 2000, idle_timeout: 60_000, batch_insert_size: 5000 };
+  describeDestination(
+    descriptor,
+    () =>
+      start(server, {
+        changes: { connection_pool: pool },
+        // Half a character cannot be spelled: the event is found before anything is sent.
+        poison: (e) => e.create(item(3, 'poi\ud800son')),
+        stranger: { username: 'no_such_user' },
+      }),
+    'tables it makes',
+  );
+  // The server refuses: the event is found by trying.
+  describeDestination(
+    descriptor,
+    () =>
+      start(server, {
+        setUp: `CREATE TABLE items (id int PRIMARY KEY, name varchar(300) NOT NULL UNIQUE, note text) ENGINE=InnoDB;
+          CREATE TRIGGER refuse BEFORE INSERT ON items FOR EACH ROW
+            IF NEW.name = 'poison' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no poison'; END IF`,
+        poison: (e) => e.create(item(3, 'poison')),
+      }),
+    'tables that are there',
+  );
+  describeDestination(
+    descriptor,
+    () => start(server, { changes: { conflict_resolution: 'replace' }, poison: (e) => e.create(item(3, 'a\ud800b')) }),
+    'tables it makes, replace',
+  );
+});

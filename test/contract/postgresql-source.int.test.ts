@@ -6,6 +6,7 @@ import { type Change, describeSource, type SourceHarness } from '../../src/sdk/t
 import type { PostgresqlSourceConfig } from '../../src/sources/postgresql/config.ts';
 import { descriptor } from '../../src/sources/postgresql/index.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
+import { dropSlots } from '../helpers/postgres-slots.ts';
 import { POSTGRESQL_SOURCE_DEFAULTS } from '../helpers/postgres-source.ts';
 
 const CREATE = `
@@ -66,7 +67,7 @@ async function start(more: Partial<PostgresqlSourceConfig>): Promise<SourceHarne
       await db.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1', [slot]);
     },
     loseHistory: async () => {
-      await db.query('SELECT pg_drop_replication_slot($1)', [slot]);
+      await dropSlots(db);
       await newSlot();
     },
     addColumn: async () => {
@@ -80,15 +81,7 @@ async function start(more: Partial<PostgresqlSourceConfig>): Promise<SourceHarne
     },
     typed: TYPED,
     close: async () => {
-      await db.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active', [slot]);
-      for (let left = 50; left > 0; left--) {
-        const gone = await db
-          .query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [slot])
-          .then(() => true)
-          .catch(() => false);
-        if (gone) break;
-        await db.query('SELECT pg_sleep(0.1)');
-      }
+      await dropSlots(db);
       await db[Symbol.asyncDispose]();
     },
   };

@@ -2,6 +2,7 @@
 
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../helpers/eventually.ts';
 import { Workspace } from './process.ts';
 
 const PIPELINE = (more = '') => `name: orders
@@ -201,7 +202,7 @@ describe('a pipeline that runs', () => {
     expect((await work.run(['dlq', 'list', 'orders.yaml'])).out).toBe('No dead letters of orders.\n');
     // The key is free again.
     shopSql(work, "UPDATE people SET name = 'Rob' WHERE id = 2");
-    while (!JSON.stringify(people(work)).includes('Rob')) await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(() => JSON.stringify(people(work)).includes('Rob'), 'the row is changed');
     expect(await work.run(['dlq', 'replay', 'orders.yaml', '--all'])).toMatchObject({ code: 0, out: 'No letters of orders to replay.\n' });
     running.child.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
@@ -224,7 +225,7 @@ describe('a pipeline that runs', () => {
       out: expect.stringContaining('"removed":1'),
     });
     shopSql(work, "UPDATE people SET name = 'Bob' WHERE id = 2");
-    while (!JSON.stringify(people(work)).includes('Bob')) await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(() => JSON.stringify(people(work)).includes('Bob'), 'the row is changed');
     running.child.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
   });

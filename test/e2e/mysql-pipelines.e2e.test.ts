@@ -1,8 +1,8 @@
 // The pipelines with MySQL as they are shipped, on real servers: snapshot, changes while they run, and a second run.
 
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../helpers/eventually.ts';
 import { createMysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
 import { createDatabase, skipReason } from '../helpers/postgres.ts';
 import { dropSlots } from '../helpers/postgres-slots.ts';
@@ -50,11 +50,6 @@ async function rows(query: Query, isPostgres: boolean): Promise<unknown> {
     `SELECT CAST(order_no AS ${text}) AS order_no, CAST(line AS ${text}) AS line, CAST(price AS ${text}) AS price, ${at} AS at FROM items ORDER BY items.order_no, items.line`,
   );
   return { customers, items };
-}
-
-async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const began = performance.now(); !(await isSo()); await sleep(50))
-    if (performance.now() - began > 60_000) throw new Error('it did not happen within 60 s');
 }
 
 describe.skipIf(noPostgres).each(servers.filter((s) => s !== 'mysql56'))('pipelines/mysql-to-postgres.yaml from %s', (server) => {

@@ -1,8 +1,8 @@
 // A SQLite database replicated into real servers of MySQL and MariaDB by the command line: all of it, then what has changed.
 
 import BetterSqlite3 from 'better-sqlite3';
-import { describe, expect, it } from 'vitest';
-import { createMysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
+import { expect, it } from 'vitest';
+import { createMysqlDatabase, describeOn, mysqlServers } from '../helpers/mysql.ts';
 import { Workspace } from './process.ts';
 
 const PIPELINE = `name: shop
@@ -12,7 +12,9 @@ sync: {mode: one_time}
 schema_evolution: {mode: evolve}
 `;
 
-describe.each((await mysqlServers()).filter((s) => s !== 'mysql56'))('a pipeline into %s', (server) => {
+const servers = (await mysqlServers()).filter((s) => s !== 'mysql56');
+
+describeOn(servers, 'a pipeline into %s', (server) => {
   it('replicates what is there, then each change once, and follows a column that is added', async () => {
     await using db = await createMysqlDatabase(server);
     using work = new Workspace();

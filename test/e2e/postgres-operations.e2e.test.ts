@@ -1,8 +1,8 @@
 // What an operator does with a pipeline that captures PostgreSQL, on the command line: plan, status, lag, offsets, snapshot.
 
 import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../helpers/eventually.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { dropSlots } from '../helpers/postgres-slots.ts';
 import { Workspace } from './process.ts';
@@ -46,11 +46,6 @@ ${more}`,
     return lines.filter((l) => l.op === op && l.table === table).map((l) => l.after);
   }
 
-  async until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-    for (const began = performance.now(); !(await isSo()); await sleep(100))
-      if (performance.now() - began > 60_000) throw new Error(`${what} did not come within 60 s`);
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.work[Symbol.dispose]();
     await dropSlots(this.db);
@@ -67,9 +62,9 @@ describe.skipIf((await skipReason()) !== null)('a pipeline that captures Postgre
       file = ['-c', 'shop.yaml'];
     const running = work.start(['shop.yaml']);
     await running.until(/rows could not be read/);
-    await shop.until(() => shop.rows('items', 'r').length === 200, 'the rows of the other table');
+    await eventually(() => shop.rows('items', 'r').length === 200, 'the rows of the other table');
     await db.query("INSERT INTO items VALUES (300, 'new'); INSERT INTO broken VALUES (300, 'new')");
-    await shop.until(() => shop.rows('items', 'c').length + shop.rows('broken', 'c').length === 2, 'changes of both');
+    await eventually(() => shop.rows('items', 'c').length + shop.rows('broken', 'c').length === 2, 'changes of both');
     expect((await work.run(['status', name])).out).toMatch(
       /public\.broken\s+paused\s+0 of about \d+ rows .*division by zero[\s\S]*1 table done/,
     );
@@ -79,7 +74,7 @@ describe.skipIf((await skipReason()) !== null)('a pipeline that captures Postgre
       code: 0,
       out: expect.stringContaining('public.items is read again (rows that meet: id <= 3)'),
     });
-    await shop.until(() => shop.rows('items', 'r').length === 203, 'the rows that were asked for');
+    await eventually(() => shop.rows('items', 'r').length === 203, 'the rows that were asked for');
     const wrong = await work.run(['snapshot', name, '--tables', 'items', '--where', 'nope <= 3', ...file]);
     expect(wrong).toMatchObject({ code: 4, err: expect.stringMatching(/SOURCE_SNAPSHOT_REFUSED[\s\S]*column "nope" does not exist/) });
     const unknown = await work.run(['snapshot', name, '--tables', 'nope', ...file]);
@@ -95,7 +90,7 @@ describe.skipIf((await skipReason()) !== null)('a pipeline that captures Postgre
     expect(await work.run([...set, '0/1'])).toMatchObject({ code: 3, err: expect.stringContaining('STATE_LOCKED') });
 
     expect((await work.run(['snapshot', name, '--tables', 'broken', '--skip', ...file])).out).toContain('public.broken is given up');
-    await shop.until(async () => !(await work.run(['status', name])).out.includes('paused'), 'the end of the pause');
+    await eventually(async () => !(await work.run(['status', name])).out.includes('paused'), 'the end of the pause');
     running.child.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
     expect(shop.rows('broken', 'r')).toEqual([]);
@@ -106,7 +101,7 @@ describe.skipIf((await skipReason()) !== null)('a pipeline that captures Postgre
     const { work, db } = shop,
       set = ['offsets', 'set', 'shop.yaml', '--source', 'shop', '--position'];
     const running = work.start(['shop.yaml']);
-    await shop.until(() => shop.rows('items', 'r').length === 200, 'the rows of the other table');
+    await eventually(() => shop.rows('items', 'r').length === 200, 'the rows of the other table');
     running.child.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
     const [now] = await db.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
@@ -167,7 +162,7 @@ describe.skipIf((await skipReason()) !== null)('a pipeline that captures Postgre
     );
     const rows = (of: TestDatabase): Promise<unknown> => of.query('SELECT * FROM items ORDER BY id');
     const running = work.start(['shop.yaml']);
-    await shop.until(async () => ((await rows(replica).catch(() => [])) as unknown[]).length === 200, 'the rows');
+    await eventually(async () => ((await rows(replica).catch(() => [])) as unknown[]).length === 200, 'the rows');
     await db.query("UPDATE items SET v = 'seen' WHERE id = 1");
     const [publication] = await db.query<{ name: string }>('SELECT pubname AS name FROM pg_publication');
     await db.query(`ALTER PUBLICATION ${publication?.name} DROP TABLE items`);

@@ -1,8 +1,8 @@
 // The pipelines with PostgreSQL as they are shipped, on a real server: snapshot, changes while it runs, and a second run.
 
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../helpers/eventually.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { dropSlots } from '../helpers/postgres-slots.ts';
 import { type Started, Workspace } from './process.ts';
@@ -69,11 +69,6 @@ class Shop implements AsyncDisposable {
     await this.source[Symbol.asyncDispose]();
     await this.replica[Symbol.asyncDispose]();
   }
-}
-
-async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const began = performance.now(); !(await isSo()); await sleep(50))
-    if (performance.now() - began > 60_000) throw new Error('it did not happen within 60 s');
 }
 
 describe.skipIf(missing)('pipelines/postgres-to-postgres.yaml', () => {

@@ -3,8 +3,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../helpers/eventually.ts';
 import { createDatabase, skipReason as noPostgres } from '../helpers/postgres.ts';
 import { dropSlots } from '../helpers/postgres-slots.ts';
 import { createRedisDatabase, skipReason as noRedis, type RedisDatabase } from '../helpers/redis.ts';
@@ -12,11 +12,6 @@ import { Workspace } from './process.ts';
 
 const withoutRedis = (await noRedis()) !== null,
   withoutBoth = withoutRedis || (await noPostgres()) !== null;
-
-async function eventually(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (const began = performance.now(); !(await isSo()); await sleep(20))
-    if (performance.now() - began > 60_000) throw new Error('it did not happen within 60 s');
-}
 
 /** What redis-cli prints. The password goes by the environment, as it tells its users. */
 function redisCli({ url }: RedisDatabase, ...args: readonly string[]): string {

@@ -1,8 +1,10 @@
 // A destination whose table was damaged gets the log again: the command line as a child process, sqlite to sqlite over a log
 // on disk.
 
+import { isDeepStrictEqual } from 'node:util';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../helpers/eventually.ts';
 import { Workspace } from './process.ts';
 
 const yaml = (mode: string): string => `name: people
@@ -136,9 +138,7 @@ describe('cdc-run replay', () => {
     await run.until(/"msg":"first run"/);
     change(shop, "UPDATE people SET name = 'new ' || id");
     const wanted = (): unknown[] => names(shop);
-    const delivers = async (): Promise<void> => {
-      while (JSON.stringify(names(copy)) !== JSON.stringify(wanted())) await new Promise((resolve) => setTimeout(resolve, 50));
-    };
+    const delivers = (): Promise<void> => eventually(() => isDeepStrictEqual(names(copy), wanted()), 'the copy equals its source');
     await delivers();
     const points = (): unknown => {
       const db = new Database(copy, { readonly: true });

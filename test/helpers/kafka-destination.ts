@@ -5,6 +5,7 @@ import type { KafkaDestinationConfig } from '../../src/destinations/kafka/config
 export function kafkaConfig(brokers: string, changes: Partial<KafkaDestinationConfig> = {}): KafkaDestinationConfig {
   return {
     bootstrap_servers: brokers,
+    client: 'kafkajs',
     client_id: 'cdc-run-test',
     connection_timeout: 2_000,
     request_timeout: 5_000,

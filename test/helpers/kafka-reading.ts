@@ -1,10 +1,29 @@
 // A Kafka source that is read as the engine would: places are kept, and what was handed over is acknowledged when the test says so.
 
-import type { ChangeBatch, ChangeEvent, PluginStore, Position, ReadContext, Source } from '../../src/sdk/index.ts';
+import {
+  type ChangeBatch,
+  type ChangeEvent,
+  type PluginStore,
+  type Position,
+  type ReadContext,
+  type Source,
+  type SourceDescriptor,
+  silentLogger,
+} from '../../src/sdk/index.ts';
 import { memoryStore } from '../../src/sdk/testing/index.ts';
 import { testContext } from '../../src/sdk/testing/reading.ts';
 import type { KafkaSourceConfig } from '../../src/sources/kafka/config.ts';
 import { descriptor } from '../../src/sources/kafka/index.ts';
+
+export interface KafkaReadingOptions {
+  readonly store?: PluginStore;
+  readonly positions?: Readonly<Record<string, Position>>;
+  readonly acknowledges?: boolean;
+  /** Ends at what is there at the start. */
+  readonly isOneTime?: boolean;
+  /** Until this is settled the engine has no room for more than one batch. */
+  readonly hold?: Promise<void>;
+}
 
 export class KafkaReading implements AsyncDisposable {
   readonly source: Source;
@@ -17,28 +36,37 @@ export class KafkaReading implements AsyncDisposable {
   /** While it is set the engine has no room. */
   hold: Promise<void> | null = null;
   failure: unknown = null;
+  hasEnded = false;
+  /** What was logged, from `info` on. */
+  readonly said: readonly string[];
   #reading: Promise<void> = Promise.resolve();
 
-  private constructor(source: Source) {
+  private constructor(source: Source, said: readonly string[]) {
     this.source = source;
+    this.said = said;
   }
 
   static async start(
     config: KafkaSourceConfig,
-    options: { store?: PluginStore; positions?: Readonly<Record<string, Position>>; acknowledges?: boolean } = {},
+    options: KafkaReadingOptions = {},
+    of: SourceDescriptor = descriptor as unknown as SourceDescriptor,
   ): Promise<KafkaReading> {
-    const source = await descriptor.create(config, testContext('kafka', options.store ?? memoryStore())),
-      reading = new KafkaReading(source);
+    const said: string[] = [],
+      logger = { ...silentLogger, info: (message: string) => void said.push(message) };
+    const source = await of.create(config, { ...testContext('kafka', options.store ?? memoryStore()), logger }),
+      reading = new KafkaReading(source, said);
     Object.assign(reading.positions, options.positions);
-    reading.#reading = reading.#run(options.acknowledges ?? true);
+    reading.hold = options.hold ?? null;
+    const until = options.isOneTime === true ? { partitions: await source.end(), snapshots: [] } : null;
+    reading.#reading = reading.#run(options.acknowledges ?? true, until);
     return reading;
   }
 
-  async #run(acknowledges: boolean): Promise<void> {
+  async #run(acknowledges: boolean, until: ReadContext['until']): Promise<void> {
     const ctx: ReadContext = {
       maxBatchEvents: 50,
       maxBatchBytes: 1 << 20,
-      until: null,
+      until,
       snapshots: [],
       boundaries: [],
       assign: (partition) => Promise.resolve(this.positions[partition] ?? null),
@@ -62,6 +90,8 @@ export class KafkaReading implements AsyncDisposable {
       }
     } catch (error) {
       this.failure = error;
+    } finally {
+      this.hasEnded = true;
     }
   }
 

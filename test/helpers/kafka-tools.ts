@@ -25,13 +25,13 @@ export async function javaTool(name: string, args: readonly string[]): Promise<s
 export async function javaConsumer(brokers: string, topic: string, count: number): Promise<string[]> {
   const out = await javaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
     ...['--bootstrap-server', brokers, '--topic', topic, '--from-beginning', '--isolation-level', 'read_committed'],
-    ...['--timeout-ms', '8000', '--max-messages', String(count)],
+    ...['--timeout-ms', '30000', '--max-messages', String(count)],
     ...['--property', 'print.key=true', '--property', 'key.separator=|'],
   ]);
   return out.trimEnd().split('\n');
 }
 
-export async function kcat(brokers: string, topic: string): Promise<string[]> {
-  const args = ['-C', '-q', '-e', '-b', brokers, '-t', topic, '-X', 'isolation.level=read_committed', '-f', '%k|%s\n'];
+export async function kcat(brokers: string, topic: string, format = '%k|%s\n'): Promise<string[]> {
+  const args = ['-C', '-q', '-e', '-b', brokers, '-t', topic, '-X', 'isolation.level=read_committed', '-f', format];
   return (await exec('kcat', args, { maxBuffer: 64 << 20 })).stdout.trimEnd().split('\n');
 }

@@ -1,14 +1,18 @@
 // A real Kafka for integration tests: whether there is one, topics that go away with their scope, and what they hold.
 
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Consumer } from '@platformatic/kafka';
 import kafkajs from 'kafkajs';
 import { KAFKA_PORTS } from '../../scripts/services/kafka.ts';
 import { serviceUrl } from '../../scripts/services/service-url.ts';
+import { eventually } from './eventually.ts';
 import { PostgresProxy } from './postgres-proxy.ts';
 
 const { Kafka, logLevel } = kafkajs;
 process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1';
+
+/** A transaction that is under way for longer is one that nobody will end. */
+const UNENDED_MS = 5_000;
 
 export type KafkaServer = 'kafka' | 'kafka@4';
 
@@ -28,6 +32,8 @@ function complain(): void {
   console.warn(`SKIPPED: ${reason}`);
 }
 
+type TopicOffsets = Awaited<ReturnType<kafkajs.Admin['fetchTopicOffsets']>>;
+
 export interface StoredRecord {
   readonly partition: number;
   readonly offset: string;
@@ -44,6 +50,7 @@ export class KafkaPlace implements AsyncDisposable {
   readonly kafka: kafkajs.Kafka;
   readonly admin: kafkajs.Admin;
   readonly #consumers: kafkajs.Consumer[] = [];
+  #watcher: Consumer | null = null;
 
   constructor(url: string) {
     this.url = new URL(url);
@@ -81,7 +88,7 @@ export class KafkaPlace implements AsyncDisposable {
   async createTopic(suffix = '', options: { partitions?: number; config?: Record<string, string> } = {}): Promise<string> {
     const topic = `${this.name}${suffix}`;
     await this.admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false, // The library's wait fails when it asks a broker that has not heard of the topic yet: ready() waits.
       topics: [
         {
           topic,
@@ -95,13 +102,11 @@ export class KafkaPlace implements AsyncDisposable {
   }
 
   /** A topic or a partition is confirmed before the broker that leads it knows of it. */
-  async ready(topic: string, partitions: number): Promise<void> {
-    for (let tries = 0; tries < 50; tries++) {
-      const offsets = await this.admin.fetchTopicOffsets(topic).catch(() => []);
-      if (offsets.length === partitions) return;
-      await sleep(50);
-    }
-    throw new Error(`topic ${topic} does not get its ${partitions} partition(s)`);
+  ready(topic: string, partitions: number): Promise<void> {
+    return eventually(
+      async () => (await this.admin.fetchTopicOffsets(topic)).length === partitions,
+      `topic ${topic} gets its ${partitions} partition(s)`,
+    );
   }
 
   async produce(topic: string, messages: kafkajs.Message[], options: kafkajs.ProducerConfig = {}): Promise<void> {
@@ -113,13 +118,12 @@ export class KafkaPlace implements AsyncDisposable {
 
   /** What a consumer of committed records finds, to the end as it is now; by partition. */
   async read(topic: string): Promise<StoredRecord[]> {
-    const there = await this.admin.listTopics();
-    if (!there.includes(topic)) return [];
+    if (!(await this.#isThere(topic))) return [];
     const offsets = await this.#settled(topic),
       missing = new Map(offsets.filter((o) => o.high !== o.low).map((o) => [o.partition, BigInt(o.high) - 1n]));
     if (missing.size === 0) return [];
     const consumer = this.kafka.consumer({ groupId: `${this.name}.${randomBytes(4).toString('hex')}`, maxWaitTimeInMs: 50 }),
-      records: StoredRecord[] = [];
+      records = new Map<string, StoredRecord>();
     this.#consumers.push(consumer);
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
@@ -129,38 +133,64 @@ export class KafkaPlace implements AsyncDisposable {
         if (missing.size === 0) resolve();
       };
       consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => passed(payload.partition, payload.lastOffset));
-      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+      // One that begins anew by itself has met a broker that was not ready; it may read some again.
+      consumer.on(consumer.events.CRASH, ({ payload }) => {
+        if (!payload.restart) reject(payload.error);
+      });
       void consumer.run({
         eachBatch: ({ batch }) => {
-          for (const m of batch.messages) records.push(stored(batch.partition, m));
+          for (const m of batch.messages) records.set(`${batch.partition}/${m.offset}`, stored(batch.partition, m));
           return Promise.resolve();
         },
       });
     });
     await consumer.disconnect();
-    return records.sort((a, b) => a.partition - b.partition || Number(a.offset) - Number(b.offset));
+    return [...records.values()].sort((a, b) => a.partition - b.partition || Number(a.offset) - Number(b.offset));
   }
 
-  /** A commit is confirmed before its markers are written: until then its records do not count. */
-  async #settled(topic: string): Promise<Awaited<ReturnType<kafkajs.Admin['fetchTopicOffsets']>>> {
-    for (let before = '', same = 0; ; ) {
-      const offsets = await this.admin.fetchTopicOffsets(topic),
-        now = JSON.stringify(offsets);
-      same = now === before ? same + 1 : 0;
-      if (same === 3) return offsets;
-      before = now;
-      await sleep(50);
-    }
+  /** Asked of the controller, by a topic that would be made: it knows of each at once, and the brokers later. */
+  async #isThere(topic: string): Promise<boolean> {
+    let isNew = false;
+    await eventually(async () => {
+      isNew = await this.admin.createTopics({ topics: [{ topic }], validateOnly: true, waitForLeaders: false });
+      return true;
+    }, `the controller knows whether there is ${topic}`);
+    return !isNew;
   }
 
+  /**
+   * A commit is confirmed before its markers are written: until then its records do not count. So waits until no transaction is under
+   * way; one that nobody will end is left out.
+   */
+  async #settled(topic: string): Promise<TopicOffsets> {
+    this.#watcher ??= new Consumer({ groupId: `${this.name}.watcher`, clientId: 'test', bootstrapBrokers: [this.brokers] });
+    const watcher = this.#watcher;
+    const began = performance.now();
+    let offsets: TopicOffsets = [];
+    await eventually(async () => {
+      const committed = await this.admin.fetchTopicOffsets(topic),
+        all = (await watcher.listOffsets({ topics: [topic], isolationLevel: 'READ_UNCOMMITTED' })).get(topic) ?? [];
+      offsets = committed;
+      const isOver = committed.every((o) => String(all[o.partition]) === o.high);
+      return committed.length > 0 && (isOver || performance.now() - began > UNENDED_MS);
+    }, `the ends of ${topic}`);
+    return offsets;
+  }
+
+  /** What cannot be removed is left behind: names are never used again. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#watcher?.close();
     for (const consumer of this.#consumers) await consumer.disconnect().catch(() => undefined);
+    await this.#remove().catch(() => undefined);
+    await this.admin.disconnect();
+  }
+
+  async #remove(): Promise<void> {
     const topics = (await this.admin.listTopics()).filter((t) => t.includes(this.name));
-    if (topics.length > 0) await this.admin.deleteTopics({ topics }).catch(() => undefined);
+    if (topics.length > 0) await this.admin.deleteTopics({ topics });
     const { groups } = await this.admin.listGroups(),
       own = groups.map((g) => g.groupId).filter((id) => id.includes(this.name));
-    if (own.length > 0) await this.admin.deleteGroups(own).catch(() => undefined);
-    await this.admin.disconnect();
+    if (own.length > 0) await this.admin.deleteGroups(own);
   }
 }
 

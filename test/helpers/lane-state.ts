@@ -10,7 +10,7 @@ export function at(position: string | null, epoch = 1): ResumePoint {
 
 /** A lane at this point, where it also joined. */
 export function laneOf(point: ResumePoint, more: Partial<LaneState> = {}): LaneState {
-  return { points: [point], joinedAt: point, detached: null, behindQueue: false, replay: null, ...more };
+  return { points: [point], joinedAt: point, detached: null, lacksForgotten: false, replay: null, ...more };
 }
 
 /** A lane that joined at the beginning and has come to this position. */

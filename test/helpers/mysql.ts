@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
+import { describe } from 'vitest';
 import { serviceUrl } from '../../scripts/services/service-url.ts';
 
 /** Every run of the tests has the first, and the second where its download can be had; `npm run services up mysql57` adds others. */
@@ -14,7 +15,7 @@ export const isMariadb = (server: ServerName): boolean => server.startsWith('mar
 /**
  * The servers that answer. A missing one of those that are expected is said once; where `CI` is set a missing MariaDB is an error.
  *
- *     describe.each(await mysqlServers())('mysql destination on %s', (server) => { … });
+ *     describeOn(await mysqlServers(), 'mysql destination on %s', (server) => { … });
  */
 export async function mysqlServers(): Promise<ServerName[]> {
   const found: ServerName[] = [];
@@ -23,6 +24,12 @@ export async function mysqlServers(): Promise<ServerName[]> {
     else if (EXPECTED.includes(name as 'mysql')) complain(name);
   }
   return found;
+}
+
+/** A suite for each server; where there is none, the suite as one that is skipped, since a file without any tests fails. */
+export function describeOn(servers: readonly ServerName[], title: string, suite: (server: ServerName) => void): void {
+  const isMissing = servers.length === 0;
+  describe.skipIf(isMissing).each<ServerName>(isMissing ? ['mysql'] : servers)(title, suite);
 }
 
 function complain(name: string): void {

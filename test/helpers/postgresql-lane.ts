@@ -3,7 +3,6 @@
 import { descriptor as postgresql } from '../../src/destinations/postgresql/index.ts';
 import {
   additiveOnly,
-  CdcError,
   type ChangeEvent,
   type Destination,
   type DestinationContext,
@@ -83,15 +82,6 @@ export class Lane implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.destination.close();
   }
-}
-
-export async function failureOf(call: Promise<unknown>): Promise<CdcError> {
-  const error: unknown = await call.then(
-    () => null,
-    (e: unknown) => e,
-  );
-  if (error instanceof CdcError) return error;
-  throw new Error(`expected a CdcError, got ${String(error)}`);
 }
 
 export function failed(result: WriteResult): { index: number; code: string; message: string }[] {

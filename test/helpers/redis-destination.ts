@@ -11,6 +11,7 @@ export function redisStreamConfig(url: string, changes: Partial<RedisStreamConfi
     url,
     ...CONNECTION,
     stream_name: '{topic}',
+    on_schema_error: 'wait',
     max_length: null,
     wait_replicas: 0,
     wait_timeout: 2000,

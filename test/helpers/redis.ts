@@ -2,6 +2,7 @@
 
 import { Redis } from 'ioredis';
 import { serviceUrl } from '../../scripts/services/service-url.ts';
+import { eventually } from './eventually.ts';
 import { PostgresProxy, type ProxyOptions } from './postgres-proxy.ts';
 
 /** `null` when there is a server. Otherwise the reason to skip, printed once; where `CI` is set a missing server is an error. */
@@ -20,13 +21,22 @@ export interface RedisDatabase extends AsyncDisposable {
   readonly client: Redis;
 }
 
-/** Databases 1 to 15 in turn: tests with a server run one after the other. */
-let last = process.pid % 15;
+const DATABASES = 15;
+/** A process that was killed keeps a database for no longer than this. */
+const CLAIM_S = 900;
 
+/** One of the databases 1 to 15 that nobody else has: who has which stands in database 0. */
 export async function createRedisDatabase(): Promise<RedisDatabase> {
-  const url = new URL((await serviceUrl('redis')) ?? '');
-  last = (last % 15) + 1;
-  url.pathname = `/${last}`;
+  const url = new URL((await serviceUrl('redis')) ?? ''),
+    claims = redisClient(url.href),
+    claimOf = (n: number): string => `cdc_test_database_${n}`;
+  let own = 0;
+  await eventually(async () => {
+    for (let n = 1; n <= DATABASES && own === 0; n++)
+      if ((await claims.set(claimOf(n), process.pid, 'EX', CLAIM_S, 'NX')) === 'OK') own = n;
+    return own > 0;
+  }, 'a database of Redis is free');
+  url.pathname = `/${own}`;
   const client = redisClient(url.href);
   await client.flushdb();
   return {
@@ -34,7 +44,9 @@ export async function createRedisDatabase(): Promise<RedisDatabase> {
     client,
     async [Symbol.asyncDispose]() {
       await client.flushdb().catch(() => undefined);
+      await claims.del(claimOf(own)).catch(() => undefined);
       client.disconnect();
+      claims.disconnect();
     },
   };
 }

@@ -2,6 +2,7 @@
 // https://www.rfc-editor.org/rfc/rfc5280#section-4.1
 
 import { createSign, generateKeyPairSync } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 
 const der = (tag: number, ...parts: Uint8Array[]): Buffer => {
   const body = Buffer.concat(parts),
@@ -19,7 +20,11 @@ const ALTERNATIVE_NAMES = oid(0x55, 0x1d, 0x11);
 const BASIC_CONSTRAINTS = oid(0x55, 0x1d, 0x13);
 const TRUE = der(0x01, Buffer.from([0xff]));
 
-/** PEM texts of a key and of a certificate for these host names. */
+/** DNS name or address. */
+const alternative = (name: string): Buffer =>
+  isIPv4(name) ? der(0x87, Uint8Array.from(name.split('.'), Number)) : der(0x82, Buffer.from(name));
+
+/** PEM texts of a key and of a certificate for these host names and IPv4 addresses. */
 export function selfSigned(...names: string[]): { readonly key: string; readonly cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from('test authority')))));
@@ -27,7 +32,7 @@ export function selfSigned(...names: string[]): { readonly key: string; readonly
     0xa3,
     sequence(
       sequence(BASIC_CONSTRAINTS, TRUE, der(0x04, sequence(TRUE))),
-      sequence(ALTERNATIVE_NAMES, der(0x04, sequence(...names.map((n) => der(0x82, Buffer.from(n)))))),
+      sequence(ALTERNATIVE_NAMES, der(0x04, sequence(...names.map(alternative)))),
     ),
   );
   const body = sequence(

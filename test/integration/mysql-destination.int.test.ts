@@ -9,9 +9,10 @@ import { descriptor } from '../../src/destinations/mysql/index.ts';
 import { type ChangeEvent, type Column, type Finding, formatPoint, type ResumePoint, type Row } from '../../src/sdk/index.ts';
 import { Events, ITEMS, item, pointAt } from '../../src/sdk/testing/index.ts';
 import { findMysql, OwnMysql } from '../chaos/own-mysql.ts';
-import { createMysqlDatabase, isMariadb, type MysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
+import { failureOf } from '../helpers/failure.ts';
+import { createMysqlDatabase, describeOn, isMariadb, type MysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
 import { joinMysql, mysqlConfig, mysqlProxy } from '../helpers/mysql-destination.ts';
-import { failed, failureOf, LANE, openReplica, STORED } from '../helpers/postgresql-lane.ts';
+import { failed, LANE, openReplica, STORED } from '../helpers/postgresql-lane.ts';
 import { selfSigned } from '../helpers/self-signed.ts';
 
 const never = new AbortController().signal;
@@ -35,7 +36,7 @@ function mixedEvents(e: Events): ChangeEvent[] {
 }
 
 const servers = (await mysqlServers()).filter((s) => s !== 'mysql56');
-describe.each(servers)('mysql destination on %s', (server) => {
+describeOn(servers, 'mysql destination on %s', (server) => {
   describe('order and reduction', () => {
     it.each([
       ['its key alone is unique', ''],

@@ -1,13 +1,14 @@
 // `schema_evolution` of the `mysql` destination on real servers: what each mode does to tables and rows.
 
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { MysqlConfig } from '../../src/destinations/mysql/config.ts';
 import { descriptor } from '../../src/destinations/mysql/index.ts';
 import type { ChangeEvent, Column, SchemaEvolution, SchemaMode, SchemaPreview, TableSchema } from '../../src/sdk/index.ts';
 import { Events } from '../../src/sdk/testing/index.ts';
-import { createMysqlDatabase, type MysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
+import { failureOf } from '../helpers/failure.ts';
+import { createMysqlDatabase, describeOn, type MysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
 import { joinMysql, mysqlConfig } from '../helpers/mysql-destination.ts';
-import { failed, failureOf, type Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
+import { failed, type Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
 
 const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
   name,
@@ -45,7 +46,7 @@ const join = (db: MysqlDatabase, mode: SchemaMode, config: Partial<MysqlConfig> 
   joinMysql(db.url, config, { schemaEvolution: modes(mode) });
 
 const servers = (await mysqlServers()).filter((s) => s !== 'mysql56');
-describe.each(servers)('schema evolution on %s', (server) => {
+describeOn(servers, 'schema evolution on %s', (server) => {
   it.each<[SchemaMode]>([['evolve'], ['lenient'], ['freeze'], ['discard'], ['dlq']])(
     'makes a table that is not there under %s',
     async (mode) => {

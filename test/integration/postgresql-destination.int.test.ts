@@ -16,10 +16,11 @@ import {
   type TableSchema,
 } from '../../src/sdk/index.ts';
 import { Events, ITEMS, item, pointAt } from '../../src/sdk/testing/index.ts';
+import { failureOf } from '../helpers/failure.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { PostgresProxy } from '../helpers/postgres-proxy.ts';
 import { postgresqlConfig } from '../helpers/postgresql-destination.ts';
-import { failed, failureOf, LANE, Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
+import { failed, LANE, Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
 import { selfSigned } from '../helpers/self-signed.ts';
 
 const missing = (await skipReason()) !== null;

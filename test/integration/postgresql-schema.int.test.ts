@@ -15,9 +15,10 @@ import {
   type TableSchema,
 } from '../../src/sdk/index.ts';
 import { Events } from '../../src/sdk/testing/index.ts';
+import { failureOf } from '../helpers/failure.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { postgresqlConfig } from '../helpers/postgresql-destination.ts';
-import { failed, failureOf, Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
+import { failed, Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
 
 const missing = (await skipReason()) !== null;
 const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({

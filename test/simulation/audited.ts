@@ -29,6 +29,8 @@ export interface Gap {
   readonly to: Positions | null;
   /** The rows came as they were at its end. */
   readonly isFilled?: true;
+  /** The rows came beside those that were there: what was deleted in an earlier gap is still there. */
+  readonly keepsRows?: true;
   /** Not a gap: the operator went back, and what was a gap before is to come. */
   readonly isDue?: true;
 }

@@ -83,6 +83,10 @@ const FAULTS: { readonly [name: string]: (world: World) => void } = {
   redeliver(world) {
     world.queue.dropSessions();
   },
+  queueDown(world) {
+    world.queue.down = true;
+    world.queue.dropSessions();
+  },
   outage(world) {
     world.dice.pick(world.lanes).store.faults.down = true;
   },
@@ -153,6 +157,7 @@ export function heal(world: World, all: boolean): void {
     }
   for (const p of log.partitions.values()) if (p.assignment === 'away' && really()) log.returnPartition(p.name);
   if (really()) log.down = false;
+  if (really()) world.queue.down = false;
   if (really()) world.deadLettersDown = false;
   if (really()) world.stateDown = false;
   if (really()) world.diskFull = false;

@@ -45,7 +45,9 @@ export class LaneFinal {
       tainted = new Set([...lane.parkedUnknown, ...(lane.holds ? [] : lane.lateRows)]);
     const inOrder = [...this.#oracle.events.values()].sort((a, b) => (a.place < b.place ? -1 : 1));
     for (const e of inOrder) {
-      const misses = !lane.isFilled(e) && (lane.settled(e) !== 'destination' || lane.inGap(e));
+      // What came again where nothing keeps the place may have been refused that time: of the row it needs something newer was there.
+      const wasRefusedAgain = !lane.holds && lane.parked.has(e.id);
+      const misses = !lane.isFilled(e) && (lane.settled(e) !== 'destination' || lane.inGap(e) || wasRefusedAgain);
       const isOver = e.incomplete && (lane.isResent(e) || e.keys.some((k) => tainted.has(k)));
       if (!misses && !isOver && !this.#isLate(e)) continue;
       for (const k of e.op === 't' ? this.#keysOf(e.table) : e.keys) tainted.add(k);

@@ -86,7 +86,7 @@ export class LaneGaps {
   /** The rows are read anew, and with them come all changes until then. What is skipped after that is not in them. */
   #readAgain(tables: readonly string[], { from }: Gap): void {
     const { partitions } = this.#world.log;
-    const gap: Gap = { from, to: Object.fromEntries([...partitions.keys()].map((name) => [name, END])), isFilled: true };
+    const gap: Gap = { from, to: Object.fromEntries([...partitions.keys()].map((name) => [name, END])), isFilled: true, keepsRows: true };
     this.#gaps.push(gap);
     this.#filling = { gap, tables };
   }
@@ -116,7 +116,12 @@ export class LaneGaps {
     return e.partition === null ? this.isIn(e) : this.#gaps.some((gap) => !gap.isDue && isIn(gap, e));
   }
   isFilled(e: Audited): boolean {
-    return e.partition !== null && this.#gaps.findLast((gap) => isIn(gap, e))?.isFilled === true;
+    if (e.partition === null) return false;
+    const removes = e.op === 'd' || e.op === 't' || e.keys.length > 1;
+    const isDecided = (gap: Gap): boolean => isIn(gap, e) && !(removes && gap.keepsRows === true);
+    if (this.#gaps.findLast((gap) => isIn(gap, e))?.isFilled !== true) return false;
+    const last = this.#gaps.findLast(isDecided);
+    return last === undefined || last.isFilled === true || last.isDue === true;
   }
   /** An operator went back behind it. */
   isResent(e: Audited): boolean {

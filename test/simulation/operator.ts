@@ -111,6 +111,7 @@ async function factsOf(world: World, { process, store }: Held, state: PipelineSt
       state: now,
       codecs: Object.fromEntries(logs.map((s) => [s.config.name, s.source.positions])),
       acknowledged,
+      snapshots: sources.filter((s) => s.capabilities.snapshot).map((s) => s.config.name),
       lanes,
       log: config.log.type === 'disk' ? await movingLog(world, sources) : null,
     };

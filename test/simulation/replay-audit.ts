@@ -45,7 +45,9 @@ export class ReplayAudit {
   /** Writes of a replay leave the place where it is, and have events. Portions of a live chunk do so, too. */
   isReplay({ events, through, previous }: LaneBatch): boolean {
     if (this.#pending === null || placeText(through) !== placeText(previous)) return false;
-    return events.length > 0 && !(events.every((e) => e.op === 'r') && events.some((e) => !this.#lane.applied.has(this.#oracle.idOf(e))));
+    const { applied, parked } = this.#lane,
+      isOpen = (id: string): boolean => !applied.has(id) && !parked.has(id);
+    return events.length > 0 && !(events.every((e) => e.op === 'r') && events.some((e) => isOpen(this.#oracle.idOf(e))));
   }
 
   /** A write that has events goes out while the lane has a replay. */

@@ -11,6 +11,8 @@ import { describe, expect, it } from 'vitest';
 /** Each belongs to one adapter, plugin or section. */
 const LAZY = [
   '@marcbachmann/cel-js',
+  '@platformatic/kafka',
+  'amqplib',
   'avsc',
   'croner',
   'csv-parse',
@@ -18,6 +20,7 @@ const LAZY = [
   'ioredis',
   'jiti',
   'kafkajs',
+  'mqtt',
   'mysql2',
   'pg',
   'pg-copy-streams',
@@ -70,6 +73,18 @@ const CASES: readonly Case[] = [
     loads: ['ioredis'],
   },
   {
+    what: 'rabbitmq',
+    yaml: `source: ${generator}\ndestination: {type: rabbitmq, host: nowhere.invalid, queue: q}`,
+    code: 3,
+    loads: ['amqplib'],
+  },
+  {
+    what: 'mqtt',
+    yaml: `source: ${generator}\ndestination: {type: mqtt, broker: "mqtt://nowhere.invalid"}`,
+    code: 3,
+    loads: ['mqtt'],
+  },
+  {
     what: 'a filter',
     yaml: `source: ${generator}\nplugins: {transformers: {transformers: [{type: filter, params: {expression: "true"}}]}}\ndestination: ${nothing}`,
     loads: ['@marcbachmann/cel-js'],
@@ -87,7 +102,9 @@ function packagesOf({ yaml, command = 'run', code = 0 }: Case): Set<string> {
   const folder = mkdtempSync(join(tmpdir(), 'cdc-lazy-'));
   try {
     const modules = join(folder, 'modules.txt');
-    writeFileSync(join(folder, 'lazy.yaml'), `name: lazy\n${yaml.includes('sync:') ? '' : 'sync: {mode: one_time}\n'}${yaml}\n`);
+    // One attempt: what cannot be reached is not waited for.
+    const rest = `${yaml.includes('sync:') ? '' : 'sync: {mode: one_time}\n'}error_handling: {retry: {max_attempts: 1}}`;
+    writeFileSync(join(folder, 'lazy.yaml'), `name: lazy\n${rest}\n${yaml}\n`);
     writeFileSync(join(folder, 'in.csv'), 'id\n1\n');
     const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
     const recorder = new URL('../helpers/record-modules.ts', import.meta.url).href;

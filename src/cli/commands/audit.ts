@@ -8,7 +8,7 @@ import { usageError } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { EXIT, exitCodeOf } from '../exit-code.ts';
 import { plural } from '../format.ts';
-import type { AuditFlags } from '../program.ts';
+import type { AuditFlags } from '../program/set-aside.ts';
 
 export async function audit(cli: Cli, action: string, path: string, flags: AuditFlags): Promise<number> {
   if (action !== 'verify') {

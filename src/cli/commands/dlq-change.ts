@@ -25,7 +25,7 @@ import { EXIT, exitCodeOf } from '../exit-code.ts';
 import { plural } from '../format.ts';
 import { assertAvailable } from '../load.ts';
 import { wantsColor } from '../output.ts';
-import type { DlqFlags } from '../program.ts';
+import type { DlqFlags } from '../program/set-aside.ts';
 import { onStopSignal } from '../signals.ts';
 import { assertReadable, lettersOf, queuesOf, summaryOf } from './dlq.ts';
 

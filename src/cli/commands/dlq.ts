@@ -20,7 +20,7 @@ import { causeLines, letterLines, letterRows } from '../dlq-text.ts';
 import { EXIT } from '../exit-code.ts';
 import { plural } from '../format.ts';
 import { loadOrReport, PIPELINES_FOLDER } from '../load.ts';
-import type { DlqFlags } from '../program.ts';
+import type { DlqFlags } from '../program/set-aside.ts';
 
 const ACTIONS = ['list', 'show', 'export', 'purge', 'replay'] as const;
 type Action = (typeof ACTIONS)[number];

@@ -3,12 +3,13 @@
 
 import { refused } from '../../engine/move-points.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
+import { statePlace } from '../../open-state.ts';
 import type { StateStore } from '../../state/store.ts';
 import { usageError } from '../arguments.ts';
 import type { Cli } from '../cli.ts';
 import { EXIT } from '../exit-code.ts';
 import { findPipeline, openState, underLease } from '../pipeline-target.ts';
-import type { ForgetFlags } from '../program.ts';
+import type { ForgetFlags } from '../program/places.ts';
 import { openQuestions } from '../questions.ts';
 
 /** The usual lease, where no file says another. */
@@ -40,13 +41,13 @@ export async function forget(cli: Cli, target: string, flags: ForgetFlags): Prom
 }
 
 type Subject = Pick<PipelineConfig, 'name' | 'sources' | 'destinations'> & {
-  readonly state: Pick<PipelineConfig['state'], 'path' | 'leaseMs'>;
+  readonly state: Pick<PipelineConfig['state'], 'path' | 'url' | 'leaseMs'>;
 };
 
 /** With --state the pipeline needs no file any more. */
 async function subjectOf(cli: Cli, target: string, { config, state }: ForgetFlags): Promise<Subject> {
   if (state === undefined) return findPipeline(cli, target, config);
-  return { name: target, sources: [], destinations: [], state: { path: state, leaseMs: LEASE_MS } };
+  return { name: target, sources: [], destinations: [], state: { ...statePlace(state), leaseMs: LEASE_MS } };
 }
 
 async function confirmed(cli: Cli, consequences: readonly string[]): Promise<boolean> {

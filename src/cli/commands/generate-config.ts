@@ -15,7 +15,7 @@ import type { Cli } from '../cli.ts';
 import { EXIT } from '../exit-code.ts';
 import { issueLines, load, PIPELINES_FOLDER } from '../load.ts';
 import { pipelineTemplate, type Template, type TemplatePart } from '../pipeline-template.ts';
-import type { GenerateFlags } from '../program.ts';
+import type { GenerateFlags } from '../program/writing-files.ts';
 import { type Ask, openQuestions } from '../questions.ts';
 import { keysOf, sampleValue } from '../sample-config.ts';
 

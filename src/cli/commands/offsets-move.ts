@@ -19,7 +19,7 @@ import { formatTime } from '../format.ts';
 import { countInLog, countLines, type MoveCounts } from '../move-counts.ts';
 import { describePosition, moveLines } from '../offsets-text.ts';
 import { type Held, type Opened, underLease, withComponents } from '../pipeline-target.ts';
-import type { OffsetsFlags } from '../program.ts';
+import type { OffsetsFlags } from '../program/places.ts';
 import { codecsOf, EXPORT_FORMAT } from './offsets.ts';
 
 interface Wanted {
@@ -187,7 +187,8 @@ async function factsOf(
   }
   const queues = sources.filter(({ source }) => source.ordering === 'queue').map(({ config: component }) => component.name);
   const log = reader === null ? null : { firstSeq: reader.firstSeq, head: reader.head, tail: reader.tail, queues };
-  return { pipeline: config.name, state, codecs: codecsOf({ sources }), acknowledged, lanes, log };
+  const snapshots = sources.filter(({ capabilities }) => capabilities.snapshot).map(({ config: component }) => component.name);
+  return { pipeline: config.name, state, codecs: codecsOf({ sources }), acknowledged, snapshots, lanes, log };
 }
 
 /** Beyond the end of the source's log everything would be left out until it gets there, also what nobody has written yet. */

@@ -11,7 +11,7 @@ import type { Cli } from '../cli.ts';
 import { EXIT } from '../exit-code.ts';
 import { describePosition, type OffsetRow, type OffsetsReport, offsetsLines } from '../offsets-text.ts';
 import { findPipeline, type Opened, openState, withComponents } from '../pipeline-target.ts';
-import type { OffsetsFlags } from '../program.ts';
+import type { OffsetsFlags } from '../program/places.ts';
 
 const ACTIONS = ['show', 'set', 'rollback', 'export', 'import'] as const;
 type Action = (typeof ACTIONS)[number];

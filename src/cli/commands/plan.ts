@@ -3,6 +3,7 @@
 
 import { placeOf } from '../../dead-letters/place.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
+import { describeState } from '../../open-state.ts';
 import type { Descriptor } from '../../sdk/define.ts';
 import type { DestinationCapabilities } from '../../sdk/destination.ts';
 import { CdcError } from '../../sdk/errors.ts';
@@ -100,7 +101,7 @@ export async function planOf(config: PipelineConfig, resolve: Resolve): Promise<
     name: config.name,
     file: config.file,
     mode: modeText(config),
-    state: config.state.path,
+    state: describeState(config.state),
     sources,
     destinations,
     guarantees,
@@ -108,7 +109,7 @@ export async function planOf(config: PipelineConfig, resolve: Resolve): Promise<
       ...sources.flatMap((s) => (s.capabilities?.creates ?? []).map((text) => `at source ${s.name}: ${text}`)),
       ...destinations.flatMap((d) => (d.capabilities?.creates ?? []).map((text) => `at destination ${d.name}: ${text}`)),
       ...(config.log.type === 'disk' ? [`here: the change log in ${config.log.path}, ${logBounds(config.log)}`] : []),
-      `here: state in ${config.state.path}; dead letters, if there are any, in ${placeOf(config.deadLetterQueue)}`,
+      `here: state in ${describeState(config.state)}; dead letters, if there are any, in ${placeOf(config.deadLetterQueue)}`,
     ],
     risks: [
       ...logRisks(config),

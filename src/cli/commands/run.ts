@@ -17,7 +17,7 @@ import { assertAvailable, inputsOrDefault, loadOrReport } from '../load.ts';
 import { letYoungGenerationGrow } from '../memory.ts';
 import { type Operations, openOperations } from '../operations.ts';
 import { wantsColor } from '../output.ts';
-import type { RunFlags } from '../program.ts';
+import type { RunFlags } from '../program/running.ts';
 import { showProgress } from '../progress.ts';
 import { Screen } from '../screen.ts';
 import { onStopSignal } from '../signals.ts';

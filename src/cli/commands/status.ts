@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { askAll } from '../../control/client.ts';
 import { isStatusAnswer } from '../../control/commands.ts';
 import type { PipelineStatus } from '../../engine/api.ts';
+import { describeState, openExistingState, type StatePlace, stateKey, statePlace } from '../../open-state.ts';
 import { CdcError } from '../../sdk/errors.ts';
 import type { RunSummary } from '../../sdk/plugin.ts';
 import type { ErrorRecord } from '../../state/store.ts';
@@ -13,8 +14,8 @@ import { EXIT } from '../exit-code.ts';
 import { load, PIPELINES_FOLDER } from '../load.ts';
 import { runningLines, storedLines } from '../status-text.ts';
 
-/** Where state is without `state.path`, of both types. */
-const DEFAULT_STATES = ['.cdc/state.db', '.cdc/state'];
+/** Where state is without `state.path`, of both types of files. */
+const DEFAULT_STATES: readonly StatePlace[] = [{ path: '.cdc/state.db' }, { path: '.cdc/state' }];
 /** A process that is busy answers in milliseconds; one that is stuck must not keep the others from being shown. */
 const ASK_TIMEOUT_MS = 3_000;
 
@@ -40,18 +41,19 @@ interface StatusOptions {
 }
 
 export async function status(cli: Cli, names: readonly string[], options: StatusOptions): Promise<number> {
-  const paths = await statePaths(cli, options);
+  const places = await statePlaces(cli, options);
   const wanted = (name: string): boolean => names.length === 0 || names.includes(name);
+  const paths = [...new Set(places.map(({ path }) => path))];
   const running = (await Promise.all(paths.map((path) => askRunning(cli, path)))).flat().filter((r) => wanted(r.status.name));
   const live = new Set(running.map((r) => r.status.name));
-  const stored = (await Promise.all(paths.map((path) => readStored(path)))).flat().filter((s) => wanted(s.name) && !live.has(s.name));
+  const stored = (await Promise.all(places.map((place) => readStored(place)))).flat().filter((s) => wanted(s.name) && !live.has(s.name));
   const missing = names.filter((name) => !live.has(name) && !stored.some((s) => s.name === name));
-  if (missing.length > 0) throw notFound(missing, paths);
+  if (missing.length > 0) throw notFound(missing, places.map(describeState));
   const { output, world } = cli;
   if (output.json) {
     output.document({ ok: true, running: running.map(({ pid, status: p }) => ({ pid, ...p })), stopped: stored });
   } else if (running.length + stored.length === 0) {
-    output.print([`No pipeline runs here, and none has run before (looked at ${paths.join(', ')}).`]);
+    output.print([`No pipeline runs here, and none has run before (looked at ${places.map(describeState).join(', ')}).`]);
   } else {
     const now = world.clock.now();
     output.print([...running.flatMap((r) => runningLines(r, now, output.colors)), ...stored.flatMap((s) => storedLines(s, output.colors))]);
@@ -69,13 +71,13 @@ function notFound(names: readonly string[], paths: readonly string[]): CdcError 
   );
 }
 
-/** State files to look at: those named, those of the pipeline files named, else those of pipelines/ and the default one. */
-async function statePaths(cli: Cli, { config, state }: StatusOptions): Promise<readonly string[]> {
+/** Where to look: what is named, what the pipeline files named say, else those of pipelines/ and the default one. */
+async function statePlaces(cli: Cli, { config, state }: StatusOptions): Promise<readonly StatePlace[]> {
   const inputs = config.length > 0 || state.length > 0 ? config : existsSync(PIPELINES_FOLDER) ? [PIPELINES_FOLDER] : [];
   // A pipeline file that is broken by now does not keep the others from being shown.
-  const loaded = inputs.length === 0 ? [] : (await load(cli, inputs)).pipelines.map((p) => p.state.path);
+  const loaded = inputs.length === 0 ? [] : (await load(cli, inputs)).pipelines.map((p) => p.state);
   const usual = config.length > 0 || state.length > 0 ? [] : DEFAULT_STATES;
-  return [...new Set([...state, ...loaded, ...usual])];
+  return [...new Map([...state.map(statePlace), ...loaded, ...usual].map((place) => [stateKey(place), place])).values()];
 }
 
 async function askRunning(cli: Cli, path: string): Promise<readonly Running[]> {
@@ -83,9 +85,8 @@ async function askRunning(cli: Cli, path: string): Promise<readonly Running[]> {
   return answers.filter(isStatusAnswer).flatMap(({ pid, pipelines }) => pipelines.map((p) => ({ pid, status: p })));
 }
 
-async function readStored(path: string): Promise<readonly StoredPipeline[]> {
-  const { openExistingStateStore } = await import('../../state/open.ts');
-  const store = await openExistingStateStore(path);
+async function readStored(place: StatePlace): Promise<readonly StoredPipeline[]> {
+  const store = await openExistingState(place);
   if (store === null) return [];
   try {
     return await Promise.all(

@@ -1,6 +1,8 @@
 // `cdc-run validate [files…]`: checks pipeline files offline; with `--connect` every adapter also checks its server.
 
+import { hideCredentials } from '../../config/redact.ts';
 import type { PipelineConfig } from '../../engine/pipeline-config.ts';
+import { isSecretKey } from '../../observability/redact.ts';
 import type { Finding } from '../../sdk/errors.ts';
 import type { Cli } from '../cli.ts';
 import { EXIT } from '../exit-code.ts';
@@ -9,8 +11,15 @@ import { inputsOrDefault, issueLines, load } from '../load.ts';
 import type { Colors } from '../output.ts';
 import type { ComponentFindings } from '../preflight.ts';
 
-export async function validate(cli: Cli, inputs: readonly string[], connect: boolean): Promise<number> {
-  const { pipelines, problems, warnings } = await load(cli, inputsOrDefault(inputs, 'validate'));
+export interface ValidateFlags {
+  /** Also ask the servers. */
+  readonly connect: boolean;
+  /** Also show the pipelines, as they are read. */
+  readonly print: boolean;
+}
+
+export async function validate(cli: Cli, inputs: readonly string[], { connect, print }: ValidateFlags): Promise<number> {
+  const { pipelines, problems, warnings, shown } = await load(cli, inputsOrDefault(inputs, 'validate'));
   const { output } = cli;
   const ok = problems.length === 0;
   const findings = ok && connect ? await checkAll(cli, pipelines) : [];
@@ -22,6 +31,7 @@ export async function validate(cli: Cli, inputs: readonly string[], connect: boo
       warnings,
       pipelines: pipelines.map(describeForMachines),
       ...(connect ? { checks: findings } : {}),
+      ...(print ? { documents: shown.map((document) => withoutSecrets(document)) } : {}),
     });
   } else {
     const c = output.colors;
@@ -37,6 +47,7 @@ export async function validate(cli: Cli, inputs: readonly string[], connect: boo
     output.print([
       ...(await issueLines(warnings, c, 'warning')),
       ...pipelines.map((p) => validLine(p, c)),
+      ...(print ? await printed(shown) : []),
       ...findings.flatMap((f) => findingLines(f, c)),
       '',
       totalLine(pipelines, findings, c),
@@ -44,6 +55,20 @@ export async function validate(cli: Cli, inputs: readonly string[], connect: boo
   }
   if (!ok) return EXIT.configuration;
   return refused.length > 0 ? EXIT.check : EXIT.ok;
+}
+
+async function printed(shown: readonly Record<string, unknown>[]): Promise<string[]> {
+  const { stringify } = await import('yaml');
+  return shown.flatMap((document) => ['---', stringify(withoutSecrets(document)).trimEnd()]);
+}
+
+/** What stands in the file itself may be a password; a variable is none. */
+function withoutSecrets(value: unknown, key = ''): unknown {
+  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutSecrets(item, name)]));
+  if (typeof value !== 'string' || /^\$\{\w+\}$/.test(value)) return value;
+  return isSecretKey(key) ? '***' : hideCredentials(value);
 }
 
 async function checkAll(cli: Cli, pipelines: readonly PipelineConfig[]): Promise<readonly ComponentFindings[]> {

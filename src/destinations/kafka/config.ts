@@ -31,6 +31,14 @@ export const configSchema = Keys(
   {
     ...connectionKeys,
     ...recordFormatKeys,
+    client: Default(
+      OneOf(['kafkajs', 'platformatic'], {
+        description:
+          'Library that sends records. platformatic takes less than half of the time for each, and has no transactions; it needs the package @platformatic/kafka.',
+        examples: ['platformatic'],
+      }),
+      'kafkajs',
+    ),
     topic: Type.Optional(
       Type.String({
         minLength: 1,
@@ -130,6 +138,12 @@ export function validate(config: KafkaDestinationConfig): ConfigProblem[] {
       path: ['partition_function'],
       message: '"partition_function" and "partition_strategy: custom" belong together',
       fix: 'Give both, or neither.',
+    });
+  if (isTransactional(config) && config.client === 'platformatic')
+    problems.push({
+      path: ['client'],
+      message: '"client: platformatic" has no transactions',
+      fix: 'Remove `client`, or `transactional` and `transactional_id`: then records may come twice after a crash.',
     });
   if (isTransactional(config) && !config.idempotent)
     problems.push({ path: ['idempotent'], message: 'transactions need an idempotent producer', fix: 'Remove `idempotent: false`.' });

@@ -1,7 +1,8 @@
 // The `kafka` destination: records in Kafka topics, at-least-once, or with transactions effectively-once. The library is loaded with
 // the first connection.
 
-import { defineDestination } from '../../sdk/index.ts';
+import { type DestinationContext, defineDestination } from '../../sdk/index.ts';
+import type { KafkaClient } from '../../systems/kafka/client.ts';
 import { configSchema, isTransactional, type KafkaDestinationConfig, validate } from './config.ts';
 
 export const descriptor = defineDestination({
@@ -18,9 +19,8 @@ export const descriptor = defineDestination({
     creates: creations(config),
   }),
   create: async (config, ctx) => {
-    const { KafkajsClient } = await import('../../systems/kafka/kafkajs.ts'),
-      { openRecordEncoder } = await import('../../formats/create.ts'),
-      client = new KafkajsClient(config, ctx),
+    const { openRecordEncoder } = await import('../../formats/create.ts'),
+      client = await openClient(config, ctx),
       encoder = await openRecordEncoder(config, ctx);
     if (isTransactional(config)) {
       const { TransactionalKafkaDestination } = await import('./transactional.ts');
@@ -30,6 +30,15 @@ export const descriptor = defineDestination({
     return new KafkaDestination(config, client, encoder, ctx);
   },
 });
+
+async function openClient(config: KafkaDestinationConfig, ctx: DestinationContext): Promise<KafkaClient> {
+  if (config.client === 'platformatic') {
+    const { PlatformaticClient } = await import('../../systems/kafka/platformatic.ts');
+    return new PlatformaticClient(config, ctx);
+  }
+  const { KafkajsClient } = await import('../../systems/kafka/kafkajs.ts');
+  return new KafkajsClient(config, ctx);
+}
 
 function creations(config: KafkaDestinationConfig): string[] {
   return [

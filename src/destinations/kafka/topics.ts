@@ -2,15 +2,12 @@
 
 import { CdcError, type Clock } from '../../sdk/index.ts';
 import type { Admin, KafkaClient } from '../../systems/kafka/client.ts';
-import { troubleOf } from '../../systems/kafka/driver-errors.ts';
+import { noTopicYet } from '../../systems/kafka/driver-errors.ts';
 import { withAdmin } from '../../systems/kafka/with-admin.ts';
 import type { KafkaDestinationConfig } from './config.ts';
 
 /** Partitions that are added while we run are used after this. As the metadata of the Java client. */
 const MAX_AGE_MS = 300_000;
-/** How long a new topic may take to be there. */
-const READY_MS = 5_000,
-  READY_POLL_MS = 100;
 
 export class Topics {
   readonly #client: KafkaClient;
@@ -25,8 +22,12 @@ export class Topics {
     this.#clock = clock;
   }
 
-  /** Of a topic that was made ready. */
-  readonly partitionsOf = (topic: string): number => this.#partitions.get(topic) ?? 1;
+  /** Of a topic that was made ready, and not forgotten since: which partition a key belongs to must not be guessed (invariant 4). */
+  readonly partitionsOf = (topic: string): number => {
+    const known = this.#partitions.get(topic);
+    if (known === undefined) throw noTopicYet(topic);
+    return known;
+  };
 
   /** What is known may be out of date. */
   forget(): void {
@@ -40,8 +41,9 @@ export class Topics {
     const unknown = [...new Set(names)].filter((name) => !this.#partitions.has(name));
     if (unknown.length === 0) return;
     await withAdmin(this.#client, async (admin) => {
-      for (const { name, partitions } of await this.#existing(admin, unknown)) this.#partitions.set(name, partitions);
+      for (const { name, partitions } of await this.#existing(admin, unknown)) if (partitions > 0) this.#partitions.set(name, partitions);
     });
+    for (const name of unknown) this.partitionsOf(name);
     this.#readMs = nowMs;
   }
 
@@ -56,20 +58,6 @@ export class Topics {
     const { partitions, replication_factor: replicationFactor, config } = this.#config.topic_defaults;
     const settings = Object.fromEntries(Object.entries(config).map(([name, value]) => [name, String(value)]));
     await admin.createTopics(missing.map((topic) => ({ topic, partitions, replicationFactor, config: settings })));
-    for (const topic of missing) await this.#ready(admin, topic);
     return admin.topics(names);
-  }
-
-  /** A topic is confirmed before the brokers that lead it know of it. */
-  async #ready(admin: Admin, topic: string): Promise<void> {
-    for (let waitedMs = 0; ; waitedMs += READY_POLL_MS) {
-      try {
-        await admin.ends(topic);
-        return;
-      } catch (error) {
-        if (troubleOf(error) !== 'no_topic' || waitedMs >= READY_MS) throw error;
-      }
-      await this.#clock.sleep(READY_POLL_MS);
-    }
   }
 }

@@ -2,17 +2,16 @@
 
 import { createHash } from 'node:crypto';
 import { finished } from 'node:stream/promises';
-import type { Pool, PoolClient, PoolConfig } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { from as CopyFrom } from 'pg-copy-streams';
 import type { Logger } from '../../sdk/index.ts';
 import type { Endpoint } from '../../systems/postgresql/endpoint.ts';
+import { KEEPALIVE_DELAY_MS, lend, RAW_TEXT, surviveLosses } from '../../systems/postgresql/lending.ts';
 import { tlsOptions } from '../../systems/tls.ts';
 import type { PostgresqlConfig } from './config.ts';
 
 /** A hung process of ours must not hold locks in the target for longer than this. */
 const IDLE_IN_TRANSACTION = '60s';
-/** A dead peer is noticed by keepalives from this idle time on. */
-const KEEPALIVE_DELAY_MS = 10_000;
 
 /**
  * The settings that our texts rely on. Never acknowledged before durable: where the server commits asynchronously by
@@ -34,9 +33,6 @@ function setUp(statementTimeoutMs: number): string {
   ];
   return `SELECT ${settings.map(([name, value]) => `set_config('${name}', ${value}, false)`).join(', ')}, has_database_privilege(current_database(), 'TEMP') AS temp`;
 }
-
-/** Results as the server spells them: nothing is parsed into lossy types. */
-const RAW_TEXT = { getTypeParser: () => (value: unknown) => value } as NonNullable<PoolConfig['types']>;
 
 export interface Rows {
   readonly rows: readonly { readonly [column: string]: string | null }[];
@@ -104,13 +100,10 @@ export class Connections {
   async use<T>(signal: AbortSignal | null, work: (session: Session) => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
     const { pool, copyFrom } = await this.#open();
-    const client = await abortable(pool.connect(), signal);
+    const client = await lend(pool, signal);
     const cut = (): void => {
       client.connection.stream.destroy();
     };
-    const ignore = (): void => {};
-    // Without a listener the loss of a lent connection would end the process; the query under way reports it anyway.
-    client.on('error', ignore);
     signal?.addEventListener('abort', cut, { once: true });
     const session = new Session(client, this.#temp.get(client) ?? false, copyFrom);
     let isUsable = false;
@@ -123,7 +116,6 @@ export class Connections {
       throw error;
     } finally {
       signal?.removeEventListener('abort', cut);
-      client.off('error', ignore);
       client.release(!isUsable);
     }
   }
@@ -173,34 +165,9 @@ export class Connections {
         this.#temp.set(client, rows[0]?.temp === 't');
       },
     });
-    pool.on('error', (error) => this.#logger.debug('an idle connection was lost', { error: error.message }));
+    surviveLosses(pool, this.#logger);
     return { pool, copyFrom };
   }
-}
-
-/** The connection, unless stopped first; one that arrives late is given back. */
-async function abortable(connecting: Promise<PoolClient>, signal: AbortSignal | null): Promise<PoolClient> {
-  if (signal === null) return connecting;
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      connecting.then(
-        (late) => late.release(),
-        () => {},
-      );
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    connecting.then(
-      (client) => {
-        signal.removeEventListener('abort', abort);
-        if (!signal.aborted) resolve(client);
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', abort);
-        reject(error as Error);
-      },
-    );
-  });
 }
 
 /** A name for a temporary table that is the same for the same columns. */

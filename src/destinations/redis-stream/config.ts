@@ -1,5 +1,6 @@
 // Configuration of the `redis_stream` destination.
 
+import { recordFormatKeys, recordFormatProblems } from '../../formats/config.ts';
 import { type ConfigOf, type ConfigProblem, Default, Duration, Keys, Type } from '../../sdk/index.ts';
 import { connectionKeys, connectionProblems } from '../../systems/redis/config.ts';
 import { commonTag, type Part, parseTemplate, wordsOf } from '../../systems/redis/template.ts';
@@ -9,6 +10,7 @@ const WORDS: readonly string[] = ['topic', 'database', 'schema', 'table'];
 export const configSchema = Keys(
   {
     ...connectionKeys,
+    ...recordFormatKeys,
     stream_name: Default(
       Type.String({
         minLength: 1,
@@ -35,7 +37,7 @@ export const configSchema = Keys(
     ),
     wait_timeout: Default(
       Duration({ unit: 's', minimum: 0.001, description: 'How long to wait for replicas at once.', examples: ['5s'] }),
-      5000,
+      '5s',
     ),
   },
   { description: "Appends changes to Redis streams, with the pipeline's place in the same step." },
@@ -51,7 +53,7 @@ export function streamParts(config: RedisStreamConfig): readonly Part[] {
 
 /** What the schema cannot say. */
 export function validate(config: RedisStreamConfig): ConfigProblem[] {
-  const problems = connectionProblems(config);
+  const problems = [...connectionProblems(config), ...recordFormatProblems(config)];
   const parts = parseTemplate(config.stream_name),
     path = ['stream_name'];
   if (typeof parts === 'string') return [...problems, { path, message: parts, fix: 'Write cdc.{schema}.{table}.' }];

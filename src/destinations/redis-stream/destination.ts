@@ -1,5 +1,6 @@
 // The destination as the engine sees it: one script per batch, which appends and moves the point.
 
+import type { RecordEncoder } from '../../formats/messages.ts';
 import {
   CdcError,
   type Committed,
@@ -23,21 +24,29 @@ import { type RedisStreamConfig, streamParts } from './config.ts';
 import { encodeAppend } from './encode.ts';
 import { StreamNames } from './stream-name.ts';
 
-export function createDestination(config: RedisStreamConfig, ctx: DestinationContext, env: NodeJS.ProcessEnv): RedisStreamDestination {
-  return new RedisStreamDestination(config, ctx, new Connections(endpointOf(config, env), `cdc-run:${ctx.pipeline}:${ctx.name}`));
+export function createDestination(
+  config: RedisStreamConfig,
+  ctx: DestinationContext,
+  encoder: RecordEncoder,
+  env: NodeJS.ProcessEnv,
+): RedisStreamDestination {
+  const connections = new Connections(endpointOf(config, env), `cdc-run:${ctx.pipeline}:${ctx.name}`);
+  return new RedisStreamDestination(config, ctx, encoder, connections);
 }
 
 export class RedisStreamDestination implements PointHoldingDestination {
   readonly #config: RedisStreamConfig;
+  readonly #encoder: RecordEncoder;
   readonly #connections: Connections;
   readonly #points: LanePoints;
   readonly #names: StreamNames;
   readonly #where: string;
   #maxBytes: number | null = null;
 
-  constructor(config: RedisStreamConfig, ctx: DestinationContext, connections: Connections) {
+  constructor(config: RedisStreamConfig, ctx: DestinationContext, encoder: RecordEncoder, connections: Connections) {
     const parts = streamParts(config);
     this.#config = config;
+    this.#encoder = encoder;
     this.#connections = connections;
     this.#names = new StreamNames(parts);
     this.#where = `destination "${ctx.name}"`;
@@ -67,7 +76,9 @@ export class RedisStreamDestination implements PointHoldingDestination {
 
   async write(batch: LaneBatch, signal: AbortSignal): Promise<WriteResult> {
     this.#maxBytes ??= await this.#points.use(signal, false, bulkLimitOf);
-    const { streams, args, failed } = encodeAppend(batch, this.#names, this.#maxBytes);
+    const formatted = await this.#encoder.encode(batch, ({ table }, topic) => this.#names.nameOf(table, topic), signal);
+    if (formatted.failed.length > 0) return { kind: 'refused', failed: formatted.failed };
+    const { streams, args, failed } = encodeAppend(batch, formatted.records, this.#names, this.#maxBytes);
     if (failed.length > 0) return { kind: 'refused', failed };
     const result = await this.#points.store(batch, signal, APPEND, streams, [this.#config.max_length ?? 0, ...args]);
     if (result[0] === 'ok') return { kind: 'stored' };
@@ -78,8 +89,9 @@ export class RedisStreamDestination implements PointHoldingDestination {
     });
   }
 
-  close(): Promise<void> {
-    return this.#connections.close();
+  async close(): Promise<void> {
+    await this.#connections.close();
+    await this.#encoder.close();
   }
 }
 

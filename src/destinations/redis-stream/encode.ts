@@ -15,10 +15,14 @@ export interface Append {
   readonly failed: readonly WriteFailure[];
 }
 
-export function encodeAppend(batch: LaneBatch, names: StreamNames, maxBytes: number): Append {
-  const encoded = batch.encoded(),
-    { events, skip } = batch,
-    { event, topic } = encoded;
+/** `encoded`: the records of the batch in their format. */
+export function encodeAppend(
+  { events, skip }: Pick<LaneBatch, 'events' | 'skip'>,
+  encoded: EncodedBatch,
+  names: StreamNames,
+  maxBytes: number,
+): Append {
+  const { event, topic } = encoded;
   const numbers = new Map<string, number>(),
     args: ScriptArgument[] = [],
     failed = new Map<number, WriteFailure>();

@@ -18,7 +18,8 @@ export const descriptor = defineDestination({
     creates: [`the streams ${config.stream_name}, and keys that begin with cdc_run:point:, which keep the pipeline's place`],
   }),
   create: async (config, ctx) => {
-    const { createDestination } = await import('./destination.ts');
-    return createDestination(config, ctx, process.env);
+    const { createDestination } = await import('./destination.ts'),
+      { openRecordEncoder } = await import('../../formats/create.ts');
+    return createDestination(config, ctx, await openRecordEncoder(config, ctx), process.env);
   },
 });

@@ -50,7 +50,7 @@ export const configSchema = Keys(
     ),
     wait_timeout: Default(
       Duration({ unit: 's', minimum: 0.001, description: 'How long to wait for replicas at once.', examples: ['5s'] }),
-      5000,
+      '5s',
     ),
   },
   { description: 'Keeps a cache in Redis up to date: rows as keys, or keys removed when their rows change.' },

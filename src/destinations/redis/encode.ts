@@ -16,6 +16,7 @@ import {
   CdcError,
   type ChangeEvent,
   formatTableId,
+  isBeingRead,
   type LaneBatch,
   type Row,
   type TableSchema,
@@ -163,7 +164,7 @@ function written(
   batch: LaneBatch,
   record: Buffer | null,
 ): KeyWrite {
-  const mayBeMissing = event.incomplete && isBeingSnapshotted(event, batch),
+  const mayBeMissing = event.incomplete && isBeingRead(event, batch),
     events = [index];
   // An envelope that leaves the event out has nothing for the cache either.
   if (mode === 'set')
@@ -208,12 +209,6 @@ function merged(first: KeyWrite | undefined, then: KeyWrite, index: number): Key
   if (then.kind !== 'patch') return { ...then, events };
   if (first.kind === 'remove') return then.mayBeMissing ? { ...first, events } : null;
   return { ...first, fields: [...new Map([...first.fields, ...then.fields])], events };
-}
-
-/** A running snapshot brings rows that an incomplete event does not find: then it may be skipped. */
-function isBeingSnapshotted(event: ChangeEvent, { through }: LaneBatch): boolean {
-  const table = formatTableId(event.table.id);
-  return through.snapshots.some((s) => s.source === event.source && s.table === table && s.state === 'running');
 }
 
 function refused(event: ChangeEvent, why: string, fix: string): CdcError {

@@ -13,7 +13,8 @@ import {
   type TableSchema,
   type WriteResult,
 } from '../../sdk/index.ts';
-import { fileIdentity, inTransaction, nextTurn, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
+import { nextTurn } from '../../util/next-turn.ts';
+import { fileIdentity, inTransaction, type SqliteDatabase, whileBusy } from '../../util/sqlite.ts';
 import { checkFile } from './check.ts';
 import type { SqliteConfig } from './config.ts';
 import { openDatabase } from './connection.ts';

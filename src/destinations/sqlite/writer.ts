@@ -1,7 +1,7 @@
 // Writes a batch in one transaction, the lane's point with it. If an event cannot be stored for good, the transaction is
 // rolled back and done again event by event to name all such events; nothing of that second pass is kept.
 
-import { CdcError, type ChangeEvent, formatTableId, type LaneBatch, type Row, type WriteFailure } from '../../sdk/index.ts';
+import { CdcError, type ChangeEvent, formatTableId, isBeingRead, type LaneBatch, type Row, type WriteFailure } from '../../sdk/index.ts';
 import type { SqliteDatabase } from '../../util/sqlite.ts';
 import type { SqliteConfig } from './config.ts';
 import { type Bound, bind, Unstorable } from './encode.ts';
@@ -22,21 +22,21 @@ export class BatchWriter {
   }
 
   /** Inside a transaction. Throws what the first event that fails threw. Returns how many values were left out. */
-  apply({ events, skip, through }: LaneBatch): number {
+  apply(batch: LaneBatch): number {
     this.#leftOut = 0;
     this.#targets.refresh();
-    for (const [index, event] of events.entries()) if (!skip.has(index)) this.#apply(event, through);
+    for (const [index, event] of batch.events.entries()) if (!batch.skip.has(index)) this.#apply(event, batch);
     return this.#leftOut;
   }
 
   /** Inside a transaction that will be rolled back: which events fail, each judged with those before it in place. */
-  findFailures({ events, skip, through }: LaneBatch): WriteFailure[] {
+  findFailures(batch: LaneBatch): WriteFailure[] {
     const failures: WriteFailure[] = [];
-    for (const [index, event] of events.entries()) {
-      if (skip.has(index)) continue;
+    for (const [index, event] of batch.events.entries()) {
+      if (batch.skip.has(index)) continue;
       this.#db.exec('SAVEPOINT event');
       try {
-        this.#apply(event, through);
+        this.#apply(event, batch);
         this.#db.exec('RELEASE event');
       } catch (error) {
         if (!isEventError(error)) throw error;
@@ -48,11 +48,11 @@ export class BatchWriter {
     return failures;
   }
 
-  #apply(event: ChangeEvent, through: LaneBatch['through']): void {
+  #apply(event: ChangeEvent, batch: LaneBatch): void {
     if (event.op === 'm') return;
     const target = this.#targets.of(event.table, event.source);
     try {
-      this.#run(event, target, through);
+      this.#run(event, target, batch);
     } catch (error) {
       const column = refusedNull(error);
       if (column === null) throw error;
@@ -62,7 +62,7 @@ export class BatchWriter {
     }
   }
 
-  #run(event: ChangeEvent, target: Target, through: LaneBatch['through']): void {
+  #run(event: ChangeEvent, target: Target, batch: LaneBatch): void {
     switch (event.op) {
       case 's':
         if (event.schemaChange?.kind !== 'drop') this.#targets.follow(event, target);
@@ -74,7 +74,7 @@ export class BatchWriter {
         this.#delete(event, target);
         return;
       case 'u':
-        this.#update(event, target, through);
+        this.#update(event, target, batch);
         return;
       default:
         this.#insert(event, target);
@@ -89,14 +89,14 @@ export class BatchWriter {
     shape.insert.run(valuesOf(event, shape));
   }
 
-  #update(event: ChangeEvent, found: Target, through: LaneBatch['through']): void {
+  #update(event: ChangeEvent, found: Target, batch: LaneBatch): void {
     const shape = this.#shape(event, found),
       { target } = shape,
       { oldKey } = event;
     if (target.key.length === 0) throw noKey(event);
     this.#assertKey(event, target, shape);
     if (event.incomplete) {
-      this.#patch(event, target, shape, through);
+      this.#patch(event, target, shape, batch);
       return;
     }
     if (oldKey !== null) target.remove?.run(keyValues(oldKey, target));
@@ -105,9 +105,9 @@ export class BatchWriter {
   }
 
   /** Only the columns that are there, never an insert: the others would be lost. */
-  #patch(event: ChangeEvent, target: Target, shape: Shape, through: LaneBatch['through']): void {
+  #patch(event: ChangeEvent, target: Target, shape: Shape, batch: LaneBatch): void {
     const { changes } = shape.patch.run([...valuesOf(event, shape), ...keyValues(event.oldKey ?? event.key, target)]);
-    if (changes > 0 || isBeingRead(event, through)) return;
+    if (changes > 0 || isBeingRead(event, batch)) return;
     throw new CdcError('DESTINATION_ROW_MISSING', `table "${target.name}" has no row to update: the event has only some of the columns`, {
       where: `table "${target.name}"`,
       fix: 'Read the table again by a snapshot.',
@@ -168,12 +168,6 @@ function unstorable(error: unknown, event: ChangeEvent, column: string): unknown
     where: `table ${table}`,
     fix: 'Change the value by a transformer or the column of the target table, then replay the dead letter.',
   });
-}
-
-/** The table's snapshot is under way: the row comes with it (rule 4 of chunked snapshots). */
-function isBeingRead(event: ChangeEvent, through: LaneBatch['through']): boolean {
-  const table = formatTableId(event.table.id);
-  return through.snapshots.some((s) => s.source === event.source && s.table === table && s.state === 'running');
 }
 
 function noKey(event: ChangeEvent): CdcError {

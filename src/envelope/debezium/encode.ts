@@ -43,7 +43,7 @@ export class DebeziumEnvelope implements Envelope {
   }
 
   encode(events: readonly ChangeEvent[]): EncodedBatch {
-    const out = new RecordWriter(events.length, this.#pool),
+    const out = new RecordWriter(events.length, this.#pool, (keys, i) => this.#key(keys, events[i] as ChangeEvent)),
       endings = this.endings();
     const { provide_transaction_metadata, schemas, compatible } = this.#options;
     const transactions = provide_transaction_metadata ? new TransactionRecords(out, schemas, compatible) : null;
@@ -81,14 +81,22 @@ export class DebeziumEnvelope implements Envelope {
       this.#keyChange(event, index, table, endings, oldKey, out);
       return 2;
     }
-    const hasKey = op !== 't' && table.keys.write(out.keys, event);
+    const { topic } = table,
+      { headers, sourceTsMs } = event;
     this.#value(out.values, event, table, endings.of(op as RowOp), event.has('before'), event.has('after'), 0);
-    out.add(index, table.topic, hasKey, event.headers, event.sourceTsMs);
-    // Without a key a tombstone removes nothing; Debezium sends it all the same.
-    if (op === 'd' && this.#options.tombstones_on_delete && (hasKey || this.#options.compatible)) {
-      out.addTombstone(index, table.topic, event.headers, event.sourceTsMs);
+    if (op !== 'd') {
+      out.addBeforeKey(index, topic, headers, sourceTsMs);
+      return 1;
     }
+    const hasKey = this.#key(out.keys, event);
+    out.add(index, topic, hasKey, headers, sourceTsMs);
+    // Without a key a tombstone removes nothing; Debezium sends it all the same.
+    if (this.#options.tombstones_on_delete && (hasKey || this.#options.compatible)) out.addTombstone(index, topic, headers, sourceTsMs);
     return 1;
+  }
+
+  #key(json: JsonWriter, event: ChangeEvent): boolean {
+    return event.op !== 't' && this.#tables.get(event).keys.write(json, event);
   }
 
   #keyChange(event: ChangeEvent, index: number, table: TableEncoder, endings: Endings, oldKey: Row, out: RecordWriter): void {

@@ -85,6 +85,7 @@ class LastBlock {
   readonly #bytes: Uint8Array;
   /** Of the event that it was written for. */
   readonly #place: LazyPosition;
+  readonly #placeLength: number;
   /** Where the digits of the number begin, in `sequence` (-1: they are not there) and by itself. */
   readonly #inSequence: number;
   readonly #numberAt: number;
@@ -98,6 +99,7 @@ class LastBlock {
   private constructor(bytes: Uint8Array, place: LazyPosition, sequence: Hole | undefined, number: Hole, position: Hole | undefined) {
     this.#bytes = bytes;
     this.#place = place;
+    this.#placeLength = place.length;
     this.#digits = number.end - number.at;
     this.#inSequence = sequence === undefined ? -1 : sequence.end - SEQUENCE_END.length - this.#digits;
     this.#numberAt = number.at;
@@ -115,13 +117,14 @@ class LastBlock {
     if (fields[number.name] !== place.numberBeside(place)) return null;
     // All other fields are those of the event before.
     const position = holes.find((h) => h.how === 'position');
-    return new LastBlock(Uint8Array.from(bytes), place, sequence, number, position);
+    // Not by `from`, which goes through an iterator.
+    return new LastBlock(new Uint8Array(bytes), place, sequence, number, position);
   }
 
   /** `false`, with nothing written: the block has another length, or differs in other fields. */
   write(json: JsonWriter, place: LazyPosition): boolean {
     const number = place.numberBeside(this.#place);
-    if (number < this.#least || number >= this.#most || place.length !== this.#place.length) return false;
+    if (number < this.#least || number >= this.#most || place.length !== this.#placeLength) return false;
     json.raw(this.#bytes);
     const { bytes } = json,
       start = json.at - this.#bytes.length,

@@ -74,9 +74,8 @@ export class TableEncoder {
   readonly keyColumns: readonly TypedColumn[];
   /** `shop.public.orders`: schemas are named after it. */
   readonly fullName: string;
-  /** `{"schema":{…},"payload":` and `}`, or nothing. */
-  readonly #valueStart: Fixed;
-  readonly #end: Fixed;
+  /** `{"schema":{…},"payload":` and `}`; `null`: without schemas nothing stands there. */
+  readonly #around: { readonly start: Fixed; readonly end: Fixed } | null;
 
   constructor(event: ChangeEvent, options: DebeziumOptions, ctx: EnvelopeContext) {
     const { table } = event,
@@ -108,24 +107,22 @@ export class TableEncoder {
     this.keyColumns = keys;
     this.fullName = fullName;
     const schemas = options.schemas ? schemasOf(fullName, typed, keys, this.source, options.compatible) : null;
-    const end = schemas === null ? '' : '}';
-    this.#valueStart = fixedOf(schemas === null ? '' : `{"schema":${schemas.value},"payload":`);
-    this.#end = fixedOf(end);
+    this.#around = schemas === null ? null : { start: fixedOf(`{"schema":${schemas.value},"payload":`), end: fixedOf('}') };
     this.keys = new KeyEncoder(
       keys.map((t) => writerOf(t, options.compatible)),
       schemas === null ? '' : `{"schema":${schemas.key},"payload":`,
-      end,
+      schemas === null ? '' : '}',
     );
   }
 
   /** A record's value begins; what follows until `endValue` is the payload. */
   beginValue(json: JsonWriter): void {
     json.begin();
-    json.fixed(this.#valueStart);
+    if (this.#around !== null) json.fixed(this.#around.start);
   }
 
   endValue(json: JsonWriter): void {
-    json.fixed(this.#end);
+    if (this.#around !== null) json.fixed(this.#around.end);
   }
 }
 

@@ -25,11 +25,11 @@ type Unit = 'ms' | 'us' | 'ns';
 const SECONDS_PER_DAY = 86_400;
 
 // PostgreSQL's infinity as Debezium sees it: pgjdbc's DATE_POSITIVE_INFINITY and DATE_NEGATIVE_INFINITY, taken as microseconds.
-const INFINITE_DAYS: Readonly<Record<string, number>> = {
+export const INFINITE_DAYS: Readonly<Record<string, number>> = {
   infinity: daysOfDate(-5_877_611, 6, 21),
   '-infinity': daysOfDate(-5_877_611, 6, 22),
 };
-const INFINITE_MOMENTS: Readonly<Record<string, Moment>> = {
+export const INFINITE_MOMENTS: Readonly<Record<string, Moment>> = {
   infinity: { seconds: 9_223_372_036_825, nanos: 200_000_000 },
   '-infinity': { seconds: -9_223_372_036_833, nanos: 600_000_000 },
 };

@@ -8,34 +8,10 @@
 // | string with Uuid, Json, Xml, Enum, ZonedTimestamp, ZonedTime, Interval | uuid, json, xml, enum, timestamptz, timetz, interval |
 // | record, map, union of several | json |
 
+import { logicalColumnType } from '../../envelope/debezium/decode-columns.ts';
 import type { Column, ColumnType } from '../../sdk/index.ts';
 import { type AvroNotes, type AvroRecord, type AvroType, withoutNull } from './schema.ts';
 
-const BY_NAME: Readonly<Record<string, ColumnType>> = {
-  'org.apache.kafka.connect.data.Decimal': 'decimal',
-  'org.apache.kafka.connect.data.Date': 'date',
-  'org.apache.kafka.connect.data.Time': 'time',
-  'org.apache.kafka.connect.data.Timestamp': 'timestamp',
-  'io.debezium.data.VariableScaleDecimal': 'decimal',
-  'io.debezium.data.Bits': 'bits',
-  'io.debezium.data.Uuid': 'uuid',
-  'io.debezium.data.Json': 'json',
-  'io.debezium.data.Xml': 'xml',
-  'io.debezium.data.Enum': 'enum',
-  'io.debezium.time.Date': 'date',
-  'io.debezium.time.IsoDate': 'date',
-  'io.debezium.time.Time': 'time',
-  'io.debezium.time.MicroTime': 'time',
-  'io.debezium.time.NanoTime': 'time',
-  'io.debezium.time.IsoTime': 'time',
-  'io.debezium.time.Timestamp': 'timestamp',
-  'io.debezium.time.MicroTimestamp': 'timestamp',
-  'io.debezium.time.NanoTimestamp': 'timestamp',
-  'io.debezium.time.IsoTimestamp': 'timestamp',
-  'io.debezium.time.ZonedTimestamp': 'timestamptz',
-  'io.debezium.time.ZonedTime': 'timetz',
-  'io.debezium.time.Interval': 'interval',
-};
 const BY_LOGICAL: Readonly<Record<string, ColumnType>> = {
   decimal: 'decimal',
   date: 'date',
@@ -83,7 +59,7 @@ function elementOf(items: AvroType): ColumnType {
 
 function typeOf(type: AvroType, notes: AvroNotes | null): ColumnType {
   const named =
-    (notes?.connectName !== null && notes !== null ? BY_NAME[notes.connectName] : undefined) ??
+    (notes?.connectName !== null && notes !== null ? logicalColumnType(notes.connectName) : undefined) ??
     (notes?.logicalType !== null && notes !== null ? BY_LOGICAL[notes.logicalType] : undefined);
   if (named !== undefined) return named;
   switch (type.kind) {

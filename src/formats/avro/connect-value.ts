@@ -6,10 +6,12 @@ import { integer } from '../../envelope/debezium/write.ts';
 import { jsonValue } from '../../envelope/json.ts';
 import type { Row, Value } from '../../sdk/index.ts';
 import { parseJson } from '../json-lossless.ts';
+import { Unfit } from '../unfit.ts';
 import { type Sink, writeBoolean, writeBytes, writeDouble, writeFloat, writeLong, writeString } from './binary.ts';
 import { avroOfConnect } from './connect-schema.ts';
+import { unscaledBytes } from './decimals.ts';
 import { parseAvro } from './schema.ts';
-import { Unfit, unscaledBytes, type Writer, writerOf } from './writer.ts';
+import { type Writer, writerOf } from './writer.ts';
 
 /** Writes a value that is not null, or answers `false` with nothing written: the envelope shows NULL for it. */
 export type ConnectWriter = (out: Sink, value: Value) => boolean;

@@ -7,13 +7,13 @@ import type { DebeziumOptions } from '../../envelope/debezium/options.ts';
 import { connectSchemasOf, fieldOf, TableEncoder, type TypedColumn, writerOf } from '../../envelope/debezium/table-encoder.ts';
 import type { ChangeEvent, RecordContext, Row, Transaction } from '../../sdk/index.ts';
 import { parseJson } from '../json-lossless.ts';
+import { Unfit } from '../unfit.ts';
 import { type Sink, writeLong, writeString } from './binary.ts';
 import { bytesOf } from './bytes-of.ts';
 import { avroOfConnect } from './connect-schema.ts';
 import { type ConnectWriter, columnWriter, valueWriter } from './connect-value.ts';
 import { schemaName } from './names.ts';
 import { SourceWriter } from './source-writer.ts';
-import { Unfit } from './writer.ts';
 
 /** One column of a row: what stands before a value, and what stands for none. */
 interface Field {

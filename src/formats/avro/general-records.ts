@@ -9,12 +9,13 @@ import type { TopicOf } from '../messages.ts';
 import type { SchemaRegistry } from '../registry/client.ts';
 import { headOf } from '../registry/wire.ts';
 import { rejected } from '../rejected.ts';
+import { Unfit } from '../unfit.ts';
 import { bytesOf } from './bytes-of.ts';
 import { avroOfConnect } from './connect-schema.ts';
 import { connectOfJson, valueWriter } from './connect-value.ts';
 import { schemaName } from './names.ts';
 import { applyPolicy, avroSchema, subjectOf } from './subjects.ts';
-import { Unfit, type Writer } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 export interface MadeRecord {
   readonly topic: string;

@@ -1,9 +1,9 @@
 // A schema of the user's in Avro.
 
-import type { Row, Value } from '../../sdk/index.ts';
+import type { Value } from '../../sdk/index.ts';
 import type { RecordFormatConfig } from '../config.ts';
 import type { FormatContext } from '../context.ts';
-import type { GivenSchema, GivenWriters } from '../given-records.ts';
+import type { GivenSchema, GivenWriter } from '../given-records.ts';
 import type { SchemaRegistry } from '../registry/client.ts';
 import { headOf } from '../registry/wire.ts';
 import { bytesOf } from './bytes-of.ts';
@@ -33,18 +33,11 @@ export class GivenAvro implements GivenSchema {
     this.#texts = texts;
   }
 
-  async load(topic: string, signal: AbortSignal): Promise<GivenWriters> {
-    const value = await this.#part('value', topic, signal),
-      key = await this.#part('key', topic, signal);
-    if (value === null) throw new TypeError('There is no schema of values.');
-    return { value, key };
-  }
-
   async close(): Promise<void> {
     await this.#registry?.close();
   }
 
-  async #part(part: 'key' | 'value', topic: string, signal: AbortSignal): Promise<((value: Value | Row) => Uint8Array) | null> {
+  async writer(part: 'key' | 'value', topic: string, signal: AbortSignal): Promise<GivenWriter | null> {
     const registry = this.#registry,
       text = this.#texts[part],
       named = part === 'key' ? this.#config.key_schema : this.#config.value_schema;
@@ -62,7 +55,7 @@ export class GivenAvro implements GivenSchema {
     return this.#writer(text, headOf(await registry.idOf(subjectOf(config, topic, part, record), avroSchema(text), signal)));
   }
 
-  #writer(text: string, head: Uint8Array | null): (value: Value | Row) => Uint8Array {
+  #writer(text: string, head: Uint8Array | null): GivenWriter {
     const write = this.#writerOf(text);
     return (value) =>
       bytesOf((out) => {

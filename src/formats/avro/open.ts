@@ -7,7 +7,7 @@ import type { MessageDecoder, RecordEncoder } from '../messages.ts';
 import { needRegistry, openRegistry } from '../registry/open.ts';
 import { readSchemaFile } from '../schema-file.ts';
 import { GivenAvro, type SchemaTexts } from './given-schema.ts';
-import { AvroMessages } from './messages.ts';
+import { avroDecoder } from './messages.ts';
 import { AvroRecords } from './records.ts';
 
 export async function avroRecords(config: RecordFormatConfig, ctx: FormatContext, keys: KeyFormat): Promise<RecordEncoder> {
@@ -17,8 +17,8 @@ export async function avroRecords(config: RecordFormatConfig, ctx: FormatContext
   return new GivenRecords(config, ctx, keys, new GivenAvro(config, ctx, openRegistry(config, ctx), await textsOf(config, ctx)));
 }
 
-export async function avroMessages(config: MessageFormatConfig, ctx: FormatContext): Promise<MessageDecoder> {
-  return new AvroMessages(config, ctx, openRegistry(config, ctx), await textsOf(config, ctx));
+export async function avroMessages(config: MessageFormatConfig, ctx: FormatContext, placeholder?: string): Promise<MessageDecoder> {
+  return avroDecoder(config, ctx, openRegistry(config, ctx), await textsOf(config, ctx), placeholder);
 }
 
 async function textsOf(config: RecordFormatConfig | MessageFormatConfig, ctx: FormatContext): Promise<SchemaTexts> {

@@ -12,12 +12,12 @@ import { keyBytes } from '../keys.ts';
 import type { FormattedBatch, RecordEncoder, TopicOf } from '../messages.ts';
 import type { SchemaRegistry } from '../registry/client.ts';
 import { rejected } from '../rejected.ts';
+import { Unfit } from '../unfit.ts';
 import { DebeziumShape } from './debezium-shape.ts';
 import { GeneralRecords, type MadeRecord } from './general-records.ts';
 import { PlainShape, RowShape } from './row-shapes.ts';
 import type { AvroShape, AvroTable, Heads, KeyWriter } from './shape.ts';
 import { SubjectHeads } from './subjects.ts';
-import { Unfit } from './writer.ts';
 
 /** Of one envelope: a destination has one, and its dead letters may have another. */
 interface Encoding {

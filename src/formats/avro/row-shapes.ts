@@ -3,10 +3,11 @@
 import type { RecordWriter } from '../../envelope/record-writer.ts';
 import { TableCache } from '../../envelope/table-cache.ts';
 import { type ChangeEvent, formatTableId, type Row, type Value } from '../../sdk/index.ts';
+import { Unfit } from '../unfit.ts';
 import { parseAvro } from './schema.ts';
 import type { AvroShape, AvroTable, Heads, KeyWriter } from './shape.ts';
 import { type AvroJson, keySchema, plainSchema, rowSchema, tableName } from './table-schemas.ts';
-import { Unfit, type Writer, writerOf } from './writer.ts';
+import { type Writer, writerOf } from './writer.ts';
 
 export interface RowTable extends AvroTable {
   readonly write: Writer;

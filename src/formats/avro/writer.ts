@@ -1,41 +1,15 @@
 // Our values → Avro bytes, by a schema: given by the user, or made of a table (tables.ts). A value that a type cannot hold as it is
 // throws `Unfit` (invariant 6): nothing is rounded, cut or turned into text.
 
-import { atScale, bytesOfInteger, parseDecimal, shortUnscaled } from '../../envelope/decimal.ts';
-import { countText, type Moment, parseDate, parseMoment, parseTime } from '../../envelope/temporal.ts';
 import { JsonText, type Row, type Value } from '../../sdk/index.ts';
 import { stringifyJson } from '../json-lossless.ts';
+import { Unfit, unfit } from '../unfit.ts';
 import { type Sink, writeBoolean, writeBytes, writeDouble, writeFloat, writeLong, writeString } from './binary.ts';
+import { countOf } from './counts.ts';
+import { unscaledBytes } from './decimals.ts';
 import type { AvroField, AvroNotes, AvroRecord, AvroType } from './schema.ts';
 
 export type Writer = (out: Sink, value: Value) => void;
-
-/** Says which field and what kind of value; never the value. */
-export class Unfit extends Error {
-  override readonly name = 'Unfit';
-  readonly field: string;
-
-  constructor(field: string, message: string) {
-    super(message);
-    this.field = field;
-  }
-
-  /** The same, seen from the record around. */
-  within(field: string): Unfit {
-    return new Unfit(this.field === '' ? field : `${field}.${this.field}`, this.message);
-  }
-}
-
-export function kindOf(value: Value | undefined): string {
-  if (value === undefined) return 'nothing';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  if (value instanceof Uint8Array) return 'bytes';
-  if (typeof value === 'object') return value instanceof JsonText ? 'a JSON document' : 'an object';
-  return typeof value === 'string' ? 'a text' : `a ${typeof value}`;
-}
-
-const unfit = (expected: string, value: Value | undefined): Unfit => new Unfit('', `expected ${expected}, got ${kindOf(value)}`);
 
 export function writerOf(type: AvroType, made = new Map<AvroType, Writer>()): Writer {
   const known = made.get(type);
@@ -120,74 +94,6 @@ function whole(value: Value): number | bigint {
   // Sources may deliver 64-bit integers as text.
   if (typeof value === 'string' && /^-?(0|[1-9]\d{0,18})$/.test(value)) return BigInt(value);
   throw unfit('a whole number', value);
-}
-
-type Count = (text: string) => number | bigint | null;
-
-/** Exact, or `null`: digits below the unit would be lost. */
-function inUnit(moment: Moment | null, unit: 'ms' | 'us' | 'ns'): number | bigint | null {
-  if (moment === null) return null;
-  const perUnit = unit === 'ms' ? 1_000_000 : unit === 'us' ? 1_000 : 1;
-  if (moment.nanos % perUnit !== 0) return null;
-  const count = moment.seconds * (1_000_000_000 / perUnit) + moment.nanos / perUnit;
-  return Number.isSafeInteger(count) ? count : BigInt(countText(moment, unit));
-}
-
-const moments =
-  (unit: 'ms' | 'us' | 'ns'): Count =>
-  (text) =>
-    inUnit(parseMoment(text), unit);
-const times =
-  (unit: 'ms' | 'us' | 'ns'): Count =>
-  (text) =>
-    inUnit(parseTime(text), unit);
-const days: Count = parseDate;
-
-const COUNTS: Readonly<Record<string, Count>> = {
-  date: days,
-  'time-millis': times('ms'),
-  'time-micros': times('us'),
-  'timestamp-millis': moments('ms'),
-  'timestamp-micros': moments('us'),
-  'timestamp-nanos': moments('ns'),
-  'local-timestamp-millis': moments('ms'),
-  'local-timestamp-micros': moments('us'),
-  'local-timestamp-nanos': moments('ns'),
-  'io.debezium.time.Date': days,
-  'io.debezium.time.Time': times('ms'),
-  'io.debezium.time.MicroTime': times('us'),
-  'io.debezium.time.NanoTime': times('ns'),
-  'io.debezium.time.Timestamp': moments('ms'),
-  'io.debezium.time.MicroTimestamp': moments('us'),
-  'io.debezium.time.NanoTimestamp': moments('ns'),
-};
-
-/** How the text of a date or time is counted; `null`: the type is a plain number. */
-function countOf({ logicalType, connectName }: AvroNotes): Count | null {
-  for (const name of [logicalType, connectName]) if (name !== null && Object.hasOwn(COUNTS, name)) return COUNTS[name] as Count;
-  return null;
-}
-
-const scratch = Buffer.alloc(8);
-
-/** The shortest two's complement of a decimal at a scale. The bytes are written over by the next call. */
-export function unscaledBytes(value: Value, scale: number): Uint8Array {
-  const text = typeof value === 'number' || typeof value === 'bigint' ? String(value) : value;
-  if (typeof text !== 'string') throw unfit('a decimal', value);
-  const short = shortUnscaled(text, scale);
-  if (!Number.isNaN(short)) return shortBytes(short);
-  const parsed = parseDecimal(text);
-  if (parsed === null) throw new Unfit('', 'expected a decimal, got a text that is none');
-  const unscaled = atScale(parsed, scale);
-  if (unscaled === null) throw new Unfit('', `the decimal has more than ${scale} digits after the point`);
-  return bytesOfInteger(unscaled);
-}
-
-function shortBytes(n: number): Uint8Array {
-  let length = 1;
-  for (let limit = 128; n < -limit || n >= limit; limit *= 256) length++;
-  scratch.writeIntBE(n, 0, length);
-  return scratch.subarray(0, length);
 }
 
 function bytesWriter({ logicalType, scale }: AvroNotes): Writer {

@@ -1,15 +1,15 @@
 // The messages that records are written as: of a `.proto` file, or of the newest version of a subject.
 
 import type protobuf from 'protobufjs';
-import { CdcError, type Row, type Value } from '../../sdk/index.ts';
+import { CdcError } from '../../sdk/index.ts';
 import { subjectOf } from '../avro/subjects.ts';
-import { Unfit } from '../avro/writer.ts';
 import type { RecordFormatConfig } from '../config.ts';
 import type { FormatContext } from '../context.ts';
-import type { GivenSchema, GivenWriters } from '../given-records.ts';
+import type { GivenSchema, GivenWriter } from '../given-records.ts';
 import type { SchemaRegistry } from '../registry/client.ts';
 import { headOf, messageIndexes } from '../registry/wire.ts';
 import { isRow } from '../row-messages.ts';
+import { Unfit } from '../unfit.ts';
 import { messageNamed, type ProtoFile, type ProtoSource, parseProto } from './schema.ts';
 import { encoderOf } from './values.ts';
 
@@ -39,18 +39,11 @@ export class GivenProtobuf implements GivenSchema {
     this.#texts = texts;
   }
 
-  async load(topic: string, signal: AbortSignal): Promise<GivenWriters> {
-    const value = await this.#part('value', topic, signal),
-      key = await this.#part('key', topic, signal);
-    if (value === null) throw new TypeError('There is no schema of values.');
-    return { value, key };
-  }
-
   async close(): Promise<void> {
     await this.#registry?.close();
   }
 
-  async #part(part: 'key' | 'value', topic: string, signal: AbortSignal): Promise<((value: Value | Row) => Uint8Array) | null> {
+  async writer(part: 'key' | 'value', topic: string, signal: AbortSignal): Promise<GivenWriter | null> {
     const registry = this.#registry,
       given = this.#texts[part],
       named = part === 'key' ? this.#config.key_schema : this.#config.value_schema,
@@ -99,7 +92,7 @@ export class GivenProtobuf implements GivenSchema {
 
 const prefixOf = (id: number, path: readonly number[]): Uint8Array => Buffer.concat([headOf(id), messageIndexes(path)]);
 
-function writerFor(type: protobuf.Type, prefix: Uint8Array): (value: Value | Row) => Uint8Array {
+function writerFor(type: protobuf.Type, prefix: Uint8Array): GivenWriter {
   const encode = encoderOf(type);
   return (value) => {
     if (!isRow(value)) throw new Unfit('', 'expected a row');

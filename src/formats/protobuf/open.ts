@@ -7,7 +7,7 @@ import { GivenRecords } from '../given-records.ts';
 import type { MessageDecoder, RecordEncoder } from '../messages.ts';
 import { openRegistry } from '../registry/open.ts';
 import { GivenProtobuf, type ProtoText, type ProtoTexts } from './given-schema.ts';
-import { ProtobufMessages } from './messages.ts';
+import { protobufDecoder } from './messages.ts';
 import { readProto } from './schema.ts';
 
 export async function protobufRecords(config: RecordFormatConfig, ctx: FormatContext, keys: KeyFormat): Promise<RecordEncoder> {
@@ -15,7 +15,7 @@ export async function protobufRecords(config: RecordFormatConfig, ctx: FormatCon
 }
 
 export async function protobufMessages(config: MessageFormatConfig, ctx: FormatContext): Promise<MessageDecoder> {
-  return new ProtobufMessages(config, ctx, openRegistry(config, ctx), await textsOf(config, ctx));
+  return protobufDecoder(config, ctx, openRegistry(config, ctx), await textsOf(config, ctx));
 }
 
 async function textsOf(config: RecordFormatConfig | MessageFormatConfig, { where }: FormatContext): Promise<ProtoTexts> {

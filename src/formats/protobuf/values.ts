@@ -12,8 +12,8 @@
 import protobuf from 'protobufjs';
 import { momentText, parseMoment } from '../../envelope/temporal.ts';
 import { type Column, type ColumnType, JsonText, type Row, type Value } from '../../sdk/index.ts';
-import { kindOf, Unfit } from '../avro/writer.ts';
 import { stringifyJson } from '../json-lossless.ts';
+import { kindOf, Unfit } from '../unfit.ts';
 
 type Encode = (value: Exclude<Value, null>) => unknown;
 type Decode = (value: unknown) => Value;

@@ -2,11 +2,11 @@
 // https://docs.confluent.io/platform/current/schema-registry/develop/api.html
 
 import { CdcError } from '../../sdk/index.ts';
+import { Lru } from '../../util/lru.ts';
 import { unlessAborted } from '../../util/signal.ts';
 import type { FormatContext } from '../context.ts';
 import type { RegistryConfig } from './config.ts';
-import { incompatible, isOverloaded, messageOf, noAnswer, type RegistryPlace, refusal, unavailable, unknown } from './errors.ts';
-import { Lru } from './lru.ts';
+import { distrust, incompatible, isOverloaded, messageOf, noAnswer, type RegistryPlace, refusal, unavailable, unknown } from './errors.ts';
 import { httpTransport, type RegistryRequest, type RegistryResponse, type Transport } from './transport.ts';
 
 export type SchemaType = 'AVRO' | 'PROTOBUF' | 'JSON';
@@ -205,6 +205,8 @@ export class SchemaRegistry {
         failure = () => refusal(this.#place, request, response);
       } catch (cause) {
         if (cause instanceof CdcError) throw cause;
+        const distrusted = distrust(this.#place, cause);
+        if (distrusted !== null) throw distrusted;
         failure = () => noAnswer(this.#place, cause);
       }
       if (attempt === TRIES || signal.aborted) throw failure();

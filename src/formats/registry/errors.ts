@@ -2,6 +2,7 @@
 // https://docs.confluent.io/platform/current/schema-registry/develop/api.html#errors
 
 import { CdcError } from '../../sdk/index.ts';
+import { isCertificateError } from '../../util/certificate-error.ts';
 import type { RegistryRequest, RegistryResponse } from './transport.ts';
 
 /** Of its words, which may quote a whole schema. */
@@ -27,6 +28,17 @@ export function unavailable({ where, origin }: RegistryPlace, what: string, caus
 export function noAnswer(place: RegistryPlace, cause: unknown): CdcError {
   const code = (cause as NodeJS.ErrnoException | null)?.code;
   return unavailable(place, `cannot be reached: ${code ?? (cause instanceof Error ? cause.message : String(cause))}`, cause);
+}
+
+/** Not the registry that was meant, or not with this certificate: trying again is of no use. `null`: the connection failed in another way. */
+export function distrust({ where, origin }: RegistryPlace, cause: unknown): CdcError | null {
+  const code = (cause as NodeJS.ErrnoException | null)?.code;
+  if (!isCertificateError(code)) return null;
+  return new CdcError('REGISTRY_FORBIDDEN', `The certificate of the schema registry at ${origin} is not trusted: ${code}.`, {
+    where,
+    fix: 'Correct schema_registry.ca, or the name in schema_registry.url.',
+    cause,
+  });
 }
 
 /** May another try go better at once? */

@@ -21,13 +21,15 @@ export const descriptor = defineSource({
   }),
   create: async (config, ctx) => {
     const [{ KafkaSource }, { KafkajsClient }, { openMessageDecoder }] = await Promise.all([
-      import('./source.ts'),
+      import('../../systems/kafka/consuming/source.ts'),
       import('../../systems/kafka/kafkajs.ts'),
       import('../../formats/create.ts'),
     ]);
-    return new KafkaSource(config, new KafkajsClient(config, ctx), await openMessageDecoder(config, ctx), ctx);
+    return new KafkaSource(config, new KafkajsClient(config, ctx), await openMessageDecoder(config, ctx), ctx, KIND);
   },
 });
+
+const KIND = { connector: 'kafka', keepsReads: false } as const;
 
 function risksOf({ auto_offset_reset: reset, isolation_level: isolation }: KafkaSourceConfig): string[] {
   return [

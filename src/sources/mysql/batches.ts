@@ -9,8 +9,8 @@ import {
   sameTexts,
   sameValue,
   type TableSchema,
-  type Transaction,
 } from '../../sdk/index.ts';
+import { BatchQueue, Mark } from '../../streaming/batch-queue.ts';
 import type { RowsEvent } from './binlog/events.ts';
 import { BinlogRow } from './binlog/rows.ts';
 import type { TableMap } from './binlog/table-map.ts';
@@ -41,22 +41,6 @@ export interface AssemblerOptions {
   readonly observer: StreamObserver | null;
 }
 
-/** Mutable: `last` becomes known with the commit. */
-class Mark implements Transaction {
-  readonly id: string;
-  readonly order: number;
-  readonly collectionOrder: number;
-  readonly commitTsMs: number;
-  last = false;
-
-  constructor(id: string, order: number, collectionOrder: number, commitTsMs: number) {
-    this.id = id;
-    this.order = order;
-    this.collectionOrder = collectionOrder;
-    this.commitTsMs = commitTsMs;
-  }
-}
-
 export class Assembler {
   readonly #o: AssemblerOptions;
   /** As the log described them. `null`: not captured. */
@@ -77,17 +61,7 @@ export class Assembler {
   /** Shapes that were told behind the last change. */
   #marks = 0;
 
-  // What waits to be handed over.
-  #events: ChangeEvent[] = [];
-  #sizes: number[] = [];
-  #bytes = 0;
-  /** Index of the event that is held back with all behind it; -1: none. */
-  #heldAt = -1;
-  #heldMark: Mark | null = null;
-  /** Index of the first event of the transaction that is being read; below 0: some of it was handed over. */
-  #from = 0;
-  /** So many events belong to transactions that are complete. */
-  #committed = 0;
+  readonly #queue = new BatchQueue();
   /** Where reading resumes when nothing is left and no transaction is open. */
   #done: Position;
 
@@ -120,7 +94,7 @@ export class Assembler {
   schemaChange(table: TableSchema, change: SchemaChange, at: Position, tsMs = this.#tsMs): void {
     if (sortable(at) <= sortable(this.#o.behind)) return;
     const { source } = this.#o;
-    this.#queue(
+    this.#queue.push(
       new ChangeEvent({ op: 's', table, source, partition: PARTITION, position: at, sourceTsMs: tsMs, schemaChange: change }),
       EVENT_BYTES,
     );
@@ -152,17 +126,14 @@ export class Assembler {
     this.#id = id;
     this.#tsMs = tsMs;
     this.#order = this.#number = this.#marks = 0;
-    this.#from = this.#events.length;
+    this.#queue.begin();
     this.#repeatedUntil = this.#o.repeats.until(transaction);
     this.#o.observer?.begin(transaction);
   }
 
   commit(done: Position): void {
-    if (this.#heldMark !== null) this.#heldMark.last = true;
-    this.#heldMark = null;
-    this.#heldAt = -1;
+    this.#queue.endTransaction();
     this.#transaction = null;
-    this.#committed = this.#events.length;
     this.#advance(done);
     this.#o.observer?.commit(done);
   }
@@ -172,15 +143,10 @@ export class Assembler {
    * it, and are told once. `true`: some of its changes have gone out already.
    */
   abort(): boolean {
-    const isOut = this.#number > this.#repeatedUntil && this.#from < 0,
-      wasRepeated = this.#repeatedUntil > 0,
-      shapes = this.#events.splice(Math.max(0, this.#from)).filter((e) => e.op === 's');
-    for (const size of this.#sizes.splice(this.#events.length)) this.#bytes -= size;
-    this.#heldMark = null;
-    this.#heldAt = -1;
+    const isOut = this.#number > this.#repeatedUntil && this.#queue.isPartlyOut,
+      wasRepeated = this.#repeatedUntil > 0;
+    this.#queue.abort((event) => event.op === 's');
     this.#transaction = null;
-    for (const shape of shapes) this.#queue(shape, EVENT_BYTES);
-    this.#committed = this.#events.length;
     this.#o.observer?.abort();
     return isOut || wasRepeated;
   }
@@ -316,37 +282,25 @@ export class Assembler {
       transaction: mark,
       incomplete,
     });
-    this.#heldMark = mark;
-    this.#heldAt = this.#events.length;
-    this.#queue(event, bytes);
+    this.#queue.hold(mark);
+    this.#queue.push(event, bytes);
   }
 
   // -- batches -----------------------------------------------------------------------------------------------------------
 
-  #queue(event: ChangeEvent, bytes: number): void {
-    this.#events.push(event);
-    this.#sizes.push(bytes);
-    this.#bytes += bytes;
-  }
-
-  get #ready(): number {
-    return this.#heldAt === -1 ? this.#events.length : this.#heldAt;
-  }
-
   /** As many events as one batch may have, or as many bytes. */
   isFull(maxEvents: number, maxBytes: number): boolean {
-    const ready = this.#ready;
-    return ready >= maxEvents || (ready > 0 && this.#bytes >= maxBytes);
+    return this.#queue.isFull(maxEvents, maxBytes);
   }
 
   /** The end of a transaction waits to be handed over. */
   get hasCommitted(): boolean {
-    return this.#committed > 0;
+    return this.#queue.hasCommitted;
   }
 
   /** Between two transactions with everything handed over: here rows that were read elsewhere may come in between. */
   get isBetween(): boolean {
-    return this.#transaction === null && this.#events.length === 0;
+    return this.#transaction === null && this.#queue.isEmpty;
   }
 
   /** Everything before it has been handed over, once `isBetween`. */
@@ -356,31 +310,10 @@ export class Assembler {
 
   /** The next batch; without events it is progress only. */
   take(maxEvents: number, maxBytes: number): ChangeBatch {
-    const ready = this.#ready;
-    let count = 0,
-      bytes = 0;
-    while (count < ready && count < maxEvents && (count === 0 || bytes + (this.#sizes[count] as number) <= maxBytes)) {
-      bytes += this.#sizes[count++] as number;
-    }
-    const events = this.#remove(count);
-    this.#bytes -= bytes;
-    this.#committed = Math.max(0, this.#committed - count);
+    const { events, bytes } = this.#queue.take(maxEvents, maxBytes);
     const last = events.at(-1),
       resume = this.isBetween ? this.#done : (last?.position ?? null);
     return { events, source: this.#o.source, partition: PARTITION, resume, bytes };
-  }
-
-  #remove(count: number): ChangeEvent[] {
-    if (this.#heldAt !== -1) this.#heldAt -= count;
-    this.#from -= count;
-    if (count < this.#events.length) {
-      this.#sizes.splice(0, count);
-      return this.#events.splice(0, count);
-    }
-    const events = this.#events;
-    this.#events = [];
-    this.#sizes = [];
-    return events;
   }
 }
 

@@ -6,7 +6,7 @@ import type { Connection, ConnectionOptions, ResultSetHeader, RowDataPacket } fr
 import type { Clock, Logger } from '../../sdk/index.ts';
 import { isFatal } from '../../systems/mysql/driver-errors.ts';
 import type { Endpoint } from '../../systems/mysql/endpoint.ts';
-import { connected, loginOptions } from '../../systems/mysql/open.ts';
+import { begin, connected } from '../../systems/mysql/open.ts';
 import { Pool } from '../../systems/mysql/pool.ts';
 import { unlessAborted } from '../../util/signal.ts';
 import type { QueryField } from './query-columns.ts';
@@ -20,16 +20,15 @@ export interface Login {
   readonly connectionTimeoutMs: number;
 }
 
-async function optionsOf({ endpoint, connectionTimeoutMs }: Login): Promise<ConnectionOptions> {
-  return {
-    ...(await loginOptions(endpoint, connectionTimeoutMs)),
-    // A socket that was taken over must not come compressed.
-    compress: false,
-    multipleStatements: false,
-    // A server may ask for any file of ours otherwise.
-    flags: ['-LOCAL_FILES'],
-  };
-}
+const OPTIONS: ConnectionOptions = {
+  // A socket that was taken over must not come compressed.
+  compress: false,
+  multipleStatements: false,
+  // A server may ask for any file of ours otherwise.
+  flags: ['-LOCAL_FILES'],
+};
+
+const connectionOf = ({ endpoint, connectionTimeoutMs }: Login): Promise<Connection> => begin(endpoint, connectionTimeoutMs, OPTIONS);
 
 /** A connection for the binary log. */
 export interface DriverConnection {
@@ -41,8 +40,7 @@ export interface DriverConnection {
 }
 
 export async function openDriverConnection(login: Login, signal: AbortSignal): Promise<DriverConnection> {
-  const { createConnection } = await import('mysql2');
-  const connection = createConnection(await optionsOf(login));
+  const connection = await connectionOf(login);
   // Without a listener the loss of the connection would end the process.
   let listener: (error: Error) => void = () => {};
   connection.on('error', (error: Error) => listener(error));
@@ -172,8 +170,7 @@ export class SourceConnections {
   }
 
   async #open(): Promise<Connection> {
-    const [{ createConnection }, options] = await Promise.all([import('mysql2'), optionsOf(this.#login)]),
-      connection = createConnection(options);
+    const connection = await connectionOf(this.#login);
     connection.on('error', (error: Error) => {
       this.#logger.debug('a connection was lost', { error: error.message });
       this.#pool.drop(connection);

@@ -2,6 +2,7 @@
 
 import type { Lag, Position, Retention } from '../../sdk/index.ts';
 import type { Queries } from './connection.ts';
+import type { LogAges } from './log-ages.ts';
 import { type BinlogPositions, fileName, PARTITION, parseFileName, parsePlace, placeAfter } from './position.ts';
 import { type LogFile, logEnd, logFiles, type ServerFacts, variables } from './server-facts.ts';
 
@@ -15,10 +16,19 @@ export async function keptSeconds(queries: Queries): Promise<number | null> {
   return found.get('binlog_expire_logs_auto_purge') === 'OFF' || seconds === 0 ? null : seconds;
 }
 
+/** What a source knows of its reading. */
+export interface ReadSoFar {
+  /** What was handed over; `null`: it does not read. */
+  readonly place: Position | null;
+  /** Where it would go on behind a restart; `null`: nothing is known to be stored. */
+  readonly stored: Position | null;
+  readonly ages: LogAges | null;
+}
+
 export async function sourceLag(
   queries: Queries,
   facts: ServerFacts,
-  place: Position | null,
+  { place, stored, ages }: ReadSoFar,
   positions: BinlogPositions,
   history: Promise<number>,
 ): Promise<Lag> {
@@ -26,23 +36,47 @@ export async function sourceLag(
     name = parseFileName(end?.file ?? '');
   positions.learn(files);
   if (end === null || name === null) return { events: null, bytes: null };
-  const at = placeAfter(await history, name, end.position, end.gtids);
+  const at = placeAfter(await history, name, end.position, end.gtids),
+    [clock] = await queries.query('SELECT UNIX_TIMESTAMP() AS seconds');
   return {
     events: null,
     bytes: place === null ? null : positions.bytesBetween(place, at),
     end: { [PARTITION]: at },
-    retention: retention(files, place, await keptSeconds(queries)),
+    retention: retentionOf({
+      files,
+      needed: stored ?? place,
+      endFile: name.number,
+      keptSeconds: await keptSeconds(queries),
+      nowSeconds: Number(clock?.['seconds']),
+      writtenUntil: (file) => ages?.writtenUntil(file) ?? null,
+    }),
   };
 }
 
-function retention(files: readonly LogFile[], place: Position | null, seconds: number | null): Retention {
-  const at = place === null ? null : parsePlace(place),
+export interface Kept {
+  /** All that the server has. */
+  readonly files: readonly LogFile[];
+  /** Where reading goes on behind a restart. */
+  readonly needed: Position | null;
+  /** The file that is being written. */
+  readonly endFile: number;
+  readonly keptSeconds: number | null;
+  /** By the server's clock. */
+  readonly nowSeconds: number;
+  readonly writtenUntil: (file: number) => number | null;
+}
+
+/** Pure. Servers remove a file so many seconds after it was written last, when they begin a new one, and never the one they write to. */
+export function retentionOf({ files, needed, endFile, keptSeconds: kept, nowSeconds, writtenUntil }: Kept): Retention {
+  const at = needed === null ? null : parsePlace(needed),
     isThere = at === null || files.some((f) => f.name === fileName(at.base, at.fileNumber));
+  const since = at === null ? null : at.fileNumber === endFile ? nowSeconds : writtenUntil(at.fileNumber),
+    leftMs = kept === null || since === null ? null : Math.max(0, since + kept - nowSeconds) * 1000;
   return {
-    by: seconds === null ? 'the binary log, until it is purged by hand' : `the binary log, for ${Math.round(seconds / 3600)} h`,
+    by: kept === null ? 'the binary log, until it is purged by hand' : `the binary log, for ${Math.round(kept / 3600)} h`,
     retainedBytes: files.reduce((sum, f) => sum + f.size, 0),
     status: isThere ? null : 'lost',
     safeBytes: null,
-    lossInMs: isThere ? null : 0,
+    lossInMs: isThere ? leftMs : 0,
   };
 }

@@ -2,6 +2,7 @@
 // forgotten. Never a silent gap: what cannot be served is an error with choices.
 
 import { CdcError, type Position, type SourceContext } from '../../sdk/index.ts';
+import { assertAllAreRead } from '../../streaming/lost-history.ts';
 import type { CatalogTable } from './catalog.ts';
 import { type MysqlSourceConfig, tablePatterns } from './config.ts';
 import { startOf } from './config-binlog.ts';
@@ -14,6 +15,7 @@ import { LogIdentity } from './log-identity.ts';
 import { tableFilter } from './names.ts';
 import { ANY_HISTORY, FIRST_HISTORY, fileName, type LogPlace, parseFileName, parsePlace, placeAfter } from './position.ts';
 import { loadHistory, type SchemaHistory } from './schema-history.ts';
+import { nameOfTable } from './schemas.ts';
 import type { Server } from './server.ts';
 import { type LogFile, logFiles, type ServerFacts, variables } from './server-facts.ts';
 import { type ReplicaIdentity, replicaIdentity } from './server-number.ts';
@@ -60,6 +62,8 @@ export class Opener {
     const lost = stored === null ? null : await this.#lossOf(stored, facts, signal);
     if (lost !== null) {
       if (this.#config.snapshot_mode !== 'when_needed') throw lost;
+      const isRead = tableFilter(this.#config.snapshot.tables, this.#server.home);
+      assertAllAreRead(lost, tables.filter((t) => !isRead(t.database, t.table)).map(nameOfTable), this.#server.place.where);
       this.#ctx.logger.warn('the log of the source is lost: everything is read again', { reason: lost.message });
     }
     const isNew = stored === null || lost !== null,
@@ -207,7 +211,8 @@ export class Opener {
       end = await this.#server.end(signal),
       done = MariadbGtidPosition.parse(place.done ?? '') ?? new MariadbGtidPosition(),
       has = MariadbGtidPosition.parse(end?.gtids ?? '') ?? new MariadbGtidPosition();
-    for (const domain of done.domains()) {
+    // Where the server cannot tell now, it refuses what it lacks once it is asked for.
+    for (const domain of end?.gtids === null ? [] : done.domains()) {
       const ours = done.get(domain),
         theirs = has.get(domain);
       if (ours !== null && (theirs === null || theirs.sequence < ours.sequence))

@@ -158,17 +158,34 @@ export class TransactionPlace {
 const ZERO = 0x30,
   COMMA = 0x2c;
 
+/** Below, numbers are small integers to V8. */
+const SMALL = 1_000_000_000,
+  SMALL_DIGITS = 9;
+
 function digitsOf(n: number): number {
-  let digits = 1;
-  for (let most = 10; n >= most; most *= 10) digits++;
-  return digits;
+  if (n >= SMALL) return SMALL_DIGITS + digitsOf(Math.floor(n / SMALL));
+  if (n < 1000) return n < 10 ? 1 : n < 100 ? 2 : 3;
+  if (n < 1_000_000) return n < 10_000 ? 4 : n < 100_000 ? 5 : 6;
+  return n < 10_000_000 ? 7 : n < 100_000_000 ? 8 : 9;
 }
 
 /** The last digit stands before `end`. */
 function putDigits(bytes: Uint8Array, end: number, n: number, digits: number): void {
-  let rest = n;
-  for (let at = end - 1; at >= end - digits; at--) {
+  let rest = n,
+    at = end - 1;
+  for (const start = end - digits; at >= start && rest >= SMALL; at--) {
     const quotient = Math.floor(rest / 10);
+    bytes[at] = ZERO + rest - quotient * 10;
+    rest = quotient;
+  }
+  putSmall(bytes, at, rest | 0, end - digits);
+}
+
+/** The last digit stands at `last`. Half the time of a division that may have fractions. */
+function putSmall(bytes: Uint8Array, last: number, n: number, start: number): void {
+  let rest = n;
+  for (let at = last; at >= start; at--) {
+    const quotient = (rest / 10) | 0;
     bytes[at] = ZERO + rest - quotient * 10;
     rest = quotient;
   }

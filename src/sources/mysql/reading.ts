@@ -7,6 +7,7 @@ import { BinlogDecoder } from './binlog/decoder.ts';
 import type { BinlogEvent, FormatDescriptionEvent, HeartbeatEvent, RotateEvent, RowsEvent, UnreadableRowsEvent } from './binlog/events.ts';
 import type { TableMap } from './binlog/table-map.ts';
 import type { Packets } from './dump/packets.ts';
+import { LogAges } from './log-ages.ts';
 import { LogCursor } from './log-cursor.ts';
 import { parseFileName, Repeats, sortable } from './position.ts';
 import { type ReadingOptions, readingError, type StreamPlace } from './reading-options.ts';
@@ -22,6 +23,7 @@ export class LogReading implements StreamPlace {
   readonly #assembler: Assembler;
   readonly #decoder = new BinlogDecoder();
   readonly #cursor = new LogCursor();
+  readonly ages = new LogAges();
   readonly #transactions: Transactions;
   readonly #statements: Statements;
   readonly #stops: TableStops;
@@ -81,6 +83,7 @@ export class LogReading implements StreamPlace {
       const event = this.#decoder.decode(bytes, start, end);
       if (this.#transactions.isKeeping || event.kind === 'format_description') this.#raw = bytes.subarray(start, end);
       this.#cursor.moveBefore(event, assembler.isInTransaction);
+      this.ages.see(this.#cursor.file.number, event.header.timestamp);
       const waiting = this.#take(event, this.#cursor.eventPosition);
       if (waiting !== null) await waiting;
       while (assembler.isFull(maxBatchEvents, maxBatchBytes)) yield* this.#next();

@@ -65,20 +65,34 @@ export async function serverFacts(queries: Queries): Promise<ServerFacts> {
 export interface LogEnd {
   readonly file: string;
   readonly position: number;
-  /** The text of the set, or of the position per domain; `null`: the server does not count by ids. */
+  /** The text of the set, or of the position per domain; `null`: the server does not count by ids, or cannot tell which are before its end. */
   readonly gtids: string | null;
 }
 
+/** How often a log that grows is looked at until it stands still between two looks. */
+const END_TRIES = 20;
+
 /** `null`: the server writes no log. */
 export async function logEnd(queries: Queries, facts: ServerFacts): Promise<LogEnd | null> {
-  const status = await masterStatus(queries, facts),
-    file = status?.['File'],
-    position = Number(status?.['Position'] ?? 0);
-  if (status === undefined || file === undefined || file === null || file === '') return null;
-  if (!facts.hasGtids) return { file, position, gtids: null };
-  if (facts.flavor === 'mysql') return { file, position, gtids: (status['Executed_Gtid_Set'] ?? '').replaceAll(/\s/g, '') };
-  const [row] = await queries.query('SELECT BINLOG_GTID_POS(?, ?) AS gtids', [file, position]);
-  return { file, position, gtids: row?.['gtids'] ?? '' };
+  for (let tries = 1; ; tries++) {
+    const status = await masterStatus(queries, facts),
+      file = status?.['File'],
+      position = Number(status?.['Position'] ?? 0);
+    if (status === undefined || file === undefined || file === null || file === '') return null;
+    if (!facts.hasGtids) return { file, position, gtids: null };
+    if (facts.flavor === 'mysql') return { file, position, gtids: (status['Executed_Gtid_Set'] ?? '').replaceAll(/\s/g, '') };
+    const gtids = await gtidsBefore(queries, facts, file, position);
+    if (gtids !== null || tries === END_TRIES) return { file, position, gtids };
+  }
+}
+
+/** Of MariaDB, which reads the file for it: an event above its max_allowed_packet ends that. Then what holds now, if the log still ends there. */
+async function gtidsBefore(queries: Queries, facts: ServerFacts, file: string, position: number): Promise<string | null> {
+  const [found] = await queries.query('SELECT BINLOG_GTID_POS(?, ?) AS gtids', [file, position]);
+  if (found?.['gtids'] != null) return found['gtids'];
+  const [now] = await queries.query('SELECT @@GLOBAL.gtid_binlog_pos AS gtids'),
+    status = await masterStatus(queries, facts);
+  return status?.['File'] === file && Number(status['Position']) === position ? (now?.['gtids'] ?? null) : null;
 }
 
 async function masterStatus(queries: Queries, { flavor, version }: ServerFacts): Promise<TextRow | undefined> {

@@ -8,6 +8,7 @@ import {
   formatTableId,
   type Lag,
   type PartitionPositions,
+  type Position,
   type ReadContext,
   type SnapshotReceipt,
   type SnapshotRequest,
@@ -62,6 +63,8 @@ export class BinlogSource implements Source {
   #prepared: PreparedTransactions | null = null;
   #stopped: Promise<StoppedTables> | null = null;
   #quickLosses = 0;
+  /** What is stored; `null` before the first. */
+  #acknowledged: Position | null = null;
 
   constructor(config: MysqlSourceConfig, ctx: SourceContext, env: NodeJS.ProcessEnv, flavor: Flavor) {
     this.#flavor = flavor;
@@ -168,6 +171,7 @@ export class BinlogSource implements Source {
   async acknowledge(upTo: PartitionPositions): Promise<void> {
     const position = upTo[PARTITION];
     if (position === undefined) return;
+    this.#acknowledged = position;
     await this.#prepared?.acknowledged(position);
     if (this.#orders !== null) await (await this.#orders).acknowledged(position);
     if (this.#stopped !== null) await (await this.#stopped).acknowledged((place) => this.positions.covers(position, place));
@@ -179,8 +183,8 @@ export class BinlogSource implements Source {
 
   async lag(): Promise<Lag> {
     const facts = await this.#server.facts(),
-      place = this.#reading?.place ?? null;
-    return this.#server.use(null, (session) => sourceLag(session, facts, place, this.positions, this.#historyNumber()));
+      read = { place: this.#reading?.place ?? null, stored: this.#acknowledged, ages: this.#reading?.ages ?? null };
+    return this.#server.use(null, (session) => sourceLag(session, facts, read, this.positions, this.#historyNumber()));
   }
 
   async schema(id: TableId): Promise<TableSchema> {

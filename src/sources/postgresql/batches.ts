@@ -4,30 +4,27 @@
 import {
   type ChangeBatch,
   ChangeEvent,
+  type ChangeEventInit,
   type Position,
   type SchemaChange,
   sameTexts,
   sameValue,
   type TableSchema,
 } from '../../sdk/index.ts';
-import { BatchQueue, Mark } from './batch-queue.ts';
+import { BatchQueue, Mark } from '../../streaming/batch-queue.ts';
 import { type BrokenRow, brokenRow, isText } from './broken-rows.ts';
 import { hiOf, loOf } from './lsn.ts';
 import type { PgoutputHandler } from './pgoutput/handler.ts';
 import type { Relation } from './pgoutput/relation.ts';
 import type { Tuple } from './pgoutput/tuple.ts';
 import { ChangePlace, formatPlace, PARTITION, positionAfter } from './position.ts';
+import { RelationTables } from './relation-tables.ts';
 import type { ReadTable } from './schemas.ts';
 
 /** Memory of an event beside its bytes, as counted against the bounds of the queues. */
 const EVENT_BYTES = 300;
 /** 2000-01-01 00:00 UTC, where the server's clock begins. */
 const EPOCH_MS = 946_684_800_000;
-const INSERT = 0x49,
-  UPDATE = 0x55,
-  DELETE = 0x44,
-  TRUNCATE = 0x54;
-const TRUNCATE_OIDS_AT = 6;
 
 /** Who wants to know which rows the stream touches (snapshots). Told in the order of the stream, also of what is left out as a repeat. */
 export interface StreamObserver {
@@ -53,6 +50,9 @@ export interface AssemblerOptions {
   readonly observer: StreamObserver | null;
 }
 
+/** All that rows of the stream say of themselves. */
+type RowInit = { -readonly [K in keyof ChangeEventInit]: ChangeEventInit[K] };
+
 export class Assembler implements PgoutputHandler {
   readonly #o: AssemblerOptions;
   readonly #messages: TableSchema;
@@ -64,11 +64,7 @@ export class Assembler implements PgoutputHandler {
   broken: BrokenRow[] = [];
   /** Messages that this protocol version does not have. */
   unknownMessages = 0;
-  /** As the server described them in this session. `null`: not captured. */
-  readonly #tables = new Map<number, ReadTable | null>();
-  readonly #relations = new Map<number, Relation>();
-  #lastOid = -1;
-  #lastTable: ReadTable | null = null;
+  readonly #tables = new RelationTables();
 
   // The transaction that is being read.
   #inTransaction = false;
@@ -84,6 +80,8 @@ export class Assembler implements PgoutputHandler {
   #lsnLo = -1;
   #index = 0;
 
+  /** What the next event is made of. One for all, because one for each is a sixth of all that is allocated; an event keeps nothing of it. */
+  readonly #row: RowInit;
   readonly #queue = new BatchQueue();
   /** Where reading resumes when nothing is left and no transaction is open. */
   #done: Position;
@@ -92,35 +90,29 @@ export class Assembler implements PgoutputHandler {
     this.#o = options;
     this.#done = options.behind;
     this.#messages = { id: { database: options.database, schema: null, table: '' }, columns: [], key: [], version: 1 };
+    this.#row = {
+      op: 'c',
+      table: this.#messages,
+      source: options.source,
+      partition: PARTITION,
+      position: options.behind,
+      sourceTsMs: EPOCH_MS,
+      before: null,
+      after: null,
+      transaction: null,
+      incomplete: false,
+    };
   }
 
   // -- relations ---------------------------------------------------------------------------------------------------------
 
   relation(relation: Relation): void {
-    this.#relations.set(relation.oid, relation);
-    this.#lastOid = -1;
+    this.#tables.describe(relation);
   }
 
-  /**
-   * The relation that must be looked up before the message at `start` can be taken in; `null` when none. Not when its own
-   * message comes: of partitions one comes for the root and one for the leaf, and only one of the two has rows.
-   */
+  /** See `RelationTables`. */
   unresolved(bytes: Buffer, start: number, end: number): Relation | null {
-    if (this.#relations.size === 0) return null;
-    const tag = bytes[start];
-    if (tag === INSERT || tag === UPDATE || tag === DELETE) {
-      if (end - start < 5) return null;
-      const oid = bytes.readUInt32BE(start + 1);
-      return oid === this.#lastOid ? null : (this.#relations.get(oid) ?? null);
-    }
-    if (tag !== TRUNCATE) return null;
-    // The lowest first: their places carry the oid, and come in order.
-    let first: Relation | null = null;
-    for (let at = start + TRUNCATE_OIDS_AT; at + 4 <= end; at += 4) {
-      const relation = this.#relations.get(bytes.readUInt32BE(at));
-      if (relation !== undefined && (first === null || relation.oid < first.oid)) first = relation;
-    }
-    return first;
+    return this.#tables.unresolved(bytes, start, end);
   }
 
   /** The place behind which the message with this LSN stands: where a new shape of its table begins. Several may begin there. */
@@ -131,14 +123,7 @@ export class Assembler implements PgoutputHandler {
 
   /** What the relation is from here on. */
   resolve(relation: Relation, table: ReadTable | null, change: SchemaChange | null, at: Position): void {
-    const before = this.#tables.get(relation.oid) ?? null;
-    if (table !== null && before !== null) {
-      table.transaction = before.transaction;
-      table.count = before.count;
-    }
-    this.#tables.set(relation.oid, table);
-    this.#relations.delete(relation.oid);
-    this.#lastOid = -1;
+    this.#tables.resolve(relation, table);
     if (table === null || change === null || at <= this.#o.behind) return;
     this.#queue.push(
       new ChangeEvent({
@@ -152,15 +137,6 @@ export class Assembler implements PgoutputHandler {
       }),
       EVENT_BYTES,
     );
-  }
-
-  #tableOf(oid: number): ReadTable | null {
-    if (oid === this.#lastOid) return this.#lastTable;
-    const table = this.#tables.get(oid);
-    if (table === undefined) throw new Error(`a change of relation ${oid}, which was not described`);
-    this.#lastOid = oid;
-    this.#lastTable = table;
-    return table;
   }
 
   // -- transactions ------------------------------------------------------------------------------------------------------
@@ -200,7 +176,7 @@ export class Assembler implements PgoutputHandler {
 
   insert(lsnHi: number, lsnLo: number, oid: number, row: Tuple): void {
     this.#count(lsnHi, lsnLo);
-    const table = this.#tableOf(oid);
+    const table = this.#tables.of(oid);
     if (table === null) return;
     row.bind(table.layout);
     this.#o.observer?.row('c', table, null, row);
@@ -209,7 +185,7 @@ export class Assembler implements PgoutputHandler {
 
   update(lsnHi: number, lsnLo: number, oid: number, _oldKind: 'K' | 'O' | null, old: Tuple | null, row: Tuple): void {
     this.#count(lsnHi, lsnLo);
-    const table = this.#tableOf(oid);
+    const table = this.#tables.of(oid);
     if (table === null) return;
     row.bind(table.layout);
     old?.bind(table.layout);
@@ -219,7 +195,7 @@ export class Assembler implements PgoutputHandler {
 
   delete(lsnHi: number, lsnLo: number, oid: number, _oldKind: 'K' | 'O', old: Tuple): void {
     this.#count(lsnHi, lsnLo);
-    const table = this.#tableOf(oid);
+    const table = this.#tables.of(oid);
     if (table === null) return;
     old.bind(table.layout);
     this.#o.observer?.row('d', table, old, null);
@@ -229,7 +205,7 @@ export class Assembler implements PgoutputHandler {
   truncate(lsnHi: number, lsnLo: number, oids: readonly number[]): void {
     for (const oid of oids) {
       this.#count(lsnHi, lsnLo);
-      const table = this.#tableOf(oid);
+      const table = this.#tables.of(oid);
       if (table === null) continue;
       this.#o.observer?.row('t', table, null, null);
       if (this.#o.emitTruncates) this.#change('t', table, null, null, false, 1);
@@ -312,20 +288,17 @@ export class Assembler implements PgoutputHandler {
       position = this.#place();
     if (this.#isRepeat && position.text() <= this.#o.behind) return;
     if (this.#o.isRaw === true && this.#isBroken(table, before, after, position.text())) return;
-    const event = new ChangeEvent({
-      op,
-      table: table.schema,
-      source: this.#o.source,
-      partition: PARTITION,
-      position,
-      sourceTsMs: this.#commitTsMs,
-      before,
-      after,
-      transaction: mark,
-      incomplete,
-    });
+    const row = this.#row;
+    row.op = op;
+    row.table = table.schema;
+    row.position = position;
+    row.sourceTsMs = this.#commitTsMs;
+    row.before = before;
+    row.after = after;
+    row.transaction = mark;
+    row.incomplete = incomplete;
     this.#queue.hold(mark);
-    this.#queue.push(event, EVENT_BYTES + this.messageBytes);
+    this.#queue.push(new ChangeEvent(row), EVENT_BYTES + this.messageBytes);
   }
 
   #isBroken(table: ReadTable, before: Tuple | null, after: Tuple | null, position: Position): boolean {

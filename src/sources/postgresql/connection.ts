@@ -1,20 +1,15 @@
 // Sessions for queries and rows: how they are set up, lent and cut. The stream has a connection of its own (replication/).
 
-import type { ClientConfig, Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import type { Logger } from '../../sdk/index.ts';
 import type { Endpoint } from '../../systems/postgresql/endpoint.ts';
+import { KEEPALIVE_DELAY_MS, lend, RAW_TEXT, surviveLosses } from '../../systems/postgresql/lending.ts';
 import { tlsOptions } from '../../systems/tls.ts';
 import { quoteText } from '../../util/sql-names.ts';
 import type { Queries, QueryResult } from './queries.ts';
 import type { Frames } from './replication/frames.ts';
 import { RowQuery } from './row-query.ts';
 import { milliseconds, startupOptions } from './session-settings.ts';
-
-/** A dead peer is noticed by the kernel's keepalives from this idle time on. */
-const KEEPALIVE_DELAY_MS = 10_000;
-
-/** Values as the server spells them: nothing is parsed into lossy types. */
-const RAW_TEXT = { getTypeParser: () => (value: unknown) => value } as unknown as NonNullable<ClientConfig['types']>;
 
 export interface SessionLimits {
   readonly maxConnections: number;
@@ -109,13 +104,10 @@ export class SourceConnections {
   async use<T>(signal: AbortSignal | null, work: (session: Session) => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
     const pool = await this.#open();
-    const client = await abortable(pool.connect(), signal);
+    const client = await lend(pool, signal);
     const cut = (): void => {
       client.connection.stream.destroy();
     };
-    const ignore = (): void => {};
-    // Without a listener the loss of a lent connection would end the process; the query under way reports it anyway.
-    client.on('error', ignore);
     signal?.addEventListener('abort', cut, { once: true });
     const session = new Session(client);
     try {
@@ -126,9 +118,8 @@ export class SourceConnections {
     } finally {
       signal?.removeEventListener('abort', cut);
       const isUsable = session.isClean && signal?.aborted !== true;
-      // Ending politely would wait for rows that nobody takes. The listener stays, because that is an error, too.
-      if (isUsable) client.off('error', ignore);
-      else cut();
+      // Ending politely would wait for rows that nobody takes.
+      if (!isUsable) cut();
       client.release(!isUsable);
     }
   }
@@ -177,34 +168,7 @@ export class SourceConnections {
       keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
       types: RAW_TEXT,
     });
-    pool.on('error', (error) => this.#logger.debug('an idle connection was lost', { error: error.message }));
+    surviveLosses(pool, this.#logger);
     return pool;
   }
-}
-
-/** The connection, unless stopped first; one that arrives late is given back. */
-async function abortable(connecting: Promise<PoolClient>, signal: AbortSignal | null): Promise<PoolClient> {
-  if (signal === null) return connecting;
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      connecting.then(
-        (late) => late.release(),
-        () => {},
-      );
-      reject(signal.reason as Error);
-    };
-    // Whoever was stopped just before hears of no abort.
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-    connecting.then(
-      (client) => {
-        signal.removeEventListener('abort', abort);
-        if (!signal.aborted) resolve(client);
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', abort);
-        reject(error as Error);
-      },
-    );
-  });
 }

@@ -2,14 +2,14 @@
 //
 // | | `initial`, and the table is one that is read | `when_needed`, the same | `never`, or one that is not read |
 // |---|---|---|---|
-// | left, rejoined | refused | read anew | refused |
+// | left, rejoined, altered | refused | read anew | refused |
 // | recreated, returned: a new table | read anew | read anew | gone on with, from where it is sent |
 //
 // An operator's order (`cdc-run snapshot`) after a refusal wins: read again, or `--skip`.
 
 import { CdcError, type SnapshotProgress } from '../../sdk/index.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
-import { type Break, breakOf, type Published } from './replication/published.ts';
+import { type Break, breakOf, isAlteredBack, type Published } from './replication/published.ts';
 
 /** `returned`: it was taken out of the configuration, and put back. */
 export interface Missing {
@@ -23,6 +23,7 @@ export interface Missing {
 export const WORDS: Readonly<Record<Missing['why'], string>> = {
   left: 'it is not sent, or not all of its changes',
   rejoined: 'it was not sent for a time',
+  altered: 'settings of the publication were changed and changed back',
   recreated: 'another table has its name now',
   returned: 'it was not captured for a time',
 };
@@ -42,11 +43,16 @@ export function verdictOn(
 
 /** Pure. `progress`: of a table that nothing else is known of, it says that the table was captured once. */
 export function missingOf(known: Published, now: Published, progress: readonly SnapshotProgress[]): Missing[] {
-  const missing: Missing[] = [];
+  const missing: Missing[] = [],
+    isAltered = isAlteredBack(known, now);
   for (const [table, as] of Object.entries(now.tables)) {
     const before = known.tables[table];
     const why =
-      before === undefined ? (progress.some((p) => p.table === table && p.state === 'done') ? 'returned' : null) : breakOf(before, as);
+      before === undefined
+        ? progress.some((p) => p.table === table && p.state === 'done')
+          ? 'returned'
+          : null
+        : breakOf(before, as, isAltered);
     if (why !== null) missing.push({ table, schema: as.schema, name: as.table, why });
   }
   return missing;

@@ -2,9 +2,11 @@
 // forgotten. Never a silent gap: what cannot be served is an error with choices.
 
 import { CdcError, type PluginStore, type Position, type SnapshotProgress, type SourceContext } from '../../sdk/index.ts';
+import { assertAllAreRead } from '../../streaming/lost-history.ts';
 import { READ_AS_IT_IS } from './broken-rows.ts';
 import type { PostgresqlSourceConfig } from './config.ts';
 import { formatLsn } from './lsn.ts';
+import { tableFilter } from './names.ts';
 import { confirmable, parsePlace, positionAfter, reachOf } from './position.ts';
 import type { Publication, Publishing } from './publishing.ts';
 import { historyProblem, identify, timelineHistory } from './replication/history.ts';
@@ -13,6 +15,7 @@ import { createSlot, dropSlot, keepOnStandbysCommand, lookAtSlot, slotProblem } 
 import type { ReplicationConnection } from './replication/socket.ts';
 import type { ReplicationStream } from './replication/stream.ts';
 import { loadHistory, type SchemaHistory } from './schema-history.ts';
+import { nameOf } from './schemas.ts';
 import type { Server } from './server.ts';
 
 /** Frames that may wait while the pipeline is busy; beyond it the server waits. */
@@ -74,6 +77,8 @@ export class Opener {
     const lost = gone ?? publication.lost;
     if (lost !== null) {
       if (!isAsked) throw lost;
+      const isRead = tableFilter(this.#config.snapshot.tables);
+      assertAllAreRead(lost, tables.filter((t) => !isRead(t.schema, t.table)).map(nameOf), place.where);
       // Positions of before must not cover what comes: lanes would take it for what they had.
       if (at !== null && (await this.#server.end(signal)) <= at.commit) throw lost;
       this.#ctx.logger.warn('the history of the source is lost: everything is read again', { reason: lost.message });

@@ -108,6 +108,7 @@ export class Publishing {
       format: 1,
       name: this.#name,
       publication: published.publication,
+      row: published.row,
       tables: { ...Object.fromEntries(absent), ...published.tables },
       anew: Object.fromEntries([...pending, ...fresh]),
       refused: {},
@@ -157,7 +158,7 @@ export class Publishing {
   #comparable(known: Stored | null, { publication }: Published): Stored | null {
     if (known === null || known.name === this.#name || known.publication === publication) return known;
     const tables = Object.entries(known.tables).map(([name, as]) => [name, { ...as, memberships: [] }] as const);
-    return { ...known, publication, tables: Object.fromEntries(tables) };
+    return { ...known, publication, row: null, tables: Object.fromEntries(tables) };
   }
 
   get #name(): string {

@@ -33,7 +33,7 @@ export const configSchema = Keys(
         description: 'Take over what another consumer of the group has left unfinished for this long: it counts as dead.',
         examples: ['60s'],
       }),
-      60_000,
+      '60s',
     ),
     max_deliveries: Default(
       Type.Union([Type.Integer({ minimum: 1 }), Type.Null()], {

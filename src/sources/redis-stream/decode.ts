@@ -1,7 +1,7 @@
 // Entries → change events. What cannot be understood is an error, for the dead letter queue.
 
 import type { DecodedMessage, Message, MessageDecoder } from '../../formats/messages.ts';
-import { CdcError, ChangeEvent, type Position, type TableSchema, toCdcError } from '../../sdk/index.ts';
+import { CdcError, ChangeEvent, type ChangeEventInit, type Position, type TableSchema, toCdcError } from '../../sdk/index.ts';
 import { type Entry, MessageFields, rowOf, timeOf } from './entries.ts';
 
 /** What an entry says, and what the broker knew of it; `null`: nothing to deliver; or what is wrong. */
@@ -20,6 +20,8 @@ export interface EntryDecoder {
 const REMOVED = new CdcError('SOURCE_DATA_INVALID', 'The entry was removed from the stream before it was finished: its fields are gone.', {
   fix: 'Keep entries for longer (MAXLEN, MINID, XDEL).',
 });
+
+const isError = (found: Message | CdcError): found is CdcError => found instanceof CdcError;
 
 /** Each field a column, as text. */
 export function fieldDecoder(stream: string, tableName: string | undefined, key: readonly string[]): EntryDecoder {
@@ -55,7 +57,7 @@ export function valueDecoder(stream: string, messages: MessageDecoder): EntryDec
   return {
     async decode(entries, signal) {
       const parsed = entries.map(parse),
-        good = parsed.filter((m): m is Message => !(m instanceof CdcError)),
+        good = parsed.some(isError) ? parsed.filter((m): m is Message => !isError(m)) : (parsed as Message[]),
         decoded = await messages.decode(good, signal);
       let next = 0;
       return parsed.map((message, i): DecodedEntry => {
@@ -80,7 +82,7 @@ export function eventOf(
 ): ChangeEvent {
   const { said, message } = decoded,
     timestampMs = timeOf(entry.id);
-  return new ChangeEvent({
+  const init = {
     op: said.op,
     table: said.table,
     source,
@@ -91,10 +93,11 @@ export function eventOf(
     after: said.after,
     incomplete: said.incomplete,
     message: said.message,
-    headers: message?.headers ? { ...message.headers } : null,
+    headers: message === null || message.headers === null ? null : { ...message.headers },
     raw: message === null ? null : { topic: message.topic, key: message.key, value: message.value, timestampMs },
     messageId: decoded.messageId,
-    // Present only where the message says it: else it is taken from the row.
-    ...(said.key === undefined ? undefined : { key: said.key }),
-  });
+    key: said.key,
+  };
+  // Absent: it is taken from the row.
+  return new ChangeEvent(init as ChangeEventInit);
 }

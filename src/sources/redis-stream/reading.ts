@@ -31,6 +31,14 @@ export class Reading {
   readonly #signal: AbortSignal;
   /** Of an entry, as lately seen. */
   #bytes = 1024;
+  /** The reply that was asked for, also while the entries before it are worked on; `null`: none. */
+  #ahead: Promise<readonly Entry[]> | null = null;
+  /** For so many entries. */
+  #asked = 0;
+  /** What it has brought. */
+  #come: readonly Entry[] = [];
+  /** Of the reply before, what was not handed over yet. */
+  #left: readonly Entry[] = [];
 
   constructor(options: ReadingOptions, client: Client, ctx: ReadContext, signal: AbortSignal) {
     this.#o = options;
@@ -43,16 +51,46 @@ export class Reading {
     yield* this.#pending();
     let nextClaimMs = 0;
     while (!this.#signal.aborted) {
-      if (this.#o.clock.now() >= nextClaimMs) {
+      const isClaimDue = this.#o.clock.now() >= nextClaimMs;
+      // Not while we have a reply that nobody has receipts of: its entries are no dead consumer's.
+      if (isClaimDue && this.#ahead === null) {
         yield* this.#claimed();
         nextClaimMs = this.#o.clock.now() + Math.max(this.#o.claimAfterMs / 2, BLOCK_MS);
+        continue;
       }
-      const isEnding = this.#ctx.until !== null;
-      const entries = await this.#o.group.readNew(this.#client, this.#count(), isEnding ? 0 : BLOCK_MS);
-      if (entries.length === 0 && isEnding) return;
+      const entries = await this.#next(!isClaimDue);
+      if (entries.length === 0 && this.#ctx.until !== null) return;
       // New to the group, and yet ours, where somebody has made the group anew.
-      yield* this.#batchesOf(entries.filter((e) => !this.#o.receipts.has(e.id)));
+      yield* this.#batchesOf(this.#o.receipts.unknown(entries));
     }
+  }
+
+  /** Ids of what was read and not handed over. */
+  waiting(): string[] {
+    return [...this.#left, ...this.#come].map((e) => e.id);
+  }
+
+  async #next(mayReadAhead: boolean): Promise<readonly Entry[]> {
+    if (this.#ahead === null) this.#ask(this.#ctx.until === null ? BLOCK_MS : 0);
+    const entries = (await this.#ahead) ?? [],
+      isFull = entries.length >= this.#asked;
+    this.#ahead = null;
+    this.#come = [];
+    // Where there are plenty the server looks for the next ones while these are worked on; of few, each is left to who is free first.
+    // What waits here is lost with us and counts as delivered: not where that is counted.
+    if (mayReadAhead && isFull && this.#o.maxDeliveries === null) this.#ask(0);
+    return entries;
+  }
+
+  #ask(blockMs: number): void {
+    this.#asked = this.#count();
+    const reply = this.#o.group.readNew(this.#client, this.#asked, blockMs).then((entries) => {
+      this.#come = entries;
+      return entries;
+    });
+    // It is told where it is awaited. Once this reading is over nobody does: what has come is pending, and read again by the next one.
+    reply.catch(() => undefined);
+    this.#ahead = reply;
   }
 
   async *#pending(): AsyncGenerator<ChangeBatch> {
@@ -77,7 +115,7 @@ export class Reading {
   /** Entries that were delivered before: not those that this process still works on. */
   async *#again(entries: readonly Entry[]): AsyncGenerator<ChangeBatch> {
     const { group, receipts, maxDeliveries } = this.#o,
-      mine = entries.filter((e) => !receipts.has(e.id));
+      mine = receipts.unknown(entries);
     if (maxDeliveries === null || mine.length === 0) {
       yield* this.#batchesOf(mine);
       return;
@@ -95,15 +133,15 @@ export class Reading {
     for (let at = 0; at < entries.length && !this.#signal.aborted; ) {
       const some: Entry[] = [];
       let bytes = 0;
-      while (
-        at < entries.length &&
-        some.length < maxBatchEvents &&
-        (some.length === 0 || bytes + sizeOf(entries[at] as Entry) <= maxBatchBytes)
-      ) {
-        const entry = entries[at++] as Entry;
+      while (at < entries.length && some.length < maxBatchEvents) {
+        const entry = entries[at] as Entry,
+          size = sizeOf(entry);
+        if (some.length > 0 && bytes + size > maxBatchBytes) break;
+        at++;
         some.push(entry);
-        bytes += sizeOf(entry) + OVERHEAD_BYTES;
+        bytes += size + OVERHEAD_BYTES;
       }
+      this.#left = entries.slice(at);
       this.#bytes = (this.#bytes + bytes / some.length) / 2;
       yield await this.#batch(some, bytes, tooOften);
     }
@@ -114,8 +152,9 @@ export class Reading {
       decoded = await decoder.decode(entries, this.#signal),
       events: ChangeEvent[] = [];
     let resume: Position | null = null;
-    for (const [i, entry] of entries.entries()) {
-      const count = tooOften(entry.id),
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i] as Entry,
+        count = tooOften(entry.id),
         found = count === undefined ? (decoded[i] ?? null) : givenUp(count);
       // Invariant 3: the dead letter is durable before a receipt covers the entry.
       if (found instanceof CdcError) await this.#ctx.reject(describeFields(entry.fields), `entry ${entry.id} of ${stream}`, found);

@@ -102,8 +102,9 @@ export class RedisStreamSource implements Source {
     try {
       const client = await this.#use(this.#reader, (c) => this.#join(c));
       await ctx.assign(this.#names.stream);
-      void this.#keepUnfinished(AbortSignal.any([signal, over.signal]));
-      yield* new Reading({ ...this.#reading(), group: this.#group }, client, ctx, signal).batches();
+      const reading = new Reading({ ...this.#reading(), group: this.#group }, client, ctx, signal);
+      void this.#keepUnfinished(reading, AbortSignal.any([signal, over.signal]));
+      yield* reading.batches();
     } catch (error) {
       if (signal.aborted) return;
       this.#reader.forget();
@@ -123,7 +124,7 @@ export class RedisStreamSource implements Source {
     const ids = this.#receipts.upTo(upTo[this.#names.stream]);
     if (ids.length === 0) return;
     await this.#use(this.#control, (client) => this.#group.acknowledge(client, ids));
-    this.#receipts.forget(ids);
+    this.#receipts.forget(upTo[this.#names.stream]);
   }
 
   async acknowledged(): Promise<PartitionPositions | null> {
@@ -179,11 +180,11 @@ export class RedisStreamSource implements Source {
   }
 
   /** While a destination is slow, or the reader waits for room: nobody may take us for dead. */
-  async #keepUnfinished(signal: AbortSignal): Promise<void> {
+  async #keepUnfinished(reading: Reading, signal: AbortSignal): Promise<void> {
     const { clock, logger } = this.#ctx;
     while (!signal.aborted) {
       await clock.sleep(this.#config.claim_after / 3, signal);
-      const { ids } = this.#receipts;
+      const ids = [...this.#receipts.ids, ...reading.waiting()];
       if (signal.aborted || ids.length === 0) continue;
       try {
         await this.#use(this.#control, (client) => this.#group.keep(client, ids));

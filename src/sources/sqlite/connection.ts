@@ -2,11 +2,11 @@
 // for locks without stopping the process.
 
 import type { ComponentContext } from '../../sdk/index.ts';
+import { nextTurn } from '../../util/next-turn.ts';
 import {
   fileIdentity,
   inTransaction,
   loadSqlite,
-  nextTurn,
   openSqlite,
   type SqliteDatabase,
   type SqliteModule,

@@ -150,7 +150,10 @@ export interface Admin {
   connect(): Promise<void>;
   /** Of these topics, or of all. One that does not exist is left out. */
   topics(names: readonly string[] | null): Promise<TopicInfo[]>;
-  /** Those that are there already are left as they are. */
+  /**
+   * Those that are there already are left as they are. A topic is confirmed before the brokers that lead it know of it: resolves when
+   * they do.
+   */
   createTopics(topics: readonly NewTopic[]): Promise<void>;
   ends(topic: string): Promise<PartitionEnds[]>;
   /** What a group has committed; partitions without an offset are left out. */

@@ -1,4 +1,4 @@
-// What an error of kafkajs is about. Whether it can be tried again, and what to tell the operator, is for the adapters.
+// What an error of kafkajs or of @platformatic/kafka is about. Whether it can be tried again, and what to tell the operator, is for the adapters.
 // https://kafka.apache.org/protocol#protocol_error_codes
 
 import { CertificateFileError, isCertificateError, NETWORK_CODES } from '../tls.ts';
@@ -45,8 +45,17 @@ const BY_TYPE: Readonly<Record<string, Trouble>> = {
   FENCED_INSTANCE_ID: 'rebalance',
 };
 
+/** `type`, `retriable`: kafkajs; `apiId`, `canRetry`: @platformatic/kafka. */
+interface DriverError extends Error {
+  readonly type?: unknown;
+  readonly apiId?: unknown;
+  readonly code?: unknown;
+  readonly retriable?: unknown;
+  readonly canRetry?: unknown;
+}
+
 /** An error and all that caused it, outermost first. */
-function* chain(error: unknown): Generator<Error & { readonly type?: unknown; readonly code?: unknown; readonly retriable?: unknown }> {
+function* chain(error: unknown): Generator<DriverError> {
   const waiting = [error];
   for (let seen = 0; waiting.length > 0 && seen < 20; seen++) {
     const next = waiting.shift();
@@ -67,13 +76,14 @@ export function troubleOf(error: unknown): Trouble {
   return found;
 }
 
-function troubleHere(e: Error & { readonly type?: unknown; readonly code?: unknown; readonly retriable?: unknown }): Trouble {
+function troubleHere(e: DriverError): Trouble {
   if (e instanceof CertificateFileError || isCertificateError(e.code)) return 'certificate';
-  const known = typeof e.type === 'string' ? BY_TYPE[e.type] : undefined;
+  const type = e.type ?? e.apiId,
+    known = typeof type === 'string' ? BY_TYPE[type] : undefined;
   if (known !== undefined) return known;
   // A handshake that ends without a word: the other end wants no TLS, or no plain text.
-  if (/SASL/.test(e.name)) return 'login';
-  if (typeof e.code === 'string' && NETWORK_CODES.has(e.code)) return 'unreachable';
+  if (/SASL/.test(e.name) || e.code === 'PLT_KFK_AUTHENTICATION') return 'login';
+  if (typeof e.code === 'string' && (NETWORK_CODES.has(e.code) || e.code === 'PLT_KFK_NETWORK')) return 'unreachable';
   switch (e.name) {
     case 'KafkaJSConnectionError':
     case 'KafkaJSConnectionClosedError':
@@ -87,7 +97,7 @@ function troubleHere(e: Error & { readonly type?: unknown; readonly code?: unkno
     case 'KafkaJSMetadataNotLoaded':
       return 'no_topic';
     default:
-      return e.retriable === true ? 'temporary' : 'other';
+      return e.retriable === true || e.canRetry === true ? 'temporary' : 'other';
   }
 }
 
@@ -97,3 +107,7 @@ export function messageOf(error: unknown): string {
   for (const e of chain(error)) if (e.message !== '') text = e.message;
   return text;
 }
+
+/** As a broker says it that has not heard of a new topic. */
+export const noTopicYet = (topic: string): Error =>
+  Object.assign(new Error(`topic ${topic} is not known to all brokers yet`), { type: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: true });

@@ -2,9 +2,13 @@
 
 import type * as Library from 'kafkajs';
 import type { Admin, CommittedOffset, NewTopic, PartitionEnds, TopicInfo } from './client.ts';
+import { noTopicYet, troubleOf } from './driver-errors.ts';
 import type { Part } from './kafkajs-types.ts';
 
 const TOPIC_RESOURCE = 2;
+/** How long a new topic may take to be there. */
+const READY_MS = 5_000,
+  READY_POLL_MS = 100;
 
 export class KafkajsAdmin implements Admin {
   readonly #open: () => Promise<Part>;
@@ -37,7 +41,8 @@ export class KafkajsAdmin implements Admin {
 
   async createTopics(topics: readonly NewTopic[]): Promise<void> {
     await this.#connected.createTopics({
-      waitForLeaders: true,
+      // The library's wait fails when it asks a broker that has not heard of them yet.
+      waitForLeaders: false,
       topics: topics.map(({ topic, partitions, replicationFactor, config }) => ({
         topic,
         numPartitions: partitions,
@@ -45,6 +50,20 @@ export class KafkajsAdmin implements Admin {
         configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
       })),
     });
+    for (const { topic } of topics) await this.#ready(topic);
+  }
+
+  async #ready(topic: string): Promise<void> {
+    const { clock } = this.#part as Part;
+    for (let waitedMs = 0; ; waitedMs += READY_POLL_MS) {
+      try {
+        if ((await this.topics([topic])).length > 0 && (await this.ends(topic)).length > 0) return;
+        if (waitedMs >= READY_MS) throw noTopicYet(topic);
+      } catch (error) {
+        if (!['no_topic', 'temporary'].includes(troubleOf(error)) || waitedMs >= READY_MS) throw error;
+      }
+      await clock.sleep(READY_POLL_MS);
+    }
   }
 
   async ends(topic: string): Promise<PartitionEnds[]> {

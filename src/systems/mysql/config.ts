@@ -1,7 +1,6 @@
 // The configuration keys of a connection to MySQL or MariaDB, the same for the source and the destination, and what a schema
 // cannot say about them.
 
-import { isIP } from 'node:net';
 import { type ConfigProblem, Keys, OneOf, Secret, type Static, Type } from '../../sdk/index.ts';
 import { SSL_MODES, sslFileProblems, sslSchema } from '../tls.ts';
 import { parseUrl } from './connection-url.ts';
@@ -52,15 +51,5 @@ export function connectionProblems(config: ConnectionConfig): ConfigProblem[] {
   if (config.user !== undefined && config.username !== undefined)
     problems.push({ path: ['user'], message: '"user" stands beside "username"', fix: 'Keep one of the two.' });
   problems.push(...sslFileProblems(config.ssl));
-  if (typeof url === 'object') {
-    const host = config.host ?? url.host ?? '';
-    // Without a name the driver would compare the certificate with "localhost".
-    if ((config.ssl_mode ?? url.sslMode) === 'verify-full' && isIP(host) !== 0)
-      problems.push({
-        path: [config.host === undefined ? 'url' : 'host'],
-        message: `"verify-full" compares a host name, and "${host}" is an address`,
-        fix: 'Write a name that the certificate has, or `ssl_mode: verify-ca`.',
-      });
-  }
   return problems;
 }

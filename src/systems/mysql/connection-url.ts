@@ -1,7 +1,7 @@
-// `mysql://…` URLs, as the tools of MySQL and the drivers read them, as far as we support them. Parsed here and not by the driver,
-// because the driver takes any of its options from a URL.
+// `mysql://…` URLs, as the tools of MySQL and the drivers read them, as far as we support them.
 
 import { SSL_MODES, type SslMode } from '../tls.ts';
+import { readUrl } from '../url.ts';
 
 /** The parts of a URL. */
 export interface UrlParts {
@@ -27,24 +27,13 @@ const FILES: Readonly<Record<string, 'sslCa' | 'sslCert' | 'sslKey'>> = { 'ssl-c
 
 /** The parts, or what is wrong with the URL (without quoting it: it holds a password). */
 export function parseUrl(text: string): UrlParts | string {
-  if (!/^(mysql|mariadb):\/\//.test(text)) return 'the URL does not begin with mysql://';
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    return 'the URL cannot be read; characters such as @ / # % in a password are written in percent form';
-  }
-  const parts: { -readonly [K in keyof UrlParts]: UrlParts[K] } = {};
-  try {
-    if (url.hostname !== '') parts.host = decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1');
-    if (url.port !== '') parts.port = Number(url.port);
-    if (url.pathname.length > 1) parts.database = decodeURIComponent(url.pathname.slice(1));
-    if (url.username !== '') parts.user = decodeURIComponent(url.username);
-    if (url.password !== '') parts.password = decodeURIComponent(url.password);
-  } catch {
-    return 'the URL holds a % that is not followed by two hex digits';
-  }
-  for (const [name, value] of url.searchParams) {
+  const read = readUrl(text, /^(mysql|mariadb):\/\//, 'mysql://');
+  if (typeof read === 'string') return read;
+  const { username: user, ...common } = read.parts,
+    parts: { -readonly [K in keyof UrlParts]: UrlParts[K] } = common;
+  if (user !== undefined) parts.user = user;
+  if (read.path !== '') parts.database = read.path;
+  for (const [name, value] of read.url.searchParams) {
     const file = FILES[name];
     if (file !== undefined) parts[file] = value;
     else if (name === 'sslmode' || name === 'ssl-mode') {

@@ -1,8 +1,10 @@
 // Opens a connection and makes its session one that our texts can rely on. The driver is loaded here.
 
+import { isIP } from 'node:net';
 import type { Connection, ConnectionOptions, TypeCastField } from 'mysql2';
 import { tlsOptions } from '../tls.ts';
 import type { Endpoint } from './endpoint.ts';
+import { requireAddress } from './identity.ts';
 import { type ServerFacts, serverFacts } from './server.ts';
 
 /** A dead peer is noticed by keepalives from this idle time on. */
@@ -25,8 +27,19 @@ export interface Opened {
   readonly server: ServerFacts;
 }
 
+/** What the driver cannot check. */
+const isAddress = ({ host, sslMode }: Endpoint): boolean => sslMode === 'verify-full' && isIP(host) !== 0;
+
+/** Begins to connect: `connected` says when that is done. `more`: of the driver. */
+export async function begin(endpoint: Endpoint, connectTimeoutMs: number, more: ConnectionOptions): Promise<Connection> {
+  const [{ createConnection }, login] = await Promise.all([import('mysql2'), loginOptions(endpoint, connectTimeoutMs)]);
+  const connection = createConnection({ ...login, ...more });
+  if (isAddress(endpoint)) requireAddress(connection, endpoint.host);
+  return connection;
+}
+
 /** Where, as whom, how encrypted, as the driver takes it. */
-export async function loginOptions(endpoint: Endpoint, connectTimeoutMs: number): Promise<ConnectionOptions> {
+async function loginOptions(endpoint: Endpoint, connectTimeoutMs: number): Promise<ConnectionOptions> {
   const { host, port, user, password, database } = endpoint,
     ssl = await sslOptions(endpoint);
   return {
@@ -44,9 +57,7 @@ export async function loginOptions(endpoint: Endpoint, connectTimeoutMs: number)
 
 /** Resolves when the session is set up. Rejects with what the driver or the server says. */
 export async function openConnection(endpoint: Endpoint, { connectTimeoutMs, settings = [] }: OpenOptions): Promise<Opened> {
-  const [{ createConnection }, login] = await Promise.all([import('mysql2'), loginOptions(endpoint, connectTimeoutMs)]);
-  const connection = createConnection({
-    ...login,
+  const connection = await begin(endpoint, connectTimeoutMs, {
     // Texts are written by `names.ts`, and several statements may go in one message.
     multipleStatements: true,
     // Results as the server spells them: nothing is parsed into lossy types.
@@ -81,7 +92,7 @@ export function run(connection: Connection, sql: string, timeoutMs = 0): Promise
   });
 }
 
-/** The driver calls the check of the host name by another word than Node. */
+/** The driver calls the check of the host name by another word than Node, and would compare an address with `localhost`. */
 async function sslOptions(endpoint: Endpoint): Promise<ConnectionOptions['ssl']> {
   const tls = await tlsOptions(endpoint);
   if (tls === false) return undefined;
@@ -91,6 +102,6 @@ async function sslOptions(endpoint: Endpoint): Promise<ConnectionOptions['ssl']>
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     rejectUnauthorized: tls.rejectUnauthorized !== false,
-    ...(endpoint.sslMode === 'verify-full' ? { verifyIdentity: true } : {}),
+    ...(endpoint.sslMode === 'verify-full' && !isAddress(endpoint) ? { verifyIdentity: true } : {}),
   };
 }

@@ -62,7 +62,7 @@ export const connectionKeys = {
   cluster: Type.Optional(clusterSchema),
   connection_timeout: Default(
     Duration({ unit: 's', minimum: 0.001, description: 'How long to wait for a connection.', examples: ['10s'] }),
-    10_000,
+    '10s',
   ),
   command_timeout: Default(
     Duration({
@@ -71,7 +71,7 @@ export const connectionKeys = {
       description: 'A connection that sends nothing for this long while an answer is due counts as broken.',
       examples: ['30s'],
     }),
-    30_000,
+    '30s',
   ),
 };
 

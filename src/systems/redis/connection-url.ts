@@ -1,5 +1,6 @@
-// `redis://…` and `rediss://…` URLs as redis-cli reads them. Parsed here and not by the driver, because the driver takes any of
-// its options from a URL. https://www.iana.org/assignments/uri-schemes/prov/redis
+// `redis://…` and `rediss://…` URLs as redis-cli reads them. https://www.iana.org/assignments/uri-schemes/prov/redis
+
+import { readUrl } from '../url.ts';
 
 export const URL_EXAMPLE = 'redis://user:password@localhost:6379/0';
 
@@ -15,27 +16,12 @@ export interface UrlParts {
 
 /** The parts, or what is wrong with the URL (without quoting it: it holds a password). */
 export function parseUrl(text: string): UrlParts | string {
-  if (!/^rediss?:\/\//.test(text)) return 'the URL does not begin with redis:// or rediss://';
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    return 'the URL cannot be read; characters such as @ / # % in a password are written in percent form';
-  }
-  const parts: { -readonly [K in keyof UrlParts]: UrlParts[K] } = {};
-  try {
-    if (url.hostname !== '') parts.host = decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, '$1');
-    if (url.username !== '') parts.username = decodeURIComponent(url.username);
-    if (url.password !== '') parts.password = decodeURIComponent(url.password);
-  } catch {
-    return 'the URL holds a % that is not followed by two hex digits';
-  }
-  if (url.port !== '') parts.port = Number(url.port);
-  if (url.protocol === 'rediss:') parts.tls = true;
+  const read = readUrl(text, /^rediss?:\/\//, 'redis:// or rediss://');
+  if (typeof read === 'string') return read;
+  const { url, parts, path } = read;
   if (url.search !== '') return 'the URL has parameters, which are not supported';
-  if (url.pathname.length <= 1) return parts;
-  if (!/^\/\d{1,6}$/.test(url.pathname)) return 'what follows the host in the URL is not the number of a database';
-  return { ...parts, db: Number(url.pathname.slice(1)) };
+  if (!/^\d{0,6}$/.test(path)) return 'what follows the host in the URL is not the number of a database';
+  return { ...parts, ...(path === '' ? {} : { db: Number(path) }), ...(url.protocol === 'rediss:' ? { tls: true } : {}) };
 }
 
 export interface Node {

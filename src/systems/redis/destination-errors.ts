@@ -1,6 +1,7 @@
 // What went wrong at a destination, decided here and only here: a problem of the driver or the server becomes a `CdcError`.
 
-import { CdcError, type CdcErrorOptions, type ErrorCode } from '../../sdk/index.ts';
+import { CdcError, type ErrorCode } from '../../sdk/index.ts';
+import { located } from '../located.ts';
 import { type Problem, type ProblemKind, problemOf, withoutCommand } from './driver-errors.ts';
 
 interface Meaning {
@@ -81,7 +82,7 @@ const MEANINGS: Readonly<Record<ProblemKind, Meaning>> = {
 
 /** Any error of a call as a `CdcError`. `isWrite`: its loss leaves the outcome unknown; else nothing can have been done. */
 export function classify(error: unknown, server: string, where: string, isWrite: boolean): CdcError {
-  if (error instanceof CdcError) return error.where === null ? located(error, where) : error;
+  if (error instanceof CdcError) return located(error, where);
   if ((error as { name?: unknown } | null)?.name === 'AbortError') return stopped(where, error);
   const problem: Problem = problemOf(error);
   const cause = withoutCommand(error);
@@ -91,9 +92,4 @@ export function classify(error: unknown, server: string, where: string, isWrite:
 
 export function stopped(where: string, cause: unknown): CdcError {
   return new CdcError('DESTINATION_FAILED', 'Stopped before the batch was sent.', { where, retriable: true, cause });
-}
-
-function located(error: CdcError, where: string): CdcError {
-  const options: CdcErrorOptions = { where, retriable: error.retriable, cause: error.cause };
-  return new CdcError(error.code, error.message, error.fix === null ? options : { ...options, fix: error.fix });
 }

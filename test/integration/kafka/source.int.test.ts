@@ -4,21 +4,39 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { CdcError } from '../../../src/sdk/index.ts';
 import { memoryStore } from '../../../src/sdk/testing/index.ts';
-import { positionOf } from '../../../src/sources/kafka/position.ts';
+import { positionOf } from '../../../src/systems/kafka/consuming/position.ts';
+import { eventually } from '../../helpers/eventually.ts';
 import { KafkaPlace, kafkaServers } from '../../helpers/kafka.ts';
 import { KafkaReading } from '../../helpers/kafka-reading.ts';
 import { kafkaSourceConfig } from '../../helpers/kafka-source.ts';
 
-const PATIENCE_MS = 30_000;
-
-async function eventually(isSo: () => boolean, what: string): Promise<void> {
-  for (const began = performance.now(); !isSo(); await sleep(20))
-    if (performance.now() - began > PATIENCE_MS) throw new Error(`${what}: it did not happen`);
-}
 const rows = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => ({ key: `${from + i}`, value: JSON.stringify({ id: from + i }) }));
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 const distinct = (...ids: number[][]): number[] => [...new Set(ids.flat())].sort((a, b) => a - b);
+
+const isWaiting = (line: string): boolean => line.startsWith('waits for partitions');
+
+function hold(): { readonly promise: Promise<void>; release(): void } {
+  let release = (): void => undefined;
+  const promise = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  return { promise, release };
+}
+
+/** The next offset of each partition that the group has committed. */
+async function committed(place: KafkaPlace, topic: string): Promise<string[]> {
+  const [found] = await place.admin.fetchOffsets({ groupId: `${topic}.group`, topics: [topic] });
+  return (found?.partitions ?? []).toSorted((a, b) => a.partition - b.partition).map((p) => p.offset);
+}
+
+/** Partitions that the group has not read to their ends. */
+async function uncommitted(place: KafkaPlace, topic: string): Promise<number[]> {
+  const ends = await place.admin.fetchTopicOffsets(topic),
+    offsets = await committed(place, topic);
+  return ends.filter(({ partition, high }) => offsets[partition] !== high).map((e) => e.partition);
+}
 
 describe.each(await kafkaServers())('the Kafka source on %s', (server) => {
   it('shares partitions with a member that comes and goes, and loses nothing', async () => {
@@ -50,10 +68,8 @@ describe.each(await kafkaServers())('the Kafka source on %s', (server) => {
     const topic = await place.createTopic(),
       config = kafkaSourceConfig(place.brokers, topic, { session_timeout: 6_000, rebalance_timeout: 6_000 });
     await using reading = await KafkaReading.start(config, { acknowledges: false });
-    let release = (): void => undefined;
-    reading.hold = new Promise((resolve) => {
-      release = resolve;
-    });
+    const held = hold();
+    reading.hold = held.promise;
     await place.produce(topic, rows(0, 120));
     await eventually(() => reading.events.length > 0, 'a batch is in flight');
     const { members } = (await place.admin.describeGroups([`${topic}.group`])).groups[0] ?? { members: [] };
@@ -64,7 +80,7 @@ describe.each(await kafkaServers())('the Kafka source on %s', (server) => {
     await other.subscribe({ topic });
     await other.run({ autoCommit: false, eachMessage: () => Promise.resolve() });
     reading.hold = null;
-    release();
+    held.release();
     await sleep(1_000);
     await other.disconnect();
     await eventually(() => distinct(reading.ids).length === 120, 'all messages');
@@ -92,6 +108,50 @@ describe.each(await kafkaServers())('the Kafka source on %s', (server) => {
     await using again = await KafkaReading.start(config, { positions: reading.positions });
     await eventually(() => distinct(reading.ids, again.ids).length === 100, 'the rest');
     expect(distinct(reading.ids, again.ids)).toEqual(range(0, 100));
+  });
+
+  it('waits in a one_time run for what another member of the group has', async () => {
+    await using place = await KafkaPlace.open(server);
+    const topic = await place.createTopic('', { partitions: 4 }),
+      config = kafkaSourceConfig(place.brokers, topic);
+    await place.produce(topic, rows(0, 400));
+    const held = hold();
+    await using slow = await KafkaReading.start(config, { isOneTime: true, hold: held.promise });
+    await eventually(() => slow.events.length > 0, 'the slow one has all partitions');
+    await using quick = await KafkaReading.start(config, { isOneTime: true });
+    await eventually(() => quick.said.some(isWaiting), 'the quick one has read what it was given');
+    expect(quick.events.length).toBeGreaterThan(0);
+    expect([quick.hasEnded, distinct(slow.ids, quick.ids).length < 400]).toEqual([false, true]);
+    held.release();
+    await quick.ended();
+    expect(await uncommitted(place, topic), 'what it has waited for').toEqual([]);
+    await slow.ended();
+    expect(slow.failure ?? quick.failure).toBeNull();
+    expect(distinct(slow.ids, quick.ids)).toEqual(range(0, 400));
+  });
+
+  it('reads in a one_time run what a member of the group leaves behind that dies', async () => {
+    await using place = await KafkaPlace.open(server);
+    const topic = await place.createTopic('', { partitions: 4 }),
+      silence = { session_timeout: 6_000, rebalance_timeout: 6_000, request_timeout: 3_000 };
+    await place.produce(topic, rows(0, 400));
+    await using proxy = await place.proxy();
+    const held = hold();
+    await using dying = await KafkaReading.start(kafkaSourceConfig(place.listener('proxy'), topic, silence), {
+      isOneTime: true,
+      hold: held.promise,
+    });
+    await eventually(() => dying.events.length > 0, 'the other has all partitions');
+    await using reading = await KafkaReading.start(kafkaSourceConfig(place.brokers, topic, silence), { isOneTime: true });
+    await eventually(() => reading.said.some(isWaiting), 'it has read what it was given');
+    expect(distinct(dying.ids, reading.ids).length).toBeLessThan(400);
+    proxy.isFrozen = true;
+    await reading.ended();
+    expect(reading.failure).toBeNull();
+    expect(distinct(dying.ids, reading.ids)).toEqual(range(0, 400));
+    expect(await uncommitted(place, topic)).toEqual([]);
+    proxy.isFrozen = false;
+    held.release();
   });
 
   it('reads partitions that are added, from their beginning', async () => {
@@ -155,6 +215,27 @@ describe.each(await kafkaServers())('the Kafka source on %s', (server) => {
     await using other = await KafkaReading.start(config, { positions: { [`${topic}/0`]: positionOf(9n) } });
     await eventually(() => other.events.length > 0, 'what nobody had');
     expect(other.ids).toEqual(range(30, 5));
+  });
+
+  it('does not undo what another member has committed, before it has delivered something itself', async () => {
+    await using place = await KafkaPlace.open(server);
+    const topic = await place.createTopic(),
+      config = kafkaSourceConfig(place.brokers, topic);
+    await place.produce(topic, rows(0, 30));
+    {
+      await using first = await KafkaReading.start(config);
+      await eventually(() => first.events.length === 30, 'all');
+    }
+    expect(await uncommitted(place, topic)).toEqual([]);
+    await place.produce(topic, rows(30, 5));
+    const stored = { [`${topic}/0`]: positionOf(9n) };
+    await using second = await KafkaReading.start(config, { positions: stored, acknowledges: false });
+    await eventually(() => second.events.length === 5, 'what nobody had');
+    // A checkpoint with what the pipeline has from an earlier run.
+    await second.source.acknowledge(stored);
+    expect(await committed(place, topic)).toEqual(['30']);
+    await second.source.acknowledge(second.positions);
+    expect(await committed(place, topic)).toEqual(['35']);
   });
 
   it('stores where `latest` is before it reads', async () => {

@@ -1,8 +1,8 @@
 // What `check` says of real servers as they are, and by which name envelopes call them.
 
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Finding } from '../../../src/sdk/index.ts';
-import { isMariadb, mysqlServers } from '../../helpers/mysql.ts';
+import { describeOn, isMariadb, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
 const CREATE = 'CREATE TABLE items (id int PRIMARY KEY, a int)';
@@ -16,7 +16,7 @@ async function findings(world: SourceWorld): Promise<Finding[]> {
 const troubles = async (world: SourceWorld): Promise<(readonly [string, string])[]> =>
   (await findings(world)).filter((f) => f.level !== 'ok').map((f) => [f.level, f.check] as const);
 
-describe.each(await mysqlServers())('check on %s', (server) => {
+describeOn(await mysqlServers(), 'check on %s', (server) => {
   const hasMetadata = isMariadb(server) || server === 'mysql';
 
   it('has nothing against a server that is set up for it', async () => {

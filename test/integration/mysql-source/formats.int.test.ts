@@ -1,19 +1,21 @@
 // Ways in which servers write rows that sessions choose: packed transactions and rows, differences of JSON documents, images with less.
 
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { type ChangeEvent, JsonText } from '../../../src/sdk/index.ts';
-import { isMariadb, mysqlServers } from '../../helpers/mysql.ts';
+import { describeOn, isMariadb, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
 const CREATE = 'CREATE TABLE items (id int PRIMARY KEY, doc json, note longtext)';
-const servers = await mysqlServers();
+const servers = await mysqlServers(),
+  onMysql8 = servers.filter((s) => s === 'mysql'),
+  onMariadb = servers.filter((s) => isMariadb(s));
 const has = (id: number) => (events: readonly ChangeEvent[]) => events.some((e) => e.after?.['id'] === id);
 const docOf = (e: ChangeEvent | undefined): unknown => {
   const doc = e?.after?.['doc'] as unknown;
   return JSON.parse(doc instanceof JsonText ? doc.text : JSON.stringify(doc));
 };
 
-describe.each(servers.filter((s) => s === 'mysql'))('on %s', (server) => {
+describeOn(onMysql8, 'on %s', (server) => {
   it('reads a packed transaction row by row, and goes on in the midst of it', async () => {
     await using world = await SourceWorld.create(server, CREATE);
     await world.streaming();
@@ -43,7 +45,7 @@ describe.each(servers.filter((s) => s === 'mysql'))('on %s', (server) => {
   });
 });
 
-describe.each(servers.filter((s) => isMariadb(s)))('on %s', (server) => {
+describeOn(onMariadb, 'on %s', (server) => {
   it('reads packed rows', async () => {
     await using world = await SourceWorld.create(server, CREATE);
     const reader = await world.streaming();

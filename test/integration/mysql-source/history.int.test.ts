@@ -1,20 +1,20 @@
 // When the log is not the one that was read: begun anew, another server, positions that people wrote. Resets logs, so each
 // server is one of these tests alone.
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ChangeEvent, Position } from '../../../src/sdk/index.ts';
 import { positionsAfter } from '../../../src/sdk/testing/reading.ts';
 import type { MysqlSourceConfig } from '../../../src/sources/mysql/config.ts';
 import { findMysql, OwnMysql } from '../../chaos/own-mysql.ts';
-import { mysqlServers } from '../../helpers/mysql.ts';
+import { describeOn, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
 const CREATE = 'CREATE TABLE items (id int PRIMARY KEY, a int)';
-const servers = await mysqlServers();
+const servers = (await mysqlServers()).filter((s) => s === 'mariadb' || s === 'mysql');
 const has = (id: number) => (events: readonly ChangeEvent[]) => events.some((e) => e.after?.['id'] === id);
 const ids = (events: readonly ChangeEvent[]): unknown[] => events.map((e) => e.after?.['id']);
 
-describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', (server) => {
+describeOn(servers, 'on %s', (server) => {
   let own: OwnMysql;
 
   beforeAll(async () => {
@@ -90,6 +90,31 @@ describe.each(servers.filter((s) => s === 'mariadb' || s === 'mysql'))('on %s', 
       ['r', 1],
       ['r', 2],
     ]);
+  });
+
+  it('tells how long what is needed is kept at least, by what is stored', async () => {
+    await using world = await create({});
+    const [variable, value, kept] = server === 'mysql' ? ['binlog_expire_logs_seconds', 7200, 7200] : ['expire_logs_days', 1, 86_400],
+      [usual] = await world.db.query(`SELECT @@${variable} AS value`);
+    const lossInSeconds = async (): Promise<number> => ((await world.source.lag()).retention?.lossInMs ?? Number.NaN) / 1000;
+    await world.db.query(`SET GLOBAL ${variable} = ${value}`);
+    try {
+      const reader = await world.streaming();
+      await world.db.query('INSERT INTO items VALUES (1, 1)');
+      await world.take(reader, has(1), 'row 1');
+      await world.source.acknowledge(positionsAfter(world.batches));
+      expect(await lossInSeconds()).toBe(kept);
+      // The file is closed some seconds later; what follows is in the next one.
+      await world.db.query('DO SLEEP(2.1); FLUSH BINARY LOGS; DO SLEEP(2.1)');
+      await world.db.query('INSERT INTO items VALUES (2, 2)');
+      await world.take(reader, has(2), 'row 2');
+      expect(await lossInSeconds()).toBeLessThanOrEqual(kept - 2);
+      expect(await lossInSeconds()).toBeGreaterThan(kept - 60);
+      await world.source.acknowledge(positionsAfter(world.batches));
+      expect(await lossInSeconds()).toBe(kept);
+    } finally {
+      await world.db.query(`SET GLOBAL ${variable} = ${usual?.['value']}`);
+    }
   });
 
   it('reads all again where the configuration says so, and rows that are gone go', async () => {

@@ -1,9 +1,9 @@
 // A query that is polled at a real server: what it is asked, in which order its rows come, and what cannot be polled.
 
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Finding } from '../../../src/sdk/index.ts';
 import type { MysqlSourceConfig } from '../../../src/sources/mysql/config.ts';
-import { mysqlServers } from '../../helpers/mysql.ts';
+import { describeOn, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
 type Keys = Partial<MysqlSourceConfig>;
@@ -16,7 +16,7 @@ const toTheEnd = async (world: SourceWorld): Promise<void> => {
 const from = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 const ids = (world: SourceWorld): unknown[] => world.events.map((e) => e.after?.['id']);
 
-describe.each(await mysqlServers())('a polled query on %s', (server) => {
+describeOn(await mysqlServers(), 'a polled query on %s', (server) => {
   it('needs no more than a query, where the table of the name has a key: from the beginning, and on behind it', async () => {
     await using world = await SourceWorld.create(
       server,

@@ -1,9 +1,9 @@
 // Polling a real server: what is held back while others write, in which order rows come, and what cannot be polled.
 
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { systemClock } from '../../../src/sdk/index.ts';
 import type { MysqlSourceConfig } from '../../../src/sources/mysql/config.ts';
-import { mysqlServers } from '../../helpers/mysql.ts';
+import { describeOn, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
 const polling = (column: string, type: 'timestamp' | 'integer' | 'text', settle = 0): Partial<MysqlSourceConfig> => ({
@@ -19,7 +19,7 @@ async function toEnd(world: SourceWorld): Promise<void> {
   await world.take(await world.open({ until }), () => false, 'the end');
 }
 
-describe.each(await mysqlServers())('polling on %s', (server) => {
+describeOn(await mysqlServers(), 'polling on %s', (server) => {
   it.each(['timestamp(6) NULL', 'datetime', 'datetime(3)'])('does not read beyond a transaction that writes: %s', async (type) => {
     await using world = await SourceWorld.create(server, `CREATE TABLE items (id int PRIMARY KEY, at ${type})`, polling('at', 'timestamp'));
     const now = `NOW${/\(\d\)/.exec(type)?.[0] ?? '()'}`;

@@ -4,11 +4,12 @@
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ChangeEvent, Position } from '../../../src/sdk/index.ts';
 import { parsePlace } from '../../../src/sources/mysql/position.ts';
 import { findMysql, OwnMysql } from '../../chaos/own-mysql.ts';
-import { isMariadb, mysqlServers } from '../../helpers/mysql.ts';
+import { eventually } from '../../helpers/eventually.ts';
+import { describeOn, isMariadb, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
 const servers = (await mysqlServers()).filter((s) => isMariadb(s) || s === 'mysql');
@@ -21,12 +22,7 @@ const insert = (first: number, last: number): string =>
     .map((id) => `(${id}, REPEAT('x', 200))`)
     .join(', ')}`;
 
-async function eventually(isSo: () => Promise<boolean>): Promise<void> {
-  for (const began = performance.now(); !(await isSo()); await sleep(50))
-    if (performance.now() - began > 60_000) throw new Error('it did not happen within 60 s');
-}
-
-describe.each(servers)('on %s', (server) => {
+describeOn(servers, 'on %s', (server) => {
   it('goes on at a replica that was promoted, in the midst of a transaction, too', { timeout: 180_000 }, async () => {
     const programs = await findMysql(server);
     if (programs === null) throw new Error(`${server} answers, and has no programs`);

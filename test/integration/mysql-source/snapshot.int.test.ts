@@ -1,9 +1,9 @@
 // Existing rows beside writers: whatever is committed while chunks are read, what went out ends as what the table holds.
 
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { ChangeEvent } from '../../../src/sdk/index.ts';
 import type { MysqlSourceConfig } from '../../../src/sources/mysql/config.ts';
-import { mysqlServers } from '../../helpers/mysql.ts';
+import { describeOn, mysqlServers } from '../../helpers/mysql.ts';
 import { areDone, SourceWorld } from './source-world.ts';
 
 const ROWS = 3000;
@@ -25,7 +25,7 @@ function fold(events: readonly ChangeEvent[]): Map<string, unknown> {
   return rows;
 }
 
-describe.each(servers)('on %s', (server) => {
+describeOn(servers, 'on %s', (server) => {
   const ways: readonly { readonly way: string; readonly more: Partial<MysqlSourceConfig> }[] = [
     { way: 'with ids', more: {} },
     { way: 'by file and place', more: { use_gtid: false } },

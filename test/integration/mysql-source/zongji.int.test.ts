@@ -2,10 +2,10 @@
 // `@vlasky/zongji`, change by change. Where zongji is known to be wrong its values are not asked for, and the reason stands here.
 
 import ZongJi from '@vlasky/zongji';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { type ChangeEvent, JsonText, type Row } from '../../../src/sdk/index.ts';
 import { within } from '../../../src/sdk/testing/reading.ts';
-import { type MysqlDatabase, mysqlServers, type ServerName } from '../../helpers/mysql.ts';
+import { describeOn, type MysqlDatabase, mysqlServers, type ServerName } from '../../helpers/mysql.ts';
 import { diceOf } from '../../simulation/random.ts';
 import { SourceWorld } from './source-world.ts';
 
@@ -239,7 +239,9 @@ function changeOf(name: string, row: object): Change {
 
 const ours = ({ op, before, after }: ChangeEvent): Change => ({ op, before, after });
 
-describe.each((await mysqlServers()).filter((s) => s !== 'mysql56'))('on %s', (server) => {
+const servers = (await mysqlServers()).filter((s) => s !== 'mysql56');
+
+describeOn(servers, 'on %s', (server) => {
   it.each([1, 2, 3])('reads what zongji reads, row by row (seed %i)', { timeout: 120_000 }, async (seed) => {
     const columns = COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ');
     await using world = await SourceWorld.create(server, `CREATE TABLE items (id int PRIMARY KEY, ${columns}) CHARACTER SET utf8mb4`, {

@@ -6,6 +6,7 @@ import { Reader, type Reading } from '../../../src/sdk/testing/reading.ts';
 import type { PostgresqlSourceConfig } from '../../../src/sources/postgresql/config.ts';
 import { descriptor } from '../../../src/sources/postgresql/index.ts';
 import type { TestDatabase } from '../../helpers/postgres.ts';
+import { dropSlots } from '../../helpers/postgres-slots.ts';
 import { POSTGRESQL_SOURCE_DEFAULTS } from '../../helpers/postgres-source.ts';
 
 export interface Capture {
@@ -40,18 +41,6 @@ export async function capture(db: TestDatabase, dml: readonly string[], more: Pa
   } finally {
     await reader.stop().catch(() => undefined);
     await source.close();
-    await dropSlot(db);
-  }
-}
-
-export async function dropSlot(db: TestDatabase): Promise<void> {
-  await db.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active', [db.name]);
-  for (let left = 50; left > 0; left--) {
-    const isGone = await db
-      .query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [db.name])
-      .then(() => true)
-      .catch(() => false);
-    if (isGone) return;
-    await db.query('SELECT pg_sleep(0.1)');
+    await dropSlots(db);
   }
 }

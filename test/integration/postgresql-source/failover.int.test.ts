@@ -1,11 +1,12 @@
 // A primary that is lost and a standby that takes over, with the slot (17 and later): nothing is lost, nothing read again.
 
 import { describe, expect, it } from 'vitest';
-import { type ChangeEvent, type Finding, type Source, systemClock } from '../../../src/sdk/index.ts';
+import type { ChangeEvent, Finding, Source } from '../../../src/sdk/index.ts';
 import { memoryStore } from '../../../src/sdk/testing/memory-store.ts';
 import { positionsAfter, progressAfter, Reader, testContext } from '../../../src/sdk/testing/reading.ts';
 import { descriptor } from '../../../src/sources/postgresql/index.ts';
 import { findPostgres, OwnPostgres } from '../../chaos/own-postgres.ts';
+import { eventually } from '../../helpers/eventually.ts';
 import { POSTGRESQL_SOURCE_DEFAULTS } from '../../helpers/postgres-source.ts';
 import { areDone } from './source-world.ts';
 
@@ -67,27 +68,23 @@ class Pair implements AsyncDisposable {
 
   /** Until the standby has a slot that would outlive the primary, and all that the primary has written. */
   async synced({ source, reader }: Awaited<ReturnType<Pair['read']>>): Promise<void> {
-    await until('the slot at the standby', async () => {
-      // It is kept there from where it has moved on since the standby began.
-      const id = await this.insert(this.primary, 1);
-      await reader.until(({ events }) => has(events, id), 'a change');
-      await source.acknowledge(positionsAfter(reader.reading.batches));
-      // What runs at the primary is told from time to time: without it a new slot has no point to begin at.
-      await this.primary.query('SELECT pg_log_standby_snapshot()');
-      const [slot] = await this.standby.query<{ ok: boolean }>(
-        "SELECT synced AND NOT temporary AND invalidation_reason IS NULL AS ok FROM pg_replication_slots WHERE slot_name = 'orders'",
-      );
-      return slot?.ok === true;
-    });
-    await this.caughtUp();
-  }
-
-  async caughtUp(): Promise<void> {
-    const [end] = await this.primary.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
-    await until('the standby', async () => {
-      const [is] = await this.standby.query<{ ok: boolean }>('SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS ok', [end?.lsn]);
-      return is?.ok === true;
-    });
+    await eventually(
+      async () => {
+        // It is kept there from where it has moved on since the standby began.
+        const id = await this.insert(this.primary, 1);
+        await reader.until(({ events }) => has(events, id), 'a change');
+        await source.acknowledge(positionsAfter(reader.reading.batches));
+        // What runs at the primary is told from time to time: without it a new slot has no point to begin at.
+        await this.primary.query('SELECT pg_log_standby_snapshot()');
+        const [slot] = await this.standby.query<{ ok: boolean }>(
+          "SELECT synced AND NOT temporary AND invalidation_reason IS NULL AS ok FROM pg_replication_slots WHERE slot_name = 'orders'",
+        );
+        return slot?.ok === true;
+      },
+      'the slot at the standby',
+      90_000,
+    );
+    await this.standby.replayed(this.primary);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -98,11 +95,6 @@ class Pair implements AsyncDisposable {
     await this.#standby?.[Symbol.asyncDispose]();
     await this.primary[Symbol.asyncDispose]();
   }
-}
-
-async function until(what: string, is: () => Promise<boolean>): Promise<void> {
-  for (const began = systemClock.now(); !(await is()); await systemClock.sleep(100))
-    if (systemClock.now() - began > 90_000) throw new Error(`${what} does not follow`);
 }
 
 describe.skipIf(isOld)('a slot that outlives its server', { timeout: 180_000 }, () => {
@@ -130,7 +122,7 @@ describe.skipIf(isOld)('a slot that outlives its server', { timeout: 180_000 }, 
     await pair.synced({ source, reader });
     // Read before the primary is lost, or not: the standby has them.
     await pair.insert(pair.primary, 50);
-    await pair.caughtUp();
+    await pair.standby.replayed(pair.primary);
     pair.primary.killAll();
     await reader.next('the end').then(
       async () => expect(reader.until(() => false, 'the end')).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE', retriable: true }),

@@ -1,7 +1,7 @@
 // Servers that cannot be captured, servers that are not the one we knew, and what a peer sends that is no message.
 
 import { describe, expect, it } from 'vitest';
-import { type ChangeEvent, type Finding, type Source, systemClock } from '../../../src/sdk/index.ts';
+import type { ChangeEvent, Finding, Source } from '../../../src/sdk/index.ts';
 import { memoryStore } from '../../../src/sdk/testing/memory-store.ts';
 import { positionsAfter, progressAfter, Reader, testContext } from '../../../src/sdk/testing/reading.ts';
 import type { PostgresqlSourceConfig } from '../../../src/sources/postgresql/config.ts';
@@ -56,7 +56,7 @@ describe.skipIf(programs === null)('a server', () => {
       reader = new Reader(source);
     await reader.until(({ batches }) => areDone(progressAfter(batches)), 'the rows');
     const before = positionsAfter(reader.reading.batches);
-    await caughtUp(primary, standby);
+    await standby.replayed(primary);
 
     // Behind the end of what the standby has: it is gone when the primary is lost.
     standby.killAll();
@@ -100,15 +100,6 @@ describe.skipIf(programs === null)('a server', () => {
 });
 
 const has = (events: readonly ChangeEvent[], id: number): boolean => events.some((e) => e.after?.['id'] === id);
-
-async function caughtUp(primary: OwnPostgres, standby: OwnPostgres): Promise<void> {
-  const [row] = await primary.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
-  for (const began = systemClock.now(); ; await systemClock.sleep(50)) {
-    const [is] = await standby.query<{ ok: boolean }>('SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS ok', [row?.lsn]);
-    if (is?.ok === true) return;
-    if (systemClock.now() - began > 20_000) throw new Error('the standby does not follow');
-  }
-}
 
 describe.skipIf(missing)('a peer', () => {
   it('that sends what is no message ends the reading with its place, and nothing behind it is confirmed', async () => {

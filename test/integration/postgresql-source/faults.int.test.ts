@@ -8,10 +8,11 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/sdk/index.ts';
 import { sourceError } from '../../../src/sources/postgresql/errors.ts';
 import { openConnection, openStream } from '../../../src/sources/postgresql/replication/open.ts';
+import { eventually } from '../../helpers/eventually.ts';
 import { skipReason } from '../../helpers/postgres.ts';
 import { PostgresProxy } from '../../helpers/postgres-proxy.ts';
 import { selfSigned } from '../../helpers/self-signed.ts';
-import { connectionsOf, eventually, loginOf, never, readUntil, World, withoutEmpty } from './harness.ts';
+import { connectionsOf, loginOf, never, readUntil, World, withoutEmpty } from './harness.ts';
 
 const missing = (await skipReason()) !== null;
 

@@ -1,7 +1,7 @@
 // What the tests of the source's connection share: a database with a publication, slots that are dropped, streams that end.
 
 import { randomBytes } from 'node:crypto';
-import { type Clock, silentLogger, systemClock } from '../../../src/sdk/index.ts';
+import { silentLogger, systemClock } from '../../../src/sdk/index.ts';
 import { SourceConnections } from '../../../src/sources/postgresql/connection.ts';
 import { lsnOf } from '../../../src/sources/postgresql/lsn.ts';
 import type { Frames } from '../../../src/sources/postgresql/replication/frames.ts';
@@ -134,10 +134,3 @@ export async function readUntil(stream: ReplicationStream, enough: (kinds: strin
 
 /** Before 15 a transaction that changed nothing of ours comes, too. */
 export const withoutEmpty = (kinds: string): string => kinds.replaceAll('BC', '');
-
-/** Resolves when `is` holds. */
-export async function eventually(is: () => Promise<boolean> | boolean, clock: Clock = systemClock, timeoutMs = 10_000): Promise<void> {
-  for (const until = clock.now() + timeoutMs; !(await is()); await clock.sleep(20)) {
-    if (clock.now() > until) throw new Error('it did not happen in time');
-  }
-}

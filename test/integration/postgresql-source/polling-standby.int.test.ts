@@ -36,7 +36,7 @@ describe.skipIf(programs === null)('a standby that is polled', () => {
       await slow.query('BEGIN');
       await slow.query('INSERT INTO items VALUES (2, 2)');
       await primary.query('INSERT INTO items VALUES (3, 3)');
-      await replayed(primary, standby);
+      await standby.replayed(primary);
       await standby.query('SELECT pg_wal_replay_pause()');
       await slow.query('COMMIT');
     } finally {
@@ -68,12 +68,3 @@ describe.skipIf(programs === null)('a standby that is polled', () => {
     await byCounter.close();
   });
 });
-
-async function replayed(primary: OwnPostgres, standby: OwnPostgres): Promise<void> {
-  const [row] = await primary.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
-  for (const began = systemClock.now(); ; await systemClock.sleep(20)) {
-    const [is] = await standby.query<{ ok: boolean }>('SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS ok', [row?.lsn]);
-    if (is?.ok === true) return;
-    if (systemClock.now() - began > 20_000) throw new Error('the standby does not follow');
-  }
-}

@@ -211,6 +211,44 @@ describe.skipIf(missing)('a table that leaves the publication', () => {
     await world.source.lag();
     expect((await failure(reader)).fix).toMatch(/SET \(publish = 'insert, update, delete, truncate'\)/);
   });
+
+  it.each([
+    ['while the pipeline is stopped', true],
+    ['between two looks', false],
+  ])('counts as such when the publication left out an operation for a time (%s)', async (_when, isStopped) => {
+    const { world, reader } = await started();
+    await using _ = world;
+    if (isStopped) await world.stop();
+    const alter = `ALTER PUBLICATION ${await publicationOf(world)} SET (publish = `;
+    await world.db.query(`${alter}'insert')`);
+    await world.db.query("UPDATE a SET v = 'meanwhile' WHERE id = 1; DELETE FROM a WHERE id = 2");
+    await world.db.query(`${alter}'insert, update, delete, truncate')`);
+    if (!isStopped) {
+      await world.source.lag();
+      expect((await failure(reader)).message).toMatch(/public\.a \(settings of the publication were changed and changed back\)/);
+    }
+    expect(await failure(await world.open())).toMatchObject({ code: 'SOURCE_POSITION_GONE' });
+    const again = await world.open({}, { snapshot_mode: 'when_needed' });
+    const events = await world.take(again, (e, p) => isAnew('a')(e, p) && isAnew('b')(e, p), 'the rows again');
+    expect(rowsOf(events, 'a')).toEqual(await now(world, 'a'));
+    await world.stop();
+    await world.db.query("INSERT INTO b VALUES (2, 'after')");
+    await world.take(await world.open(), has('b', 'after'), 'a start without a break');
+  });
+
+  it('is read anew, too, where the process that put the operation back was killed before it noted it', async () => {
+    const { world } = await started();
+    await using _ = world;
+    await world.stop();
+    await world.db.query(`ALTER PUBLICATION ${await publicationOf(world)} SET (publish = 'insert')`);
+    await world.db.query('DELETE FROM a WHERE id = 2');
+    expect(await failure(await world.open())).toMatchObject({ code: 'SOURCE_POSITION_GONE' });
+    await world.source.snapshot?.({ id: 'x', action: 'begin', tables: ['a', 'b'], where: null });
+    // What the next start does first, and no more of it.
+    await world.db.query(`ALTER PUBLICATION ${await publicationOf(world)} SET (publish = 'insert, update, delete, truncate')`);
+    const events = await world.take(await world.open(), (e, p) => isAnew('a')(e, p) && areDone(p), 'the rows again');
+    expect(rowsOf(events, 'a')).toEqual(await now(world, 'a'));
+  });
 });
 
 describe.skipIf(missing)('a table that is another one', () => {

@@ -12,8 +12,9 @@ import { openConnection, openStream } from '../../../src/sources/postgresql/repl
 import { createSlot, lookAtSlot, slotProblem } from '../../../src/sources/postgresql/replication/slot.ts';
 import type { StreamSettings } from '../../../src/sources/postgresql/replication/stream-settings.ts';
 import { findPostgres, OwnPostgres } from '../../chaos/own-postgres.ts';
+import { eventually } from '../../helpers/eventually.ts';
 import { postgresUrl, skipReason } from '../../helpers/postgres.ts';
-import { connectionsOf, eventually, loginOf, never } from './harness.ts';
+import { connectionsOf, loginOf, never } from './harness.ts';
 
 const missing = (await skipReason()) !== null;
 const installation = missing ? null : await findPostgres();
@@ -109,7 +110,7 @@ describe.skipIf(installation === null)('a server of its own', () => {
     expect(error).toMatchObject({ code: 'SOURCE_UNREACHABLE', retriable: true });
     expect(systemClock.now() - began).toBeLessThan(10_000);
     expect(asked).toBeLessThan(200);
-    await eventually(() => !isAlive(pid), systemClock, 20_000);
+    await eventually(() => !isAlive(pid), 'its end');
     await server.start();
     const again = await openStream(login, settings, async () => undefined, never);
     const frames = await again.stream.next(never);

@@ -6,6 +6,7 @@ import { positionsAfter, progressAfter, Reader, type ReadFrom, testContext } fro
 import type { PostgresqlSourceConfig } from '../../../src/sources/postgresql/config.ts';
 import { descriptor } from '../../../src/sources/postgresql/index.ts';
 import { createDatabase, type TestDatabase } from '../../helpers/postgres.ts';
+import { dropSlots } from '../../helpers/postgres-slots.ts';
 import { POSTGRESQL_SOURCE_DEFAULTS } from '../../helpers/postgres-source.ts';
 
 export class SourceWorld implements AsyncDisposable {
@@ -68,22 +69,9 @@ export class SourceWorld implements AsyncDisposable {
     this.#reader = this.#source = null;
   }
 
-  async dropSlot(): Promise<void> {
-    const { db, slot } = this;
-    await db.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1 AND active', [slot]);
-    for (let left = 50; left > 0; left--) {
-      const isGone = await db
-        .query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1', [slot])
-        .then(() => true)
-        .catch(() => false);
-      if (isGone) return;
-      await db.query('SELECT pg_sleep(0.1)');
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-    await this.dropSlot();
+    await dropSlots(this.db);
     await this.db[Symbol.asyncDispose]();
   }
 }

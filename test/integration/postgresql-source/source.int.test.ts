@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { type ChangeEvent, sameValue } from '../../../src/sdk/index.ts';
 import { systemClock } from '../../../src/sdk/ports.ts';
 import { skipReason } from '../../helpers/postgres.ts';
+import { dropSlots } from '../../helpers/postgres-slots.ts';
+import { POSTGRESQL_SOURCE_DEFAULTS } from '../../helpers/postgres-source.ts';
 import { areDone, SourceWorld } from './source-world.ts';
 
 const TYPED = `
@@ -174,7 +176,7 @@ describe.skipIf((await skipReason()) !== null)('a PostgreSQL source', () => {
     expect(await (await openOnly(world)).acknowledged()).toBeNull();
     await world.take(await world.open(), (_, progress) => areDone(progress), 'the rows');
     await world.stop();
-    await world.dropSlot();
+    await dropSlots(world.db);
     await world.db.query('DELETE FROM t WHERE id = 1');
     await expect((await world.open()).next()).rejects.toMatchObject({ code: 'SOURCE_POSITION_GONE', retriable: false });
     const seen = world.events.length;
@@ -184,6 +186,24 @@ describe.skipIf((await skipReason()) !== null)('a PostgreSQL source', () => {
       ['t', undefined],
       ['r', 2],
     ]);
+  });
+
+  it('does not read anew what a lost slot took of tables whose rows are not read', async () => {
+    await using world = await SourceWorld.create('CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE log (id int PRIMARY KEY)', {
+      tables: ['t', 'log'],
+      snapshot: { ...POSTGRESQL_SOURCE_DEFAULTS.snapshot, tables: ['t'] },
+      snapshot_mode: 'when_needed',
+    });
+    await world.take(await world.open(), (_, progress) => areDone(progress), 'the start');
+    await world.stop();
+    await dropSlots(world.db);
+    const seen = world.events.length;
+    await expect((await world.open()).next()).rejects.toMatchObject({
+      code: 'SOURCE_POSITION_GONE',
+      message: expect.stringContaining('of public.log no rows are read') as string,
+      retriable: false,
+    });
+    expect(world.events.length).toBe(seen);
   });
 
   it('passes messages on, leaves columns out, and tells what an update did not send', async () => {

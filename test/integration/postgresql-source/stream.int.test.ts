@@ -3,8 +3,9 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/sdk/index.ts';
 import { lookAtSlot } from '../../../src/sources/postgresql/replication/slot.ts';
+import { eventually } from '../../helpers/eventually.ts';
 import { skipReason } from '../../helpers/postgres.ts';
-import { eventually, messages, never, readUntil, World, withoutEmpty } from './harness.ts';
+import { messages, never, readUntil, World, withoutEmpty } from './harness.ts';
 
 const missing = (await skipReason()) !== null;
 const count = (text: string, letter: string): number => text.split(letter).length - 1;

@@ -1,52 +1,26 @@
 // What can go wrong at a Redis server while we write, on servers that the test may break.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RedisConfig } from '../../../src/destinations/redis/config.ts';
 import { descriptor as cache } from '../../../src/destinations/redis/index.ts';
 import type { RedisStreamConfig } from '../../../src/destinations/redis-stream/config.ts';
 import { descriptor as stream } from '../../../src/destinations/redis-stream/index.ts';
-import { CdcError, type Destination, type Finding, formatPoint, type LaneBatch } from '../../../src/sdk/index.ts';
+import { CdcError, type Destination, type Finding } from '../../../src/sdk/index.ts';
 import { Events, item, laneBatch } from '../../../src/sdk/testing/index.ts';
-import { makeCertificates, OwnRedis, until } from '../../helpers/own-redis.ts';
-import { LANE, Lane, openReplica, STORED } from '../../helpers/postgresql-lane.ts';
+import { Certificates } from '../../helpers/certificates.ts';
+import { deliver } from '../../helpers/deliver.ts';
+import { eventually } from '../../helpers/eventually.ts';
+import { failureOf } from '../../helpers/failure.ts';
+import { OwnRedis } from '../../helpers/own-redis.ts';
+import { Lane, openReplica, STORED } from '../../helpers/postgresql-lane.ts';
 import { skipReason } from '../../helpers/redis.ts';
 import { entriesOf, redisConfig, redisStreamConfig } from '../../helpers/redis-destination.ts';
 
-const never = new AbortController().signal;
 /** Those of a destination that keeps its place alone. */
 const joinStream = (url: string, changes: Partial<RedisStreamConfig> = {}): Promise<Lane> =>
   Lane.join(redisStreamConfig(url, changes), { descriptor: stream });
 const joinCache = (url: string, changes: Partial<RedisConfig> = {}): Promise<Lane> =>
   Lane.join(redisConfig(url, changes), { descriptor: cache });
-
-async function failureOf(call: Promise<unknown>): Promise<CdcError> {
-  const error = await call.then(
-    () => null,
-    (e: unknown) => e,
-  );
-  expect(error).toBeInstanceOf(CdcError);
-  return error as CdcError;
-}
-
-/** As the engine does: what is unknown is looked up, what is retriable is tried again. */
-async function deliver(destination: Destination, batch: LaneBatch): Promise<void> {
-  for (let isUnknown = false; ; ) {
-    try {
-      if (isUnknown) {
-        const found = await destination.committed(LANE);
-        if (found.kind === 'points' && formatPoint(found.points[0] as never) === formatPoint(batch.through)) return;
-      }
-      expect(await destination.write(batch, never)).toEqual(STORED);
-      return;
-    } catch (error) {
-      if (!(error instanceof CdcError) || !error.retriable) throw error;
-      isUnknown ||= error.code === 'DESTINATION_OUTCOME_UNKNOWN';
-    }
-  }
-}
 
 async function findingsOf(destination: Destination): Promise<Finding[]> {
   const found: Finding[] = [];
@@ -151,7 +125,7 @@ describe.skipIf((await skipReason()) !== null)('a server', () => {
     await lane.write([e.create(item(1, 'a'))]);
     expect(await server.client.pttl('items:1')).toBeGreaterThan(1000);
     await server.client.pexpire('items:1', 1);
-    await until(async () => (await server.client.exists('items:1')) === 0);
+    await eventually(async () => (await server.client.exists('items:1')) === 0);
     await lane.destination.close();
   });
 
@@ -162,7 +136,7 @@ describe.skipIf((await skipReason()) !== null)('a server', () => {
     listener.on('pmessage', (_, channel: string, message: string) => heard.push(`${channel} ${message}`));
     const lane = await joinCache(server.url, { mode: 'publish', channel: 'changes.{table}' });
     await lane.write([new Events().create(item(1, 'a'))]);
-    await until(async () => heard.length > 0);
+    await eventually(async () => heard.length > 0);
     expect(heard).toEqual([`changes.items ${JSON.stringify({ op: 'c', before: null, after: item(1, 'a') })}`]);
     listener.disconnect();
     await lane.destination.close();
@@ -229,31 +203,27 @@ describe.skipIf((await skipReason()) !== null)('a server', () => {
 
 describe.skipIf((await skipReason()) !== null)('a server behind TLS', () => {
   it('is reached by who trusts its authority, and by nobody else', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'cdc-redis-tls-'));
-    try {
-      const { ca, cert, key } = makeCertificates(folder);
-      const settings = [`tls-cert-file ${cert}`, `tls-key-file ${key}`, `tls-ca-cert-file ${ca}`, 'tls-auth-clients optional'];
-      await using server = await OwnRedis.start({ settings, tls: { ca } });
-      const at = (tls: RedisStreamConfig['tls'], host = 'localhost') => {
-        const { url: _, ...config } = redisStreamConfig('', {
-          host,
-          port: server.port,
-          stream_name: 'out',
-          ...(tls === undefined ? {} : { tls }),
-        });
-        return Lane.join(config, { descriptor: stream });
-      };
-      const lane = await at({ ca, verify: true });
-      expect(await lane.write([new Events().create(item(1, 'a'))])).toEqual(STORED);
-      await lane.destination.close();
-      const loose = await at({ verify: false });
-      await loose.destination.close();
-      expect(await failureOf(at(true))).toMatchObject({ code: 'DESTINATION_FORBIDDEN', retriable: false });
-      expect(await failureOf(at({ ca: join(folder, 'none.pem'), verify: true }))).toMatchObject({ code: 'DESTINATION_MISCONFIGURED' });
-      expect(await failureOf(at({ ca, verify: true }, '127.0.0.1'))).toMatchObject({ code: 'DESTINATION_FORBIDDEN' });
-      expect(await failureOf(at(undefined))).toMatchObject({ code: 'DESTINATION_UNREACHABLE', retriable: true });
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    using files = new Certificates();
+    const { ca, cert, key } = files;
+    const settings = [`tls-cert-file ${cert}`, `tls-key-file ${key}`, `tls-ca-cert-file ${ca}`, 'tls-auth-clients optional'];
+    await using server = await OwnRedis.start({ settings, tls: { ca } });
+    const at = (tls: RedisStreamConfig['tls'], host = 'localhost') => {
+      const { url: _, ...config } = redisStreamConfig('', {
+        host,
+        port: server.port,
+        stream_name: 'out',
+        ...(tls === undefined ? {} : { tls }),
+      });
+      return Lane.join(config, { descriptor: stream });
+    };
+    const lane = await at({ ca, verify: true });
+    expect(await lane.write([new Events().create(item(1, 'a'))])).toEqual(STORED);
+    await lane.destination.close();
+    const loose = await at({ verify: false });
+    await loose.destination.close();
+    expect(await failureOf(at(true))).toMatchObject({ code: 'DESTINATION_FORBIDDEN', retriable: false });
+    expect(await failureOf(at({ ca: files.path('none.pem'), verify: true }))).toMatchObject({ code: 'DESTINATION_MISCONFIGURED' });
+    expect(await failureOf(at({ ca, verify: true }, '127.0.0.1'))).toMatchObject({ code: 'DESTINATION_FORBIDDEN' });
+    expect(await failureOf(at(undefined))).toMatchObject({ code: 'DESTINATION_UNREACHABLE', retriable: true });
   });
 });

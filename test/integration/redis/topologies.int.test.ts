@@ -9,7 +9,8 @@ import { Events, item, laneBatch } from '../../../src/sdk/testing/index.ts';
 import { Reader, testContext } from '../../../src/sdk/testing/reading.ts';
 import { descriptor as source } from '../../../src/sources/redis-stream/index.ts';
 import { slotOf } from '../../../src/systems/redis/slot.ts';
-import { type OwnRedis, Servers, startCluster, startSentinels, until } from '../../helpers/own-redis.ts';
+import { eventually } from '../../helpers/eventually.ts';
+import { type OwnRedis, Servers, startCluster, startSentinels } from '../../helpers/own-redis.ts';
 import { LANE, Lane, openReplica, STORED } from '../../helpers/postgresql-lane.ts';
 import { skipReason } from '../../helpers/redis.ts';
 import { entriesOf, redisConfig, redisStreamConfig } from '../../helpers/redis-destination.ts';
@@ -77,7 +78,7 @@ describe.skipIf((await skipReason()) !== null)('a master that is lost behind its
     // The next run finds its place on the new master, and goes on there.
     let again: Lane | null = null;
     // Sentinels tell of the old master for a moment.
-    await until(async () => {
+    await eventually(async () => {
       again = await Lane.join({ ...config, wait_replicas: 0 }, { descriptor: stream, epoch: 2 });
       return true;
     });

@@ -44,6 +44,7 @@ describe('lag', () => {
 
   it.each([
     ['no limit', { ...kept, safeBytes: null, lossInMs: null }, 'reserved, keeps 16 MiB, without a limit'],
+    ['a limit by age', { ...kept, safeBytes: null, lossInMs: 3_600_000 }, 'reserved, keeps 16 MiB, for at least 1 h'],
     [
       'danger',
       { ...kept, status: 'unreserved', safeBytes: 0, lossInMs: 0 },

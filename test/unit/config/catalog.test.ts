@@ -81,6 +81,18 @@ describe('built-in types', () => {
     }
   });
 
+  it('say the unit of a default in seconds: a bare number is easily thought in milliseconds', async () => {
+    const bare: string[] = [];
+    const visit = (schema: unknown, at: string): void => {
+      if (typeof schema !== 'object' || schema === null) return;
+      const { 'x-duration': unit, default: fallback } = schema as { 'x-duration'?: string; default?: unknown };
+      if (unit === 's' && typeof fallback === 'number' && fallback !== 0) bare.push(at);
+      for (const [key, value] of Object.entries(schema)) visit(value, `${at}.${key}`);
+    };
+    for (const { kind, type, descriptor } of await listTypes()) visit(descriptor.config, `${kind} ${type}`);
+    expect(bare).toEqual([]);
+  });
+
   it('have names that are unique within their kind', () => {
     for (const kind of ['source', 'destination', 'transformer', 'middleware', 'hook'] as const) {
       expect(new Set(typeNames(kind)).size).toBe(typeNames(kind).length);

@@ -130,7 +130,7 @@ describe('normalize', () => {
 
   it.each([
     ['sync: {compression: {algorithm: zstd}}', 'sync.compression', 'zstd compression'],
-    ['state: {type: redis, url: redis://localhost}', 'state.type', 'state in redis'],
+    ['state: {type: s3, url: s3://bucket}', 'state.type', 'state in s3'],
     ['merge_strategy: key_based', 'merge_strategy', 'merging by key_based'],
   ])('says that %s cannot be done yet', async (section, where, what) => {
     const { unavailable } = await pipelineOf(`${ENDS}${section}\n`);

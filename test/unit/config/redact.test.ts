@@ -60,8 +60,8 @@ describe('redact', () => {
 describe('describeConfig', () => {
   it('shows the whole pipeline without a secret', async () => {
     const text = `
-source: {type: debezium, connector_config: {database.password: hunter2, database.port: 5432}}
-destinations: [{type: kafka, sasl_password: "\${P}"}, {type: rabbitmq, url: "amqp://u:hunter3@h"}]
+source: {type: debezium, connector_config: {connector.class: io.debezium.connector.postgresql.PostgresConnector, database.hostname: h, database.user: u, database.password: hunter2, database.port: 5432, database.dbname: d, topic.prefix: t, plugin.name: pgoutput}}
+destinations: [{type: kafka, bootstrap_servers: "h:9092", topic: t, sasl_mechanism: PLAIN, sasl_username: u, sasl_password: "\${P}"}, {type: rabbitmq, url: "amqp://u:hunter3@h", queue: q}]
 plugins: {middleware: [{type: gdpr_compliance, params: {salt: hunter4}}]}
 health_checks: {token: hunter5}
 `;
@@ -73,8 +73,8 @@ health_checks: {token: hunter5}
     expect(JSON.stringify(described)).not.toContain('hunter');
     expect(described).toMatchObject({
       name: 'p',
-      sources: [{ config: { connector_config: { 'database.password': '***', 'database.port': 5432 } } }],
-      destinations: [{ config: { sasl_password: '***' } }, { config: { url: 'amqp://u:***@h' } }],
+      sources: [{ type: 'postgresql', config: { password: '***', port: 5432 } }],
+      destinations: [{ config: { sasl_password: '***' } }, { config: { url: '***' } }],
       health: { token: '***' },
     });
   });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeEvent, encodeEvent } from '../../../src/dead-letters/event-codec.ts';
 import { decodeValue, encodeValue, type Json } from '../../../src/dead-letters/value-codec.ts';
-import { ChangeEvent, type ChangeEventInit, RowImage } from '../../../src/sdk/index.ts';
+import { ChangeEvent, type ChangeEventInit, RowImage, renamedTable } from '../../../src/sdk/index.ts';
 import { contentOf } from '../../helpers/event-content.ts';
 import { anyRow, anyValue, event, ORDERS } from './samples.ts';
 
@@ -52,6 +52,7 @@ describe('events', () => {
 
   const cases: [string, Partial<ChangeEventInit>][] = [
     ['a delete', { op: 'd', after: null }],
+    ['one of a renamed table', { table: renamedTable(ORDERS, { database: null, schema: null, table: 'moved' }) }],
     ['a truncate', { op: 't', before: null, after: null }],
     ['a snapshot row', { op: 'r', before: null, snapshot: { run: 'r', table: 'public.orders', chunk: 4, place: 'last' } }],
     ['an incomplete one with a key of its own', { incomplete: true, key: { id: 9n }, after: { total: '1' } }],

@@ -38,13 +38,15 @@ it.each<[string, number, string]>([
   ['at its end', 10, '10'],
 ])('enters the log %s at what stands there, also where the destination is further by position', async (_title, seq, place) => {
   const store = new HoldingStore(new Faults());
-  store.lane({ pipeline: 'orders', lane: 'd' }).points = [pointAt(seq, '77')];
+  const lane = store.lane({ pipeline: 'orders', lane: 'd' });
+  lane.points = [pointAt(seq, '77')];
+  let epochAtLog = 0;
   const joined = await joinDestinations({
     pipeline: 'orders',
     state: {
       used: true,
       epoch: 1,
-      lanes: { d: { points: [pointAt(seq, '77')], joinedAt: pointAt(2, '02'), detached: null, behindQueue: false, replay: null } },
+      lanes: { d: { points: [pointAt(seq, '77')], joinedAt: pointAt(2, '02'), detached: null, lacksForgotten: false, replay: null } },
       transformer: null,
       lastScheduledMs: null,
       intent: null,
@@ -58,7 +60,10 @@ it.each<[string, number, string]>([
       },
     ],
     codecs: { s: sortablePositions('n') },
-    log,
+    openLog: async () => {
+      epochAtLog = lane.epoch;
+      return log;
+    },
     isDurable: true,
     stateful: false,
     options: DEFAULT_RUN_OPTIONS,
@@ -68,6 +73,8 @@ it.each<[string, number, string]>([
     detach: async () => {},
   });
   expect(joined.plan.entries.get('d')).toEqual({ seq, place: at(place) });
+  // A process that still had the claim before this one may have begun the log.
+  expect(epochAtLog).toBe(joined.epoch);
   expect(joined.lanes[0]?.points).toEqual([pointAt(seq, '77')]);
 });
 

@@ -19,12 +19,14 @@ interface Given {
   readonly known: Record<string, LaneState>;
   readonly acknowledged?: string;
   readonly stateful?: boolean;
+  /** The source reads rows. */
+  readonly snapshots?: boolean;
   readonly to: Record<string, string | null>;
   /** Where the log on disk begins and ends. */
   readonly log?: { readonly head: string | null; readonly tail: string; readonly firstSeq?: number; readonly queues?: readonly string[] };
 }
 
-function plan({ lanes, known: states, acknowledged, stateful = false, to, log }: Given): Record<string, string[]> {
+function plan({ lanes, known: states, acknowledged, stateful = false, snapshots = false, to, log }: Given): Record<string, string[]> {
   const facts: MoveFacts = {
     pipeline: 'orders',
     state: {
@@ -37,6 +39,7 @@ function plan({ lanes, known: states, acknowledged, stateful = false, to, log }:
     },
     codecs: { s: sortablePositions('n') },
     acknowledged: acknowledged === undefined ? {} : { s: { p: acknowledged as Position } },
+    snapshots: snapshots ? ['s'] : [],
     lanes,
     log: log === undefined ? null : { firstSeq: log.firstSeq ?? 1, head: at(log.head), tail: at(log.tail), queues: log.queues ?? [] },
   };
@@ -115,6 +118,12 @@ describe('planMoves', () => {
   it.each<[string, string, RegExp, Given]>([
     ['what upstream may have forgotten', 'SOURCE_POSITION_GONE', /may forget everything up to n 4/, { ...one, acknowledged: '4' }],
     ['the beginning of a source that was acknowledged', 'SOURCE_POSITION_GONE', /n 4/, { ...one, acknowledged: '4', to: { a: null } }],
+    [
+      'the beginning of a source that reads its rows',
+      'STATE_MOVE_REFUSED',
+      /deleted since would stay/,
+      { ...one, snapshots: true, to: { a: null } },
+    ],
     [
       'what neither upstream nor the log holds',
       'SOURCE_POSITION_GONE',

@@ -57,6 +57,18 @@ describe('a key that a load lets go', () => {
     expect(await afterRestart()).toBe(positionOfNumber(4));
   });
 
+  it('waits again, behind its first event, when the truncate did not come to pass', async () => {
+    const { keys, afterRestart } = await parked(),
+      load = {};
+    keys.releaseTable(event('t', 3), load);
+    keys.park(event('u', 4));
+    keys.restoreTable(event('t', 3), load);
+    expect([keys.size, keys.blocking(event('u', 9))?.position]).toEqual([1, first]);
+    keys.settle(load);
+    await keys.save();
+    expect(await afterRestart()).toBe(first);
+  });
+
   it('is free at once where nobody names a load', async () => {
     const { keys, afterRestart } = await parked();
     keys.release(event('u', 2));

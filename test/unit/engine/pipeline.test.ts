@@ -5,6 +5,7 @@ import type { EngineDeps, RunOptions } from '../../../src/engine/api.ts';
 import { startPipeline } from '../../../src/engine/pipeline.ts';
 import type { DestinationConfig, PipelineConfig } from '../../../src/engine/pipeline-config.ts';
 import {
+  CdcError,
   type Descriptor,
   defineHook,
   defineMiddleware,
@@ -72,9 +73,9 @@ const names = (store: { rows: HoldingStore['rows'] }): unknown[] =>
 const fill = (log: FakeLog, from: number, to: number): void => {
   for (let id = from; id <= to; id++) log.commit([insert(id, `n${id}`)]);
 };
-const until = async (condition: () => boolean): Promise<void> => {
-  for (let i = 0; i < 2000 && !condition(); i++) await systemClock.sleep(1);
-  expect(condition()).toBe(true);
+const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
+  for (let i = 0; i < 2000 && !(await condition()); i++) await systemClock.sleep(1);
+  expect(await condition()).toBe(true);
 };
 const all: DestinationConfig[] = [destination('fake_holding'), destination('fake_rows'), destination('fake_records')];
 
@@ -184,6 +185,26 @@ describe('events that cannot be delivered', () => {
     ]);
   });
 
+  it('have a letter for each input at a place that comes again, as of a rotated file, and one for an input that comes again', async () => {
+    const { log, deps, run } = world(),
+      fake = fakeLogSource(log);
+    const rotating = {
+      ...fake,
+      type: 'rotating',
+      create: async (...args: Parameters<typeof fake.create>) => {
+        const source = await fake.create(...args),
+          read = source.read.bind(source);
+        source.read = async function* (ctx, signal) {
+          for (const input of ['%1', '%2', '%1']) await ctx.reject(input, 'line 1', new CdcError('SOURCE_DATA_INVALID', 'cannot be read'));
+          yield* read(ctx, signal);
+        };
+        return source;
+      },
+    } as unknown as Descriptor;
+    await run({ sources: [component('rotating')] }, {}, { extra: [rotating] }).done;
+    expect([...deps.deadLetters.letters.values()].map((l) => l.input)).toEqual(['%1', '%2']);
+  });
+
   it('stop the lane when the dead letter queue is gone for good', async () => {
     const { log, faults, run } = world();
     fill(log, 1, 1);
@@ -285,6 +306,27 @@ describe('a destination that is down', () => {
     expect((await handle.stop()).outcome).toBe('stopped');
   });
 
+  it('is marked when it is optional and lacks some of a partition that ends, until it has that', async () => {
+    const { log, faults, deps, run } = world();
+    const destinations = [destination('fake_holding'), destination('fake_rows', {}, { required: false })];
+    const { sync } = pipeline({ sources: [], destinations: [] });
+    log.openPartition('old');
+    const handle = run({ destinations, sync: { ...sync, mode: 'continuous', checkpointIntervalMs: 5 } });
+    await until(() => handle.status().lanes.every((l) => l.state === 'running'));
+    faults.rows.down = true;
+    log.commit([insert(1, 'n1')], 'old');
+    log.closePartition('old');
+    await until(() => !log.partitions.has('old'));
+    expect((await deps.state.load('test')).lanes).toMatchObject({
+      fake_holding: { lacksForgotten: false },
+      fake_rows: { lacksForgotten: true, points: [{ sources: {} }] },
+    });
+    faults.rows.down = false;
+    await until(async () => (await deps.state.load('test')).lanes['fake_rows']?.lacksForgotten === false);
+    expect((await deps.state.load('test')).lanes['fake_rows']?.points[0]?.sources['fake_log']).toHaveProperty('old');
+    await handle.stop();
+  });
+
   it('holds the source back when it is required, within the bound of the log', async () => {
     const { log, faults, run } = world();
     const handle = run({
@@ -364,6 +406,24 @@ describe('stopping and sharing', () => {
     await systemClock.sleep(10);
     expect(queue.size).toBe(1);
     faults.holding.down = false;
+    await until(() => queue.size === 0);
+    await handle.stop();
+  });
+
+  it('outlives a queue that is away when a message is to be acknowledged', async () => {
+    const { queue, faults, run } = world();
+    const handle = run({ ...continuous, sources: [component('fake_queue')] });
+    await until(() => handle.status().state === 'running');
+    faults.holding.down = true;
+    queue.publish({ id: 1, text: 'a' });
+    await until(() => handle.status().sources[0]?.read === 1);
+    queue.down = true;
+    faults.holding.down = false;
+    await until(() => handle.status().lanes[0]?.delivered === 1);
+    await systemClock.sleep(10);
+    expect(handle.status().state).toBe('running');
+    queue.down = false;
+    queue.dropSessions();
     await until(() => queue.size === 0);
     await handle.stop();
   });

@@ -195,6 +195,18 @@ describe('a key with a parked event', () => {
     expect(handle.status().lanes[0]?.parkedKeys).toBe(0);
   });
 
+  it('waits on behind a truncate that is refused itself', async () => {
+    const world = new LaneWorld();
+    world.holding.faults.rejects = (e) => e.op === 't' || e.after?.['name'] === 'bad';
+    world.log.commit([insert(1, 'bad')]);
+    await world.run();
+    world.log.commit([TRUNCATE, insert(1, 'new'), insert(2, 'two')]);
+    const handle = world.start();
+    await world.clock.until(handle.done);
+    expect([nameless(world).map(([name]) => name), names(world)]).toEqual([['bad', 't', 'new'], ['two']]);
+    expect(handle.status().lanes[0]?.parkedKeys).toBe(1);
+  });
+
   it('lets whole rows pass with parked_keys: pass, and is then free', async () => {
     const world = new LaneWorld({ delivery: { parkedKeys: 'pass' } });
     world.log.commit([insert(1, 'bad'), { op: 'update', id: 1, name: 'part', partial: true }, update(1, 'whole')]);

@@ -161,7 +161,7 @@ describe('where a lane resumes', () => {
       'nowhere, when it is optional and missed queue messages',
       {
         lanes: [lane(points('7'), { name: 'r' }), lane(points('7'), { required: false })],
-        state: { lanes: { r: known('7'), d: known('7', { behindQueue: true }) } },
+        state: { lanes: { r: known('7'), d: known('7', { lacksForgotten: true }) } },
       },
       { start: '7', r: '7', d: 'detached' },
     ],

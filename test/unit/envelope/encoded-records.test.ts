@@ -92,6 +92,16 @@ describe('records of a batch', () => {
     );
   });
 
+  test('keys that are asked for late are those of their events, of all operations in turn', () => {
+    const envelope = envelopeOf('debezium'),
+      encoded = envelope.encode([event(1, 'c', 1), event(2, 'd', 1), event(3, 'c', 30_000), event(4, 'c', 1)]);
+    for (let n = 5; n < 9; n++) envelope.encode([event(n, 'c', 1000)]).release?.();
+    const keys = encoded.key.map((bytes) => bytes && Buffer.from(bytes).toString());
+    expect(keys).toEqual(['{"id":1}', '{"id":2}', '{"id":2}', '{"id":3}', '{"id":4}']);
+    const keyless = new ChangeEvent({ ...event(1, 'c', 1), table: { ...table, key: [] }, position: '1' as Position, after: { id: 1n } });
+    expect(envelope.encode([keyless, event(2, 'c', 1)]).key.map((bytes) => bytes?.length ?? null)).toEqual([null, 8]);
+  });
+
   test('memory that was given back is used again', () => {
     const envelope = envelopeOf('debezium'),
       events = Array.from({ length: 500 }, (_, i) => event(i + 1, 'c', 50));

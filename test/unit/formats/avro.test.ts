@@ -4,7 +4,7 @@ import avsc from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { EnvelopeType } from '../../../src/envelope/create.ts';
-import { AvroMessages } from '../../../src/formats/avro/messages.ts';
+import { avroDecoder } from '../../../src/formats/avro/messages.ts';
 import { AvroRecords } from '../../../src/formats/avro/records.ts';
 import type { MessageFormatConfig, RecordFormatConfig } from '../../../src/formats/config.ts';
 import type { DecodedMessage, FormattedBatch } from '../../../src/formats/messages.ts';
@@ -263,7 +263,7 @@ const hex = (bytes: Uint8Array | null): string | null => (bytes === null ? null 
 test.each(['debezium', 'plain', 'row'] as const)('%s: what is written is read back, and avsc can read it', async (envelope) => {
   const { fake, encode, client } = setUp({ envelope, context: context('postgresql', { lsn: 5, txId: 1 }) });
   const config: MessageFormatConfig = { envelope, message_format: 'avro' };
-  const decoder = new AvroMessages(config, formatContext(), client, { key: null, value: null });
+  const decoder = avroDecoder(config, formatContext(), client, { key: null, value: null });
   await fc.assert(
     fc.asyncProperty(anyRow, async (row) => {
       const { records, failed } = await encode([event({ op: 'c', table: TYPES, after: row })]);

@@ -1,7 +1,8 @@
 // A fake of a schema registry: the part of Confluent's API that the client uses, scripted, and 599 for all that it does not know.
 
 import { createHash } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { RegistryConfig } from '../../../src/formats/registry/config.ts';
 import type { RegistryRequest, RegistryResponse, Transport } from '../../../src/formats/registry/transport.ts';
@@ -122,12 +123,13 @@ function hashOf(text: string): number {
   return createHash('sha256').update(text).digest().readUInt32BE() >>> 4;
 }
 
-/** The fake behind a port of this machine. */
+/** The fake behind a port of this machine; by TLS with a key and a certificate. */
 export async function serve(
   fake: FakeRegistry,
   expected: { authorization?: string } = {},
+  tls: { readonly key: string; readonly cert: string } | null = null,
 ): Promise<{ url: string; close(): Promise<void> }> {
-  const server: Server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -139,10 +141,12 @@ export async function serve(
         : fake.answer({ method: method as 'GET', path: url.replace(/^\/base/, ''), ...(body === '' ? {} : { body }) });
       response.writeHead(answer.status, { 'content-type': 'application/vnd.schemaregistry.v1+json' }).end(answer.body);
     });
-  });
+  };
+  const server = tls === null ? createServer(listener) : createTlsServer(tls, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/base`,
+    url: tls === null ? `http://127.0.0.1:${port}/base` : `https://localhost:${port}/base`,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

@@ -43,6 +43,15 @@ describe('parseJson', () => {
     );
   });
 
+  it('finds a number that could lose digits wherever it stands', () => {
+    for (let before = 0; before < 40; before++) {
+      const text = 'x'.repeat(before);
+      expect(parseJson(`["${text}",9007199254740993]`)).toEqual([text, 9007199254740993n]);
+      expect(parseJson(`[9007199254740993,"${text}"]`)).toEqual([9007199254740993n, text]);
+      expect(parseJson(`["${text}",1e400]`)).toEqual([text, '1e400']);
+    }
+  });
+
   it('refuses what JSON.parse refuses, in both ways', () => {
     const broken = [
       '',

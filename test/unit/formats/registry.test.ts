@@ -1,5 +1,8 @@
-// The registry's client against a fake of a registry: in memory, and over HTTP.
+// The registry's client against a fake of a registry: in memory, over HTTP, and over TLS.
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SchemaRegistry } from '../../../src/formats/registry/client.ts';
@@ -7,8 +10,9 @@ import type { RegistryConfig } from '../../../src/formats/registry/config.ts';
 import { httpTransport } from '../../../src/formats/registry/transport.ts';
 import { HEAD_BYTES, headOf, messageIndexes, readMessageIndexes, schemaIdOf } from '../../../src/formats/registry/wire.ts';
 import { CdcError } from '../../../src/sdk/index.ts';
+import { selfSigned } from '../../helpers/self-signed.ts';
 import { FakeRegistry, registryConfig, serve } from './fake-registry.ts';
-import { component, FakeClock, never } from './helpers.ts';
+import { component, FakeClock, formatContext, never } from './helpers.ts';
 
 const SCHEMA = { type: 'AVRO', text: '"string"', references: [] } as const;
 const refused = (): Error => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
@@ -217,6 +221,41 @@ describe('over HTTP', () => {
     await expect(httpTransport(registryConfig({ url: 'https://r.test', ca: '/nowhere/ca.pem' }), 'x')).rejects.toMatchObject({
       code: 'CONFIG_FILE_UNREADABLE',
     });
+  });
+});
+
+describe('over TLS', () => {
+  const ours = selfSigned('localhost'),
+    another = selfSigned('localhost'),
+    elsewhere = selfSigned('registry.example.com');
+
+  test.each([
+    ['is trusted with its authority', ours, ours, null],
+    ['is refused with the authority of another', ours, another, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ["is refused with the system's authorities", ours, null, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['is refused under another name', elsewhere, elsewhere, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ])('a registry %s', async (_what, own, trusted, code) => {
+    const folder = await mkdtemp(join(tmpdir(), 'cdc-registry-')),
+      ca = join(folder, 'ca.pem'),
+      fake = new FakeRegistry(),
+      server = await serve(fake, {}, own);
+    await writeFile(ca, trusted?.cert ?? '');
+    const registry = new SchemaRegistry(registryConfig({ url: server.url, ...(trusted === null ? {} : { ca }) }), formatContext());
+    try {
+      const registered = registry.idOf('s', SCHEMA, never);
+      if (code === null) {
+        expect(fake.schemaOf(await registered)?.schema).toBe(SCHEMA.text);
+        return;
+      }
+      const failure = await failureOf(registered);
+      expect(failure).toMatchObject({ code: 'REGISTRY_FORBIDDEN', retriable: false, fix: expect.stringContaining('schema_registry.ca') });
+      expect(failure.message).toContain(code);
+      expect(fake.requests).toEqual([]);
+    } finally {
+      await registry.close();
+      await server.close();
+      await rm(folder, { recursive: true });
+    }
   });
 });
 

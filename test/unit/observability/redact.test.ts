@@ -11,6 +11,8 @@ describe('redactText', () => {
       'failed: amqp://guest:***@mq:5672 (and again amqp://guest:***@mq)',
     ],
     ['mongodb://u:a:b@h/db', 'mongodb://u:***@h/db'],
+    ['nats://t0ken@h:4222, tls://t0ken@g', 'nats://***@h:4222, tls://***@g'],
+    ['nats://cdc:hunter2@h:4222', 'nats://cdc:***@h:4222'],
     ['https://h/x?user=a&password=hunter2&b=1', 'https://h/x?user=a&password=***&b=1'],
     ['host=db password=hunter2 dbname=shop', 'host=db password=*** dbname=shop'],
     ["Server=db;Password='a b';Database=x", 'Server=db;Password=***;Database=x'],

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PipelineDocument } from '../../../src/state/document.ts';
+import { TakenError } from '../../../src/state/document-store.ts';
 import { DOCUMENT_VERSION, formatDocument, parseDocument } from '../../../src/state/document-text.ts';
 import { classifyStateError } from '../../../src/state/errors.ts';
 import { openFileStateStore } from '../../../src/state/file-store.ts';
-import { Generations, slugOf, TakenError } from '../../../src/state/generations.ts';
+import { Generations, slugOf } from '../../../src/state/generations.ts';
 import { openExistingStateStore } from '../../../src/state/open.ts';
 import { A, B, laneAt } from './store-suite.ts';
 

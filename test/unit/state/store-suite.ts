@@ -134,7 +134,7 @@ export function describeStateStore(name: string, open: () => Promise<StoreUnderT
         const detached: LaneState = {
           points: [pointAt(3), pointAt(4)],
           joinedAt: pointAt(1),
-          behindQueue: true,
+          lacksForgotten: true,
           replay: { log: 'l', from: 3, to: null, next: 7, tables: ['a'] },
           joining: pointAt(3),
           detached: { from: pointAt(2), sinceMs: 1_700_000_000_123, reason: 'the log was full', logEnd: pointAt(1), holdsOldPlace: true },

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { KEPT_RUNS_IN_FILE } from '../../../src/state/file-store.ts';
+import { KEPT_RUNS_IN_DOCUMENT } from '../../../src/state/document-store.ts';
 import { MemoryStateStore } from '../../../src/state/memory-store.ts';
 import { openStateStore } from '../../../src/state/open.ts';
 import { KEPT_RUNS } from '../../../src/state/store.ts';
@@ -35,7 +35,7 @@ async function folder(): Promise<{ path: string } & AsyncDisposable> {
 
 for (const [type, keptRuns] of [
   ['sqlite', KEPT_RUNS],
-  ['file', KEPT_RUNS_IN_FILE],
+  ['file', KEPT_RUNS_IN_DOCUMENT],
 ] as const) {
   describeStateStore(
     `the store ${type}`,

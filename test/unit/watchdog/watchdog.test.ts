@@ -11,7 +11,7 @@ const SOURCE = join(FOLDER, 'watchdog.ts');
 
 function run(way: string, limitMs: number, options: { module?: string; format?: string; flags?: string[] } = {}): Promise<EndedChild> {
   const { module = SOURCE, format = 'pretty', flags = FROM_SOURCES } = options;
-  return runChild(join(import.meta.dirname, 'stuck-child.ts'), [module, way, String(limitMs), format], { timeoutMs: 15_000, flags });
+  return runChild(join(import.meta.dirname, 'stuck-child.ts'), [module, way, String(limitMs), format], { timeoutMs: 45_000, flags });
 }
 
 describe.concurrent('a plugin that never returns', () => {
@@ -56,7 +56,8 @@ describe.concurrent('a plugin that never returns', () => {
 
 describe.concurrent('a process', () => {
   it.each(['many short calls', 'long work outside of plugins'])('with %s is left alone', async (way) => {
-    expect(await run(way, 300)).toMatchObject({ code: 0, out: 'came through\n', err: '' });
+    // Each call is shorter and all together are longer than this, also where a busy machine lets this process wait for its turn.
+    expect(await run(way, 1000)).toMatchObject({ code: 0, out: 'came through\n', err: '' });
   });
 
   it('that is debugged is left alone', async () => {

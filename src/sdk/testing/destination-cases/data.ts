@@ -1,7 +1,7 @@
 // Cases of `describeDestination` about data: what is stored, in which order, what no row can take.
 
 import { expect } from 'vitest';
-import { type ChangeEvent, formatTableId, sameValue, type TableSchema } from '../../index.ts';
+import { type ChangeEvent, renamedTable, type SnapshotProgress, sameValue, type TableSchema } from '../../index.ts';
 import { Events, item, LANE, laneBatch } from '../batches.ts';
 import type { RowOp } from '../destination-harness.ts';
 import { ITEMS, LINES, TYPE_SAMPLES, tableNamed } from '../sample-tables.ts';
@@ -22,6 +22,22 @@ function storingCase(
         written = batches(new Events());
       for (const events of written) expect(await t.write(destination, events)).toEqual({ kind: 'stored' });
       expect(await t.stored()).toEqual(t.expected(rows, written.flat()));
+    },
+  };
+}
+
+/** `table`: as the events have it. */
+function skippingCase(what: string, progress: Pick<SnapshotProgress, 'table' | 'state'>, table: TableSchema = ITEMS): DestinationCase {
+  return {
+    title: `skips an incomplete event for a row that ${what} will bring`,
+    lacks: all(ofRows, does('partial')),
+    async run(t) {
+      const destination = await t.open(),
+        events = [new Events(table).partial(null, { id: 9, name: 'x' })];
+      const { through } = laneBatch(events, { epoch: t.point.epoch }),
+        snapshot = { source: 'origin', run: 'r1', chunk: 1, lastKey: '5', rows: 5, ...progress };
+      expect(await t.write(destination, events, { through: { ...through, snapshots: [snapshot] } })).toEqual({ kind: 'stored' });
+      expect(await t.stored()).toEqual([]);
     },
   };
 }
@@ -127,27 +143,13 @@ export const DATA_CASES: readonly DestinationCase[] = [
       expect(failure).toMatchObject({ index: 1, error: { code: 'DESTINATION_ROW_MISSING' } });
     },
   },
-  {
-    title: 'skips an incomplete event for a row that a running snapshot will bring',
-    lacks: all(ofRows, does('partial')),
-    async run(t) {
-      const destination = await t.open(),
-        e = new Events(),
-        events = [e.partial(null, { id: 9, name: 'x' })];
-      const { through } = laneBatch(events, { epoch: t.point.epoch });
-      const running = {
-        source: 'origin',
-        run: 'r1',
-        table: formatTableId(ITEMS.id),
-        chunk: 1,
-        lastKey: '5',
-        state: 'running',
-        rows: 5,
-      } as const;
-      expect(await t.write(destination, events, { through: { ...through, snapshots: [running] } })).toEqual({ kind: 'stored' });
-      expect(await t.stored()).toEqual([]);
-    },
-  },
+  skippingCase('a running snapshot', { table: 'items', state: 'running' }),
+  skippingCase('a snapshot that began and ended within the batch', { table: 'items', state: 'done' }),
+  skippingCase(
+    'the running snapshot of a table that was renamed on the way',
+    { table: 'original', state: 'running' },
+    renamedTable(tableNamed('original'), ITEMS.id),
+  ),
   {
     title: 'refuses an incomplete change of key, unless its point makes a repeat impossible',
     lacks: all(ofRows, does('partial', 'move')),

@@ -1,7 +1,16 @@
 // What a keyed table does with change events: the rules for upserts, deletes, key changes and incomplete rows that every
 // destination of rows must follow (docs/writing-a-destination.md), in their shortest form.
 
-import { CdcError, type ChangeEvent, formatTableId, type LaneBatch, type Row, type TableSchema, type Value } from '../../index.ts';
+import {
+  CdcError,
+  type ChangeEvent,
+  formatTableId,
+  isBeingRead,
+  type LaneBatch,
+  type Row,
+  type TableSchema,
+  type Value,
+} from '../../index.ts';
 
 /** Rows of all tables by `table/key`. */
 export type Rows = Map<string, Row>;
@@ -12,12 +21,6 @@ export function rowKey(table: string, key: Row): string {
 
 export function rowsOf(rows: Rows, table: string): Row[] {
   return [...rows].filter(([k]) => k.startsWith(`${table}/`)).map(([, row]) => row);
-}
-
-/** A running snapshot brings rows that an incomplete event does not find: then it may be skipped. */
-function isBeingSnapshotted(event: ChangeEvent, batch: Pick<LaneBatch, 'through'>): boolean {
-  const table = formatTableId(event.table.id);
-  return batch.through.snapshots.some((s) => s.source === event.source && s.table === table && s.state === 'running');
 }
 
 function refusal(code: 'DESTINATION_ROW_MISSING' | 'DESTINATION_EVENT_REJECTED', event: ChangeEvent, what: string): CdcError {
@@ -34,7 +37,12 @@ function refusal(code: 'DESTINATION_ROW_MISSING' | 'DESTINATION_EVENT_REJECTED',
  * Applies one event; returns why it can never be applied, or `null`. `undoes`: the destination stores its point with the
  * data, so that a repeat cannot happen; without it an incomplete change of key could move the wrong row.
  */
-export function applyEvent(rows: Rows, event: ChangeEvent, batch: Pick<LaneBatch, 'through'>, undoes: boolean): CdcError | null {
+export function applyEvent(
+  rows: Rows,
+  event: ChangeEvent,
+  batch: Pick<LaneBatch, 'previous' | 'through'>,
+  undoes: boolean,
+): CdcError | null {
   const table = formatTableId(event.table.id);
   if (event.op === 't') {
     for (const k of [...rows.keys()]) if (k.startsWith(`${table}/`)) rows.delete(k);
@@ -48,7 +56,7 @@ export function applyEvent(rows: Rows, event: ChangeEvent, batch: Pick<LaneBatch
     return null;
   }
   const oldAt = event.oldKey === null ? at : rowKey(table, event.oldKey);
-  if (event.incomplete) return applyIncomplete(rows, event, oldAt, at, isBeingSnapshotted(event, batch), undoes);
+  if (event.incomplete) return applyIncomplete(rows, event, oldAt, at, isBeingRead(event, batch), undoes);
   if (oldAt !== at) rows.delete(oldAt);
   rows.set(at, { ...event.after });
   return null;

@@ -2,7 +2,7 @@
 // digits, dates and decimals as their text. A column in the stream and in a snapshot so has the same text.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/json__binary_8h.html
 
-import { escapedLength, putEscaped } from '../../../envelope/text-bytes.ts';
+import { escapedLength, MOST_ESCAPED, putEscaped } from '../../../envelope/text-bytes.ts';
 import type { JsonSink } from '../../../sdk/index.ts';
 import { ColumnType } from './column-type.ts';
 import { DECIMAL_CHARACTERS, decimalBytes, putDecimal } from './decimal.ts';
@@ -45,6 +45,11 @@ function value(to: JsonSink, type: number, at: number, depth: number): void {
     container(to, type, at, depth);
     return;
   }
+  if (type === JsonType.string) {
+    const length = varLength(source, at, end);
+    text(to, varBehind, varBehind + length);
+    return;
+  }
   if (scalarBytes(type, source, at, end) > end - at) throw malformedJson('a value is cut off');
   switch (type) {
     case JsonType.literal:
@@ -71,11 +76,6 @@ function value(to: JsonSink, type: number, at: number, depth: number): void {
     case JsonType.double:
       to.text(doubleText(source.readDoubleLE(at)));
       break;
-    case JsonType.string: {
-      const length = varLength(source, at, end);
-      text(to, varBehind, varBehind + length);
-      break;
-    }
     default: {
       const length = varLength(source, at + 1, end);
       opaque(to, source[at] as number, varBehind, varBehind + length);
@@ -87,8 +87,12 @@ function unknownLiteral(n: number): never {
   throw malformedJson(`the unknown literal ${n}`);
 }
 
+/** Longer ones get the room that they need, not that for the worst. */
+const LONG_TEXT_BYTES = 4096;
+
 function text(to: JsonSink, start: number, stop: number): void {
-  to.room(escapedLength(source, start, stop));
+  const length = stop - start;
+  to.room(length > LONG_TEXT_BYTES ? escapedLength(source, start, stop) : length * MOST_ESCAPED + 2);
   to.at = putEscaped(to.bytes, to.at, source, start, stop);
 }
 

@@ -47,6 +47,12 @@ export function malformedJson(what: string): BinlogError {
 /** A length of one to five bytes of seven bits; `varLength` gives it, `varBehind` the place behind it. */
 export let varBehind = 0;
 export function varLength(bytes: Buffer, at: number, end: number): number {
+  // Nearly all are of one byte: powers, which lengths beyond 2^31 need, take longer than all else here.
+  const first = bytes[at] as number;
+  if (at < end && first < 0x80 && first < end - at) {
+    varBehind = at + 1;
+    return first;
+  }
   let length = 0;
   for (let i = 0; i < 5; i++) {
     if (at + i >= end) break;

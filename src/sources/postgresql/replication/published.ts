@@ -17,6 +17,8 @@ export interface PublishedAs extends TableName {
 export interface Published {
   /** `null`: there is none of this name. */
   readonly publication: number | null;
+  /** Its row in the catalog: what stands in it, and the transaction that wrote it last. `null`: there is none. */
+  readonly row: { readonly settings: string; readonly version: string } | null;
   /** By name, those that are there. */
   readonly tables: Readonly<Record<string, PublishedAs>>;
 }
@@ -26,9 +28,10 @@ export interface Published {
  * |---|---|
  * | `left` | the publication does not send it, or not all of its changes |
  * | `rejoined` | it does, and did not for a time |
+ * | `altered` | it does, but settings of the publication were changed and changed back |
  * | `recreated` | another table has the name |
  */
-export type Break = 'left' | 'rejoined' | 'recreated';
+export type Break = 'left' | 'rejoined' | 'altered' | 'recreated';
 
 const HAS_SCHEMAS = "SELECT (to_regclass('pg_catalog.pg_publication_namespace') IS NOT NULL)::text AS found";
 /** 15 and later. */
@@ -38,12 +41,13 @@ const SCHEMA_MEMBERSHIP = `
 /** A partition is in the view under its own name only where its changes come under it. */
 const published = (schemas: string): string => `
 WITH p AS (
-  SELECT oid, puballtables, pubviaroot, pubinsert AND pubupdate AND pubdelete AND (pubtruncate OR NOT $2::bool) AS complete
-  FROM pg_catalog.pg_publication WHERE pubname = $1),
+  SELECT oid, puballtables, pubviaroot, pubinsert AND pubupdate AND pubdelete AND (pubtruncate OR NOT $2::bool) AS complete,
+    xmin::text AS version, to_jsonb(own)::text AS settings
+  FROM pg_catalog.pg_publication AS own WHERE pubname = $1),
 t AS (
   SELECT c.oid, c.relnamespace, c.relkind, n.nspname, c.relname FROM unnest($3::text[], $4::text[]) AS w(nspname, relname)
   JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.nspname JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname)
-SELECT p.oid::int8 AS publication, c.oid::int8 AS relation, c.nspname AS schema, c.relname AS "table",
+SELECT p.oid::int8 AS publication, p.version, p.settings, c.oid::int8 AS relation, c.nspname AS schema, c.relname AS "table",
   CASE WHEN p.complete AND (c.relkind = 'r' OR p.pubviaroot) AND (c.nspname, c.relname) IN (
     SELECT v.schemaname, v.tablename FROM pg_catalog.pg_publication_tables AS v WHERE v.pubname = $1
   ) THEN (SELECT json_agg(m.id) FROM (
@@ -67,14 +71,27 @@ export async function lookAtPublished(queries: Queries, name: string, tables: re
     const ids = memberships == null ? [] : (JSON.parse(memberships) as number[]);
     found.push([formatTableId({ database: null, schema, table }), { schema, table, relation: Number(relation), memberships: ids }]);
   }
-  const publication = rows[0]?.['publication'];
-  return { publication: publication == null ? null : Number(publication), tables: Object.fromEntries(found) };
+  const { publication, version, settings } = rows[0] ?? {};
+  return {
+    publication: publication == null ? null : Number(publication),
+    row: settings == null || version == null ? null : { settings, version },
+    tables: Object.fromEntries(found),
+  };
 }
 
-/** What has come between `known` and now; `null`: nothing. A table that is not there any more lacks nothing. */
-export function breakOf(known: PublishedAs, now: PublishedAs | undefined): Break | null {
+/**
+ * The row was written again and says the same: what it said in between nobody knows, and operations that it left out then were not sent.
+ * Pure.
+ */
+export function isAlteredBack({ row: before }: Pick<Published, 'row'>, { row: now }: Pick<Published, 'row'>): boolean {
+  return before != null && now !== null && before.settings === now.settings && before.version !== now.version;
+}
+
+/** What has come between `known` and now; `null`: nothing. A table that is not there any more lacks nothing. Pure. */
+export function breakOf(known: PublishedAs, now: PublishedAs | undefined, isAltered: boolean): Break | null {
   if (now === undefined) return null;
   if (now.relation !== known.relation) return 'recreated';
-  if (known.memberships.length === 0 || now.memberships.some((m) => known.memberships.includes(m))) return null;
+  if (known.memberships.length === 0) return null;
+  if (now.memberships.some((m) => known.memberships.includes(m))) return isAltered ? 'altered' : null;
   return now.memberships.length === 0 ? 'left' : 'rejoined';
 }

@@ -6,12 +6,10 @@ import { Socket as NetSocket, type OnReadOpts, type Socket, type SocketConstruct
 import type { Duplex } from 'node:stream';
 import type { Client, ClientConfig } from 'pg';
 import type { Endpoint } from '../../../systems/postgresql/endpoint.ts';
+import { KEEPALIVE_DELAY_MS, RAW_TEXT } from '../../../systems/postgresql/lending.ts';
 import { tlsOptions } from '../../../systems/tls.ts';
 import { startupOptions } from '../session-settings.ts';
 import { Arena } from './arena.ts';
-
-/** A dead peer is noticed by the kernel's keepalives from this idle time on. */
-const KEEPALIVE_DELAY_MS = 10_000;
 
 export interface Login {
   readonly endpoint: Endpoint;
@@ -26,9 +24,6 @@ export interface SocketEvents {
   onRead(n: number, filled: boolean): void;
   onClose(error: Error | null): void;
 }
-
-/** Values as the server spells them. */
-const RAW_TEXT = { getTypeParser: () => (value: unknown) => value } as unknown as NonNullable<ClientConfig['types']>;
 
 /** The driver knows this option, its type declaration does not. */
 type ReplicationConfig = ClientConfig & { readonly replication: 'database' };

@@ -86,6 +86,25 @@ describe('places', () => {
     expect(bytes.toString()).toBe(lazy.text());
   });
 
+  it('are written as bytes, whole or over another one of the event, as their text is', () => {
+    const transaction = new TransactionPlace(1, FILE, 400, { serverId: 7, gtid: '0-1-10', done: '0-1-9' }),
+      number = fc.oneof(fc.integer({ min: 1, max: 2000 }), fc.integer({ min: 999_999_900, max: 9_999_999_999 })),
+      event = fc.oneof(fc.integer({ min: 4, max: 5000 }), fc.integer({ min: 999_999_900, max: 2 ** 48 }));
+    fc.assert(
+      fc.property(number, number, event, fc.nat(1200), fc.nat(1200), (n, other, position, row, otherRow) => {
+        const place = new ChangePlace(transaction, n, position, row),
+          before = new ChangePlace(transaction, other, position, otherRow);
+        const bytes = Buffer.alloc(place.length);
+        place.put(bytes, 0);
+        expect(bytes.toString()).toBe(place.text());
+        if (before.length !== place.length || place.numberBeside(before) < 0) return;
+        before.put(bytes, 0);
+        place.putOver(bytes, 0);
+        expect(bytes.toString()).toBe(place.text());
+      }),
+    );
+  });
+
   it('are so many bytes apart, over files whose length is known', () => {
     const known = new BinlogPositions();
     known.learn([{ name: 'mysql-bin.000003', size: 1000 }]);

@@ -4,8 +4,9 @@ import { type Missing, missingOf, verdictOn } from '../../../../src/sources/post
 import type { Published } from '../../../../src/sources/postgresql/replication/published.ts';
 
 type Table = readonly [relation: number, memberships: readonly number[]];
-const published = (tables: Readonly<Record<string, Table>>): Published => ({
+const published = (tables: Readonly<Record<string, Table>>, row: Published['row'] = null): Published => ({
   publication: 1,
+  row,
   tables: Object.fromEntries(
     Object.entries(tables).map(([table, [relation, memberships]]) => [
       `public.${table}`,
@@ -30,6 +31,21 @@ describe('what is missing of tables', () => {
     expect(found.map((m) => m.why)).toEqual(why === null ? [] : [why]);
   });
 
+  it.each<[string, Published['row'], Table, Missing['why'] | null]>([
+    ['written again as it was', { settings: 's', version: '2' }, [10, [7]], 'altered'],
+    ['written again as another one', { settings: 't', version: '2' }, [10, [7]], null],
+    ['not written again', { settings: 's', version: '1' }, [10, [7]], null],
+    ['written again, and the table is out', { settings: 's', version: '2' }, [10, []], 'left'],
+    ['written again, and the table is another one', { settings: 's', version: '2' }, [11, [7]], 'recreated'],
+  ])('the row of the publication was %s', (_what, row, now, why) => {
+    const known = published({ a: [10, [7]] }, { settings: 's', version: '1' });
+    expect(missingOf(known, published({ a: now }, row), []).map((m) => m.why)).toEqual(why === null ? [] : [why]);
+    expect(missingOf(published({ a: [10, []] }, known.row), published({ a: [10, [7]] }, row), [])).toEqual([]);
+    // Stored when nobody kept the row.
+    const { row: _, ...without } = known;
+    expect(missingOf(without as Published, published({ a: [10, [7]] }, row), [])).toEqual([]);
+  });
+
   it.each<[SnapshotProgress['state'], readonly Missing['why'][]]>([
     ['done', ['returned']],
     ['running', []],
@@ -44,6 +60,7 @@ describe('what becomes of a table', () => {
   it.each<[Missing['why'], boolean, string]>([
     ['left', true, 'refuse, read anew, refuse'],
     ['rejoined', true, 'refuse, read anew, refuse'],
+    ['altered', true, 'refuse, read anew, refuse'],
     ['left', false, 'refuse, refuse, refuse'],
     ['recreated', true, 'read anew, read anew, go on'],
     ['recreated', false, 'go on, go on, go on'],
@@ -53,7 +70,7 @@ describe('what becomes of a table', () => {
   });
 
   it.each(modes)('an operator decides (%s)', (mode) => {
-    for (const why of ['left', 'rejoined', 'recreated', 'returned'] as const) {
+    for (const why of ['left', 'rejoined', 'altered', 'recreated', 'returned'] as const) {
       expect(verdictOn(why, true, mode, 'begin')).toBe('read anew');
       expect(verdictOn(why, true, mode, 'skip')).toBe('go on');
     }
