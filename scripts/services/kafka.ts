@@ -80,6 +80,9 @@ function settings({ folder, port, password }: LocalServer): string {
     'num.io.threads=4',
     'log.cleaner.dedupe.buffer.size=16777216',
     'log.cleaner.backoff.ms=1000',
+    // What is older than a topic keeps goes at once, and not now and then within a test.
+    'log.retention.check.interval.ms=1000',
+    'log.initial.task.delay.ms=1000',
     'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
     'super.users=User:ANONYMOUS',
     'allow.everyone.if.no.acl.found=true',

@@ -2,7 +2,7 @@
 // broker refuses for good ends the call, so that nothing overtakes it.
 
 import type { RecordEncoder } from '../../formats/messages.ts';
-import type { Committed, Destination, DestinationContext, Finding, LaneBatch, WriteResult } from '../../sdk/index.ts';
+import type { Clock, Committed, Destination, DestinationContext, Finding, LaneBatch, WriteResult } from '../../sdk/index.ts';
 import type { KafkaClient, Producer } from '../../systems/kafka/client.ts';
 import { troubleOf } from '../../systems/kafka/driver-errors.ts';
 import { abortable } from './abortable.ts';
@@ -45,6 +45,7 @@ export class KafkaDestination implements Destination {
   readonly #client: KafkaClient;
   readonly #encoder: RecordEncoder;
   readonly #topics: Topics;
+  readonly #clock: Clock;
   readonly #encode: EncodeOptions;
   readonly #where: string;
   #partitioner: Partitioner | null = null;
@@ -55,6 +56,7 @@ export class KafkaDestination implements Destination {
     this.#client = client;
     this.#encoder = encoder;
     this.#topics = new Topics(client, config, ctx.clock);
+    this.#clock = ctx.clock;
     this.#encode = encodeOptions(config);
     this.#where = `destination "${ctx.name}"`;
   }
@@ -75,7 +77,7 @@ export class KafkaDestination implements Destination {
       await abortable(this.#topics.prepare(records.map((r) => r.topic)), signal, () => undefined);
       this.#partitioner ??= await createPartitioner(this.#config);
       this.#partitioner.next();
-      const rounds = roundsOf(records, this.#partitioner, this.#topics.partitionsOf, this.#config.max_batch_bytes);
+      const rounds = roundsOf(records, this.#partitioner, this.#topics.partitionsOf, this.#config.max_batch_bytes, this.#clock.now());
       for (const round of rounds) await this.#send(round, signal);
       return { kind: 'stored' };
     } catch (error) {

@@ -39,7 +39,6 @@ export interface Addressed {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
-  readonly timestampMs: number;
 }
 
 /** The bytes as they lie, seen as the library wants them. */
@@ -48,7 +47,7 @@ const view = (bytes: Uint8Array | null): Buffer | null =>
 
 /** All records of the batch but those to skip, in order, and the events that cannot become any. */
 export function address(batch: LaneBatch, encoded: EncodedBatch, o: EncodeOptions): { records: Addressed[]; failed: WriteFailure[] } {
-  const { event, topic, key, value, headers, timestampMs } = encoded,
+  const { event, topic, key, value, headers } = encoded,
     records: Addressed[] = [],
     failed: WriteFailure[] = [];
   for (let i = 0; i < event.length; i++) {
@@ -70,7 +69,6 @@ export function address(batch: LaneBatch, encoded: EncodedBatch, o: EncodeOption
       key: bytes,
       value: view(value[i] ?? null),
       headers: withHeaders(o.headers, headers[i] ?? null),
-      timestampMs: timestampMs[i] as number,
     });
   }
   return { records, failed };
@@ -105,18 +103,23 @@ function keyBytes(value: Value): Buffer | null {
   return Buffer.from(typeof value === 'string' ? value : stringifyJson(value));
 }
 
-/** Gives each record its partition, and cuts the batch where a partition or a request would become too large. */
+/**
+ * Gives each record its partition, and cuts the batch where a partition or a request would become too large. `nowMs` is the time of all
+ * records: not that of the source, because a broker deletes by it what is older than `retention.ms`, unread or not.
+ */
 export function roundsOf(
   records: readonly Addressed[],
   partitioner: Partitioner,
   partitionsOf: (topic: string) => number,
   maxBatchBytes: number,
+  nowMs: number,
 ): Round[] {
+  const timestamp = String(nowMs);
   const rounds: Outgoing[][] = [];
   let round: Outgoing[] = [],
     total = 0,
     held = new Map<string, Map<number, number>>();
-  for (const { event, topic, key, value, headers, timestampMs } of records) {
+  for (const { event, topic, key, value, headers } of records) {
     const partition = partitioner.partition({ topic, key, value, headers }, partitionsOf(topic)),
       bytes = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0) + headerBytes(headers);
     let ofTopic = held.get(topic);
@@ -137,7 +140,7 @@ export function roundsOf(
     }
     ofTopic.set(partition, (ofTopic.get(partition) ?? 0) + bytes);
     total += bytes;
-    round.push({ event, topic, bytes, record: { key, value, headers, partition, timestamp: String(Math.trunc(timestampMs)) } });
+    round.push({ event, topic, bytes, record: { key, value, headers, partition, timestamp } });
   }
   if (round.length > 0) rounds.push(round);
   return rounds;

@@ -89,7 +89,13 @@ export class TransactionalKafkaDestination implements PointHoldingDestination {
       signal.throwIfAborted();
       await abortable(this.#prepare(records.map((r) => r.topic)), signal, () => this.#drop());
       const next = this.#moved(batch),
-        rounds = roundsOf(records, this.#partitioner as Partitioner, this.#topics.partitionsOf, this.#config.max_batch_bytes);
+        rounds = roundsOf(
+          records,
+          this.#partitioner as Partitioner,
+          this.#topics.partitionsOf,
+          this.#config.max_batch_bytes,
+          this.#ctx.clock.now(),
+        );
       const send = async (transaction: Transaction): Promise<void> => {
         for (const round of rounds) await transaction.send(requestOf(round), this.#config.compression_type);
       };

@@ -101,7 +101,7 @@ async function store(client: keyof typeof CLIENTS, brokers: string, topic: strin
     producer = new CLIENTS[client](config, { clock: systemClock, logger: silentLogger }).producer({ idempotent: true });
   try {
     await producer.connect();
-    const record = { key: null, value: Buffer.from('let in'), headers: {}, timestamp: '1700000000000', partition: 0 };
+    const record = { key: null, value: Buffer.from('let in'), headers: {}, timestamp: String(systemClock.now()), partition: 0 };
     await producer.send([{ topic, messages: [record] }], 'none');
   } finally {
     await producer.disconnect();

@@ -283,7 +283,7 @@ describe.each(await kafkaServers())('the Kafka source on %s', (server) => {
 
   it('takes the time of an event from its watermark, else from the record', async () => {
     await using place = await KafkaPlace.open(server);
-    const topic = await place.createTopic();
+    const topic = await place.createTopic('', { config: { 'retention.ms': '-1' } });
     await place.produce(topic, [
       { value: '{"id": 1, "at": "2024-02-29T12:00:00Z"}', timestamp: '1700000000000' },
       { value: '{"id": 2}', timestamp: '1700000000001' },

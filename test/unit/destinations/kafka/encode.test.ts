@@ -72,10 +72,9 @@ describe('roundsOf', () => {
             key: Buffer.from(key),
             value: Buffer.alloc(size),
             headers: {},
-            timestampMs: 1.5,
           };
         });
-        const rounds = roundsOf(records, byKey, () => 3, bound);
+        const rounds = roundsOf(records, byKey, () => 3, bound, 7);
         expect(rounds.flat().map((r) => r.event)).toEqual(records.map((r) => r.event));
         for (const round of rounds) {
           const sizes = new Map<string, number[]>();
@@ -90,10 +89,8 @@ describe('roundsOf', () => {
   });
 
   it('becomes one request with a list per topic', () => {
-    const records = ['a', 'b', 'a'].map(
-      (topic, event): Addressed => ({ event, topic, key: null, value: null, headers: {}, timestampMs: 7.9 }),
-    );
-    const [round = []] = roundsOf(records, byKey, () => 1, 1000);
+    const records = ['a', 'b', 'a'].map((topic, event): Addressed => ({ event, topic, key: null, value: null, headers: {} }));
+    const [round = []] = roundsOf(records, byKey, () => 1, 1000, 7);
     expect(requestOf(round).map(({ topic, messages }) => [topic, messages.length, messages[0]?.timestamp])).toEqual([
       ['a', 2, '7'],
       ['b', 1, '7'],
