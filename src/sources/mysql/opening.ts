@@ -21,7 +21,7 @@ import { type LogFile, logFiles, type ServerFacts, variables } from './server-fa
 import { type ReplicaIdentity, replicaIdentity } from './server-number.ts';
 
 /** Events that may wait while the pipeline is busy; beyond it the server waits. */
-const MAX_WAITING_BYTES = 8 << 20;
+const MAX_WAITING_BYTES = 4 << 20;
 const FIRST_POSITION = 4;
 
 export interface Opening {

@@ -19,7 +19,7 @@ import { nameOf } from './schemas.ts';
 import type { Server } from './server.ts';
 
 /** Frames that may wait while the pipeline is busy; beyond it the server waits. */
-const MAX_WAITING_BYTES = 16 << 20;
+const MAX_WAITING_BYTES = 4 << 20;
 
 export interface Opening extends Pick<Publication, 'tables' | 'sends' | 'isRaw'> {
   readonly stream: ReplicationStream;
