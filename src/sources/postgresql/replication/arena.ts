@@ -3,8 +3,8 @@
 
 import { frameBytes } from './frames.ts';
 
-/** 1 MB: large enough that moving a half frame is rare, small enough that one kept event does not keep much alive. */
-export const ARENA_BYTES = 1 << 20;
+/** Large enough that moving a half frame is rare, small enough that one kept event does not keep much alive. */
+export const ARENA_BYTES = 256 << 10;
 /** Less room than this is not worth a read: the next arena begins. */
 const MIN_READ_BYTES = 64 << 10;
 
