@@ -37,6 +37,9 @@ export function readerOf(column: Column): Read {
       const { decode } = bitsCodec(column.length ?? 1);
       return (b) => decode(b, 0, b.length);
     }
+    case 'decimal':
+      // The log has no zeros in front.
+      return /\bzerofill\b/i.test(column.nativeType) ? (b) => text(b).replace(/^0+(?=\d)/, '') : text;
     case 'json':
       return (b) => new JsonText(text(b)) as unknown as Value;
     case 'geometry':
