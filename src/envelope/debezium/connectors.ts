@@ -2,7 +2,8 @@
 
 import type { Column, Value } from '../../sdk/index.ts';
 import type { SourceFields } from '../envelope.ts';
-import { mysqlType } from './mysql-types.ts';
+import { mysqlDefault } from './mysql-default.ts';
+import { commentOf, mysqlType } from './mysql-types.ts';
 import { postgresDefault } from './postgres-default.ts';
 import { isPostgresTypeKnown } from './postgres-types.ts';
 import type { DebeziumType, TypeModes } from './types.ts';
@@ -31,6 +32,8 @@ export interface Connector {
   typeOf?(column: Column, modes: TypeModes, general: DebeziumType): DebeziumType;
   /** What its schema shows for a default in SQL; `undefined`: nothing. */
   defaultOf(column: Column, sql: string): Value | undefined;
+  /** What its schema says of a column in words; absent: nothing. */
+  docOf?(column: Column): string | undefined;
   /** The id in the `transaction` block; `end`: for the END record, whose place is after the last event. */
   transactionId(id: string, fields: SourceFields, end: boolean): string;
 }
@@ -79,7 +82,8 @@ const MYSQL: Connector = {
   defaultFraction: 0,
   supports: () => true,
   typeOf: mysqlType,
-  defaultOf: (column) => column.default,
+  docOf: commentOf,
+  defaultOf: mysqlDefault,
   transactionId: plainId,
 };
 
