@@ -19,8 +19,8 @@ export interface Connector {
   readonly fields: readonly SourceField[];
   /** `sequence` is made of the LSN, unless the position's fields have one: the last commit before the event, and its own. */
   readonly hasLsnSequence?: boolean;
-  /** A TRUNCATE is a DDL, whose transaction has a BEGIN and no END. */
-  readonly leavesTruncatesOpen?: boolean;
+  /** A TRUNCATE is a DDL, whose transaction has a BEGIN and no END (`open`), or which has none. */
+  readonly truncates?: 'open' | 'alone';
   /** Which part of a table's id stands before its name in topics. */
   readonly namespace: 'schema' | 'database';
   readonly timeMode: 'adaptive' | 'adaptive_time_microseconds';
@@ -76,16 +76,17 @@ const MYSQL: Connector = {
     long('thread', true),
     text('query', true),
   ],
-  leavesTruncatesOpen: true,
+  truncates: 'alone',
   namespace: 'database',
   timeMode: 'adaptive_time_microseconds',
   defaultFraction: 0,
   supports: () => true,
   typeOf: mysqlType,
-  docOf: commentOf,
   defaultOf: mysqlDefault,
   transactionId: plainId,
 };
+
+const MARIADB: Connector = { ...MYSQL, truncates: 'open', docOf: commentOf };
 
 /** Systems that Debezium has no connector for get the fields that all its connectors share. */
 const OTHER: Connector = {
@@ -98,7 +99,7 @@ const OTHER: Connector = {
   transactionId: plainId,
 };
 
-const CONNECTORS: Readonly<Record<string, Connector>> = { postgresql: POSTGRESQL, mysql: MYSQL, mariadb: MYSQL };
+const CONNECTORS: Readonly<Record<string, Connector>> = { postgresql: POSTGRESQL, mysql: MYSQL, mariadb: MARIADB };
 
 export function connectorOf(name: string): Connector {
   return Object.hasOwn(CONNECTORS, name) ? (CONNECTORS[name] as Connector) : OTHER;

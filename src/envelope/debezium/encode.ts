@@ -150,7 +150,8 @@ export class DebeziumEnvelope implements Envelope {
     else json.text('null');
     json.fixed(SOURCE);
     table.source.write(json, event);
-    if (transaction === null || !this.#hasTransactions) {
+    const isAlone = event.op === 't' && this.#options.compatible && table.connector.truncates === 'alone';
+    if (transaction === null || !this.#hasTransactions || isAlone) {
       json.fixed(ending.whole);
       return;
     }

@@ -1,9 +1,10 @@
 // What Debezium's connectors for MySQL and MariaDB do differently with some types.
 // https://debezium.io/documentation/reference/stable/connectors/mysql.html#mysql-data-types
 
-import type { Column, Value } from '../../sdk/index.ts';
+import { type Column, JsonText, type Value } from '../../sdk/index.ts';
 import { base64, jsonString, jsonValue } from '../json.ts';
 import type { ConnectSchema } from './connect-schema.ts';
+import { debeziumDocument } from './mysql-json.ts';
 import { dateType, momentType, timeWithinDay } from './mysql-temporal.ts';
 import { javaDouble, javaFloat } from './number-text.ts';
 import type { DebeziumType, TypeModes } from './types.ts';
@@ -14,7 +15,7 @@ const YEAR: ConnectSchema = { type: 'int32', name: 'io.debezium.time.Year', vers
 /** `general`: what all connectors would do. */
 export function mysqlType(column: Column, modes: TypeModes, general: DebeziumType): DebeziumType {
   if (/^year\b/i.test(column.nativeType)) return yearType();
-  if (column.declaredType !== undefined) return declaredType(column.declaredType, general);
+  if (column.declaredType !== undefined && column.type !== 'json') return declaredType(column.declaredType, general);
   if (/^set\s*\(/i.test(column.nativeType)) return choiceType('EnumSet', column, general);
   switch (column.type) {
     case 'enum':
@@ -23,6 +24,8 @@ export function mysqlType(column: Column, modes: TypeModes, general: DebeziumTyp
       return /^float\s*\(\d+,/i.test(column.nativeType) ? scaledFloat(general) : { ...general, read: sixDigits };
     case 'uuid':
       return { ...general, write: uuid, read: general.write };
+    case 'json':
+      return { ...withoutFromText(general), write: (value) => document(value, general.write), read: general.write };
     case 'bits':
       return column.length === undefined || column.length === 1 ? general : { ...general, write: bits };
     case 'geometry':
@@ -58,6 +61,15 @@ function declaredType(word: string, general: DebeziumType): DebeziumType {
     default:
       return general;
   }
+}
+
+function withoutFromText({ fromText: _, ...type }: DebeziumType): DebeziumType {
+  return type;
+}
+
+/** Documents of MySQL's log: Debezium has a text of its own for them. */
+function document(value: Value, otherwise: DebeziumType['write']): string {
+  return value instanceof JsonText ? jsonString(debeziumDocument(value.text)) : otherwise(value);
 }
 
 /** The log has years as what was added to 1900, and the year 0 as nothing added. */

@@ -99,9 +99,11 @@ function columnOf(row: TextRow, isMariadb: boolean): CatalogColumn {
     defaultSql:
       def === null || (isMariadb && def === 'NULL')
         ? null
-        : isMariadb || /DEFAULT_GENERATED/.test(extra)
+        : isMariadb
           ? def
-          : asLiteral(def, row['type'] ?? ''),
+          : /DEFAULT_GENERATED/.test(extra)
+            ? asExpression(def)
+            : asLiteral(def, row['type'] ?? ''),
     comment: row['comment'] ?? '',
     isVirtual: /\bVIRTUAL\b/.test(extra),
   };
@@ -110,5 +112,18 @@ function columnOf(row: TextRow, isMariadb: boolean): CatalogColumn {
 /** MySQL gives the text of a literal, MariaDB gives SQL. */
 function asLiteral(text: string, type: string): string {
   if (/^(?:CURRENT_TIMESTAMP|b')/i.test(text)) return text;
-  return /^(?:tiny|small|medium|big)?int|^(?:decimal|float|double|year)/.test(type) ? text : `'${text.replaceAll("'", "''")}'`;
+  if (/^(?:tiny|small|medium|big)?int|^(?:decimal|float|double|year)/.test(type)) return text;
+  const [, hex] = (/binary/.test(type) ? /^0x((?:[0-9a-f]{2})*)$/i.exec(text) : null) ?? [];
+  if (hex === undefined) return literal(text);
+  // BINARY(n) has zeros at the end, which are not told.
+  const bytes = Number(/^binary\((\d+)\)/.exec(type)?.[1] ?? 0);
+  return literal(Buffer.from(hex.padEnd(bytes * 2, '0'), 'hex').toString());
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { "'": "''", '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\0': '\\0' };
+const literal = (text: string): string => `'${text.replaceAll(/['\\\n\r\0]/g, (c) => ESCAPES[c] as string)}'`;
+
+/** Without the parentheses that SHOW CREATE TABLE has around all but the time. */
+function asExpression(sql: string): string {
+  return /^(?:CURRENT_TIMESTAMP|now)/i.test(sql) ? sql : `(${sql})`;
 }
