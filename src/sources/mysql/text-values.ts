@@ -10,6 +10,9 @@ type Read = (bytes: Buffer) => Value;
 const text = (bytes: Buffer): string => bytes.toString('utf8');
 const instant = (bytes: Buffer): string => text(bytes).replace(' ', 'T');
 
+/** YEAR(2) is shown without its century, which the log has. */
+const longYear = (year: number): number => year + (year < 70 ? 2000 : 1900);
+
 /** What a column is asked by. */
 export function selectExpression({ name, type }: Column): string {
   // As a double it has all its digits.
@@ -20,6 +23,7 @@ export function readerOf(column: Column): Read {
   switch (column.type) {
     case 'int16':
     case 'int32':
+      return /^year\(2\)/i.test(column.nativeType) ? (b) => longYear(Number(text(b))) : (b) => Number(text(b));
     case 'float64':
       return (b) => Number(text(b));
     case 'float32':
