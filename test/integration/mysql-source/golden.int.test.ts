@@ -13,6 +13,7 @@ const RECORDINGS: readonly RecordedFolder[] = [
   { folder: 'debezium-mariadb-types', connector: 'mariadb', isZipped: true },
   { folder: 'debezium-mariadb-defaults', connector: 'mariadb', isZipped: true },
   { folder: 'debezium-mariadb-changes', connector: 'mariadb', isZipped: true },
+  { folder: 'debezium-mariadb-ddl', connector: 'mariadb', isZipped: true },
   { folder: 'debezium-mysql-types', connector: 'mysql', isZipped: true },
   { folder: 'debezium-mysql-defaults', connector: 'mysql', isZipped: true },
   { folder: 'debezium-mysql-changes', connector: 'mysql', isZipped: true },
