@@ -65,6 +65,10 @@ export interface Column {
   readonly defaultSql?: string;
   /** The domain of a column that has one; its other members say what that is made of. */
   readonly domain?: string;
+  /** The word for the type in the statement that made the column, where the source's catalog has another: `boolean`, a `tinyint(1)`. */
+  readonly declaredType?: string;
+  /** What its owner says of it, where the source can tell. */
+  readonly comment?: string;
 }
 
 export interface TableSchema {

@@ -144,6 +144,8 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     for (const t of this.#tables.values()) {
       const output = this.#emit(t);
       if (output !== null) return output;
+      // Tables begin in their order, as Debezium reads them: `source.snapshot` tells the first and the last one.
+      if (t.isBeginning) return null;
     }
     return null;
   }

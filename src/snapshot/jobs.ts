@@ -39,7 +39,12 @@ export class JobPlanner<Row, Id, Seen, Bound> {
     return this.#pass.next(keyless, () => ++this.last) ?? this.#inTurn(running.filter((t) => t.keyed && t.bound !== null));
   }
 
+  /** Tables of one chunk are done in their order; of larger ones each has its turn. */
   #inTurn(tables: readonly TableRun<Row, Id, Seen, Bound>[]): SnapshotJob | null {
+    for (const t of tables) {
+      const job = t.isUntouched ? this.#jobOf(t) : null;
+      if (job !== null) return job;
+    }
     for (let i = 0; i < tables.length; i++) {
       const at = (this.#turn + i) % tables.length,
         job = this.#jobOf(tables[at] as TableRun<Row, Id, Seen, Bound>);

@@ -19,8 +19,10 @@ export class RowMarks {
 
   /** The table is read. Are all that come behind it empty? Then its last row is the last of all. */
   async lookAhead(table: string, isEmpty: (table: string) => Promise<boolean>): Promise<void> {
-    for (const other of this.#status()) {
-      if (other.table === table || other.rows > 0 || isOver(other.state)) continue;
+    const tables = this.#status();
+    // Those before it begin before it: they have rows to come, and say so when it goes out.
+    for (const other of tables.slice(tables.findIndex((t) => t.table === table) + 1)) {
+      if (other.rows > 0 || isOver(other.state)) continue;
       const known = this.#empty.get(other.table) ?? (await isEmpty(other.table));
       this.#empty.set(other.table, known);
       if (!known) return;

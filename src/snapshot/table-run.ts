@@ -69,6 +69,14 @@ export class TableRun<Row, Id, Seen, Bound> {
   get isComplete(): boolean {
     return this.keyed && this.isEnd && this.list.size === 0 && this.boundary === null && this.ranges.flights.length === 0;
   }
+  /** Nothing of it is out, nor asked for. */
+  get isUntouched(): boolean {
+    return this.chunk === 0 && this.flights.length === 0;
+  }
+  /** Its first rows are under way. */
+  get isBeginning(): boolean {
+    return this.isRunning && !this.isPaused && this.chunk === 0 && this.flights.some((f) => f.state !== 'planned');
+  }
   get flights(): readonly (RangeFlight<Row, Seen> | KeysFlight<Row, Seen>)[] {
     return this.keysFlight === null ? this.ranges.flights : [...this.ranges.flights, this.keysFlight];
   }

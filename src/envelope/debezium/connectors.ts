@@ -2,7 +2,8 @@
 
 import type { Column, Value } from '../../sdk/index.ts';
 import type { SourceFields } from '../envelope.ts';
-import { mysqlType } from './mysql-types.ts';
+import { mysqlDefault } from './mysql-default.ts';
+import { commentOf, mysqlType } from './mysql-types.ts';
 import { postgresDefault } from './postgres-default.ts';
 import { isPostgresTypeKnown } from './postgres-types.ts';
 import type { DebeziumType, TypeModes } from './types.ts';
@@ -18,8 +19,8 @@ export interface Connector {
   readonly fields: readonly SourceField[];
   /** `sequence` is made of the LSN, unless the position's fields have one: the last commit before the event, and its own. */
   readonly hasLsnSequence?: boolean;
-  /** A TRUNCATE is a DDL, whose transaction has a BEGIN and no END. */
-  readonly leavesTruncatesOpen?: boolean;
+  /** A TRUNCATE is a DDL, whose transaction has a BEGIN and no END (`open`), or which has none. */
+  readonly truncates?: 'open' | 'alone';
   /** Which part of a table's id stands before its name in topics. */
   readonly namespace: 'schema' | 'database';
   readonly timeMode: 'adaptive' | 'adaptive_time_microseconds';
@@ -31,6 +32,8 @@ export interface Connector {
   typeOf?(column: Column, modes: TypeModes, general: DebeziumType): DebeziumType;
   /** What its schema shows for a default in SQL; `undefined`: nothing. */
   defaultOf(column: Column, sql: string): Value | undefined;
+  /** What its schema says of a column in words; absent: nothing. */
+  docOf?(column: Column): string | undefined;
   /** The id in the `transaction` block; `end`: for the END record, whose place is after the last event. */
   transactionId(id: string, fields: SourceFields, end: boolean): string;
 }
@@ -73,15 +76,17 @@ const MYSQL: Connector = {
     long('thread', true),
     text('query', true),
   ],
-  leavesTruncatesOpen: true,
+  truncates: 'alone',
   namespace: 'database',
   timeMode: 'adaptive_time_microseconds',
   defaultFraction: 0,
   supports: () => true,
   typeOf: mysqlType,
-  defaultOf: (column) => column.default,
+  defaultOf: mysqlDefault,
   transactionId: plainId,
 };
+
+const MARIADB: Connector = { ...MYSQL, truncates: 'open', docOf: commentOf };
 
 /** Systems that Debezium has no connector for get the fields that all its connectors share. */
 const OTHER: Connector = {
@@ -94,7 +99,7 @@ const OTHER: Connector = {
   transactionId: plainId,
 };
 
-const CONNECTORS: Readonly<Record<string, Connector>> = { postgresql: POSTGRESQL, mysql: MYSQL, mariadb: MYSQL };
+const CONNECTORS: Readonly<Record<string, Connector>> = { postgresql: POSTGRESQL, mysql: MYSQL, mariadb: MARIADB };
 
 export function connectorOf(name: string): Connector {
   return Object.hasOwn(CONNECTORS, name) ? (CONNECTORS[name] as Connector) : OTHER;

@@ -28,23 +28,27 @@ export class TransactionRecords {
   /** Before the records of an event. */
   begin(event: ChangeEvent, index: number, table: TableEncoder): void {
     const tx = event.transaction;
-    if (tx === null || tx.order !== 1) return;
+    if (tx === null || tx.order !== 1 || this.#isAlone(event, table)) return;
     this.#record('BEGIN', event, index, table, this.#idOf(event, tx, table, false), 'null', 'null');
   }
 
   /** After the records of an event; `records`: 2 for a change of key, which counts twice. */
   end(event: ChangeEvent, index: number, table: TableEncoder, records: number): void {
     const tx = event.transaction;
-    if (tx === null) return;
+    if (tx === null || this.#isAlone(event, table)) return;
     const id = `${event.source}/${event.partition}/${tx.id}`;
     if (id !== this.#id) {
       this.#id = id;
       this.#counts.clear();
     }
     this.#counts.set(table.collection, tx.collectionOrder + records - 1);
-    if (!tx.last || (this.#compatible && event.op === 't' && table.connector.leavesTruncatesOpen === true)) return;
+    if (!tx.last || (this.#compatible && event.op === 't' && table.connector.truncates === 'open')) return;
     const total = tx.order + records - 1;
     this.#record('END', event, index, table, this.#idOf(event, tx, table, true), `${total}`, this.#collections(total));
+  }
+
+  #isAlone(event: ChangeEvent, table: TableEncoder): boolean {
+    return this.#compatible && event.op === 't' && table.connector.truncates === 'alone';
   }
 
   #idOf(event: ChangeEvent, tx: Transaction, table: TableEncoder, end: boolean): string {

@@ -30,6 +30,12 @@ export interface TypeModes {
 export interface DebeziumType {
   readonly schema: ConnectSchema;
   readonly write: (value: Value) => string;
+  /** For rows of a snapshot, where Debezium's connector shows them otherwise than changes. */
+  readonly read?: (value: Value) => string;
+  /** For defaults, where it shows those otherwise. */
+  readonly writeDefault?: (value: Value) => string;
+  /** Some values become NULL, or what stands for it. */
+  readonly hasNulls?: boolean;
   /** See `ColumnWriter`. Absent: as the writer is known to do. */
   readonly fromText?: TextWrite;
   /** What Debezium shows for a NOT NULL column that the source did not send and that has no default. */
@@ -37,6 +43,9 @@ export interface DebeziumType {
   /** What Debezium shows for a column whose unchanged value the source left out; `null`: what it shows for NULL. */
   readonly unavailable: string | null;
 }
+
+/** A type whose writers may say `null`. */
+export const orNull = (type: DebeziumType): DebeziumType => ({ ...type, hasNulls: true });
 
 /** What is written from the text of a value alone. */
 export function fromTextOf({ write: writer, fromText }: DebeziumType): TextWrite | undefined {

@@ -1,5 +1,6 @@
 // What information_schema says of tables and their columns: it only knows now, and is taken where it agrees with the log.
 
+import { quoteName } from '../../systems/mysql/names.ts';
 import type { Queries, TextRow } from './connection.ts';
 import { isSystem } from './names.ts';
 
@@ -12,6 +13,8 @@ export interface CatalogColumn {
   readonly nullable: boolean;
   /** As SQL; `null` for none. */
   readonly defaultSql: string | null;
+  /** Empty for none. */
+  readonly comment: string;
   /** Computed when it is read: not stored. */
   readonly isVirtual: boolean;
 }
@@ -32,11 +35,12 @@ SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tbl, ENGINE AS engine, TABLE_ROWS AS n 
 WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')`;
 const COLUMNS = `
 SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tbl, COLUMN_NAME AS name, COLUMN_TYPE AS type, CHARACTER_SET_NAME AS charset,
-  COLLATION_NAME AS collation, IS_NULLABLE AS nullable, COLUMN_DEFAULT AS def, EXTRA AS extra
+  COLLATION_NAME AS collation, IS_NULLABLE AS nullable, COLUMN_DEFAULT AS def, EXTRA AS extra,
+  COLUMN_COMMENT AS comment
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`;
-const KEYS = `
-SELECT INDEX_NAME AS idx, COLUMN_NAME AS name, NULLABLE AS nullable, SUB_PART AS part FROM information_schema.STATISTICS
-WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX`;
+/** In the order in which the server has the indexes: those made first are first. */
+const keysOf = (database: string, table: string): string =>
+  `SHOW INDEX FROM ${quoteName(database)}.${quoteName(table)} WHERE Non_unique = 0`;
 
 export class Catalog {
   readonly #queries: Queries;
@@ -69,15 +73,14 @@ export class Catalog {
     const isMariadb = await this.#isMariadb();
     const columns = (await this.#queries.query(COLUMNS, [database, table])).map((r) => columnOf(r, isMariadb)),
       indexes = new Map<string, TextRow[]>();
-    for (const r of await this.#queries.query(KEYS, [database, table])) {
-      const name = r['idx'] ?? '';
+    for (const r of await this.#queries.query(keysOf(database, table))) {
+      const name = r['Key_name'] ?? '';
       indexes.set(name, [...(indexes.get(name) ?? []), r]);
     }
-    const names = (index: readonly TextRow[] | undefined): string[] => (index ?? []).map((r) => r['name'] ?? '');
+    const names = (index: readonly TextRow[] | undefined): string[] => (index ?? []).map((r) => r['Column_name'] ?? '');
     const primaryKey = names(indexes.get('PRIMARY')),
-      // A part of a column, or an expression, does not tell rows apart.
-      isUsable = (index: readonly TextRow[]): boolean =>
-        index.every((r) => r['nullable'] !== 'YES' && r['part'] === null && r['name'] !== null),
+      // An expression is no column. Where the beginnings of columns differ, the columns do.
+      isUsable = (index: readonly TextRow[]): boolean => index.every((r) => r['Null'] !== 'YES' && r['Column_name'] !== null),
       unique = [...indexes.values()].find(isUsable);
     const key = primaryKey.length > 0 ? primaryKey : names(unique);
     return { database, table, columns, primaryKey, key, engine: row['engine'] ?? '', rows: Number(row['n'] ?? 0) };
@@ -96,9 +99,12 @@ function columnOf(row: TextRow, isMariadb: boolean): CatalogColumn {
     defaultSql:
       def === null || (isMariadb && def === 'NULL')
         ? null
-        : isMariadb || /DEFAULT_GENERATED/.test(extra)
+        : isMariadb
           ? def
-          : asLiteral(def, row['type'] ?? ''),
+          : /DEFAULT_GENERATED/.test(extra)
+            ? asExpression(def)
+            : asLiteral(def, row['type'] ?? ''),
+    comment: row['comment'] ?? '',
     isVirtual: /\bVIRTUAL\b/.test(extra),
   };
 }
@@ -106,5 +112,18 @@ function columnOf(row: TextRow, isMariadb: boolean): CatalogColumn {
 /** MySQL gives the text of a literal, MariaDB gives SQL. */
 function asLiteral(text: string, type: string): string {
   if (/^(?:CURRENT_TIMESTAMP|b')/i.test(text)) return text;
-  return /^(?:tiny|small|medium|big)?int|^(?:decimal|float|double|year)/.test(type) ? text : `'${text.replaceAll("'", "''")}'`;
+  if (/^(?:tiny|small|medium|big)?int|^(?:decimal|float|double|year)/.test(type)) return text;
+  const [, hex] = (/binary/.test(type) ? /^0x((?:[0-9a-f]{2})*)$/i.exec(text) : null) ?? [];
+  if (hex === undefined) return literal(text);
+  // BINARY(n) has zeros at the end, which are not told.
+  const bytes = Number(/^binary\((\d+)\)/.exec(type)?.[1] ?? 0);
+  return literal(Buffer.from(hex.padEnd(bytes * 2, '0'), 'hex').toString());
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { "'": "''", '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\0': '\\0' };
+const literal = (text: string): string => `'${text.replaceAll(/['\\\n\r\0]/g, (c) => ESCAPES[c] as string)}'`;
+
+/** Without the parentheses that SHOW CREATE TABLE has around all but the time. */
+function asExpression(sql: string): string {
+  return /^(?:CURRENT_TIMESTAMP|now)/i.test(sql) ? sql : `(${sql})`;
 }

@@ -37,7 +37,7 @@ function concerns(info: string, database: string, table: string): boolean {
   const [, home, sql = info] = /^use `((?:[^`]|``)*)`; (.*)$/s.exec(info) ?? [],
     statement = readStatement(sql, home ?? '');
   if (statement.kind === 'drop_database') return statement.database === database;
-  if (statement.kind !== 'ddl' || statement.temporary || statement.verb === 'truncate') return false;
+  if (statement.kind !== 'ddl' || statement.temporary || ['truncate', 'index'].includes(statement.verb)) return false;
   // Names that cannot be read may be any.
   if (statement.tables.length === 0) return true;
   return [...statement.tables, ...statement.renamedTo].some((t) => t.database === database && t.table === table);

@@ -5,8 +5,9 @@ import { CdcError, type Column } from '../../sdk/index.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import { mapColumn } from './catalog-map.ts';
 import type { MysqlSourceConfig } from './config.ts';
+import { factOf } from './facts.ts';
 import { DATE_LETTERS, type TimeColumn } from './poll-bound.ts';
-import { factOf, nameOfTable } from './schemas.ts';
+import { nameOfTable } from './schemas.ts';
 import { isKeyType, isOrderedByNumber } from './text-values.ts';
 import { columnOf } from './types.ts';
 

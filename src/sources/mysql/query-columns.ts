@@ -66,5 +66,6 @@ export function columnOfField(field: QueryField, collation: string | null): Cata
     nullable: (field.flags & NOT_NULL) === 0,
     defaultSql: null,
     isVirtual: false,
+    comment: '',
   };
 }

@@ -2,17 +2,19 @@
 // and all that is needed to read rows; what else a schema shows (defaults, `uuid`) comes from the catalog, which only knows now, and is
 // taken where the two agree. Without FULL names come from the stored shape, or from the catalog while nothing speaks against it.
 
-import { CdcError, type Position, type SchemaChange, type TableId, type TableSchema, type Value } from '../../sdk/index.ts';
-import { ColumnType } from './binlog/column-type.ts';
+import { CdcError, type Position, type SchemaChange, type TableId, type TableSchema } from '../../sdk/index.ts';
 import { RowLayout } from './binlog/rows.ts';
+import type { TableName } from './binlog/statement.ts';
 import type { MapColumn, TableMap } from './binlog/table-map.ts';
-import type { Catalog, CatalogColumn, CatalogTable } from './catalog.ts';
+import type { Catalog, CatalogTable } from './catalog.ts';
 import { mapColumn } from './catalog-map.ts';
 import type { Queries } from './connection.ts';
+import { tableWords } from './ddl-words.ts';
+import { factOf, factsFor, fitsType, wordedFacts, wordedKey } from './facts.ts';
 import { laterDdl } from './later-ddl.ts';
 import { parsePlace } from './position.ts';
 import type { SchemaHistory, TableVersion } from './schema-history.ts';
-import { type ColumnFacts, columnOf, nameOf, textColumnOf } from './types.ts';
+import { columnOf, nameOf, textColumnOf } from './types.ts';
 
 /** A table as it is read now. One per shape; the counts are those of the transaction that is being read. */
 export class ReadTable {
@@ -54,6 +56,10 @@ export class SchemaTracker {
   readonly #ddl = new Map<string, string>();
   /** Tables whose shape must be asked for again: a DDL of them was read, and the log does not say names. */
   readonly #uncertain = new Set<string>();
+  /** DDL of tables since their last row, in order. */
+  readonly #said = new Map<string, string[]>();
+  /** What a table was that has another name now. */
+  readonly #bases = new Map<string, TableVersion | null>();
 
   constructor(options: TrackerOptions) {
     this.#o = options;
@@ -65,15 +71,19 @@ export class SchemaTracker {
     const { history } = this.#o,
       name = nameOfTable(map),
       [current, next] = history.around(name, at);
-    if (current !== null && isSame(current, map) && !this.#uncertain.has(name)) return this.#met(map, current, at);
+    const isAsBefore = !this.#uncertain.has(name) && !this.#said.has(name);
+    if (current !== null && isSame(current, map) && isAsBefore) return this.#met(map, current, at);
     if (next !== null && isSame(next, map)) {
+      this.#said.delete(name);
       const moved = history.move(name, next, at);
       await history.save();
       return this.#met(map, moved, at);
     }
     const stored = current !== null && !this.#uncertain.has(name) ? withNamesOf(current, map) : null,
-      looked = stored ?? (await this.#look(map, at));
+      looked = stored ?? (await this.#look(map, at, this.#bases.has(name) ? (this.#bases.get(name) ?? null) : current));
     this.#uncertain.delete(name);
+    this.#said.delete(name);
+    this.#bases.delete(name);
     const isKnown = current !== null && this.#isSameSchema(map, current, looked);
     // What the catalog said when capture began, in the words of the log; or a DDL that changed nothing of what rows are read by.
     if (isKnown) return this.#met(map, await this.#replace(name, current, looked), at);
@@ -84,13 +94,31 @@ export class SchemaTracker {
     return this.#met(map, begun, at);
   }
 
+  /** A table goes on under another name. */
+  renamed(from: TableName, to: TableName): void {
+    const name = nameOfTable(from);
+    this.#bases.set(
+      nameOfTable(to),
+      this.#bases.has(name) ? (this.#bases.get(name) ?? null) : (this.#o.history.versions(name).at(-1) ?? null),
+    );
+    this.#said.set(nameOfTable(to), [...(this.#said.get(name) ?? [])]);
+    this.#said.delete(name);
+  }
+
   /** A statement has changed the table; whatever comes next of it may look different. */
   changed(database: string, table: string, ddl: string): void {
     const name = nameOfTable({ database, table }),
       last = this.#o.history.versions(name).at(-1);
     this.#ddl.set(name, ddl);
+    this.indexed(database, table, ddl);
     // The log does not say names, so the same types may be those of other columns.
     if (last?.columns.some((c) => c.name === null) === true) this.#uncertain.add(name);
+  }
+
+  /** A statement has changed its indexes at most. */
+  indexed(database: string, table: string, ddl: string): void {
+    const name = nameOfTable({ database, table });
+    this.#said.set(name, [...(this.#said.get(name) ?? []), ddl]);
   }
 
   /** The tables as capture begins: from now on every other shape is a change. */
@@ -171,7 +199,8 @@ export class SchemaTracker {
     return replaced;
   }
 
-  async #look(map: TableMap, at: Position): Promise<Pick<TableVersion, 'columns' | 'key' | 'facts'>> {
+  /** `base`: what the table was before the statements that were read since. */
+  async #look(map: TableMap, at: Position, base: TableVersion | null): Promise<Pick<TableVersion, 'columns' | 'key' | 'facts'>> {
     const now = await this.#o.catalog.table(map.database, map.table),
       facts = factsFor(map, now);
     if (facts === null) throw this.#unknown(map, now === null ? 'it is gone' : 'it has other columns by now');
@@ -181,8 +210,11 @@ export class SchemaTracker {
     const names = map.columns.map((c, i) => nameOf(c, i, facts[i] ?? null)),
       primary = map.primaryKey.map((i) => names[i] as string),
       known = now?.key ?? [];
-    const key = primary.length > 0 ? primary : known.every((k) => names.includes(k)) ? known : [];
-    return { columns: map.columns, key, facts };
+    const listed = known.every((k) => names.includes(k)) ? known : [];
+    if (!map.isFull) return { columns: map.columns, key: primary.length > 0 ? primary : listed, facts };
+    const words = (this.#said.get(nameOfTable(map)) ?? []).flatMap((sql) => tableWords(sql) ?? []),
+      key = primary.length > 0 ? primary : (wordedKey(map, base?.key ?? null, words) ?? listed);
+    return { columns: map.columns, key, facts: wordedFacts(map, base?.facts ?? [], words, facts) };
   }
 
   #met(map: TableMap, version: TableVersion, at: Position): Met {
@@ -224,81 +256,6 @@ export class SchemaTracker {
   }
 }
 
-/** Facts of the catalog, one per column of the log; `null`: the two do not agree, and the log alone is not enough. */
-export function factsFor(map: TableMap, now: CatalogTable | null): readonly (ColumnFacts | null)[] | null {
-  if (map.isFull) {
-    return map.columns.map((c) => {
-      const known = now?.columns.find((n) => n.name === c.name);
-      return known === undefined || !fits(c, known) ? null : factOf(known);
-    });
-  }
-  if (now === null || now.columns.length !== map.columns.length) return null;
-  return map.columns.every((c, i) => fits(c, now.columns[i] as CatalogColumn)) ? now.columns.map(factOf) : null;
-}
-
-export function factOf({ name, columnType, charset, nullable, defaultSql }: CatalogColumn): ColumnFacts {
-  const literal = literalDefault(defaultSql);
-  return {
-    name,
-    columnType,
-    charset,
-    nullable,
-    ...(defaultSql === null ? {} : { defaultSql }),
-    ...(literal === undefined ? {} : { default: literal }),
-  };
-}
-
-const { tiny, short, int24, long, longlong, float, double, newDecimal, bit, year, date, newDate, json, geometry, string } = ColumnType;
-const TEXTS: readonly number[] = [
-  ColumnType.varchar,
-  ColumnType.varString,
-  ColumnType.string,
-  ColumnType.blob,
-  ColumnType.tinyBlob,
-  ColumnType.mediumBlob,
-  ColumnType.longBlob,
-  ColumnType.varcharCompressed,
-  ColumnType.blobCompressed,
-];
-/** The word that a type begins with in the catalog → what the log calls it. */
-const KINDS: Readonly<Record<string, readonly number[]>> = {
-  tinyint: [tiny],
-  smallint: [short],
-  mediumint: [int24],
-  int: [long],
-  bigint: [longlong],
-  float: [float],
-  double: [double],
-  decimal: [newDecimal],
-  bit: [bit],
-  year: [year],
-  date: [date, newDate],
-  time: [ColumnType.time, ColumnType.time2],
-  datetime: [ColumnType.datetime, ColumnType.datetime2],
-  timestamp: [ColumnType.timestamp, ColumnType.timestamp2],
-  enum: [ColumnType.enum],
-  set: [ColumnType.set],
-  json: [json],
-  uuid: [string],
-  inet4: [string],
-  inet6: [string],
-  char: [string],
-  binary: [string],
-  vector: [ColumnType.vector],
-};
-const GEOMETRIES = /^(?:geometry|point|linestring|polygon|multipoint|multilinestring|multipolygon|geometrycollection|geomcollection)$/;
-
-/** Can the column be the one that the catalog describes? */
-export function fits(column: MapColumn, { columnType, nullable }: CatalogColumn): boolean {
-  return fitsType(column, columnType, nullable);
-}
-
-function fitsType(column: MapColumn, columnType: string, nullable: boolean): boolean {
-  const [word = ''] = /^[a-z0-9]+/i.exec(columnType.toLowerCase()) ?? [],
-    kinds = Object.hasOwn(KINDS, word) ? KINDS[word] : GEOMETRIES.test(word) ? [geometry] : TEXTS;
-  return kinds?.includes(column.type) === true && (column.nullable === nullable || word === 'timestamp');
-}
-
 /** The stored shape in the words of a log that says no names; `null`: the log says them, or other types. */
 function withNamesOf(version: TableVersion, map: TableMap): Pick<TableVersion, 'columns' | 'key' | 'facts'> | null {
   const { facts, key } = version;
@@ -333,18 +290,4 @@ function isSame(version: TableVersion, map: TableMap): boolean {
   const primary = map.primaryKey.map((i) => map.columns[i]?.name ?? '');
   const isSameKey = !map.isFull || primary.length === 0 || primary.join('\0') === version.key.join('\0');
   return isSameKey && JSON.stringify(version.columns) === signature;
-}
-
-/**
- * | default | value of |
- * |---|---|
- * | `5`, `-1.5` | the digits, as text |
- * | `'a''b'` | `a'b` |
- * | `current_timestamp()`, none | unknown |
- */
-export function literalDefault(sql: string | null): Value | undefined {
-  if (sql === null) return undefined;
-  const [, quoted] = /^'((?:[^'\\]|''|\\.)*)'$/s.exec(sql) ?? [];
-  if (quoted !== undefined) return quoted.replaceAll("''", "'").replaceAll(/\\(.)/gs, '$1');
-  return /^-?\d+(?:\.\d+)?$/.test(sql) ? sql : undefined;
 }

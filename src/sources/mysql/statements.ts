@@ -82,8 +82,10 @@ export class Statements {
     if (statement.kind !== 'ddl') return;
     this.#transactions.ensure(header, at);
     if (!statement.temporary) {
+      for (const [i, to] of statement.renamedTo.entries()) this.#o.tracker.renamed(statement.tables[i] as TableName, to);
       for (const table of [...statement.tables, ...statement.renamedTo]) {
         if (statement.verb === 'truncate') await this.#truncate(table, event, at);
+        else if (statement.verb === 'index') this.#indexed(table, event, at);
         else
           this.#changed(
             table,
@@ -107,6 +109,14 @@ export class Statements {
     const previous = tracker.latest(tableId(database, table));
     if (!isGone || previous === null || this.#assembler.isRepeated) return;
     this.#assembler.schemaChange(previous, { kind: 'drop', previous, ddl: sql }, place, this.#transactions.tsOf(header));
+  }
+
+  /** Rows look as before; what their key is may be another. */
+  #indexed({ database, table }: TableName, { sql }: QueryEvent, at: number): void {
+    this.#assembler.count(at);
+    if (!this.#o.isTable(database, table)) return;
+    this.#o.tracker.indexed(database, table, sql);
+    this.#assembler.forgetAll();
   }
 
   async #truncate({ database, table }: TableName, { header }: QueryEvent, at: number): Promise<void> {

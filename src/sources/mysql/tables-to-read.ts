@@ -4,8 +4,8 @@ import type { CatalogTable } from './catalog.ts';
 import { mapColumn } from './catalog-map.ts';
 import type { ChunkTable } from './chunk-sql.ts';
 import type { MysqlSourceConfig } from './config.ts';
+import { factOf } from './facts.ts';
 import { matchesTable } from './names.ts';
-import { factOf } from './schemas.ts';
 import { isKeyType } from './text-values.ts';
 import { columnOf } from './types.ts';
 

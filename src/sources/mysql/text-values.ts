@@ -10,6 +10,9 @@ type Read = (bytes: Buffer) => Value;
 const text = (bytes: Buffer): string => bytes.toString('utf8');
 const instant = (bytes: Buffer): string => text(bytes).replace(' ', 'T');
 
+/** YEAR(2) is shown without its century, which the log has. */
+const longYear = (year: number): number => year + (year < 70 ? 2000 : 1900);
+
 /** What a column is asked by. */
 export function selectExpression({ name, type }: Column): string {
   // As a double it has all its digits.
@@ -20,6 +23,7 @@ export function readerOf(column: Column): Read {
   switch (column.type) {
     case 'int16':
     case 'int32':
+      return /^year\(2\)/i.test(column.nativeType) ? (b) => longYear(Number(text(b))) : (b) => Number(text(b));
     case 'float64':
       return (b) => Number(text(b));
     case 'float32':
@@ -37,6 +41,9 @@ export function readerOf(column: Column): Read {
       const { decode } = bitsCodec(column.length ?? 1);
       return (b) => decode(b, 0, b.length);
     }
+    case 'decimal':
+      // The log has no zeros in front.
+      return /\bzerofill\b/i.test(column.nativeType) ? (b) => text(b).replace(/^0+(?=\d)/, '') : text;
     case 'json':
       return (b) => new JsonText(text(b)) as unknown as Value;
     case 'geometry':

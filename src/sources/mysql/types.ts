@@ -37,6 +37,9 @@ export interface ColumnFacts {
   /** Literal default, when it is one. */
   readonly default?: Value;
   readonly defaultSql?: string;
+  readonly comment?: string;
+  /** As a statement of the log spelled the type, where the catalog has another word for it. */
+  readonly declared?: 'boolean' | 'json' | 'real';
 }
 
 /** A type applied to a column. */
@@ -250,6 +253,8 @@ export function columnOf(column: MapColumn, index: number, facts: ColumnFacts | 
     nullable: column.nullable,
     ...(facts?.default === undefined ? {} : { default: facts.default }),
     ...(facts?.defaultSql === undefined ? {} : { defaultSql: facts.defaultSql }),
+    ...(facts?.comment === undefined ? {} : { comment: facts.comment }),
+    ...(facts?.declared === undefined ? {} : { declaredType: facts.declared }),
   };
 }
 

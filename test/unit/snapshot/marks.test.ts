@@ -17,7 +17,8 @@ const chunk = (more: Partial<OutputChunk>): OutputChunk => ({ table: 'b', run: '
 
 /** Of the three rows of a chunk of `b`. */
 async function marksOf(others: readonly TableStatus[], of: OutputChunk, empty: readonly string[] = []): Promise<string[]> {
-  const marks = new RowMarks(() => [...others, status('b', 'running', 0)]);
+  const inOrder = [...others, status('b', 'running', 0)].sort((p, q) => (p.table < q.table ? -1 : 1));
+  const marks = new RowMarks(() => inOrder);
   await marks.lookAhead('b', async (table) => empty.includes(table));
   return [0, 1, 2].map(marks.of(of, 3));
 }
@@ -39,4 +40,17 @@ it('takes a table for the last when those behind it were seen to be empty', asyn
   const others = [status('c', 'running', 0), status('d', 'paused', 0)];
   expect(await marksOf(others, chunk({ isFirst: false }), ['c', 'd'])).toEqual(['true', 'true', 'last']);
   expect(await marksOf(others, chunk({ isFirst: false }), ['c'])).toEqual(['true', 'true', 'last_in_data_collection']);
+});
+
+it('does not ask about tables before it, whose rows may be read and not out', async () => {
+  const others = [status('a', 'running', 0), status('c', 'running', 0)],
+    asked: string[] = [];
+  const marks = new RowMarks(() => [others[0] as TableStatus, status('b', 'running', 0), others[1] as TableStatus]);
+  await marks.lookAhead('b', async (table) => asked.push(table) > 0);
+  expect(asked).toEqual(['c']);
+  expect(marks.of(chunk({ isFirst: false }), 1)(0)).toBe('last_in_data_collection');
+  others[0] = status('a', 'done', 1);
+  const later = new RowMarks(() => [others[0] as TableStatus, status('b', 'running', 0), others[1] as TableStatus]);
+  await later.lookAhead('b', async () => true);
+  expect(later.of(chunk({ isFirst: false }), 1)(0)).toBe('last');
 });

@@ -93,6 +93,9 @@ export class EventReader {
   packedText(what: string): string {
     return this.text(this.packedInteger(what), what);
   }
+  packedBytes(what: string): Buffer {
+    return this.view(this.packedInteger(what), what);
+  }
   rest(): string {
     return this.text(this.left, 'the text');
   }

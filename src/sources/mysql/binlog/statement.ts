@@ -11,7 +11,8 @@ export type Statement =
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'xa_start' | 'xa_end' | 'xa_commit' | 'xa_rollback' | 'other' }
   | {
       readonly kind: 'ddl';
-      readonly verb: 'create' | 'alter' | 'drop' | 'rename' | 'truncate';
+      /** `index`: one is made or goes, by a statement of its own. */
+      readonly verb: 'create' | 'alter' | 'drop' | 'rename' | 'truncate' | 'index';
       /** Empty: they could not be read, it may be any table. */
       readonly tables: readonly TableName[];
       /** New names, one per table, of RENAME TABLE and ALTER TABLE … RENAME; else empty. */
@@ -206,7 +207,7 @@ function definition(tokens: Tokens, verb: string, database: string): Statement {
     skipIfExists(tokens);
     return tokens.isName ? { kind: 'drop_database', database: tokens.name } : { kind: 'other' };
   }
-  if (!isTable && verb !== 'TRUNCATE') return { kind: 'other' };
+  if (!isTable && verb !== 'TRUNCATE') return indexOf(tokens, verb, database);
   skipIfExists(tokens);
   const names = { tables: [] as TableName[], renamedTo: [] as TableName[] };
   if (!readNames(tokens, verb, database, names)) {
@@ -214,6 +215,17 @@ function definition(tokens: Tokens, verb: string, database: string): Statement {
     names.renamedTo.length = 0;
   }
   return { kind: 'ddl', verb: verb.toLowerCase() as 'create', ...names, temporary };
+}
+
+/** `CREATE UNIQUE INDEX i ON t (a)`, `DROP INDEX i ON t`. */
+function indexOf(tokens: Tokens, verb: string, database: string): Statement {
+  tokens.accept('UNIQUE', 'FULLTEXT', 'SPATIAL');
+  if ((verb !== 'CREATE' && verb !== 'DROP') || !tokens.accept('INDEX')) return { kind: 'other' };
+  skipIfExists(tokens);
+  while (tokens.token !== '' && tokens.token !== 'ON') tokens.next();
+  tokens.next();
+  const table = tableName(tokens, database);
+  return { kind: 'ddl', verb: 'index', tables: table === null ? [] : [table], renamedTo: [], temporary: false };
 }
 
 function skipIfExists(tokens: Tokens): void {

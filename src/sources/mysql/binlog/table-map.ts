@@ -1,9 +1,10 @@
 // TABLE_MAP: the columns of a table at the moment of a change. Comes before each statement's rows; parsed once per content.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Table__map__event.html
 
+import { charsetOf } from './charsets.ts';
 import { ColumnType, metadataBytes, widthOf } from './column-type.ts';
 import type { EventReader } from './reader.ts';
-import { readOptionalMetadata } from './table-metadata.ts';
+import { type OptionalMetadata, readOptionalMetadata } from './table-metadata.ts';
 
 /** What TABLE_MAP says of a column. `null`: it does not (servers before 8.0, `binlog_row_metadata=MINIMAL`). */
 export interface MapColumn {
@@ -95,7 +96,7 @@ export function parseTableMap(r: EventReader, flavor: 'mysql' | 'mariadb'): Tabl
       name: optional.names?.[i] ?? null,
       unsigned: optional.unsigned?.get(i) ?? null,
       collation: optional.collations.get(i) ?? null,
-      values: optional.values.get(i) ?? null,
+      values: namesOf(optional, i),
       geometry: optional.geometries.get(i) ?? null,
       visible: optional.visible?.[i] ?? true,
       dimensions: optional.dimensions.get(i) ?? null,
@@ -109,6 +110,19 @@ export function parseTableMap(r: EventReader, flavor: 'mysql' | 'mariadb'): Tabl
     primaryKey: optional.primaryKey,
     unreadable: unreadableReason(columns),
   };
+}
+
+/** Names of an ENUM or SET; `null` also where they are of a character set that we cannot read: the catalog may know them. */
+function namesOf({ values, collations }: OptionalMetadata, column: number): readonly string[] | null {
+  const names = values.get(column),
+    collation = collations.get(column);
+  if (names === undefined) return null;
+  if (collation === undefined) return names.map((bytes) => bytes.toString('utf8'));
+  try {
+    return names.map((bytes) => charsetOf(collation).decode(bytes, 0, bytes.length));
+  } catch {
+    return null;
+  }
 }
 
 function unreadableReason(columns: readonly MapColumn[]): string | null {

@@ -39,7 +39,8 @@ export interface OptionalMetadata {
   visible: readonly boolean[] | null;
   primaryKey: readonly number[];
   readonly collations: Map<number, number>;
-  readonly values: Map<number, readonly string[]>;
+  /** In the character set of the column. */
+  readonly values: Map<number, readonly Buffer[]>;
   readonly geometries: Map<number, string>;
   readonly dimensions: Map<number, number>;
 }
@@ -141,14 +142,14 @@ function readDefaultCharset(r: EventReader, indexes: readonly number[], collatio
   }
 }
 
-function readValues(r: EventReader, indexes: readonly number[], values: Map<number, readonly string[]>): void {
+function readValues(r: EventReader, indexes: readonly number[], values: Map<number, readonly Buffer[]>): void {
   for (const i of indexes) {
     const count = r.packedInteger('the number of values');
     // Each takes a byte at least.
     if (count > r.left) r.fail(`${count} values`);
     values.set(
       i,
-      Array.from({ length: count }, () => r.packedText('a value')),
+      Array.from({ length: count }, () => r.packedBytes('a value')),
     );
   }
 }
