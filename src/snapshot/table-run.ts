@@ -73,9 +73,9 @@ export class TableRun<Row, Id, Seen, Bound> {
   get isUntouched(): boolean {
     return this.chunk === 0 && this.flights.length === 0;
   }
-  /** Its first rows are under way. */
+  /** Its first rows are under way, and were not asked for in vain before: a table that is locked does not hold up the others. */
   get isBeginning(): boolean {
-    return this.isRunning && !this.isPaused && this.chunk === 0 && this.flights.some((f) => f.state !== 'planned');
+    return this.isRunning && !this.isPaused && this.chunk === 0 && this.flights.some((f) => f.state !== 'planned' && f.attempt === 0);
   }
   get flights(): readonly (RangeFlight<Row, Seen> | KeysFlight<Row, Seen>)[] {
     return this.keysFlight === null ? this.ranges.flights : [...this.ranges.flights, this.keysFlight];

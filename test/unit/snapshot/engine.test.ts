@@ -216,6 +216,40 @@ describe('chunks', () => {
   });
 });
 
+describe('several tables', () => {
+  const tables = ['a', 'b'].map((name) => ({ name, keyed: true, orderedByIdentity: true }));
+
+  it('begin in their order, whichever was read first', () => {
+    const engine = engineOf({ tables });
+    outputs(engine);
+    const a = jobOf(engine, 'range'),
+      b = jobOf(engine, 'range');
+    expect([a.table, b.table]).toEqual(['a', 'b']);
+    engine.onRead(b, read(['1'], { end: true }));
+    expect(outputs(engine)).toEqual([]);
+    engine.onRead(a, read(['1'], { end: true }));
+    expect(outputs(engine).map(({ chunk }) => chunk?.table)).toEqual(['a', 'b']);
+  });
+
+  it('go on without one that could not be read', () => {
+    const engine = engineOf({ tables });
+    outputs(engine);
+    const locked = jobOf(engine, 'range');
+    engine.onRead(jobOf(engine, 'range'), read(['1'], { end: true }));
+    engine.onLost(locked);
+    expect(outputs(engine).map(({ chunk }) => chunk?.table)).toEqual(['b']);
+    const again = jobOf(engine, 'range');
+    expect(again.table).toBe('a');
+    engine.request(['b']);
+    outputs(engine);
+    engine.onRead(jobOf(engine, 'range'), read(['1'], { end: true }));
+    expect(
+      outputs(engine).map(({ chunk }) => chunk?.table),
+      'while it is tried again',
+    ).toEqual(['b']);
+  });
+});
+
 describe('keys read once more', () => {
   it('are stored before the event that needs them, and read when the ranges are out', () => {
     const engine = engineOf();
