@@ -36,13 +36,17 @@ export class JobPlanner<Row, Id, Seen, Bound> {
       return { kind: 'bound', id, attempt: this.boundAttempts };
     }
     const keyless = running.filter((t) => !t.keyed);
-    return this.#pass.next(keyless, () => ++this.last) ?? this.#inTurn(running.filter((t) => t.keyed && t.bound !== null));
+    return this.#pass.next(keyless, () => ++this.last) ?? this.#inTurn();
   }
 
-  #inTurn(tables: readonly TableRun<Row, Id, Seen, Bound>[]): SnapshotJob | null {
+  /** Counted over all tables, so that small ones come in their order when those before them are done. */
+  #inTurn(): SnapshotJob | null {
+    const tables = [...this.#tables.values()];
     for (let i = 0; i < tables.length; i++) {
       const at = (this.#turn + i) % tables.length,
-        job = this.#jobOf(tables[at] as TableRun<Row, Id, Seen, Bound>);
+        t = tables[at] as TableRun<Row, Id, Seen, Bound>;
+      const isReady = t.isRunning && !t.isPaused && t.keyed && t.bound !== null,
+        job = isReady ? this.#jobOf(t) : null;
       if (job === null) continue;
       this.#turn = at + 1;
       return job;
