@@ -96,22 +96,23 @@ export class DebeziumEnvelope implements Envelope {
   }
 
   #key(json: JsonWriter, event: ChangeEvent): boolean {
-    return event.op !== 't' && this.#tables.get(event).keys.write(json, event);
+    return event.op !== 't' && this.#tables.get(event).keysOf(event).write(json, event);
   }
 
   #keyChange(event: ChangeEvent, index: number, table: TableEncoder, endings: Endings, oldKey: Row, out: RecordWriter): void {
     const { topic } = table,
-      { keys, values } = out;
-    table.keys.writeKey(keys, event.key);
+      { keys, values } = out,
+      encoder = table.keysOf(event);
+    encoder.writeKey(keys, event.key);
     const to = Buffer.from(keys.end()).toString();
-    table.keys.writeKey(keys, oldKey);
+    encoder.writeKey(keys, oldKey);
     const from = Buffer.from(keys.end()).toString();
     const gone = { ...event.headers, '__debezium.newkey': to };
     this.#value(values, event, table, endings.of('d'), true, false, 0);
     out.add(index, topic, true, gone, event.sourceTsMs);
     if (this.#options.tombstones_on_delete) out.addTombstone(index, topic, gone, event.sourceTsMs);
     const come = { ...event.headers, '__debezium.oldkey': from };
-    table.keys.writeKey(keys, event.key);
+    encoder.writeKey(keys, event.key);
     this.#value(values, event, table, endings.of('c'), false, event.has('after'), 1);
     out.add(index, topic, true, come, event.sourceTsMs);
   }
@@ -137,14 +138,15 @@ export class DebeziumEnvelope implements Envelope {
 
   /** `before`, `after`: which sides to show. `add`: 1 for the second record of one event, which counts on in the transaction. */
   #payload(json: JsonWriter, event: ChangeEvent, table: TableEncoder, ending: Ending, before: boolean, after: boolean, add: number): void {
-    const { transaction } = event;
+    const { transaction } = event,
+      rows = table.rowsOf(event);
     if (!before) json.fixed(NO_BEFORE);
     else {
       json.fixed(BEFORE);
-      table.rows.side(json, event, 'before', false);
+      rows.side(json, event, 'before', false);
       json.fixed(AFTER);
     }
-    if (after) table.rows.side(json, event, 'after', event.incomplete);
+    if (after) rows.side(json, event, 'after', event.incomplete);
     else json.text('null');
     json.fixed(SOURCE);
     table.source.write(json, event);
@@ -171,7 +173,8 @@ export class DebeziumEnvelope implements Envelope {
     json.text(',"total_order":');
     json.integer(tx.order + add);
     json.text(',"data_collection_order":');
-    json.integer(tx.collectionOrder + add);
+    // To Debezium each message is a collection of its own.
+    json.integer(event.op === 'm' && this.#options.compatible ? 1 : tx.collectionOrder + add);
     json.text('}');
   }
 }

@@ -45,13 +45,20 @@ export interface TypedColumn {
 }
 
 /** How a column is written. Debezium's converters show a default for NULL, and a zero where NULL cannot be. */
-export function writerOf({ column, type, defaultText }: TypedColumn, compatible: boolean): ColumnWriter {
+export function writerOf(typed: TypedColumn, compatible: boolean): ColumnWriter {
+  const { column, type, defaultText } = typed;
   const write = type.write === jsonValue ? null : type.write,
     fromText = fromTextOf(type);
   const writer = { ...plainColumn(column.name), write, ...(fromText === undefined ? {} : { fromText }) };
   if (!compatible) return writer;
   const nullText = defaultText ?? (column.nullable ? 'null' : type.zero);
   return { ...writer, nullText, absentText: nullText, unavailableText: type.unavailable ?? nullText };
+}
+
+/** The same for rows of a snapshot. */
+function readWriterOf(typed: TypedColumn, compatible: boolean): ColumnWriter {
+  const { read, fromText: _, ...type } = typed.type;
+  return writerOf(read === undefined || !compatible ? typed : { ...typed, type: { ...type, write: read } }, compatible);
 }
 
 export function fieldOf({ column, type, defaultText }: TypedColumn): ConnectField {
@@ -66,8 +73,11 @@ export class TableEncoder {
   readonly source: SourceBlock;
   /** `public.orders`, as the transaction's END record names it. */
   readonly collection: string;
-  readonly rows: RowEncoder;
-  readonly keys: KeyEncoder;
+  readonly #rows: RowEncoder;
+  readonly #keys: KeyEncoder;
+  /** For rows of a snapshot: most tables have no column that differs there. */
+  readonly #readRows: RowEncoder;
+  readonly #readKeys: KeyEncoder;
   /** For formats that have schemas of their own, which `schemas` then describes. */
   readonly columns: readonly TypedColumn[];
   readonly dropped: readonly string[];
@@ -98,21 +108,37 @@ export class TableEncoder {
     });
     const { typed, dropped } = typedColumns(table.columns, modesOf(options, this.connector), this.connector);
     const keys = table.key.map((key) => typed.find((t) => t.column.name === key)).filter((t) => t !== undefined);
-    this.rows = new RowEncoder(
-      typed.map((t) => writerOf(t, options.compatible)),
-      dropped,
-    );
+    const { compatible } = options,
+      differs = compatible && typed.some((t) => t.type.read !== undefined);
+    const rows = (writer: typeof writerOf): RowEncoder =>
+      new RowEncoder(
+        typed.map((t) => writer(t, compatible)),
+        dropped,
+      );
+    this.#rows = rows(writerOf);
+    this.#readRows = differs ? rows(readWriterOf) : this.#rows;
     this.columns = typed;
     this.dropped = dropped;
     this.keyColumns = keys;
     this.fullName = fullName;
     const schemas = options.schemas ? schemasOf(fullName, typed, keys, this.source, options.compatible) : null;
     this.#around = schemas === null ? null : { start: fixedOf(`{"schema":${schemas.value},"payload":`), end: fixedOf('}') };
-    this.keys = new KeyEncoder(
-      keys.map((t) => writerOf(t, options.compatible)),
-      schemas === null ? '' : `{"schema":${schemas.key},"payload":`,
-      schemas === null ? '' : '}',
-    );
+    const keysOf = (writer: typeof writerOf): KeyEncoder =>
+      new KeyEncoder(
+        keys.map((t) => writer(t, compatible)),
+        schemas === null ? '' : `{"schema":${schemas.key},"payload":`,
+        schemas === null ? '' : '}',
+      );
+    this.#keys = keysOf(writerOf);
+    this.#readKeys = differs ? keysOf(readWriterOf) : this.#keys;
+  }
+
+  rowsOf(event: ChangeEvent): RowEncoder {
+    return event.op === 'r' ? this.#readRows : this.#rows;
+  }
+
+  keysOf(event: ChangeEvent): KeyEncoder {
+    return event.op === 'r' ? this.#readKeys : this.#keys;
   }
 
   /** A record's value begins; what follows until `endValue` is the payload. */
@@ -147,7 +173,9 @@ function defaultTextOf(column: Column, type: DebeziumType, modes: TypeModes, con
   const value = modes.compatible && defaultSql !== undefined ? connector.defaultOf(column, defaultSql) : column.default;
   if (value === undefined || value === null) return null;
   // Connect has no structs as defaults (KAFKA-12694).
-  return modes.compatible && type.schema.type === 'struct' ? null : type.write(value);
+  if (modes.compatible && type.schema.type === 'struct') return null;
+  const text = type.write(value);
+  return modes.compatible && text === 'null' ? null : text;
 }
 
 /** JSON texts of the schemas; `null` for a table whose source knows no columns. */
