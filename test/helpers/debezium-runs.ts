@@ -5,7 +5,7 @@ import { parseJson } from '../../src/envelope/parse-json.ts';
 import type { Value } from '../../src/sdk/index.ts';
 import { GOLDEN_CASES, type Json, Normalizer } from './debezium-records.ts';
 
-export const RUNS = ['types', 'containers', 'defaults', 'keys', 'keyless', 'changes', 'messages', 'schema'] as const;
+export const RUNS = ['types', 'containers', 'defaults', 'keys', 'keyless', 'changes', 'messages', 'schema', 'edges'] as const;
 export type Run = (typeof RUNS)[number];
 
 const fileOf = (run: Run, name: string): URL => new URL(`../fixtures/envelope/debezium-postgresql-run/${run}/${name}`, import.meta.url);
@@ -18,9 +18,12 @@ export function statementsOf(run: Run, name: 'schema' | 'dml'): string[] {
     .filter((statement) => statement.trim() !== '');
 }
 
+/** The records without schemas are those with them, without. */
+const nameOf = (file: string): string => `${file === 'default' ? 'schemas' : file}.ndjson`;
+
 /** The settings that a run was recorded with. */
 export const casesOf = (run: Run): (typeof GOLDEN_CASES)[number][] =>
-  GOLDEN_CASES.filter(({ file }) => file === 'default' || existsSync(fileOf(run, `${file}.ndjson`)));
+  GOLDEN_CASES.filter(({ file }) => existsSync(fileOf(run, nameOf(file))));
 
 export function recordedRun(run: Run, file: string): string[] {
   const normalizer = new Normalizer(),
@@ -33,7 +36,7 @@ export function recordedRun(run: Run, file: string): string[] {
     return { schema: schemas.get(of) as Value, payload: payload as Value };
   };
   const payload = (part: Value): Value => (part === null ? null : ((part as Json).payload as Value));
-  return readFileSync(fileOf(run, `${file === 'default' ? 'schemas' : file}.ndjson`), 'utf8')
+  return readFileSync(fileOf(run, nameOf(file)), 'utf8')
     .trimEnd()
     .split('\n')
     .map((line) => {

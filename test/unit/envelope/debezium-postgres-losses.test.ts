@@ -118,3 +118,18 @@ describe('the smallest numbers have two digits', () => {
     [3.1415927410125732, '3.1415927'],
   ])('float %s', (n, text) => expect(javaFloat(n)).toBe(text));
 });
+
+describe('a column of the key that Debezium cannot show', () => {
+  const table: TableSchema = {
+    ...ORDERS,
+    columns: [column('l', 'string', { nullable: false, nativeType: 'pg_lsn' }), column('v', 'string', { nativeType: 'text' })],
+    key: ['l'],
+  };
+
+  test('is not in the key, so no change of it is one of the key', () => {
+    const change = event({ op: 'u', table, before: { l: '0/1' }, after: { l: '0/2', v: 'a' } });
+    const { key, value } = encode('debezium', [change], { compatible: true }, postgres);
+    expect(key.map((bytes) => Buffer.from(bytes as Uint8Array).toString())).toEqual(['{}']);
+    expect(JSON.parse(Buffer.from(value[0] as Uint8Array).toString())).toMatchObject({ op: 'u', after: { v: 'a' } });
+  });
+});
