@@ -55,11 +55,13 @@ export function writerOf(typed: TypedColumn, compatible: boolean): ColumnWriter 
   return { ...writer, nullText, absentText: nullText, unavailableText: type.unavailable ?? nullText };
 }
 
-/** The same for rows of a snapshot. */
-function readWriterOf(typed: TypedColumn, compatible: boolean): ColumnWriter {
+/** The column in rows of a snapshot. */
+export function readColumn(typed: TypedColumn): TypedColumn {
   const { read, fromText: _, ...type } = typed.type;
-  return writerOf(read === undefined || !compatible ? typed : { ...typed, type: { ...type, write: read } }, compatible);
+  return read === undefined ? typed : { ...typed, type: { ...type, write: read } };
 }
+
+const readWriterOf: typeof writerOf = (typed, compatible) => writerOf(readColumn(typed), compatible);
 
 export function fieldOf({ column, type, defaultText }: TypedColumn): ConnectField {
   return { ...type.schema, optional: column.nullable, field: column.name, ...(defaultText === null ? {} : { default: defaultText }) };
