@@ -37,11 +37,15 @@ export function parseInterval(text: string): Interval | null {
   return { years: part(1), months: part(2), days: part(3), hours: sign * part(5), minutes: sign * part(6), seconds: sign * part(7) };
 }
 
+const LONG_MAX = 0x7fffffffffffffffn;
+
 /** Debezium's MicroDuration: a month is 365.25 / 12 days. In doubles and truncated, as Debezium computes it. */
 export function microsOfInterval(i: Interval): string {
   const days = (i.years * 12 + i.months) * (365.25 / 12) + i.days;
   const seconds = ((days * 24 + i.hours) * 60 + i.minutes) * 60 + i.seconds;
-  return BigInt(Math.trunc(seconds * 1e6)).toString();
+  const micros = BigInt(Math.trunc(seconds * 1e6));
+  // As Java's cast to a long.
+  return `${BigInt.asIntN(64, micros) === micros ? micros : micros > 0n ? LONG_MAX : -LONG_MAX - 1n}`;
 }
 
 /** Debezium's Interval: all parts, also those that are 0. */

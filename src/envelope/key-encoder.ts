@@ -15,9 +15,10 @@ export class KeyEncoder {
   readonly #start: Fixed;
   readonly #end: Fixed;
 
-  constructor(columns: readonly ColumnWriter[], start = '', end = '') {
+  /** `dropped`: columns of the key that are never written. */
+  constructor(columns: readonly ColumnWriter[], start = '', end = '', dropped: readonly string[] = []) {
     const prepared = columns.map(prepareColumn);
-    this.rows = new RowEncoder(columns);
+    this.rows = new RowEncoder(columns, dropped);
     this.#text = new TextRows(prepared, (layout) => prepared.every((c) => layout.indexOf(c.name) >= 0));
     this.#count = columns.length;
     this.#start = fixedOf(start);

@@ -31,8 +31,14 @@ export class RowMarks {
 
   /** Of each row of a chunk. */
   of({ table, isFirst, isLast }: OutputChunk, rows: number): (i: number) => RowPlace {
-    const others = this.#status().filter((t) => t.table !== table);
-    const isFirstTable = others.every((t) => t.rows === 0),
+    const all = this.#status(),
+      others = all.filter((t) => t.table !== table),
+      before = all.slice(
+        0,
+        all.findIndex((t) => t.table === table),
+      );
+    // An empty table that was the first takes the mark with it, as Debezium has it.
+    const isFirstTable = others.every((t) => t.rows === 0) && !before.some((t) => isOver(t.state)),
       isLastTable = others.every((t) => isOver(t.state) || this.#empty.get(t.table) === true);
     return (i) => placeOf(isFirst && i === 0, isLast && i === rows - 1, isFirstTable, isLastTable);
   }

@@ -6,13 +6,14 @@ import type { Column, Value } from '../../sdk/index.ts';
 import { jsonString, jsonValue } from '../json.ts';
 import type { ConnectSchema } from './connect-schema.ts';
 import { PLACEHOLDER } from './placeholder.ts';
-import { areElementsOptional, bareName, elementName, VECTORS } from './postgres-types.ts';
-import type { DebeziumType } from './types.ts';
+import { areElementsOptional, bareName, elementName, SYSTEM_VECTORS, VECTORS } from './postgres-types.ts';
+import type { DebeziumType, TypeModes } from './types.ts';
 import * as write from './write.ts';
 
 /** `typeOf`: the type of a column like this one; `null` when Debezium has none. */
-export function arrayType(column: Column, compatible: boolean, typeOf: (element: Column) => DebeziumType | null): DebeziumType | null {
-  const element = elementColumn(column),
+export function arrayType(column: Column, modes: TypeModes, typeOf: (element: Column) => DebeziumType | null): DebeziumType | null {
+  const { compatible } = modes,
+    element = elementColumn(column),
     type = typeOf(element);
   if (type === null) return null;
   const vector = vectorSchema(column, type);
@@ -21,10 +22,22 @@ export function arrayType(column: Column, compatible: boolean, typeOf: (element:
   if (compatible && element.type === 'bits') return { ...type, write: () => 'null', zero: 'null', unavailable: null };
   const items = areElementsOptional(column) ? { ...type.schema, optional: true } : type.schema;
   const schema: ConnectSchema = { type: 'array', items };
-  const more = { schema, zero: '[]', unavailable: unavailable(element, schema) };
+  const more = { schema, zero: '[]', unavailable: unavailable(element, schema, modes.time) };
   if (!compatible) return { ...more, write: type.write === jsonValue ? jsonValue : (v) => write.array(v, type.write) };
-  const writeElement = lossy(element, type.write);
-  return { ...more, write: (v) => write.array(v, writeElement) };
+  if (SYSTEM_VECTORS.has(column.nativeType)) return { ...more, write: (v) => (Array.isArray(v) && v.length === 0 ? 'null' : '[]') };
+  const writeElement = lossy(element, type.write),
+    writeAll = (v: Value): string => write.array(v, writeElement);
+  const isLostWithNull = !areElementsOptional(column) || bareName(element.nativeType) === 'ltree';
+  if (isLostWithNull) return { ...more, write: (v) => (Array.isArray(v) && v.includes(null) ? 'null' : writeAll(v)) };
+  // Java's driver cannot read an array with a number that is none.
+  if (element.type === 'decimal') return { ...more, write: (v) => (hasSpecial(v) ? 'null' : writeAll(v)) };
+  return { ...more, write: writeAll };
+}
+
+const SPECIAL = /^(?:NaN|-?Infinity)$/;
+
+function hasSpecial(value: Value): boolean {
+  return Array.isArray(value) && (value as readonly Value[]).some((v) => (typeof v === 'string' && SPECIAL.test(v)) || hasSpecial(v));
 }
 
 function elementColumn({ name, nativeType, length, precision, scale, values, element = 'any' }: Column): Column {
@@ -71,7 +84,7 @@ function placeholderUuid(): string {
 }
 
 /** UnchangedToastedPlaceholder: the bytes of the text stand for integers, other types have no placeholder. */
-function unavailable(element: Column, { items }: ConnectSchema): string | null {
+function unavailable(element: Column, { items }: ConnectSchema, time: TypeModes['time']): string | null {
   switch (elementName(`${element.nativeType}[]`)) {
     case 'text':
     case 'character varying':
@@ -84,6 +97,7 @@ function unavailable(element: Column, { items }: ConnectSchema): string | null {
     case 'integer':
     case 'bigint':
     case 'date':
+      if (element.type === 'date' && time === 'connect') return null;
       return items?.type === 'string' ? null : `[${[...Buffer.from(PLACEHOLDER)].join(',')}]`;
     case 'uuid':
       return `["${placeholderUuid()}"]`;

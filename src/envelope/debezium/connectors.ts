@@ -26,6 +26,8 @@ export interface Connector {
   readonly timeMode: 'adaptive' | 'adaptive_time_microseconds';
   /** Fractional digits of times whose column does not say. */
   readonly defaultFraction: number;
+  /** Snapshots have dates as java.sql.Date makes them. */
+  readonly readsDatesByJdbc?: boolean;
   /** Has Debezium a converter? Columns without are missing in its events. */
   supports(column: Column): boolean;
   /** What it makes of a column in compatible mode, where that is not what all do. */
@@ -56,6 +58,7 @@ const POSTGRESQL: Connector = {
   namespace: 'schema',
   timeMode: 'adaptive',
   defaultFraction: 6,
+  readsDatesByJdbc: true,
   supports: isPostgresTypeKnown,
   defaultOf: postgresDefault,
   // PostgresTransactionMonitor.adjustTxId: `3420:786014104`, the LSN changes from event to event. That of END is the commit's.

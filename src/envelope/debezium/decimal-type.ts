@@ -5,6 +5,7 @@ import { atScale, base64OfShort, bytesOfInteger, formatDecimal, parseDecimal, sh
 import { jsonString, jsonValue } from '../json.ts';
 import type { ConnectSchema } from './connect-schema.ts';
 import { javaDouble } from './number-text.ts';
+import { PLACEHOLDER } from './placeholder.ts';
 import type { DebeziumType } from './types.ts';
 
 export type DecimalMode = 'precise' | 'double' | 'string';
@@ -20,6 +21,9 @@ export function moneyOrDecimalScale(column: Column): Scale {
   return { precision: column.precision ?? null, scale: column.scale ?? 0 };
 }
 
+/** The server keeps a scale in 11 bits. Debezium takes them as unsigned: `numeric(3,-2)` has 2046 zeros. */
+const NEGATIVE_SCALES = 2048;
+
 const VARIABLE: ConnectSchema = {
   type: 'struct',
   fields: [
@@ -32,11 +36,16 @@ const VARIABLE: ConnectSchema = {
 };
 
 export function decimalType(scale: Scale, mode: DecimalMode, compatible: boolean): DebeziumType {
-  const fixed = scale.scale;
+  const fixed = compatible && scale.scale !== null && scale.scale < 0 ? scale.scale + NEGATIVE_SCALES : scale.scale;
   if (mode === 'double') return { schema: { type: 'double' }, write: writeDouble, zero: '0.0', unavailable: null };
   if (mode === 'string') {
     const zero = jsonString(formatDecimal({ unscaled: 0n, scale: fixed ?? 0 }));
-    return { schema: { type: 'string' }, write: compatible ? writePlain : jsonValue, zero, unavailable: null };
+    return {
+      schema: { type: 'string' },
+      write: !compatible ? jsonValue : fixed === scale.scale ? writePlain : (v) => writePadded(v, fixed),
+      zero,
+      unavailable: compatible ? jsonString(PLACEHOLDER) : null,
+    };
   }
   if (fixed === null) {
     return { schema: VARIABLE, write: (value) => writeVariable(value, compatible), zero: '{"scale":0,"value":"AA=="}', unavailable: null };
@@ -70,6 +79,12 @@ function writeDouble(value: Value): string {
   if (typeof value !== 'string') return jsonValue(value);
   const n = Number(value);
   return value === '' || (Number.isNaN(n) && value !== 'NaN') ? jsonString(value) : javaDouble(n);
+}
+
+function writePadded(value: Value, scale: number | null): string {
+  const parsed = typeof value === 'string' && scale !== null ? parseDecimal(value) : null;
+  const unscaled = parsed === null ? null : atScale(parsed, scale as number);
+  return unscaled === null ? writePlain(value) : jsonString(formatDecimal({ unscaled, scale: scale as number }));
 }
 
 /** SpecialValueDecimal.toString prints the names of its constants. */

@@ -77,7 +77,7 @@ export class DebeziumEnvelope implements Envelope {
       return 1;
     }
     const oldKey = op === 'u' ? event.oldKey : null;
-    if (oldKey !== null) {
+    if (oldKey !== null && (table.hasWholeKey || this.#isOtherKey(event, table, oldKey, out.keys))) {
       this.#keyChange(event, index, table, endings, oldKey, out);
       return 2;
     }
@@ -97,6 +97,15 @@ export class DebeziumEnvelope implements Envelope {
 
   #key(json: JsonWriter, event: ChangeEvent): boolean {
     return event.op !== 't' && this.#tables.get(event).keysOf(event).write(json, event);
+  }
+
+  /** Only what is written of the key counts. */
+  #isOtherKey(event: ChangeEvent, table: TableEncoder, oldKey: Row, json: JsonWriter): boolean {
+    const textOf = (key: ChangeEvent['key']): string => {
+      table.keysOf(event).writeKey(json, key);
+      return Buffer.from(json.end()).toString();
+    };
+    return textOf(oldKey) !== textOf(event.key);
   }
 
   #keyChange(event: ChangeEvent, index: number, table: TableEncoder, endings: Endings, oldKey: Row, out: RecordWriter): void {
@@ -174,7 +183,8 @@ export class DebeziumEnvelope implements Envelope {
     json.text(',"total_order":');
     json.integer(tx.order + add);
     json.text(',"data_collection_order":');
-    json.integer(tx.collectionOrder + add);
+    // To Debezium each message is a collection of its own.
+    json.integer(event.op === 'm' && this.#options.compatible ? 1 : tx.collectionOrder + add);
     json.text('}');
   }
 }

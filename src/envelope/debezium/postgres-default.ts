@@ -7,8 +7,9 @@
 // | `(-1)`, `1 + 2`, of domains, arrays, bytes, inet and other types | none |
 
 import { type Column, JsonText, type Value } from '../../sdk/index.ts';
-import { atScale, parseDecimal } from '../decimal.ts';
+import { atScale, formatDecimal, parseDecimal } from '../decimal.ts';
 import { bareName } from './postgres-types.ts';
+import { LAST_MOMENT } from './temporal-type.ts';
 
 /** As Debezium tells calls of functions; what stands behind the call does not matter. */
 const CALL = /^\(?[A-Za-z0-9_.]+\(.*\)/;
@@ -75,8 +76,11 @@ function float(text: string | undefined): Value | undefined {
 /** More digits than the column has would have to be rounded; then there is none. */
 function decimal(column: Column, text: string | undefined): Value | undefined {
   const parsed = text === undefined || column.nativeType === 'money' ? null : parseDecimal(text);
-  if (parsed === null || (column.scale !== undefined && atScale(parsed, column.scale) === null)) return undefined;
-  return text;
+  if (parsed === null) return undefined;
+  const { scale } = column;
+  if (scale === undefined) return text;
+  const unscaled = atScale(parsed, scale);
+  return unscaled === null ? undefined : formatDecimal({ unscaled, scale });
 }
 
 const document = (text: string | undefined): Value | undefined =>
@@ -96,7 +100,15 @@ function bits(text: string | undefined): Value | undefined {
   return text !== undefined && /^[01]*$/.test(text) ? text : undefined;
 }
 
+/** `LocalDateTime.MAX` and `MIN` of Java. */
+const INFINITIES: Readonly<Record<string, string>> = {
+  infinity: LAST_MOMENT,
+  '-infinity': '-999999999-01-01T00:00:00',
+};
+
 function moment(text: string | undefined, type: 'date' | 'timestamp' | 'timestamptz'): Value | undefined {
+  const infinity = text !== undefined && type !== 'timestamptz' && Object.hasOwn(INFINITIES, text) ? INFINITIES[text] : undefined;
+  if (infinity !== undefined) return type === 'date' ? infinity.slice(0, infinity.indexOf('T')) : infinity;
   const [, day, clock, zone] = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?([+-]\d\d(?::?\d\d)?)?$/.exec(text ?? '') ?? [];
   if (day === undefined) return undefined;
   if (type === 'date') return day;

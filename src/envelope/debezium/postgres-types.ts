@@ -22,6 +22,8 @@ const TEXTS: ReadonlySet<string> = new Set([
 ]);
 const DOCUMENTS: ReadonlySet<string> = new Set(['json', 'jsonb', 'hstore']);
 export const VECTORS: ReadonlySet<string> = new Set(['vector', 'halfvec']);
+/** Types of the system that are arrays to Debezium. */
+export const SYSTEM_VECTORS: ReadonlySet<string> = new Set(['int2vector', 'oidvector']);
 
 /** Element types of arrays whose elements may be NULL in the schema. */
 const ELEMENTS: ReadonlySet<string> = new Set([
@@ -75,7 +77,7 @@ export function isPostgresTypeKnown({ type, nativeType, element }: Column): bool
       return DOCUMENTS.has(bareName(nativeType));
     case 'array': {
       const name = elementName(nativeType);
-      if (name === null) return VECTORS.has(bareName(nativeType));
+      if (name === null) return VECTORS.has(bareName(nativeType)) || SYSTEM_VECTORS.has(nativeType);
       return element === 'enum' || ELEMENTS.has(name) || PLAIN_ELEMENTS.has(name);
     }
     default:
@@ -85,5 +87,5 @@ export function isPostgresTypeKnown({ type, nativeType, element }: Column): bool
 
 /** Debezium marks the elements of most arrays as optional. */
 export function areElementsOptional({ nativeType, element }: Column): boolean {
-  return element !== 'enum' && !PLAIN_ELEMENTS.has(elementName(nativeType) ?? '');
+  return element !== 'enum' && !SYSTEM_VECTORS.has(nativeType) && !PLAIN_ELEMENTS.has(elementName(nativeType) ?? '');
 }

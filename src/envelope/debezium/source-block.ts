@@ -164,7 +164,8 @@ export class SourceBlock {
       ['connector', jsonString(description.connector)],
       ['name', jsonString(init.name)],
       ['db', jsonString(description.database ?? id.database ?? '')],
-      ['schema', id.schema === null ? 'null' : jsonString(id.schema)],
+      // Of logical messages, which belong to no table.
+      ['schema', id.schema === null ? (compatible && connector.hasLsnSequence === true ? '""' : 'null') : jsonString(id.schema)],
       ['table', jsonString(id.table)],
     ]);
     const changing = this.fields.filter((f) => !this.fixed.has(f.name));

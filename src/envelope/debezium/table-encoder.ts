@@ -63,11 +63,13 @@ export function writerOf(typed: TypedColumn, compatible: boolean): ColumnWriter 
   };
 }
 
-/** The same for rows of a snapshot. */
-function readWriterOf(typed: TypedColumn, compatible: boolean): ColumnWriter {
+/** The column in rows of a snapshot. */
+export function readColumn(typed: TypedColumn): TypedColumn {
   const { read, fromText: _, ...type } = typed.type;
-  return writerOf(read === undefined || !compatible ? typed : { ...typed, type: { ...type, write: read } }, compatible);
+  return read === undefined ? typed : { ...typed, type: { ...type, write: read } };
 }
+
+const readWriterOf: typeof writerOf = (typed, compatible) => writerOf(readColumn(typed), compatible);
 
 const replacingNull =
   (write: DebeziumType['write'], nullText: string): DebeziumType['write'] =>
@@ -103,6 +105,8 @@ export class TableEncoder {
   readonly columns: readonly TypedColumn[];
   readonly dropped: readonly string[];
   readonly keyColumns: readonly TypedColumn[];
+  /** `false`: Debezium has no converter for a column of the key, which then lacks it. */
+  readonly hasWholeKey: boolean;
   /** `shop.public.orders`: schemas are named after it. */
   readonly fullName: string;
   /** `{"schema":{…},"payload":` and `}`; `null`: without schemas nothing stands there. */
@@ -144,11 +148,14 @@ export class TableEncoder {
     this.fullName = fullName;
     const schemas = options.schemas ? schemasOf(fullName, typed, keys, this.source, options.compatible) : null;
     this.#around = schemas === null ? null : { start: fixedOf(`{"schema":${schemas.value},"payload":`), end: fixedOf('}') };
+    const droppedKeys = dropped.filter((name) => table.key.includes(name));
+    this.hasWholeKey = droppedKeys.length === 0;
     const keysOf = (writer: typeof writerOf): KeyEncoder =>
       new KeyEncoder(
         keys.map((t) => writer(t, compatible)),
         schemas === null ? '' : `{"schema":${schemas.key},"payload":`,
         schemas === null ? '' : '}',
+        droppedKeys,
       );
     this.#keys = keysOf(writerOf);
     this.#readKeys = differs ? keysOf(readWriterOf) : this.#keys;

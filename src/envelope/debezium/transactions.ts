@@ -41,7 +41,9 @@ export class TransactionRecords {
       this.#id = id;
       this.#counts.clear();
     }
-    this.#counts.set(table.collection, tx.collectionOrder + records - 1);
+    const { collection } = table;
+    // Messages belong to no table: their order in it says nothing.
+    this.#counts.set(collection, event.op === 'm' ? (this.#counts.get(collection) ?? 0) + 1 : tx.collectionOrder + records - 1);
     if (!tx.last || (this.#compatible && event.op === 't' && table.connector.truncates === 'open')) return;
     const total = tx.order + records - 1;
     this.#record('END', event, index, table, this.#idOf(event, tx, table, true), `${total}`, this.#collections(total));

@@ -104,7 +104,7 @@ function generalType(column: Column, modes: TypeModes, connector: Connector): De
     case 'timestamp':
     case 'timestamptz':
     case 'interval':
-      return modes.time === 'own' ? stringType() : temporalType(column, modes.time, modes.interval, connector.defaultFraction);
+      return modes.time === 'own' ? stringType() : temporalType(column, modes.time, modes.interval, connector);
     case 'bytes':
       return bytesType(modes.binary);
     case 'string':
@@ -120,7 +120,7 @@ function generalType(column: Column, modes: TypeModes, connector: Connector): De
     case 'bits':
       return modes.compatible ? bitsType(column) : textType(modes);
     case 'array':
-      return arrayType(column, modes.compatible, (element) => debeziumType(element, modes, connector));
+      return arrayType(column, modes, (element) => debeziumType(element, modes, connector));
     case 'geometry':
       return modes.compatible ? geometryType(column) : textType(modes);
     case 'any':
@@ -133,8 +133,15 @@ const LOGICAL_TEXTS: Readonly<Record<string, string>> = { ltree: 'Ltree', tsvect
 function textualType(column: Column, modes: TypeModes): DebeziumType {
   const name = bareName(column.nativeType);
   if (name === 'sparsevec' && modes.compatible) return { schema: SPARSE_VECTOR, write: writeSparseVector, zero: '[]', unavailable: null };
+  if (name === 'name' && modes.compatible) return nameType(column);
   const logical = Object.hasOwn(LOGICAL_TEXTS, name) ? LOGICAL_TEXTS[name] : undefined;
   return stringType(logical === undefined ? undefined : named('string', logical));
+}
+
+/** PostgreSQL's type `name` is lost in changes: NULL, or empty where NULL cannot be. */
+function nameType({ nullable }: Column): DebeziumType {
+  const lost = nullable ? 'null' : '""';
+  return { ...stringType(), write: () => lost, read: jsonValue, unavailable: null };
 }
 
 function unsignedType(modes: TypeModes): DebeziumType {

@@ -37,6 +37,8 @@ export function asText(value: Value): string {
 
 export function bit(value: Value): string {
   if (typeof value === 'boolean') return `${value}`;
+  // A `bit varying(1)` may be empty, which Debezium cannot read.
+  if (value === '') return 'null';
   if (value === '0' || value === '1') return value === '1' ? 'true' : 'false';
   return typeof value === 'number' || typeof value === 'bigint' ? `${Number(value) !== 0}` : jsonValue(value);
 }

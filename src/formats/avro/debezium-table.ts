@@ -4,7 +4,7 @@
 
 import type { ConnectSchema } from '../../envelope/debezium/connect-schema.ts';
 import type { DebeziumOptions } from '../../envelope/debezium/options.ts';
-import { connectSchemasOf, fieldOf, TableEncoder, type TypedColumn, writerOf } from '../../envelope/debezium/table-encoder.ts';
+import { connectSchemasOf, fieldOf, readColumn, TableEncoder, type TypedColumn, writerOf } from '../../envelope/debezium/table-encoder.ts';
 import type { ChangeEvent, RecordContext, Row, Transaction } from '../../sdk/index.ts';
 import { parseJson } from '../json-lossless.ts';
 import { Unfit } from '../unfit.ts';
@@ -42,6 +42,8 @@ export class DebeziumTable {
   readonly #table: TableEncoder;
   readonly #compatible: boolean;
   readonly #fields: readonly Field[];
+  /** For rows of a snapshot. */
+  readonly #readFields: readonly Field[];
   readonly #keyFields: readonly Field[];
   readonly #source: SourceWriter;
   readonly #known: ReadonlySet<string>;
@@ -65,6 +67,8 @@ export class DebeziumTable {
       schema: compatible ? fieldOf(typed) : { ...withoutDefault(fieldOf(typed)), optional: false },
     }));
     this.#fields = columns.map(({ typed, schema }) => preparedField(typed, schema, compatible));
+    const differs = compatible && table.columns.some((t) => t.type.read !== undefined);
+    this.#readFields = differs ? columns.map(({ typed, schema }) => preparedField(readColumn(typed), schema, compatible)) : this.#fields;
     this.#keyFields = keys.map(({ typed, schema }) => preparedField(typed, schema, compatible));
     this.#known = new Set([...table.columns.map((t) => t.column.name), ...table.dropped]);
     this.#source = new SourceWriter(table);
@@ -87,8 +91,9 @@ export class DebeziumTable {
 
   /** `before`, `after`: which sides to show. `add`: 1 for the second record of one event. */
   writeValue(out: Sink, event: ChangeEvent, { op, nowMs }: AvroEnding, before: boolean, after: boolean, add: number): void {
-    this.#side(out, before ? (event.before as Row) : null, false);
-    this.#side(out, after ? (event.after as Row) : null, event.incomplete);
+    const fields = event.op === 'r' ? this.#readFields : this.#fields;
+    this.#side(out, fields, before ? (event.before as Row) : null, false);
+    this.#side(out, fields, after ? (event.after as Row) : null, event.incomplete);
     this.#source.write(out, event);
     if (this.#compatible) {
       // BEGIN, END and this block come with provide_transaction_metadata only, which takes the general way.
@@ -103,14 +108,13 @@ export class DebeziumTable {
     writeTransaction(out, event.transaction, add);
   }
 
-  #side(out: Sink, row: Row | null, incomplete: boolean): void {
+  #side(out: Sink, fields: readonly Field[], row: Row | null, incomplete: boolean): void {
     if (row === null) {
       writeLong(out, NULL_BRANCH);
       return;
     }
     writeLong(out, VALUE_BRANCH);
     let found = 0;
-    const fields = this.#fields;
     for (let i = 0; i < fields.length; i++) {
       const field = fields[i] as Field,
         value = row[field.name];

@@ -84,7 +84,10 @@ export class SchemaTracker {
     const { history } = this.#o,
       name = nameOf(relation);
     const [current, next] = history.around(name, at);
-    if (current !== null && isSame(current, relation)) return this.#met(relation, current, at);
+    if (current !== null && isSame(current, relation)) {
+      // The log is described anew after any ALTER. What only the catalog tells may be new, where no later shape is known.
+      if (next !== null || !(await this.#hasNewFacts(relation, current))) return this.#met(relation, current, at);
+    }
     if (next !== null && isSame(next, relation)) {
       const moved = history.move(name, next, at);
       await history.save();
@@ -127,6 +130,15 @@ export class SchemaTracker {
     await history.save();
     const { table, change } = this.#met(relation, begun, at);
     return { schema: (table as ReadTable).schema, change };
+  }
+
+  /** Does the catalog, of the same columns, tell another key, default or nullability? */
+  async #hasNewFacts(relation: Relation, { key, facts }: TableVersion): Promise<boolean> {
+    const now = await this.#o.catalog.table(relation.oid);
+    if (now === null || nameOf(now) !== nameOf(relation)) return false;
+    if (!relation.columns.every((c) => now.columns.some((n) => n.name === c.name && n.typeOid === c.typeOid))) return false;
+    const { key: newKey, facts: newFacts } = versionOf(relation, now, new Map());
+    return JSON.stringify([newKey, newFacts]) !== JSON.stringify([key, facts]);
   }
 
   async #look(relation: Relation): Promise<Omit<TableVersion, 'version' | 'from' | 'announced'>> {

@@ -63,9 +63,9 @@ const TABLES = `
   SELECT json_build_object('oid', c.oid::int8, 'schema', n.nspname, 'table', c.relname, 'kind', c.relkind, 'identity', c.relreplident,
     'relfilenode', c.relfilenode::int8, 'rows', c.reltuples,
     'columns', coalesce((
-      SELECT json_agg(json_build_object('name', a.attname, 'typeOid', a.atttypid::int8, 'typmod', a.atttypmod, 'notNull', a.attnotnull,
+      SELECT json_agg(json_build_object('name', a.attname, 'typeOid', a.atttypid::int8, 'typmod', a.atttypmod, 'notNull', a.attnotnull OR ty.typtype = 'd' AND ty.typnotnull,
         'generated', a.attgenerated, 'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END) ORDER BY a.attnum)
-      FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+      FROM pg_attribute a JOIN pg_type ty ON ty.oid = a.atttypid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '[]'),
     'primaryKey', ${indexColumns('i.indisprimary')}, 'identityKey', ${indexColumns('i.indisreplident')}) AS found
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -16,9 +16,14 @@ export interface Capture {
 
 /**
  * Reads existing rows to their end, runs `dml` (one transaction per statement where it is one text each), and reads on until the
- * table `zz_end` has a row.
+ * table `zz_end` has a row. `when`: whether that begins behind the last statement or before the first.
  */
-export async function capture(db: TestDatabase, dml: readonly string[], more: Partial<PostgresqlSourceConfig> = {}): Promise<Capture> {
+export async function capture(
+  db: TestDatabase,
+  dml: readonly string[],
+  more: Partial<PostgresqlSourceConfig> = {},
+  when: 'during' | 'after' = 'after',
+): Promise<Capture> {
   const config: PostgresqlSourceConfig = { ...POSTGRESQL_SOURCE_DEFAULTS, url: db.url, slot_name: db.name, tables: ['*.*'], ...more };
   const source = await descriptor.create(config, {
     pipeline: db.name,
@@ -35,8 +40,13 @@ export async function capture(db: TestDatabase, dml: readonly string[], more: Pa
       return states.size > 0 && [...states.values()].every((state) => state === 'done');
     };
     await reader.until(isDone, 'the end of existing rows');
-    for (const statement of dml) await db.query(statement);
-    const reading = await reader.until((r) => r.events.some((e) => e.table.id.table === 'zz_end' && e.op === 'c'), 'the row of zz_end');
+    const toEnd = (): Promise<Reading> =>
+      reader.until((r) => r.events.some((e) => e.table.id.table === 'zz_end' && e.op === 'c'), 'the row of zz_end');
+    const run = async (): Promise<void> => {
+      for (const statement of dml) await db.query(statement);
+    };
+    if (when === 'after') await run();
+    const [reading] = await Promise.all([toEnd(), when === 'during' ? run() : undefined]);
     return { events: reading.events, reading };
   } finally {
     await reader.stop().catch(() => undefined);

@@ -48,7 +48,6 @@ describe('types without a converter are missing', () => {
     ['array', 'point[]', 'geometry'],
     ['array', 'name[]', 'string'],
     ['array', 'bit varying(3)[]', 'bits'],
-    ['array', 'int2vector', 'int16'],
     // Of domains and composites.
     ['array', 'price[]', 'decimal'],
     ['array', 'address[]', 'json'],

@@ -32,6 +32,11 @@ it('marks those of a table between others', async () => {
   expect(await marksOf(others, chunk({}))).toEqual(['first_in_data_collection', 'true', 'last_in_data_collection']);
 });
 
+it('marks no first row when the first table was empty', async () => {
+  expect(await marksOf([status('a', 'done', 0)], chunk({ isLast: false }))).toEqual(['first_in_data_collection', 'true', 'true']);
+  expect(await marksOf([status('a', 'running', 0)], chunk({ isLast: false }))).toEqual(['first', 'true', 'true']);
+});
+
 it('marks nothing within a table', async () => {
   expect(await marksOf([status('c', 'running', 0)], chunk({ isFirst: false, isLast: false }))).toEqual(['true', 'true', 'true']);
 });
