@@ -52,8 +52,8 @@ class World {
   readonly #identities: { readonly [table: string]: 'k' | 'e' };
   #lanes: Lane[] = [];
   #process: Process;
-  /** Tables that somebody asked for and that not all lanes have heard of. */
-  readonly #wanted = new Set<string>();
+  /** Tables that somebody asked for and that not all lanes have heard of, with the runs they had then. */
+  readonly #wanted = new Map<string, ReadonlySet<string>>();
   #announcements = 0;
   readonly #filesRead = new Map<string, number>();
   problem: string | null = null;
@@ -120,11 +120,12 @@ class World {
       filesRead: this.#filesRead,
       announcement: () => ++this.#announcements,
     });
-    for (const table of this.#wanted) {
-      const all = this.#lanes.every((lane) => isRequested(lane.progressOf(table))),
+    for (const [table, before] of this.#wanted) {
+      const isAnswer = (progress: SnapshotProgress | undefined): boolean => isRequested(progress, before),
+        all = this.#lanes.every((lane) => isAnswer(lane.progressOf(table))),
         goesOn = resume.find((r) => r.table === table);
       // Whoever asked does so again, unless the source goes on with it by itself.
-      if (!all && !(goesOn?.state === 'running' && isRequested(goesOn))) process.engine.request([table]);
+      if (!all && !(goesOn?.state === 'running' && isAnswer(goesOn))) process.engine.request([table]);
     }
     return process;
   }
@@ -238,7 +239,7 @@ class World {
         isQuiet = this.#process.streamed === this.#db.flushed && this.#lanes.every((lane) => lane.isAtEnd(this.#process.log));
       if (!isQuiet || this.#lanes.some((lane) => lane.progressOf(name)?.state !== 'done') || this.#process.engine.records(name)) return;
       for (const lane of this.#lanes) for (const key of [...lane.table(name).keys()]) if (this.#dice.chance(0.5)) lane.lose(name, key);
-      this.#wanted.add(name);
+      this.#wanted.set(name, new Set(this.#lanes.map((lane) => lane.progressOf(name)?.run ?? '')));
       this.#process.engine.request([name]);
       this.#count('requests');
       this.#say(`AGAIN ${name}`);
@@ -246,8 +247,8 @@ class World {
   };
 
   #heard(): void {
-    for (const table of this.#wanted) {
-      if (this.#lanes.every((lane) => isRequested(lane.progressOf(table)))) this.#wanted.delete(table);
+    for (const [table, before] of this.#wanted) {
+      if (this.#lanes.every((lane) => isRequested(lane.progressOf(table), before))) this.#wanted.delete(table);
     }
   }
 
@@ -267,7 +268,9 @@ class World {
   }
 }
 
-const isRequested = (progress: SnapshotProgress | undefined): boolean => progress !== undefined && parseNotes(progress).requested === true;
+/** In a run that somebody asked for, after those `before`. */
+const isRequested = (progress: SnapshotProgress | undefined, before: ReadonlySet<string>): boolean =>
+  progress !== undefined && !before.has(progress.run) && parseNotes(progress).requested === true;
 
 function isStale(progress: SnapshotProgress | undefined, lastRewrite: number, filesRead: ReadonlyMap<string, number>): boolean {
   return progress === undefined || (filesRead.get(progress.run) ?? Number(parseNotes(progress).file ?? 0)) < lastRewrite;
