@@ -7,11 +7,13 @@ import {
   type EncodedBatch,
   type LaneBatch,
   type PointHoldingDestination,
+  type Source,
   silentLogger,
   systemClock,
   systemRandom,
 } from '../../src/sdk/index.ts';
 import { Events, item, laneBatch, pointAt } from '../../src/sdk/testing/index.ts';
+import { Reader } from '../../src/sdk/testing/reading.ts';
 import { cpuMicros, median, round } from '../lib/cpu.ts';
 
 export const BATCH = 1000,
@@ -120,4 +122,23 @@ export async function writeBatches(destination: Destination, batches: Iterable<L
   }
   await destination.close();
   return { cpu: cpu / count, rate: (count / ms) * 1000 };
+}
+
+/** Takes and acknowledges so many messages of a queue, each of which is a create; `close` is not counted. */
+export async function readMessages(source: Source, wanted: number, maxBatchEvents: number): Promise<Sample> {
+  const reader = new Reader(source, { maxBatchEvents });
+  let count = 0;
+  const sample = await measure(wanted, async () => {
+    while (count < wanted) {
+      const batch = await reader.next();
+      if (batch === null) break;
+      for (const e of batch.events) if (e.get('after', 'op') === 'c') count++;
+      await source.acknowledge({ [batch.partition]: batch.resume as never });
+      reader.reading.events.length = reader.reading.batches.length = 0;
+    }
+  });
+  await reader.stop();
+  await source.close();
+  if (count !== wanted) throw new Error(`${count} events were read`);
+  return sample;
 }

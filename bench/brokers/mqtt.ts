@@ -4,11 +4,11 @@
 
 import { connect, connectAsync, type MqttClient, type Packet } from 'mqtt';
 import { descriptor as destinationType } from '../../src/destinations/mqtt/index.ts';
-import { Reader, testContext } from '../../src/sdk/testing/reading.ts';
+import { testContext } from '../../src/sdk/testing/reading.ts';
 import { descriptor as sourceType } from '../../src/sources/mqtt/index.ts';
 import { mqttConfig, mqttSourceConfig } from '../../test/helpers/mqtt.ts';
 import { OwnMosquitto } from '../../test/helpers/own-mosquitto.ts';
-import { BATCH, BUDGET, compare, context, measure, prepare, type Sample, writeBatches } from './lib.ts';
+import { BATCH, BUDGET, compare, context, measure, prepare, readMessages, type Sample, writeBatches } from './lib.ts';
 
 const BATCHES = Number(process.argv[2] ?? 50),
   WINDOW = 100,
@@ -100,22 +100,8 @@ function readHolding(): Promise<void> {
 
 async function consumeBySource(): Promise<Sample> {
   const config = mqttSourceConfig(at, TOPIC, { client_id: READER, receive_maximum: MOST }),
-    source = await sourceType.create(config, testContext('bench')),
-    reader = new Reader(source, { maxBatchEvents: MOST / 2 });
-  let count = 0;
-  const sample = await measure(BATCH * BATCHES, async () => {
-    while (count < BATCH * BATCHES) {
-      const batch = await reader.next();
-      if (batch === null) break;
-      for (const e of batch.events) if (e.get('after', 'op') === 'c') count++;
-      await source.acknowledge({ [batch.partition]: batch.resume as never });
-      reader.reading.events.length = reader.reading.batches.length = 0;
-    }
-  });
-  await reader.stop();
-  await source.close();
-  if (count !== BATCH * BATCHES) throw new Error(`${count} events were read`);
-  return sample;
+    source = await sourceType.create(config, testContext('bench'));
+  return readMessages(source, BATCH * BATCHES, MOST / 2);
 }
 
 const destination = await compare(

@@ -9,12 +9,12 @@ import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { descriptor as destination } from '../../src/destinations/nats/index.ts';
 import { formatPoint, type LaneBatch, type Row } from '../../src/sdk/index.ts';
 import { Events, pointAt } from '../../src/sdk/testing/index.ts';
-import { Reader, testContext } from '../../src/sdk/testing/reading.ts';
+import { testContext } from '../../src/sdk/testing/reading.ts';
 import { descriptor as source } from '../../src/sources/nats/index.ts';
 import { natsDestinationConfig, natsSourceConfig } from '../../test/helpers/nats.ts';
 import { goProgram, publishWithGo } from '../../test/helpers/nats-go.ts';
 import { OwnNats } from '../../test/helpers/own-nats.ts';
-import { BUDGET, compare, context, measure, prepare, type Sample, writeBatches } from './lib.ts';
+import { BUDGET, compare, context, measure, prepare, readMessages, type Sample, writeBatches } from './lib.ts';
 
 /** With the point as many as an atomic batch may have. */
 const BATCH = 999,
@@ -147,22 +147,7 @@ async function bareRead(): Promise<Sample> {
 
 async function readBySource(): Promise<Sample> {
   const config = natsSourceConfig(server.url, { stream: STREAM, durable_name: 'reader', table: 'items' });
-  const made = await source.create(config, testContext('bench')),
-    reader = new Reader(made, { maxBatchEvents: 1000 });
-  let count = 0;
-  const sample = await measure(BATCH * BATCHES, async () => {
-    while (count < BATCH * BATCHES) {
-      const batch = await reader.next();
-      if (batch === null) break;
-      for (const e of batch.events) if (e.get('after', 'op') === 'c') count++;
-      await made.acknowledge({ [batch.partition]: batch.resume as never });
-      reader.reading.events.length = reader.reading.batches.length = 0;
-    }
-  });
-  await reader.stop();
-  await made.close();
-  if (count !== BATCH * BATCHES) throw new Error(`${count} events were read`);
-  return sample;
+  return readMessages(await source.create(config, testContext('bench')), BATCH * BATCHES, 1000);
 }
 
 /** Of NATS' own Go client with the same window; `null` where there is no Go. */

@@ -6,12 +6,12 @@
 
 import { type Channel, type ConsumeMessage, connect } from 'amqplib';
 import { descriptor as destinationType } from '../../src/destinations/rabbitmq/index.ts';
-import { Reader, testContext } from '../../src/sdk/testing/reading.ts';
+import { testContext } from '../../src/sdk/testing/reading.ts';
 import { descriptor as sourceType } from '../../src/sources/rabbitmq/index.ts';
 import { OwnRabbitmq } from '../../test/helpers/own-rabbitmq.ts';
 import { perfTest } from '../../test/helpers/perf-test.ts';
 import { rabbitmqConfig, rabbitmqSourceConfig } from '../../test/helpers/rabbitmq.ts';
-import { BATCH, BUDGET, compare, context, measure, prepare, type Sample, writeBatches } from './lib.ts';
+import { BATCH, BUDGET, compare, context, measure, prepare, readMessages, type Sample, writeBatches } from './lib.ts';
 
 const BATCHES = Number(process.argv[2] ?? 50),
   QUEUE = 'bench',
@@ -88,24 +88,10 @@ async function consumeAlone(url: string): Promise<Sample> {
 }
 
 async function consumeBySource(url: string): Promise<Sample> {
-  const source = await sourceType.create(rabbitmqSourceConfig(url, QUEUE, { prefetch: PREFETCH }), testContext('bench')),
-    reader = new Reader(source, { maxBatchEvents: BATCH });
-  let count = 0;
+  const source = await sourceType.create(rabbitmqSourceConfig(url, QUEUE, { prefetch: PREFETCH }), testContext('bench'));
   // It connects.
   await source.lag();
-  const sample = await measure(BATCH * BATCHES, async () => {
-    while (count < BATCH * BATCHES) {
-      const batch = await reader.next();
-      if (batch === null) break;
-      for (const e of batch.events) if (e.get('after', 'op') === 'c') count++;
-      await source.acknowledge({ [batch.partition]: batch.resume as never });
-      reader.reading.events.length = reader.reading.batches.length = 0;
-    }
-  });
-  await reader.stop();
-  await source.close();
-  if (count !== BATCH * BATCHES) throw new Error(`${count} events were read`);
-  return sample;
+  return readMessages(source, BATCH * BATCHES, BATCH);
 }
 
 /** Messages per second that the vendor's tool sends, and takes; `null` where it cannot be had. */
