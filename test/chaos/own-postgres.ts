@@ -95,8 +95,14 @@ export class OwnPostgres implements AsyncDisposable {
   async killBackend(type: BackendType = 'client backend'): Promise<boolean> {
     const pid = await this.#backend(type);
     if (pid === null) return false;
-    process.kill(pid, 'SIGKILL');
-    return true;
+    try {
+      process.kill(pid, 'SIGKILL');
+      return true;
+    } catch (error) {
+      // It was ending when it was found: one that was terminated a moment ago is still listed.
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+      throw error;
+    }
   }
 
   /** Ends one backend as an administrator does: the others go on. */
