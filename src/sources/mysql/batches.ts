@@ -15,6 +15,7 @@ import type { RowsEvent } from './binlog/events.ts';
 import { BinlogRow } from './binlog/rows.ts';
 import type { TableMap } from './binlog/table-map.ts';
 import { ChangePlace, PARTITION, type Repeats, sortable, type TransactionPlace } from './position.ts';
+import { opOfNow } from './row-end.ts';
 import type { ReadTable } from './schemas.ts';
 
 /** Memory of an event beside its bytes, as counted against the bounds of the queues. */
@@ -183,7 +184,8 @@ export class Assembler {
       return;
     }
     if (this.#transaction === null) this.#place();
-    const { op, bytes, starts, before: oldShape, after: newShape } = event,
+    const { bytes, starts, before: oldShape, after: newShape } = event,
+      isPair = event.op === 'u',
       size = EVENT_BYTES + Math.ceil(event.header.length / rowCount),
       layout = table.layout,
       { observer } = this.#o;
@@ -193,19 +195,24 @@ export class Assembler {
         row: BinlogRow | null = null,
         weight = 1,
         isIncomplete = false;
+      const op = table.rowEnd < 0 ? event.op : opOfNow(event, i, table.rowEnd),
+        start = starts[isPair ? i * 2 : i] as number;
+      if (op === null) {
+        this.#skip(1);
+        continue;
+      }
       if (op === 'u') {
-        const oldStart = starts[i * 2] as number;
-        old = new BinlogRow(bytes, oldStart, oldShape as never, layout);
+        old = new BinlogRow(bytes, start, oldShape as never, layout);
         row =
           newShape?.isWhole === true
             ? new BinlogRow(bytes, starts[i * 2 + 1] as number, newShape, layout)
-            : new BinlogRow(bytes, starts[i * 2 + 1] as number, newShape as never, layout, oldStart, oldShape);
+            : new BinlogRow(bytes, starts[i * 2 + 1] as number, newShape as never, layout, start, oldShape);
         isIncomplete = row.incomplete;
         weight = isMove(table.schema.key, old, row) ? 2 : 1;
       } else if (op === 'c') {
-        row = new BinlogRow(bytes, starts[i] as number, newShape as never, layout);
+        row = new BinlogRow(bytes, start, newShape as never, layout);
         isIncomplete = row.incomplete;
-      } else old = new BinlogRow(bytes, starts[i] as number, oldShape as never, layout);
+      } else old = new BinlogRow(bytes, start, oldShape as never, layout);
       observer?.row(op, table, old, row);
       this.#change(op, table, old, row, isIncomplete, weight, eventPosition, i, tsMs, size);
     }

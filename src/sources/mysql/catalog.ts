@@ -3,6 +3,7 @@
 import { quoteName } from '../../systems/mysql/names.ts';
 import type { Queries, TextRow } from './connection.ts';
 import { isSystem } from './names.ts';
+import { HIDDEN_TIMES } from './row-end.ts';
 
 export interface CatalogColumn {
   readonly name: string;
@@ -17,12 +18,18 @@ export interface CatalogColumn {
   readonly comment: string;
   /** Computed when it is read: not stored. */
   readonly isVirtual: boolean;
+  /** Of a system-versioned table: until when a row is the one of now (ROW END). */
+  readonly isRowEnd?: true;
+  /** Rows of the log have it, `SELECT *` does not show it. */
+  readonly isHidden?: true;
 }
 
 export interface CatalogTable {
   readonly database: string;
   readonly table: string;
   readonly columns: readonly CatalogColumn[];
+  /** Columns behind them that only the log has. */
+  readonly hidden: readonly CatalogColumn[];
   readonly primaryKey: readonly string[];
   /** The primary key, or else the first unique one without NULLs. */
   readonly key: readonly string[];
@@ -31,13 +38,18 @@ export interface CatalogTable {
 }
 
 const TABLES = `
-SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tbl, ENGINE AS engine, TABLE_ROWS AS n FROM information_schema.TABLES
+SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tbl, ENGINE AS engine, TABLE_ROWS AS n, TABLE_TYPE AS kind FROM information_schema.TABLES
 WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')`;
+const SEQUENCE = `
+SELECT 1 FROM information_schema.TABLES WHERE TABLE_TYPE = 'SEQUENCE' AND TABLE_SCHEMA = ? AND TABLE_NAME = ?`;
 const COLUMNS = `
 SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tbl, COLUMN_NAME AS name, COLUMN_TYPE AS type, CHARACTER_SET_NAME AS charset,
   COLLATION_NAME AS collation, IS_NULLABLE AS nullable, COLUMN_DEFAULT AS def, EXTRA AS extra,
   COLUMN_COMMENT AS comment
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`;
+const ROW_END = `
+SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND GENERATION_EXPRESSION = 'ROW END'`;
 /** In the order in which the server has the indexes: those made first are first. */
 const keysOf = (database: string, table: string): string =>
   `SHOW INDEX FROM ${quoteName(database)}.${quoteName(table)} WHERE Non_unique = 0`;
@@ -70,24 +82,37 @@ export class Catalog {
   }
 
   async #table(database: string, table: string, row: TextRow): Promise<CatalogTable> {
-    const isMariadb = await this.#isMariadb();
-    const columns = (await this.#queries.query(COLUMNS, [database, table])).map((r) => columnOf(r, isMariadb)),
+    const isMariadb = await this.#isMariadb(),
+      isVersioned = row['kind'] === 'SYSTEM VERSIONED',
+      rowEnd = isVersioned ? ((await this.#queries.query(ROW_END, [database, table]))[0]?.['name'] ?? null) : null;
+    const columns = (await this.#queries.query(COLUMNS, [database, table])).map((r) => columnOf(r, isMariadb, rowEnd)),
       indexes = new Map<string, TextRow[]>();
     for (const r of await this.#queries.query(keysOf(database, table))) {
       const name = r['Key_name'] ?? '';
       indexes.set(name, [...(indexes.get(name) ?? []), r]);
     }
-    const names = (index: readonly TextRow[] | undefined): string[] => (index ?? []).map((r) => r['Column_name'] ?? '');
+    // The end of a row is part of its primary key to the server, and the same in all rows that are read.
+    const names = (index: readonly TextRow[] | undefined): string[] =>
+      (index ?? []).map((r) => r['Column_name'] ?? '').filter((name) => name !== rowEnd);
     const primaryKey = names(indexes.get('PRIMARY')),
       // An expression is no column. Where the beginnings of columns differ, the columns do.
       isUsable = (index: readonly TextRow[]): boolean => index.every((r) => r['Null'] !== 'YES' && r['Column_name'] !== null),
       unique = [...indexes.values()].find(isUsable);
     const key = primaryKey.length > 0 ? primaryKey : names(unique);
-    return { database, table, columns, primaryKey, key, engine: row['engine'] ?? '', rows: Number(row['n'] ?? 0) };
+    const hidden = isVersioned && rowEnd === null ? HIDDEN : [];
+    return { database, table, columns, hidden, primaryKey, key, engine: row['engine'] ?? '', rows: Number(row['n'] ?? 0) };
+  }
+
+  /** One of MariaDB's sequences, which the log has as a table. */
+  async isSequence(database: string, table: string): Promise<boolean> {
+    return (await this.#queries.query(SEQUENCE, [database, table])).length > 0;
   }
 }
 
-function columnOf(row: TextRow, isMariadb: boolean): CatalogColumn {
+const NOTHING_SAID = { collation: null, nullable: false, defaultSql: null, comment: '', isVirtual: false };
+const HIDDEN: readonly CatalogColumn[] = HIDDEN_TIMES.map((time) => ({ ...time, ...NOTHING_SAID }));
+
+function columnOf(row: TextRow, isMariadb: boolean, rowEnd: string | null): CatalogColumn {
   const extra = row['extra'] ?? '',
     def = row['def'] ?? null;
   return {
@@ -106,6 +131,7 @@ function columnOf(row: TextRow, isMariadb: boolean): CatalogColumn {
             : asLiteral(def, row['type'] ?? ''),
     comment: row['comment'] ?? '',
     isVirtual: /\bVIRTUAL\b/.test(extra),
+    ...(rowEnd !== null && row['name'] === rowEnd ? { isRowEnd: true } : {}),
   };
 }
 

@@ -28,7 +28,15 @@ const TOKEN =
 const COMMENT = /^(?:\/\*|\*\/|--|#)/;
 
 function tokensOf(sql: string): string[] {
-  return (sql.match(TOKEN) ?? []).filter((token) => !COMMENT.test(token));
+  const tokens = (sql.match(TOKEN) ?? []).filter((token) => !COMMENT.test(token));
+  if (!isWord(tokens[0], 'SET') || !isWord(tokens[1], 'STATEMENT')) return tokens;
+  let depth = 0;
+  const end = tokens.findIndex((token) => {
+    if (token === '(') depth++;
+    if (token === ')') depth--;
+    return depth === 0 && isWord(token, 'FOR');
+  });
+  return end < 0 ? tokens : tokens.slice(end + 1);
 }
 
 /** Parts between commas that no parentheses are around. */

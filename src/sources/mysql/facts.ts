@@ -6,21 +6,23 @@ import { ColumnType } from './binlog/column-type.ts';
 import type { MapColumn, TableMap } from './binlog/table-map.ts';
 import type { CatalogColumn, CatalogTable } from './catalog.ts';
 import type { ColumnWords, TableWords } from './ddl-words.ts';
+import { markedAfter, marksOf, unmarked } from './row-end.ts';
 import type { ColumnFacts } from './types.ts';
 
 /** Facts of the catalog, one per column of the log; `null`: the two do not agree, and the log alone is not enough. */
 export function factsFor(map: TableMap, now: CatalogTable | null): readonly (ColumnFacts | null)[] | null {
+  const listed = now === null ? [] : [...now.columns, ...now.hidden];
   if (map.isFull) {
     return map.columns.map((c) => {
-      const known = now?.columns.find((n) => n.name === c.name);
+      const known = listed.find((n) => n.name === c.name);
       return known === undefined || !fits(c, known) ? null : factOf(known);
     });
   }
-  if (now === null || now.columns.length !== map.columns.length) return null;
-  return map.columns.every((c, i) => fits(c, now.columns[i] as CatalogColumn)) ? now.columns.map(factOf) : null;
+  if (listed.length !== map.columns.length) return null;
+  return map.columns.every((c, i) => fits(c, listed[i] as CatalogColumn)) ? listed.map(factOf) : null;
 }
 
-export function factOf({ name, columnType, charset, nullable, defaultSql, comment }: CatalogColumn): ColumnFacts {
+export function factOf({ name, columnType, charset, nullable, defaultSql, comment, isRowEnd, isHidden }: CatalogColumn): ColumnFacts {
   const literal = literalDefault(defaultSql);
   return {
     name,
@@ -30,6 +32,7 @@ export function factOf({ name, columnType, charset, nullable, defaultSql, commen
     ...(defaultSql === null ? {} : { defaultSql }),
     ...(literal === undefined ? {} : { default: literal }),
     ...(comment === '' ? {} : { comment }),
+    ...marksOf({ isRowEnd, isHidden }),
   };
 }
 
@@ -148,17 +151,27 @@ function afterWords(known: readonly (ColumnFacts | null)[], statements: readonly
 export function wordedFacts(
   map: TableMap,
   known: readonly (ColumnFacts | null)[],
-  statements: readonly TableWords[],
+  statements: readonly string[],
+  words: readonly TableWords[],
   now: readonly (ColumnFacts | null)[],
 ): readonly (ColumnFacts | null)[] {
-  const facts = afterWords(known, statements);
+  const facts = afterWords(known, words),
+    marked = markedAfter(known, statements);
   return map.columns.map((column, i) => {
-    const said = facts.get(column.name ?? ''),
-      listed = now[i] ?? null;
-    if (said === undefined) return listed;
+    const listed = now[i] ?? null,
+      mark =
+        marked === null ? listed : marked.find((fact) => fact.name === column.name && fitsType(column, fact.columnType, column.nullable)),
+      said = facts.get(column.name ?? '') ?? (mark?.isHidden === true ? mark : undefined);
+    if (said === undefined) return listed === null ? null : { ...unmarked(listed), ...marksOf(mark ?? {}) };
     const columnType = known.includes(said) ? said.columnType : (listed?.columnType ?? said.columnType);
     if (!fitsType(column, columnType, column.nullable)) return listed;
-    return { ...said, columnType, charset: said.charset ?? listed?.charset ?? null, nullable: column.nullable };
+    return {
+      ...unmarked(said),
+      ...marksOf(mark ?? {}),
+      columnType,
+      charset: said.charset ?? listed?.charset ?? null,
+      nullable: column.nullable,
+    };
   });
 }
 

@@ -37,6 +37,7 @@ export async function pollQuery(session: Session, options: PollQueryOptions): Pr
     database,
     table: name,
     columns: now,
+    hidden: [],
     primaryKey: key,
     key,
     engine: '',

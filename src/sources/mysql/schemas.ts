@@ -13,6 +13,7 @@ import { tableWords } from './ddl-words.ts';
 import { factOf, factsFor, fitsType, wordedFacts, wordedKey } from './facts.ts';
 import { laterDdl } from './later-ddl.ts';
 import { parsePlace } from './position.ts';
+import { rowEndOf } from './row-end.ts';
 import type { SchemaHistory, TableVersion } from './schema-history.ts';
 import { columnOf, nameOf, textColumnOf } from './types.ts';
 
@@ -20,14 +21,17 @@ import { columnOf, nameOf, textColumnOf } from './types.ts';
 export class ReadTable {
   readonly schema: TableSchema;
   readonly layout: RowLayout;
+  /** The column of the log that says until when a row is the one of now; -1: the table has no rows of the past. */
+  readonly rowEnd: number;
   /** The transaction that `count` belongs to. */
   transaction = 0;
   /** Events of the table in it so far. */
   count = 0;
 
-  constructor(schema: TableSchema, layout: RowLayout) {
+  constructor(schema: TableSchema, layout: RowLayout, rowEnd: number) {
     this.schema = schema;
     this.layout = layout;
+    this.rowEnd = rowEnd;
   }
 }
 
@@ -36,6 +40,18 @@ export interface Met {
   readonly table: ReadTable | null;
   readonly change: SchemaChange | null;
 }
+
+const NOT_CAPTURED: Met = { table: null, change: null };
+const SEQUENCE_COLUMNS = [
+  'next_not_cached_value',
+  'minimum_value',
+  'maximum_value',
+  'start_value',
+  'increment',
+  'cache_size',
+  'cycle_option',
+  'cycle_count',
+];
 
 export interface TrackerOptions {
   readonly history: SchemaHistory;
@@ -67,7 +83,7 @@ export class SchemaTracker {
 
   /** A table of which the change behind `at` is the next one. What is new is durable when this resolves. */
   async meet(map: TableMap, at: Position): Promise<Met> {
-    if (!this.#o.isTable(map.database, map.table)) return { table: null, change: null };
+    if (!this.#o.isTable(map.database, map.table) || (await this.#isSequence(map))) return NOT_CAPTURED;
     const { history } = this.#o,
       name = nameOfTable(map),
       [current, next] = history.around(name, at);
@@ -208,13 +224,20 @@ export class SchemaTracker {
       later = place === null ? null : await laterDdl(this.#o.queries, place, map.database, map.table);
     if (later !== null) throw this.#unknown(map, `it was changed since (${later.slice(0, 100)})`);
     const names = map.columns.map((c, i) => nameOf(c, i, facts[i] ?? null)),
-      primary = map.primaryKey.map((i) => names[i] as string),
+      primary = primaryOf(map, facts).map((i) => names[i] as string),
       known = now?.key ?? [];
     const listed = known.every((k) => names.includes(k)) ? known : [];
     if (!map.isFull) return { columns: map.columns, key: primary.length > 0 ? primary : listed, facts };
-    const words = (this.#said.get(nameOfTable(map)) ?? []).flatMap((sql) => tableWords(sql) ?? []),
+    const said = this.#said.get(nameOfTable(map)) ?? [],
+      words = said.flatMap((sql) => tableWords(sql) ?? []),
       key = primary.length > 0 ? primary : (wordedKey(map, base?.key ?? null, words) ?? listed);
-    return { columns: map.columns, key, facts: wordedFacts(map, base?.facts ?? [], words, facts) };
+    return { columns: map.columns, key, facts: wordedFacts(map, base?.facts ?? [], said, words, facts) };
+  }
+
+  /** MariaDB's sequences are tables to the log, and nobody else's. */
+  async #isSequence({ isFull, columns, database, table }: TableMap): Promise<boolean> {
+    if (columns.length !== SEQUENCE_COLUMNS.length) return false;
+    return isFull ? columns.every((c, i) => c.name === SEQUENCE_COLUMNS[i]) : this.#o.catalog.isSequence(database, table);
   }
 
   #met(map: TableMap, version: TableVersion, at: Position): Met {
@@ -232,18 +255,19 @@ export class SchemaTracker {
   #prepare(database: string, table: string, version: TableVersion): ReadTable {
     const columns = version.columns.map((c, i) => {
       const facts = version.facts[i] ?? null;
-      return this.#isRead(database, table, nameOf(c, i, facts), version.key) ? textColumnOf(c, i, facts) : null;
+      return this.#isRead(database, table, nameOf(c, i, facts), version) ? textColumnOf(c, i, facts) : null;
     });
-    return new ReadTable(this.#schemaOf(database, table, version), new RowLayout(columns));
+    return new ReadTable(this.#schemaOf(database, table, version), new RowLayout(columns), rowEndOf(version.columns, version.facts));
   }
 
   #schemaOf(database: string, table: string, version: TableVersion): TableSchema {
     const columns = version.columns.map((c, i) => columnOf(c, i, version.facts[i] ?? null));
-    const read = columns.filter((c) => this.#isRead(database, table, c.name, version.key));
+    const read = columns.filter((c) => this.#isRead(database, table, c.name, version));
     return { id: tableId(database, table), columns: read, key: version.key, version: version.version };
   }
 
-  #isRead(database: string, table: string, column: string, key: readonly string[]): boolean {
+  #isRead(database: string, table: string, column: string, { key, facts }: TableVersion): boolean {
+    if (facts.some((fact) => fact?.name === column && fact.isHidden === true)) return false;
     return key.includes(column) || this.#o.isColumn(database, table, column);
   }
 
@@ -278,6 +302,11 @@ function isSameSchema(a: TableSchema, b: TableSchema): boolean {
   return text(a) === text(b);
 }
 
+/** The primary key as the log has it, without the end of a row, which is the same in all rows that are read. */
+function primaryOf(map: TableMap, facts: TableVersion['facts']): readonly number[] {
+  return map.primaryKey.filter((i) => facts[i]?.isRowEnd !== true);
+}
+
 /** Texts of columns, once per map: the log sends the same object for the same content. */
 const signatures = new WeakMap<TableMap, string>();
 
@@ -287,7 +316,7 @@ function isSame(version: TableVersion, map: TableMap): boolean {
     signature = JSON.stringify(map.columns);
     signatures.set(map, signature);
   }
-  const primary = map.primaryKey.map((i) => map.columns[i]?.name ?? '');
+  const primary = primaryOf(map, version.facts).map((i) => map.columns[i]?.name ?? '');
   const isSameKey = !map.isFull || primary.length === 0 || primary.join('\0') === version.key.join('\0');
   return isSameKey && JSON.stringify(version.columns) === signature;
 }

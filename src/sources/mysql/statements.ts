@@ -3,10 +3,10 @@
 
 import type { Assembler } from './batches.ts';
 import type { QueryEvent } from './binlog/events.ts';
-import type { TableName } from './binlog/statement.ts';
+import type { RowsMoved, TableName } from './binlog/statement.ts';
 import { withMark } from './position.ts';
 import { type ReadingOptions, reject } from './reading-options.ts';
-import { tableId } from './schemas.ts';
+import { nameOfTable, tableId } from './schemas.ts';
 import type { TableStops } from './table-stops.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -94,6 +94,7 @@ export class Statements {
             at,
           );
       }
+      if (statement.moved !== undefined) await this.#moved(statement.moved, event, at);
       if (statement.tables.length === 0)
         this.#o.logger.warn('a DDL names no table that could be read', { sql: sql.slice(0, MAX_SQL_SHOWN) });
     }
@@ -109,6 +110,20 @@ export class Statements {
     const previous = tracker.latest(tableId(database, table));
     if (!isGone || previous === null || this.#assembler.isRepeated) return;
     this.#assembler.schemaChange(previous, { kind: 'drop', previous, ddl: sql }, place, this.#transactions.tsOf(header));
+  }
+
+  /** With whole partitions or files: whoever follows the rows of the table hears nothing of them. */
+  async #moved({ gains, losses }: RowsMoved, { sql }: QueryEvent, at: number): Promise<void> {
+    const place = this.#assembler.count(at),
+      captured = (tables: readonly TableName[]): TableName[] => tables.filter((t) => this.#o.isTable(t.database, t.table));
+    if (this.#assembler.isRepeated) return;
+    for (const table of captured(gains))
+      await this.#stops.stop(table, place, `Rows came into it that are not in the log: ${sql.slice(0, MAX_SQL_SHOWN)}`);
+    for (const table of captured(losses))
+      this.#o.logger.warn('rows went with a partition, and stay at the destinations', {
+        table: nameOfTable(table),
+        sql: sql.slice(0, MAX_SQL_SHOWN),
+      });
   }
 
   /** Rows look as before; what their key is may be another. */

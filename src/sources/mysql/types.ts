@@ -40,6 +40,9 @@ export interface ColumnFacts {
   readonly comment?: string;
   /** As a statement of the log spelled the type, where the catalog has another word for it. */
   readonly declared?: 'boolean' | 'json' | 'real';
+  /** See `CatalogColumn`. */
+  readonly isRowEnd?: true;
+  readonly isHidden?: true;
 }
 
 /** A type applied to a column. */

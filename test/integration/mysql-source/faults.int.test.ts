@@ -220,6 +220,22 @@ describeOn(servers, 'on %s', (server: ServerName) => {
     expect(world.source.snapshots?.().find((t) => t.table === name)?.state).toBeNull();
   });
 
+  it('stops a table into which rows came that are not in the log, and goes on where rows went with a partition', async () => {
+    const parts = 'PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (100), PARTITION p1 VALUES LESS THAN (200))';
+    await using world = await SourceWorld.create(server, `${CREATE}; CREATE TABLE parted (id int PRIMARY KEY, a int) ${parts}`);
+    const reader = await world.streaming();
+    await world.db.query('INSERT INTO parted VALUES (1, 1), (150, 1); ALTER TABLE parted DROP PARTITION p1');
+    await world.db.query('CREATE TABLE loose (id int PRIMARY KEY, a int); INSERT INTO loose VALUES (7, 7)');
+    await world.db.query('INSERT INTO parted VALUES (2, 2); ALTER TABLE parted EXCHANGE PARTITION p0 WITH TABLE loose');
+    await world.db.query("INSERT INTO parted VALUES (3, 3); INSERT INTO other VALUES (1, 'one')");
+    await world.take(reader, (events) => events.some((e) => e.table.id.table === 'other'), 'the row of the other table');
+    const ofParted = world.events.filter((e) => e.table.id.table === 'parted' && e.op !== 's');
+    expect(ofParted.map((e) => e.after?.['id'])).toEqual([1, 150, 2]);
+    expect(reader.reading.rejected.map((r) => r.error.message).filter((m) => m.includes('.parted is stopped'))).toEqual([
+      expect.stringMatching(/Rows came into it that are not in the log: ALTER TABLE parted EXCHANGE PARTITION/),
+    ]);
+  });
+
   it('marks rows of which the log has only some columns', async () => {
     await using world = await SourceWorld.create(server, CREATE, { binlog_row_image: 'MINIMAL' });
     const reader = await world.streaming(),

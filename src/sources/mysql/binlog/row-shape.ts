@@ -25,6 +25,19 @@ export class RowShape {
     this.isWhole = indexes.length === table.columns.length;
   }
 
+  /** Where the bytes of a column of the table begin, in the image that begins at `start`; -1: it is NULL, or not there. */
+  find(bytes: Buffer, start: number, column: number): number {
+    const { columns, widths } = this;
+    let at = start + this.nullBytes;
+    for (let i = 0; i < widths.length; i++) {
+      const isNull = (((bytes[start + (i >> 3)] as number) >> (i & 7)) & 1) === 1;
+      if (columns[i] === column) return isNull ? -1 : at;
+      const width = widths[i] as number;
+      if (!isNull) at += width >= 0 ? width : lengthAt(bytes, at, -width) - width;
+    }
+    return -1;
+  }
+
   /** Place behind the image that begins at `start`. All that is read of it later is checked here. */
   skip(bytes: Buffer, start: number, end: number): number {
     const { widths } = this;

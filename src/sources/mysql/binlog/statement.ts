@@ -7,6 +7,11 @@ export interface TableName {
   readonly table: string;
 }
 
+export interface RowsMoved {
+  readonly gains: readonly TableName[];
+  readonly losses: readonly TableName[];
+}
+
 export type Statement =
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'savepoint' | 'xa_start' | 'xa_end' | 'xa_commit' | 'xa_rollback' | 'other' }
   | {
@@ -18,6 +23,8 @@ export type Statement =
       /** New names, one per table, of RENAME TABLE and ALTER TABLE … RENAME; else empty. */
       readonly renamedTo: readonly TableName[];
       readonly temporary: boolean;
+      /** Rows came or went with whole partitions or files, of which the log has none. */
+      readonly moved?: RowsMoved;
     }
   | { readonly kind: 'drop_database'; readonly database: string }
   /** A change logged as a statement. `table`: the only one it names, triggers apart; `null`: unknown, or more than one. */
@@ -44,6 +51,11 @@ class Tokens {
     this.#sql = sql;
     this.#end = Math.min(sql.length, LOOKED_AT);
     this.next();
+  }
+
+  /** From the beginning. */
+  again(): Tokens {
+    return new Tokens(this.#sql);
   }
 
   next(): string {
@@ -131,9 +143,7 @@ class Tokens {
 /** `database`: where the statement ran. */
 export function readStatement(sql: string, database: string): Statement {
   const tokens = new Tokens(sql),
-    verb = tokens.token;
-  // So that nothing of a long text of a common statement is looked at twice.
-  tokens.next();
+    verb = verbOf(tokens);
   switch (verb) {
     case 'BEGIN':
       return { kind: 'begin' };
@@ -167,6 +177,25 @@ export function readStatement(sql: string, database: string): Statement {
     default:
       return { kind: 'other' };
   }
+}
+
+const CHANGES = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE']);
+
+/** Reads on to what follows it. Of MariaDB's `SET STATEMENT a = 1, b = 2 FOR …` and `ANALYZE …`, which run a statement, that one's. */
+function verbOf(tokens: Tokens): string {
+  const verb = tokens.token;
+  tokens.next();
+  if (verb === 'ANALYZE') {
+    if (tokens.accept('FORMAT')) for (let n = 0; n < 2; n++) tokens.next();
+    return CHANGES.has(tokens.token) ? verbOf(tokens) : verb;
+  }
+  if (verb !== 'SET' || !tokens.accept('STATEMENT')) return verb;
+  for (let depth = 0; tokens.token !== '' && (depth > 0 || tokens.token !== 'FOR'); tokens.next()) {
+    if (tokens.token === '(') depth++;
+    else if (tokens.token === ')') depth--;
+  }
+  tokens.next();
+  return verbOf(tokens);
 }
 
 function isSavepoint(tokens: Tokens): boolean {
@@ -214,7 +243,34 @@ function definition(tokens: Tokens, verb: string, database: string): Statement {
     names.tables.length = 0;
     names.renamedTo.length = 0;
   }
-  return { kind: 'ddl', verb: verb.toLowerCase() as 'create', ...names, temporary };
+  const [table] = names.tables,
+    moved = verb === 'ALTER' && table !== undefined ? readMoves(tokens.again(), table, database) : null;
+  return { kind: 'ddl', verb: verb.toLowerCase() as 'create', ...names, temporary, ...(moved === null ? {} : { moved }) };
+}
+
+/** Among the changes of ALTER TABLE: `EXCHANGE PARTITION p WITH TABLE x`, `CONVERT PARTITION p TO TABLE x`, `CONVERT TABLE x TO …`. */
+function readMoves(tokens: Tokens, table: TableName, database: string): RowsMoved | null {
+  const gains: TableName[] = [],
+    losses: TableName[] = [];
+  /** The name behind the next TABLE. */
+  const other = (): TableName[] => {
+    while (tokens.token !== '' && tokens.token !== 'TABLE') tokens.next();
+    tokens.next();
+    const name = tableName(tokens, database);
+    return name === null ? [] : [name];
+  };
+  while (tokens.token !== '') {
+    const verb = tokens.token,
+      what = tokens.next();
+    if (verb === 'EXCHANGE' && what === 'PARTITION') gains.push(table, ...other());
+    else if (verb === 'CONVERT' && what === 'PARTITION') {
+      losses.push(table);
+      gains.push(...other());
+    } else if (verb === 'CONVERT' && what === 'TABLE') gains.push(table);
+    else if (verb === 'IMPORT' && (what === 'TABLESPACE' || what === 'PARTITION')) gains.push(table);
+    else if ((verb === 'DROP' || verb === 'TRUNCATE') && what === 'PARTITION') losses.push(table);
+  }
+  return gains.length + losses.length === 0 ? null : { gains, losses };
 }
 
 /** `CREATE UNIQUE INDEX i ON t (a)`, `DROP INDEX i ON t`. */

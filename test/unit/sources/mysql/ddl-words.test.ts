@@ -27,6 +27,7 @@ const COLUMNS: readonly (readonly [sql: string, columns: readonly ColumnWords[]]
     [column('o`dd', 'int'), column('n', 'int', { defaultSql: '-1' })],
   ],
   ['CREATE TABLE t LIKE u', []],
+  ["SET STATEMENT a = IF(1, 'FOR', 2) FOR ALTER TABLE t ADD a int DEFAULT 1", [column('a', 'int', { defaultSql: '1' })]],
   ['CREATE TABLE t AS SELECT (a) FROM u', []],
   [
     "ALTER TABLE o.`t` ADD COLUMN a int DEFAULT (1 + 2) FIRST, ADD b json COMMENT 'it''s'",

@@ -15,6 +15,14 @@ const ddl = (verb: Verb, tables: readonly string[], renamedTo: readonly string[]
   renamedTo: renamedTo.map(t),
   temporary,
 });
+const moving = (gains: readonly string[], losses: readonly string[]): Statement => ({
+  kind: 'ddl',
+  verb: 'alter',
+  tables: [t('t')],
+  renamedTo: [],
+  temporary: false,
+  moved: { gains: gains.map(t), losses: losses.map(t) },
+});
 const change = (verb: string, table: string | null): Statement => ({ kind: 'change', verb, table: table === null ? null : t(table) });
 
 describe('reads', () => {
@@ -70,6 +78,24 @@ describe('reads', () => {
     ['DELETE FROM t', change('delete', 't')],
     ['DELETE t FROM t JOIN u', change('delete', null)],
     ["LOAD DATA INFILE 'x' INTO TABLE t", change('load', null)],
+    [
+      "SET STATEMENT binlog_format = STATEMENT, sql_mode = CONCAT('FOR', (SELECT 1 FOR UPDATE)) FOR UPDATE t SET a = 1",
+      change('update', 't'),
+    ],
+    ['set statement max_statement_time=0 for alter table o.t add b int', ddl('alter', ['o.t'])],
+    ['ALTER TABLE t EXCHANGE PARTITION p WITH TABLE o.x', moving(['t', 'o.x'], [])],
+    ['alter table t convert partition p to table `x`', moving(['x'], ['t'])],
+    ['ALTER TABLE t CONVERT TABLE x TO PARTITION p VALUES LESS THAN (5)', moving(['t'], [])],
+    ['ALTER TABLE t IMPORT TABLESPACE', moving(['t'], [])],
+    ['ALTER TABLE t DROP PARTITION p1, p2', moving([], ['t'])],
+    ['ALTER TABLE t TRUNCATE PARTITION ALL', moving([], ['t'])],
+    ['ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4, ADD exchange int, DROP `partition`', ddl('alter', ['t'])],
+    ['ALTER TABLE t REORGANIZE PARTITION p INTO (PARTITION q VALUES LESS THAN (9))', ddl('alter', ['t'])],
+    ['SET STATEMENT a=1 FOR TRUNCATE t', ddl('truncate', ['t'])],
+    ['SET STATEMENT a=1', { kind: 'other' }],
+    ['SET @a = 1', { kind: 'other' }],
+    ['ANALYZE FORMAT=JSON DELETE FROM t', change('delete', 't')],
+    ['ANALYZE TABLE t', { kind: 'other' }],
   ])('%s', (sql, expected) => {
     expect(readStatement(sql, 'db')).toEqual(expected);
   });
