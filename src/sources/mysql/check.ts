@@ -3,11 +3,12 @@
 import { CdcError, type Finding } from '../../sdk/index.ts';
 import type { CatalogTable } from './catalog.ts';
 import { type MysqlSourceConfig, tablePatterns } from './config.ts';
+import { notLogged } from './errors.ts';
 import { keptSeconds } from './lag.ts';
 import { tableFilter } from './names.ts';
 import type { Server } from './server.ts';
 import type { ServerFacts } from './server-facts.ts';
-import { variables } from './server-facts.ts';
+import { unloggedOf, variables } from './server-facts.ts';
 
 export const ok = (check: string, message: string): Finding => ({ level: 'ok', check, message });
 export const error = (check: string, message: string, fix: string, code: Finding['code'] = 'SOURCE_MISCONFIGURED'): Finding => ({
@@ -34,7 +35,7 @@ export async function* checkSource(server: Server, config: MysqlSourceConfig): A
   yield* guarded('privileges', () => checkPrivileges(server));
   yield* guarded('retention', () => checkRetention(server));
   yield* guarded('xa', () => checkPrepared(server));
-  yield* guarded('tables', () => checkTables(server, config));
+  yield* guarded('tables', () => checkTables(server, config, facts));
 }
 
 export async function* guarded(check: string, work: () => AsyncIterable<Finding>): AsyncIterable<Finding> {
@@ -153,7 +154,8 @@ async function* checkPrepared(server: Server): AsyncIterable<Finding> {
   );
 }
 
-export async function* checkTables(server: Server, config: MysqlSourceConfig): AsyncIterable<Finding> {
+/** `facts`: of a server whose log is read. */
+export async function* checkTables(server: Server, config: MysqlSourceConfig, facts: ServerFacts | null = null): AsyncIterable<Finding> {
   const patterns = tablePatterns(config),
     tables = await server.catalog.tables(tableFilter(patterns, server.home));
   if (tables.length === 0) {
@@ -166,6 +168,9 @@ export async function* checkTables(server: Server, config: MysqlSourceConfig): A
   }
   yield ok('tables', `${tables.length} tables are captured.`);
   for (const table of tables) yield* checkTable(table);
+  const databases = tables.map((t) => t.database),
+    unlogged = facts === null ? [] : await unloggedOf(server, facts, databases);
+  for (const database of unlogged) yield problem('tables', notLogged(database, server.place.where));
 }
 
 function* checkTable({ database, table, key, engine }: CatalogTable): Iterable<Finding> {

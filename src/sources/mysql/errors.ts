@@ -167,6 +167,14 @@ function invalid({ server, where }: ErrorPlace, why: string, cause: unknown): Cd
 export function positionGone(where: string, why: string): CdcError {
   return new CdcError('SOURCE_POSITION_GONE', why, { where, fix: READ_AGAIN });
 }
+/** By `binlog_do_db` or `binlog_ignore_db`. */
+export function notLogged(database: string, where: string): CdcError {
+  return new CdcError('SOURCE_MISCONFIGURED', `The server keeps the database ${database} out of its binary log.`, {
+    where,
+    fix: 'Start it without binlog_ignore_db and binlog_do_db, or leave out tables of that database.',
+  });
+}
+
 export function diverged(where: string, why: string): CdcError {
   return new CdcError('SOURCE_HISTORY_DIVERGED', why, { where, fix: READ_AGAIN });
 }

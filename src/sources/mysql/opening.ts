@@ -9,7 +9,7 @@ import { startOf } from './config-binlog.ts';
 import { type DoneSet, doneSet } from './done-set.ts';
 import { type DumpStart, openDump } from './dump/open.ts';
 import type { BinlogStream } from './dump/stream.ts';
-import { diverged, positionGone } from './errors.ts';
+import { diverged, notLogged, positionGone } from './errors.ts';
 import { MariadbGtidPosition, MysqlGtidSet } from './gtid-set.ts';
 import { LogIdentity } from './log-identity.ts';
 import { tableFilter } from './names.ts';
@@ -17,7 +17,7 @@ import { ANY_HISTORY, FIRST_HISTORY, fileName, type LogPlace, parseFileName, par
 import { loadHistory, type SchemaHistory } from './schema-history.ts';
 import { nameOfTable } from './schemas.ts';
 import type { Server } from './server.ts';
-import { type LogFile, logFiles, type ServerFacts, variables } from './server-facts.ts';
+import { type LogFile, logFiles, type ServerFacts, unloggedOf, variables } from './server-facts.ts';
 import { type ReplicaIdentity, replicaIdentity } from './server-number.ts';
 
 /**
@@ -62,6 +62,7 @@ export class Opener {
     const facts = await this.#server.freshFacts(signal);
     this.#checkServer(facts);
     const tables = await this.#tables();
+    await this.#checkLogged(tables, facts);
     const lost = stored === null ? null : await this.#lossOf(stored, facts, signal);
     if (lost !== null) {
       if (this.#config.snapshot_mode !== 'when_needed') throw lost;
@@ -91,6 +92,12 @@ export class Opener {
         fix: 'Correct `tables` and `database`, create the tables first, or grant SELECT on them.',
       });
     return tables;
+  }
+
+  async #checkLogged(tables: readonly CatalogTable[], facts: ServerFacts): Promise<void> {
+    const databases = tables.map((t) => t.database),
+      [database] = await unloggedOf(this.#server, facts, databases);
+    if (database !== undefined) throw notLogged(database, this.#server.place.where);
   }
 
   #checkServer({ hasBinlog, format }: ServerFacts): void {

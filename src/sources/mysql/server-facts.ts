@@ -102,6 +102,16 @@ async function masterStatus(queries: Queries, { flavor, version }: ServerFacts):
   return row;
 }
 
+/** Of these databases those that the server keeps out of its log (`binlog_do_db`, `binlog_ignore_db`). */
+export async function unloggedOf(queries: Queries, facts: ServerFacts, databases: readonly string[]): Promise<string[]> {
+  const status = await masterStatus(queries, facts),
+    list = (name: string): string[] => (status?.[name] ?? '').split(',').filter((database) => database !== '');
+  const logged = list('Binlog_Do_DB'),
+    ignored = list('Binlog_Ignore_DB');
+  // The first list counts where there is one.
+  return [...new Set(databases)].filter((database) => (logged.length > 0 ? !logged.includes(database) : ignored.includes(database)));
+}
+
 export interface LogFile {
   readonly name: string;
   readonly size: number;

@@ -3,7 +3,7 @@
 
 import type { Assembler } from './batches.ts';
 import type { QueryEvent } from './binlog/events.ts';
-import type { RowsMoved, TableName } from './binlog/statement.ts';
+import type { RowsMoved, Statement, TableName } from './binlog/statement.ts';
 import { withMark } from './position.ts';
 import { type ReadingOptions, reject } from './reading-options.ts';
 import { nameOfTable, tableId } from './schemas.ts';
@@ -11,6 +11,11 @@ import type { TableStops } from './table-stops.ts';
 import type { Transactions } from './transactions.ts';
 
 const MAX_SQL_SHOWN = 200;
+
+/** Is the table that has this name another one behind the statement, or none? */
+function goes({ verb, tables, renamedTo, replaces }: Extract<Statement, { kind: 'ddl' }>, table: TableName): boolean {
+  return verb === 'drop' || replaces === true || (renamedTo.length > 0 && tables.includes(table));
+}
 
 export class Statements {
   readonly #o: ReadingOptions;
@@ -86,13 +91,7 @@ export class Statements {
       for (const table of [...statement.tables, ...statement.renamedTo]) {
         if (statement.verb === 'truncate') await this.#truncate(table, event, at);
         else if (statement.verb === 'index') this.#indexed(table, event, at);
-        else
-          this.#changed(
-            table,
-            statement.verb === 'drop' || (statement.renamedTo.length > 0 && statement.tables.includes(table)),
-            event,
-            at,
-          );
+        else this.#changed(table, goes(statement, table), event, at);
       }
       if (statement.moved !== undefined) await this.#moved(statement.moved, event, at);
       if (statement.tables.length === 0)

@@ -5,7 +5,7 @@ import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import type { ChangeEvent, Position } from '../../../src/sdk/index.ts';
+import type { ChangeEvent, Finding, Position } from '../../../src/sdk/index.ts';
 import { parsePlace } from '../../../src/sources/mysql/position.ts';
 import { findMysql, OwnMysql } from '../../chaos/own-mysql.ts';
 import { eventually } from '../../helpers/eventually.ts';
@@ -23,6 +23,22 @@ const insert = (first: number, last: number): string =>
     .join(', ')}`;
 
 describeOn(servers, 'on %s', (server) => {
+  it.each([
+    ['--binlog-ignore-db=shop', 'shop'],
+    ['--binlog-do-db=shop', 'more'],
+  ])('refuses tables whose changes are kept out of the log (%s)', { timeout: 180_000 }, async (setting, database) => {
+    const programs = await findMysql(server);
+    if (programs === null) throw new Error(`${server} answers, and has no programs`);
+    await using own = await OwnMysql.start(programs, [setting]);
+    await own.query('CREATE DATABASE more; CREATE TABLE shop.items (id int PRIMARY KEY); CREATE TABLE more.items (id int PRIMARY KEY)');
+    await using world = SourceWorld.on(own, { tables: ['shop.items', 'more.items'] });
+    const message = `The server keeps the database ${database} out of its binary log.`;
+    await expect((await world.open()).next('a failure')).rejects.toMatchObject({ code: 'SOURCE_MISCONFIGURED', message });
+    const found: Finding[] = [];
+    for await (const finding of world.source.check()) if (finding.level === 'error') found.push(finding);
+    expect(found).toEqual([expect.objectContaining({ check: 'tables', message })]);
+  });
+
   it('goes on at a replica that was promoted, in the midst of a transaction, too', { timeout: 180_000 }, async () => {
     const programs = await findMysql(server);
     if (programs === null) throw new Error(`${server} answers, and has no programs`);

@@ -23,6 +23,8 @@ export type Statement =
       /** New names, one per table, of RENAME TABLE and ALTER TABLE … RENAME; else empty. */
       readonly renamedTo: readonly TableName[];
       readonly temporary: boolean;
+      /** CREATE OR REPLACE: a table of that name goes first. */
+      readonly replaces?: true;
       /** Rows came or went with whole partitions or files, of which the log has none. */
       readonly moved?: RowsMoved;
     }
@@ -245,7 +247,14 @@ function definition(tokens: Tokens, verb: string, database: string): Statement {
   }
   const [table] = names.tables,
     moved = verb === 'ALTER' && table !== undefined ? readMoves(tokens.again(), table, database) : null;
-  return { kind: 'ddl', verb: verb.toLowerCase() as 'create', ...names, temporary, ...(moved === null ? {} : { moved }) };
+  return {
+    kind: 'ddl',
+    verb: verb.toLowerCase() as 'create',
+    ...names,
+    temporary,
+    ...(isReplacing ? { replaces: true } : {}),
+    ...(moved === null ? {} : { moved }),
+  };
 }
 
 /** Among the changes of ALTER TABLE: `EXCHANGE PARTITION p WITH TABLE x`, `CONVERT PARTITION p TO TABLE x`, `CONVERT TABLE x TO …`. */

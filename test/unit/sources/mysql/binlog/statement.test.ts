@@ -15,6 +15,14 @@ const ddl = (verb: Verb, tables: readonly string[], renamedTo: readonly string[]
   renamedTo: renamedTo.map(t),
   temporary,
 });
+const replacing = (temporary: boolean): Statement => ({
+  kind: 'ddl',
+  verb: 'create',
+  tables: [t('t')],
+  renamedTo: [],
+  temporary,
+  replaces: true,
+});
 const moving = (gains: readonly string[], losses: readonly string[]): Statement => ({
   kind: 'ddl',
   verb: 'alter',
@@ -39,7 +47,8 @@ describe('reads', () => {
     ["XA ROLLBACK X'61',X'',1", { kind: 'xa_rollback' }],
     ['CREATE TABLE t (a int)', ddl('create', ['t'])],
     ['create table if not exists `o`.`t` like x', ddl('create', ['o.t'])],
-    ['CREATE OR REPLACE TEMPORARY TABLE t (a int)', ddl('create', ['t'], [], true)],
+    ['CREATE OR REPLACE TEMPORARY TABLE t (a int)', replacing(true)],
+    ['create or replace table t like u', replacing(false)],
     ['ALTER TABLE t ADD COLUMN c int', ddl('alter', ['t'])],
     ['ALTER ONLINE IGNORE TABLE if exists t DROP c', ddl('alter', ['t'])],
     ['ALTER TABLE t ADD c int, RENAME TO o.x', ddl('alter', ['t'], ['o.x'])],

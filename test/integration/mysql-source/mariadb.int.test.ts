@@ -1,4 +1,5 @@
-// MariaDB's system-versioned tables and sequences, of which the log has more than a SELECT shows, and statements within SET STATEMENT.
+// What only MariaDB has: system-versioned tables and sequences, of which the log has more than a SELECT shows, CREATE OR REPLACE TABLE, and
+// statements within SET STATEMENT.
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ChangeEvent, Row } from '../../../src/sdk/index.ts';
@@ -138,6 +139,21 @@ describeOn(servers, 'on %s', (server) => {
     await world.take(reader, isOver, 'the end');
     expect(world.events.map((e) => [e.op, e.table.id.table])).toEqual([['c', 'zz_end']]);
     expect(reader.reading.rejected).toEqual([]);
+  });
+
+  it('CREATE OR REPLACE takes the table that was there away', async () => {
+    await using world = await create('CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t VALUES (1)');
+    const reader = await world.streaming();
+    await own.query('CREATE OR REPLACE TABLE t (id int PRIMARY KEY, b int) SELECT 2 AS id, 3 AS b; CREATE OR REPLACE TABLE u (id int)');
+    await own.query('INSERT INTO zz_end VALUES (1)');
+    await world.take(reader, isOver, 'the end');
+    expect(world.events.map((e) => [e.op, e.table.id.table, e.after ?? e.schemaChange?.kind])).toEqual([
+      ['r', 't', { id: 1 }],
+      ['s', 't', 'drop'],
+      ['s', 't', 'alter'],
+      ['c', 't', { id: 2, b: 3 }],
+      ['c', 'zz_end', { id: 1 }],
+    ]);
   });
 
   it('what SET STATEMENT runs counts', async () => {
