@@ -11,12 +11,10 @@ import { LogAges } from './log-ages.ts';
 import { LogCursor } from './log-cursor.ts';
 import { parseFileName, Repeats, sortable } from './position.ts';
 import { type ReadingOptions, readingError, type StreamPlace } from './reading-options.ts';
-import type { Met } from './schemas.ts';
+import { type Met, NOT_CAPTURED } from './schemas.ts';
 import { Statements } from './statements.ts';
 import { TableStops } from './table-stops.ts';
 import { Transactions } from './transactions.ts';
-
-const NOT_CAPTURED: Met = { table: null, change: null };
 
 export class LogReading implements StreamPlace {
   readonly #o: ReadingOptions;

@@ -41,7 +41,7 @@ export interface Met {
   readonly change: SchemaChange | null;
 }
 
-const NOT_CAPTURED: Met = { table: null, change: null };
+export const NOT_CAPTURED: Met = { table: null, change: null };
 const SEQUENCE_COLUMNS = [
   'next_not_cached_value',
   'minimum_value',
