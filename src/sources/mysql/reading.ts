@@ -2,6 +2,7 @@
 // nothing but room, the catalog and the store.
 
 import { CdcError, type ChangeBatch, type Position, type TableSchema } from '../../sdk/index.ts';
+import { hasFilledColumn } from '../../streaming/filled-columns.ts';
 import { Assembler } from './batches.ts';
 import { BinlogDecoder } from './binlog/decoder.ts';
 import type { BinlogEvent, FormatDescriptionEvent, HeartbeatEvent, RotateEvent, RowsEvent, UnreadableRowsEvent } from './binlog/events.ts';
@@ -196,7 +197,7 @@ export class LogReading implements StreamPlace {
     const at = this.#assembler.shapePlace(eventPosition),
       { table, change } = this.#stops.has(map) ? NOT_CAPTURED : await this.#meet(map, at);
     this.#assembler.resolve(map, table, change, at);
-    if (table !== null && change?.previous && hasOtherTypes(change.previous, table.schema)) this.#o.snapshots?.readAgain(table.schema);
+    if (table !== null && change?.previous && hasOtherValues(change.previous, table.schema)) this.#o.snapshots?.readAgain(table.schema);
   }
 
   /** Names that nobody can tell any more stop the table: wrong ones would be worse. */
@@ -237,7 +238,9 @@ export class LogReading implements StreamPlace {
   }
 }
 
-function hasOtherTypes(before: TableSchema, after: TableSchema): boolean {
+/** In rows that are there, and not by changes that were logged. */
+function hasOtherValues(before: TableSchema, after: TableSchema): boolean {
+  if (hasFilledColumn(before, after)) return true;
   return before.columns.some((b) => {
     const a = after.columns.find((c) => c.name === b.name);
     return a !== undefined && a.nativeType !== b.nativeType && a.type !== b.type;

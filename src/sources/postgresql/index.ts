@@ -32,7 +32,7 @@ function walCapabilities(config: PostgresqlSourceConfig): SourceCapabilities {
     snapshot: config.snapshot_mode !== 'never',
     schemaChanges: true,
     risks: [
-      'A change of a table that rewrites its rows (ALTER TYPE … USING) sends no rows: the table is read again.',
+      'A DDL that gives rows other values (ALTER TYPE … USING, a new column with a computed default) sends no rows: the table is read again.',
       'Columns whose large values did not change are missing in updates, unless REPLICA IDENTITY is FULL.',
     ],
     keepsLog: `the replication slot ${config.slot_name ?? 'cdc_run_<pipeline>'}`,

@@ -2,6 +2,7 @@
 // one_time run. The loop over frames waits for nothing but room and the catalog.
 
 import { CdcError, type ChangeBatch, type Clock, type Position, type ReadContext, type TableSchema } from '../../sdk/index.ts';
+import { hasFilledColumn } from '../../streaming/filled-columns.ts';
 import { Assembler } from './batches.ts';
 import { formatLsn } from './lsn.ts';
 import { decodeMessage } from './pgoutput/decode.ts';
@@ -132,8 +133,7 @@ export class LogReading implements StreamPlace {
     const at = `${before}.s${String(relation.oid).padStart(10, '0')}` as Position;
     const { table, change } = await this.#o.tracker.meet(relation, at);
     this.#assembler.resolve(relation, table, change, at);
-    // ALTER TYPE has given every row another value, and sends none of them.
-    if (table !== null && change?.previous && hasOtherTypes(change.previous, table.schema)) this.#o.snapshots?.readAgain(table);
+    if (table !== null && change?.previous && hasOtherValues(change.previous, table.schema)) this.#o.snapshots?.readAgain(table);
   }
 
   #invalid(bytes: Buffer, frame: number, error: unknown): Error {
@@ -147,7 +147,9 @@ export class LogReading implements StreamPlace {
   }
 }
 
-function hasOtherTypes(before: TableSchema, after: TableSchema): boolean {
+/** In rows that are there, and not by changes that were logged. */
+function hasOtherValues(before: TableSchema, after: TableSchema): boolean {
+  if (hasFilledColumn(before, after)) return true;
   return before.columns.some((b) => {
     const a = after.columns.find((c) => c.name === b.name);
     // A text that may be longer is the same text.

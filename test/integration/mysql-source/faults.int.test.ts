@@ -176,6 +176,18 @@ describeOn(servers, 'on %s', (server: ServerName) => {
     expect(world.events.filter((e) => e.op === 'c').map(seen)).toEqual([['c', 'items', { id: 2, a: 9007199254740993n, b: 2, c: 2 }]]);
   });
 
+  it('reads a table again whose rows have got what a default computed, and not for a literal', async () => {
+    await using world = await SourceWorld.create(server, `${CREATE}; INSERT INTO items VALUES (1, 1, 1), (2, 2, 2)`);
+    const reader = await world.streaming();
+    await world.db.query("ALTER TABLE items ADD plain int DEFAULT 5, ADD bits bit(1) DEFAULT b'0', ADD nothing int");
+    await world.db.query('INSERT INTO items (id) VALUES (3)');
+    await world.take(reader, has(3), 'row 3');
+    await world.db.query('ALTER TABLE items ADD made_at datetime DEFAULT CURRENT_TIMESTAMP; INSERT INTO items (id) VALUES (4)');
+    const events = await world.take(reader, (all) => all.filter((e) => e.op === 'r').length >= 6, 'the rows again');
+    expect(events.map((e) => e.op)).toEqual(['r', 'r', 's', 'c', 's', 'c', 'r', 'r', 'r', 'r']);
+    expect(events.slice(6).every((e) => /^20\d\d-/.test(String(e.after?.['made_at'])))).toBe(true);
+  });
+
   it('stops a table whose changes were logged as statements, goes on with the rest, and follows it again once it is read anew', async () => {
     await using world = await SourceWorld.create(server, CREATE);
     const name = `${world.db.name}.items`,

@@ -160,6 +160,25 @@ describe.skipIf((await skipReason()) !== null)('a PostgreSQL source', () => {
     expect(events.find((e, i) => i > 22 && e.after?.['id'] === 5)?.after).toEqual({ id: 5, v: 'n5' });
   });
 
+  it('reads a table again whose rows have got what a default computed, and not for a literal or another name', async () => {
+    await using world = await SourceWorld.create(
+      'CREATE TABLE t (id int PRIMARY KEY, at timestamptz DEFAULT now()); INSERT INTO t VALUES (1), (2)',
+      { tables: ['t'] },
+    );
+    const reader = await world.open();
+    await world.take(reader, (_, progress) => areDone(progress), 'the rows');
+    await world.db.query(
+      "ALTER TABLE t RENAME at TO made_at; ALTER TABLE t ADD plain int DEFAULT 5, ADD bits bit(1) DEFAULT B'0', ADD empty text",
+    );
+    await world.db.query('INSERT INTO t VALUES (3)');
+    await world.take(reader, (e) => e.some((event) => event.after?.['id'] === 3), 'row 3');
+    await world.db.query('ALTER TABLE t ADD token uuid DEFAULT gen_random_uuid(); INSERT INTO t VALUES (4)');
+    const events = await world.take(reader, (e) => e.filter((event) => event.op === 'r').length >= 6, 'the rows again');
+    expect(events.map((e) => e.op)).toEqual(['r', 'r', 's', 'c', 's', 'c', 'r', 'r', 'r', 'r']);
+    const tokens = (await world.db.query<{ token: string }>('SELECT token FROM t ORDER BY id')).map((row) => row.token);
+    expect(events.slice(6).map((e) => e.after?.['token'])).toEqual(tokens);
+  });
+
   it('ends by itself when only existing rows are wanted', async () => {
     await using world = await SourceWorld.create('CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 20)', {
       tables: ['t'],
