@@ -14,31 +14,49 @@ import {
 } from '../sdk/index.ts';
 import { describeTarget, type FoundTable, type TableName, type TargetColumn } from './table.ts';
 
+/** What a batch brings for one source table. */
+export interface Need {
+  /** Columns for which values come. */
+  readonly inRows: ReadonlySet<string>;
+  /** Columns that the source has just added: rows that are there get their defaults, as they did at the source. */
+  readonly filled: ReadonlySet<string>;
+}
+
 /** Columns that rows of `source` need: those of its schema, then others that the rows have. The latter may hold anything. */
-export function wantedColumns(source: TableSchema, inRows: ReadonlySet<string>): Column[] {
+export function wantedColumns(source: TableSchema, { inRows, filled }: Need): Column[] {
   const known = new Set(source.columns.map((c) => c.name));
   const others = [...inRows].filter((name) => !known.has(name));
-  return [...source.columns, ...others.map((name): Column => ({ name, type: 'any', nativeType: '', nullable: true }))];
+  return [
+    ...source.columns.map((c) => (filled.has(c.name) ? c : withoutDefault(c))),
+    ...others.map((name): Column => ({ name, type: 'any', nativeType: '', nullable: true })),
+  ];
+}
+
+/** A column that comes to the target for another reason had values of its own in those rows. */
+function withoutDefault(column: Column): Column {
+  if (column.default === undefined) return column;
+  const { default: _default, ...rest } = column;
+  return rest;
 }
 
 /** What is asked about one target. */
 export interface Question<C extends TargetColumn> {
   readonly table: FoundTable<C> | null;
   readonly source: TableSchema;
-  readonly inRows: ReadonlySet<string>;
+  readonly need: Need;
   readonly mode: SchemaMode;
   readonly mayChange: boolean;
   fit(target: C, source: Column): Fit;
 }
 
-export function decide<C extends TargetColumn>({ table, source, inRows, mode, mayChange, fit }: Question<C>): SchemaDecision<C> {
+export function decide<C extends TargetColumn>({ table, source, need, mode, mayChange, fit }: Question<C>): SchemaDecision<C> {
   const there = new Map((table?.columns ?? []).map((c) => [c.name, c]));
   return decideSchema({
     mode,
     mayChange,
     target: table === null ? null : (name) => there.get(name),
-    wanted: wantedColumns(source, inRows),
-    used: inRows,
+    wanted: wantedColumns(source, need),
+    used: need.inRows,
     fit,
   });
 }

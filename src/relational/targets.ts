@@ -2,6 +2,7 @@
 // or changed as far as `schema_evolution` lets it. Runs between data transactions.
 
 import {
+  addedColumns,
   CdcError,
   type ChangeEvent,
   type Column,
@@ -18,7 +19,7 @@ import {
 } from '../sdk/index.ts';
 import { remembered } from '../util/remembered.ts';
 import { POINTS_TABLE } from './points.ts';
-import { decide, frozen, isSettled, wantedColumns } from './schema-decision.ts';
+import { decide, frozen, isSettled, type Need, wantedColumns } from './schema-decision.ts';
 import { describeTarget, type FoundTable, type TableName, type TargetColumn, type TargetTable } from './table.ts';
 import { isConstant } from './target-name.ts';
 
@@ -65,11 +66,10 @@ interface Known<F, T> {
   schema: TableSchema;
 }
 
-/** What a batch brings for one source table. */
-interface Need {
+interface SourceNeed extends Need {
   readonly source: string;
-  /** Columns for which values come. */
   readonly inRows: Set<string>;
+  readonly filled: Set<string>;
 }
 
 export class Targets<S, C extends TargetColumn, F extends FoundTable<C>, T extends TargetTable<C>> {
@@ -99,7 +99,7 @@ export class Targets<S, C extends TargetColumn, F extends FoundTable<C>, T exten
 
   /** The targets of all events that need one, existing and with the columns that the rows have. In the order of `events`. */
   async prepare(session: S, events: readonly ChangeEvent[]): Promise<(T | null)[]> {
-    const needs = new Map<TableSchema, Need>();
+    const needs = new Map<TableSchema, SourceNeed>();
     for (const event of events) if (needsTarget(event)) noteColumns(needs, event);
     const ready = new Map<TableSchema, Known<F, T>>();
     for (const [schema, need] of needs) ready.set(schema, await this.#makeReady(session, schema, need));
@@ -108,12 +108,12 @@ export class Targets<S, C extends TargetColumn, F extends FoundTable<C>, T exten
     return events.map((event) => targets.get(event.table) ?? null);
   }
 
-  async #makeReady(session: S, schema: TableSchema, { source, inRows }: Need): Promise<Known<F, T>> {
-    const name = this.#nameOf(source, schema);
-    this.#own(name, source, schema);
+  async #makeReady(session: S, schema: TableSchema, need: SourceNeed): Promise<Known<F, T>> {
+    const name = this.#nameOf(need.source, schema);
+    this.#own(name, need.source, schema);
     const known = this.#known.get(name.name);
     if (known !== undefined) {
-      const decision = this.#decide(known.table, schema, inRows);
+      const decision = this.#decide(known.table, schema, need);
       if (isSettled(decision)) {
         this.#warn(session, name, schema, decision);
         known.schema = schema;
@@ -121,7 +121,7 @@ export class Targets<S, C extends TargetColumn, F extends FoundTable<C>, T exten
       }
     }
     // What is remembered may be out of date: an operator may have added the column by now.
-    const table = await this.#follow(session, name, schema, inRows);
+    const table = await this.#follow(session, name, schema, need);
     const fresh = known ?? { name, table, tables: new Map<string, T>(), schema };
     if (fresh.table !== table && JSON.stringify(fresh.table) !== JSON.stringify(table)) {
       fresh.table = table;
@@ -133,20 +133,20 @@ export class Targets<S, C extends TargetColumn, F extends FoundTable<C>, T exten
   }
 
   /** Reads the target, and makes or changes it as far as it may. Throws where nothing may be written. */
-  async #follow(session: S, name: TableName, schema: TableSchema, inRows: ReadonlySet<string>): Promise<F> {
+  async #follow(session: S, name: TableName, schema: TableSchema, need: Need): Promise<F> {
     let table = await this.#tables.read(session, name),
-      decision = this.#decide(table, schema, inRows);
+      decision = this.#decide(table, schema, need);
     if (decision.create) {
-      await this.#tables.create(session, name, schema, wantedColumns(schema, inRows));
+      await this.#tables.create(session, name, schema, wantedColumns(schema, need));
       this.#logger.info('created a table', { table: describeTarget(name) });
       table = await this.#tables.read(session, name);
       // Somebody else may have made it, with other columns.
-      decision = this.#decide(table, schema, inRows);
+      decision = this.#decide(table, schema, need);
     }
     if (table === null) throw noTable(name);
     if (decision.stop) throw this.#frozen(session, schema, name, decision);
     if (decision.add.length > 0 || decision.widen.length > 0) {
-      table = await this.#tables.alter(session, name, (found) => this.#decide(found, schema, inRows));
+      table = await this.#tables.alter(session, name, (found) => this.#decide(found, schema, need));
       this.#logger.info('changed a table', {
         table: describeTarget(name),
         added: decision.add.map((c) => c.name),
@@ -157,9 +157,9 @@ export class Targets<S, C extends TargetColumn, F extends FoundTable<C>, T exten
     return table;
   }
 
-  #decide(table: F | null, source: TableSchema, inRows: ReadonlySet<string>): SchemaDecision<C> {
+  #decide(table: F | null, source: TableSchema, need: Need): SchemaDecision<C> {
     const { create: mayChange, evolution } = this.#options;
-    return decide({ table, source, inRows, mode: evolution.modeOf(source.id), mayChange, fit: this.#tables.fit });
+    return decide({ table, source, need, mode: evolution.modeOf(source.id), mayChange, fit: this.#tables.fit });
   }
 
   #nameOf(source: string, table: TableSchema): TableName {
@@ -174,7 +174,8 @@ export class Targets<S, C extends TargetColumn, F extends FoundTable<C>, T exten
   async *preview(session: S, source: string, tables: readonly TableSchema[]): AsyncIterable<SchemaPreview> {
     for (const schema of tables) {
       const name = this.#nameOf(source, schema);
-      const decision = this.#decide(await this.#tables.read(session, name), schema, new Set(schema.columns.map((c) => c.name)));
+      const need = { inRows: new Set(schema.columns.map((c) => c.name)), filled: new Set<string>() },
+        decision = this.#decide(await this.#tables.read(session, name), schema, need);
       yield* previewOf(
         schema,
         this.#options.evolution.modeOf(schema.id),
@@ -253,11 +254,13 @@ function needsTarget(event: ChangeEvent): boolean {
   return event.op !== 'm' && !(event.op === 's' && event.schemaChange?.kind === 'drop');
 }
 
-function noteColumns(needs: Map<TableSchema, Need>, event: ChangeEvent): void {
+function noteColumns(needs: Map<TableSchema, SourceNeed>, event: ChangeEvent): void {
   const { table, schemaChange } = event;
-  const need = remembered(needs, table, () => ({ source: event.source, inRows: new Set(table.key) }));
+  const need = remembered(needs, table, () => ({ source: event.source, inRows: new Set(table.key), filled: new Set() }));
   if (event.after !== null) for (const column of Object.keys(event.after)) need.inRows.add(column);
   // A change of the schema is answered when it comes, not when the first row shows it.
-  if (schemaChange !== null)
-    for (const column of changedColumns(table.columns, schemaChange.previous?.columns ?? null)) need.inRows.add(column);
+  if (schemaChange === null) return;
+  const before = schemaChange.previous?.columns ?? null;
+  for (const column of changedColumns(table.columns, before)) need.inRows.add(column);
+  if (before !== null) for (const { name } of addedColumns(table.columns, before)) need.filled.add(name);
 }

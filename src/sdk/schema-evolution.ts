@@ -100,6 +100,16 @@ export function changedColumns(now: readonly Column[], before: readonly Column[]
   return now.filter((c) => old.get(c.name) !== typeText(c)).map((c) => c.name);
 }
 
+/** Columns that a DDL added: those that have another name now are not among them. Rows that were there have the default in them. */
+export function addedColumns(now: readonly Column[], before: readonly Column[]): Column[] {
+  const isIn = (columns: readonly Column[], name: string): boolean => columns.some((c) => c.name === name);
+  return now.filter((column, i) => {
+    const there = before[i],
+      isRenamed = there !== undefined && there.nativeType === column.nativeType && !isIn(now, there.name);
+    return !isIn(before, column.name) && !isRenamed;
+  });
+}
+
 const typeText = ({ type, length, precision, scale, element }: Column): string => JSON.stringify([type, length, precision, scale, element]);
 
 /** `text` at the source, or our word for the type where the source has none. */

@@ -71,6 +71,44 @@ describeOn(servers, 'schema evolution on %s', (server) => {
     ]);
   });
 
+  it('fills rows that are there with the default of a column that the source has added, and of no other', async () => {
+    await using db = await createMysqlDatabase(server);
+    await using lane = await join(db, 'evolve');
+    await lane.write([row(ORDERS, { id: 1, amount: '1.50' })]);
+    const added = [
+      column('flag', 'boolean', { default: true }),
+      column('n', 'int32', { default: '5' }),
+      column('price', 'decimal', { precision: 6, scale: 2, default: '-1.25' }),
+      column('short', 'string', { length: 20, default: "it's \\ new" }),
+      column('long', 'string', { default: 'x' }),
+      column('at', 'timestamptz', { default: '2026-01-01T00:00:00Z' }),
+    ];
+    const filled = changed([...ORDERS.columns, ...added]),
+      nothing = { flag: null, n: null, price: null, short: null, long: null, at: null };
+    expect(
+      await lane.write([row(ORDERS, { id: 2, amount: null }), altered(filled), row(filled, { id: 3, amount: null, ...nothing })]),
+    ).toEqual(STORED);
+    // Taken into the configuration: its values at the source are not the default.
+    const more = changed([...filled.columns, column('late', 'int32', { default: '7' })], 3);
+    expect(await lane.write([row(more, { id: 4, amount: null, ...nothing, late: 8 })])).toEqual(STORED);
+    const rows = await db.query('SELECT id, flag, n, price, short, `long`, at, late FROM orders ORDER BY id');
+    const there = {
+      flag: '1',
+      n: '5',
+      price: '-1.25',
+      short: "it's \\ new",
+      long: server === 'mysql57' ? null : 'x',
+      at: null,
+      late: null,
+    };
+    expect(rows).toEqual([
+      { id: '1', ...there },
+      { id: '2', ...there },
+      { id: '3', ...nothing, late: null },
+      { id: '4', ...nothing, late: '8' },
+    ]);
+  });
+
   it('never narrows: rows of an older schema after those of a newer one leave the types alone', async () => {
     await using db = await createMysqlDatabase(server);
     await using lane = await join(db, 'evolve');

@@ -1,10 +1,11 @@
 // Statements that make and change target tables, and what each means for others. Each commits by itself in MySQL: they run between
 // data transactions, and may be repeated. Pure.
 
+import { plainDefault } from '../../relational/column-default.ts';
 import { misfitTexts as textsOf } from '../../relational/schema-decision.ts';
 import type { TableName } from '../../relational/table.ts';
 import type { Column, PreviewWords, SchemaDecision, TableSchema } from '../../sdk/index.ts';
-import { qualified, quoteName } from '../../systems/mysql/names.ts';
+import { qualified, quoteName, textLiteral } from '../../systems/mysql/names.ts';
 import type { ServerFacts } from '../../systems/mysql/server.ts';
 import { charsetClause, exactCollation, newColumnType, newColumnTypes } from './new-column.ts';
 import { checkedName } from './target-name.ts';
@@ -19,10 +20,19 @@ export function createTableStatement(name: TableName, columns: readonly Column[]
   return `CREATE TABLE IF NOT EXISTS ${qualified(name)} (${parts.join(', ')}) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE ${exactCollation(server)}`;
 }
 
-/** New columns are nullable: rows that are there have no value for them. */
+/** New columns are nullable: rows that are there have no value for them, unless the source has just filled them with a default. */
 function addition(column: Column, server: ServerFacts): string {
   const type = newColumnType(column);
-  return `ADD COLUMN ${columnName(column)} ${type}${charsetClause(type, server)} NULL`;
+  return `ADD COLUMN ${columnName(column)} ${type}${charsetClause(type, server)} NULL${defaultClause(column, type, server)}`;
+}
+
+/** MySQL's long texts take an expression only, and that since 8.0.13. */
+function defaultClause(column: Column, type: string, { flavor, number }: ServerFacts): string {
+  const text = plainDefault(column);
+  if (text === null) return '';
+  const literal = column.type === 'boolean' ? (text === 'true' ? '1' : '0') : textLiteral(text);
+  if (type !== 'longtext' || flavor === 'mariadb') return ` DEFAULT ${literal}`;
+  return number >= 80_013 ? ` DEFAULT (${literal})` : '';
 }
 
 /** MODIFY forgets what it does not repeat: what stands behind the type stays as the server spells it. */

@@ -1,10 +1,11 @@
 // Statements that make and change target tables, and what each means for others. Everything here may be repeated: a crash
 // between such a statement and the rows behind it leaves a table that already fits. Pure.
 
+import { plainDefault } from '../../relational/column-default.ts';
 import { misfitTexts as textsOf } from '../../relational/schema-decision.ts';
 import type { TableName } from '../../relational/table.ts';
 import type { Column, PreviewWords, SchemaDecision, TableSchema } from '../../sdk/index.ts';
-import { quoteName } from '../../util/sql-names.ts';
+import { quoteName, quoteText } from '../../util/sql-names.ts';
 import { isRewrite } from './fit.ts';
 import { qualified } from './sql.ts';
 import { checkedName } from './target-name.ts';
@@ -19,8 +20,15 @@ export function createTableStatement(name: TableName, columns: readonly Column[]
   return `CREATE TABLE IF NOT EXISTS ${qualified(name)} (${parts.join(', ')})`;
 }
 
-/** New columns are nullable: rows that are there have no value for them. */
-const addition = (column: Column): string => `ADD COLUMN IF NOT EXISTS ${columnName(column)} ${newColumnType(column)}`;
+/** New columns are nullable: rows that are there have no value for them, unless the source has just filled them with a default. */
+const addition = (column: Column): string =>
+  `ADD COLUMN IF NOT EXISTS ${columnName(column)} ${newColumnType(column)}${defaultClause(plainDefault(column))}`;
+
+/** With a backslash in the form that means the same whatever `standard_conforming_strings` is. */
+function defaultClause(text: string | null): string {
+  if (text === null) return '';
+  return text.includes('\\') ? ` DEFAULT E${quoteText(text.replaceAll('\\', '\\\\'))}` : ` DEFAULT ${quoteText(text)}`;
+}
 const retyping = (column: Pick<Column, 'name'>, type: string): string => `ALTER COLUMN ${quoteName(column.name)} TYPE ${type}`;
 
 /** One statement, so that a table that must be written anew is written once. */

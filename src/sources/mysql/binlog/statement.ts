@@ -277,6 +277,7 @@ function readMoves(tokens: Tokens, table: TableName, database: string): RowsMove
       gains.push(...other());
     } else if (verb === 'CONVERT' && what === 'TABLE') gains.push(table);
     else if (verb === 'IMPORT' && (what === 'TABLESPACE' || what === 'PARTITION')) gains.push(table);
+    else if (verb === 'DISCARD' && (what === 'TABLESPACE' || what === 'PARTITION')) losses.push(table);
     else if ((verb === 'DROP' || verb === 'TRUNCATE') && what === 'PARTITION') losses.push(table);
   }
   return gains.length + losses.length === 0 ? null : { gains, losses };

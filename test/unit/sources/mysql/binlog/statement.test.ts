@@ -96,6 +96,7 @@ describe('reads', () => {
     ['alter table t convert partition p to table `x`', moving(['x'], ['t'])],
     ['ALTER TABLE t CONVERT TABLE x TO PARTITION p VALUES LESS THAN (5)', moving(['t'], [])],
     ['ALTER TABLE t IMPORT TABLESPACE', moving(['t'], [])],
+    ['ALTER TABLE t DISCARD PARTITION p TABLESPACE', moving([], ['t'])],
     ['ALTER TABLE t DROP PARTITION p1, p2', moving([], ['t'])],
     ['ALTER TABLE t TRUNCATE PARTITION ALL', moving([], ['t'])],
     ['ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4, ADD exchange int, DROP `partition`', ddl('alter', ['t'])],
