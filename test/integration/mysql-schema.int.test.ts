@@ -88,8 +88,11 @@ describeOn(servers, 'schema evolution on %s', (server) => {
     expect(
       await lane.write([row(ORDERS, { id: 2, amount: null }), altered(filled), row(filled, { id: 3, amount: null, ...nothing })]),
     ).toEqual(STORED);
+    // Rows from before the DDL may still come. Longer texts of MySQL cannot have a default.
+    const wider = changed([...filled.columns.filter((c) => c.name !== 'short'), column('short', 'string', { length: 500 })], 3);
+    expect(await lane.write([altered(wider, filled), row(ORDERS, { id: 5, amount: null })])).toEqual(STORED);
     // Taken into the configuration: its values at the source are not the default.
-    const more = changed([...filled.columns, column('late', 'int32', { default: '7' })], 3);
+    const more = changed([...filled.columns, column('late', 'int32', { default: '7' })], 4);
     expect(await lane.write([row(more, { id: 4, amount: null, ...nothing, late: 8 })])).toEqual(STORED);
     const rows = await db.query('SELECT id, flag, n, price, short, `long`, at, late FROM orders ORDER BY id');
     const there = {
@@ -106,6 +109,7 @@ describeOn(servers, 'schema evolution on %s', (server) => {
       { id: '2', ...there },
       { id: '3', ...nothing, late: null },
       { id: '4', ...nothing, late: '8' },
+      { id: '5', ...there, ...(server.startsWith('mysql') ? { short: null } : {}) },
     ]);
   });
 

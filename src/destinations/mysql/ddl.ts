@@ -36,8 +36,13 @@ function defaultClause(column: Column, type: string, { flavor, number }: ServerF
 }
 
 /** MODIFY forgets what it does not repeat: what stands behind the type stays as the server spells it. */
-const retyping = ({ name, definition }: TargetColumn, type: string): string =>
-  `MODIFY COLUMN ${quoteName(name)} ${`${type} ${withCharset(definition, type)}`.trim()}`;
+const retyping = ({ name, definition }: TargetColumn, type: string, { flavor }: ServerFacts): string => {
+  const kept = flavor === 'mysql' && /text|blob|json/.test(type) ? definition.replace(LITERAL_DEFAULT, '$1') : definition;
+  return `MODIFY COLUMN ${quoteName(name)} ${`${type} ${withCharset(kept, type)}`.trim()}`;
+};
+
+/** Long texts of MySQL cannot have it. */
+const LITERAL_DEFAULT = /^((?:CHARACTER SET \S+ ?|COLLATE \S+ ?|NOT NULL ?|NULL ?)*)DEFAULT '(?:[^'\\]|''|\\.)*' ?/;
 
 /** A type without a character set cannot keep one. */
 const withCharset = (definition: string, type: string): string =>
@@ -45,7 +50,7 @@ const withCharset = (definition: string, type: string): string =>
 
 /** One statement, so that a table that must be written anew is written once. */
 export function alterStatement(name: TableName, { add, widen }: Pick<Decision, 'add' | 'widen'>, server: ServerFacts): string {
-  const parts = [...add.map((c) => addition(c, server)), ...widen.map((w) => retyping(w.target, w.type))];
+  const parts = [...add.map((c) => addition(c, server)), ...widen.map((w) => retyping(w.target, w.type, server))];
   return `ALTER TABLE ${qualified(name)} ${parts.join(', ')}`;
 }
 
@@ -59,7 +64,7 @@ export function misfitStatements(name: TableName, { misfits }: Decision, server:
   return misfits.flatMap((misfit) => {
     if (misfit.kind === 'no_column') return [alterStatement(name, { add: [misfit.column], widen: [] }, server)];
     if (misfit.kind === 'narrow_column' && misfit.type !== null)
-      return [`ALTER TABLE ${qualified(name)} ${retyping(misfit.target, misfit.type)}`];
+      return [`ALTER TABLE ${qualified(name)} ${retyping(misfit.target, misfit.type, server)}`];
     return [];
   });
 }
