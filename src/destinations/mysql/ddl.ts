@@ -41,8 +41,8 @@ const retyping = ({ name, definition }: TargetColumn, type: string, { flavor }: 
   return `MODIFY COLUMN ${quoteName(name)} ${`${type} ${withCharset(kept, type)}`.trim()}`;
 };
 
-/** Long texts of MySQL cannot have it. */
-const LITERAL_DEFAULT = /^((?:CHARACTER SET \S+ ?|COLLATE \S+ ?|NOT NULL ?|NULL ?)*)DEFAULT '(?:[^'\\]|''|\\.)*' ?/;
+/** Long texts of MySQL cannot have it. What is NOT NULL needs it: there the server refuses, and somebody decides. */
+const LITERAL_DEFAULT = /^((?:CHARACTER SET \S+ ?|COLLATE \S+ ?|NULL ?)*)DEFAULT '(?:[^'\\]|''|\\.)*' ?/;
 
 /** A type without a character set cannot keep one. */
 const withCharset = (definition: string, type: string): string =>

@@ -77,5 +77,11 @@ describe('statements of tables', () => {
       "ALTER TABLE `sh``op`.`items` MODIFY COLUMN `note` longblob NOT NULL DEFAULT 'x' COMMENT 'NOT NULL'",
     );
     expect(nullableStatement(NAME, note)).toContain("NULL DEFAULT 'x' COMMENT 'NOT NULL'");
+    // Long texts of MySQL cannot have a default.
+    const optional = { ...note, definition: "CHARACTER SET latin1 COLLATE latin1_bin DEFAULT 'it''s' COMMENT 'DEFAULT'" };
+    const widened = (server: typeof MYSQL): string =>
+      alterStatement(NAME, { add: [], widen: [{ target: optional, type: 'longtext' } as never] }, server);
+    expect(widened(MYSQL)).toMatch(/longtext CHARACTER SET latin1 COLLATE latin1_bin COMMENT 'DEFAULT'$/);
+    expect(widened({ ...MYSQL, flavor: 'mariadb' })).toMatch(/latin1_bin DEFAULT 'it''s' COMMENT 'DEFAULT'$/);
   });
 });
