@@ -39,6 +39,13 @@ export async function findMysql(name: string): Promise<MysqlPrograms | null> {
   return null;
 }
 
+/** For tests that run only where such a server answers: then there are programs, too. */
+export async function startOwnMysql(name: string, settings: readonly string[] = []): Promise<OwnMysql> {
+  const programs = await findMysql(name);
+  if (programs === null) throw new Error(`${name} answers, and has no programs`);
+  return OwnMysql.start(programs, settings);
+}
+
 export class OwnMysql implements AsyncDisposable {
   /** Of the database `shop`. */
   readonly url: string;

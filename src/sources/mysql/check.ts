@@ -154,6 +154,11 @@ async function* checkPrepared(server: Server): AsyncIterable<Finding> {
   );
 }
 
+function noneIfForbidden(cause: unknown): string[] {
+  if (cause instanceof CdcError && cause.code === 'SOURCE_FORBIDDEN') return [];
+  throw cause;
+}
+
 /** `facts`: of a server whose log is read. */
 export async function* checkTables(server: Server, config: MysqlSourceConfig, facts: ServerFacts | null = null): AsyncIterable<Finding> {
   const patterns = tablePatterns(config),
@@ -170,7 +175,7 @@ export async function* checkTables(server: Server, config: MysqlSourceConfig, fa
   for (const table of tables) yield* checkTable(table);
   const databases = tables.map((t) => t.database),
     // Who lacks the privilege to see it is told so where privileges are looked at.
-    unlogged = facts === null ? [] : await unloggedOf(server, facts, databases).catch(() => []);
+    unlogged = facts === null ? [] : await unloggedOf(server, facts, databases).catch(noneIfForbidden);
   for (const database of unlogged) yield problem('tables', notLogged(database, server.place.where));
 }
 

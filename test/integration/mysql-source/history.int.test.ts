@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ChangeEvent, Position } from '../../../src/sdk/index.ts';
 import { positionsAfter } from '../../../src/sdk/testing/reading.ts';
 import type { MysqlSourceConfig } from '../../../src/sources/mysql/config.ts';
-import { findMysql, OwnMysql } from '../../chaos/own-mysql.ts';
+import { type OwnMysql, startOwnMysql } from '../../chaos/own-mysql.ts';
 import { describeOn, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
 
@@ -18,9 +18,7 @@ describeOn(servers, 'on %s', (server) => {
   let own: OwnMysql;
 
   beforeAll(async () => {
-    const programs = await findMysql(server);
-    if (programs === null) throw new Error(`${server} answers, and has no programs`);
-    own = await OwnMysql.start(programs);
+    own = await startOwnMysql(server);
   }, 120_000);
 
   afterAll(() => own[Symbol.asyncDispose]());

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { ChangeEvent, Finding, Position } from '../../../src/sdk/index.ts';
 import { parsePlace } from '../../../src/sources/mysql/position.ts';
-import { findMysql, OwnMysql } from '../../chaos/own-mysql.ts';
+import { findMysql, OwnMysql, startOwnMysql } from '../../chaos/own-mysql.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { describeOn, isMariadb, mysqlServers } from '../../helpers/mysql.ts';
 import { SourceWorld } from './source-world.ts';
@@ -27,9 +27,7 @@ describeOn(servers, 'on %s', (server) => {
     ['--binlog-ignore-db=shop', 'shop'],
     ['--binlog-do-db=shop', 'more'],
   ])('refuses tables whose changes are kept out of the log (%s)', { timeout: 180_000 }, async (setting, database) => {
-    const programs = await findMysql(server);
-    if (programs === null) throw new Error(`${server} answers, and has no programs`);
-    await using own = await OwnMysql.start(programs, [setting]);
+    await using own = await startOwnMysql(server, [setting]);
     await own.query('CREATE DATABASE more; CREATE TABLE shop.items (id int PRIMARY KEY); CREATE TABLE more.items (id int PRIMARY KEY)');
     await using world = SourceWorld.on(own, { tables: ['shop.items', 'more.items'] });
     const message = `The server keeps the database ${database} out of its binary log.`;
