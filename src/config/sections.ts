@@ -89,7 +89,7 @@ export const SyncSchema = Keys(
       }),
     ),
     timezone: Default(Type.String({ 'x-timezone': true, description: 'Time zone of `schedule`.', examples: ['Europe/Berlin'] }), 'UTC'),
-    batch_size: Default(BATCH_KEYS.batch_size, 1000),
+    batch_size: Default(BATCH_KEYS.batch_size, 2000),
     batch_bytes: Default(BATCH_KEYS.batch_bytes, '8MiB'),
     batch_timeout: Default(BATCH_KEYS.batch_timeout, 0),
     parallelism: Type.Optional(Parallelism),

@@ -254,7 +254,7 @@ export class SnapshotEngine<Row, Id, Seen, Bound> {
     const outcomes = new Map<string, RequestOutcome>();
     for (const name of tables) {
       const t = this.#tables.get(name),
-        isUnfinished = t?.isRunning === true && t.where === null && where !== null;
+        isUnfinished = t?.isRunning === true && where !== null && t.where !== where;
       if (t !== undefined && !isUnfinished) this.#runs.restart(t, { requested: true, where });
       outcomes.set(name, t === undefined ? 'no_such_table' : isUnfinished ? 'unfinished' : 'begun');
     }

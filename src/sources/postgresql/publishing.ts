@@ -16,8 +16,9 @@ import { changesMissing, type Missing, missingOf, verdictOn, WORDS } from './mis
 import { tableFilter } from './names.ts';
 import { confirmable, positionAfter } from './position.ts';
 import type { Queries } from './queries.ts';
+import { attachedSince, detachedSince } from './replication/partitions.ts';
 import { applyPublication, type PublicationPlan, planPublication, readPublication } from './replication/publication.ts';
-import { lookAtPublished, type Published } from './replication/published.ts';
+import { lookAtPublished, type Published, type PublishedAs } from './replication/published.ts';
 import { type Sends, sentBy } from './sent-columns.ts';
 import type { Server } from './server.ts';
 import { Catalog, type CatalogTable } from './system-catalog.ts';
@@ -83,6 +84,7 @@ export class Publishing {
       const [problem] = plan.problems;
       if (problem !== undefined) throw this.#misconfigured(`${problem.message[0]?.toUpperCase()}${problem.message.slice(1)}.`, problem.fix);
       await applyPublication(session, plan);
+      if (known !== null && lost === null) await this.#lookAtPartitions(session, known, before);
       const { rows } = await session.query('SELECT getdatabaseencoding() AS encoding');
       return {
         tables,
@@ -129,6 +131,7 @@ export class Publishing {
       if (this.#known !== known) return null;
       if (now.publication !== known.publication) return this.#lost(now, true);
       this.#tellGone(names.filter((name) => now.tables[name] === undefined));
+      await this.#lookAtPartitions(session, known, now);
       const missing = missingOf(known, now, []);
       if (missing.length === 0) return null;
       const tables = await new Catalog(session).tables(this.#isCaptured);
@@ -182,6 +185,29 @@ export class Publishing {
     return planPublication(await readPublication(queries, this.#name), request);
   }
 
+  /** Rows that came with a partition are read; those that went with one are told of. Once: what is there now is stored behind that. */
+  async #lookAtPartitions(queries: Queries, known: Stored, now: Published): Promise<void> {
+    const { logger } = this.#ctx,
+      attached = await attachedSince(queries, known, now),
+      detached = detachedSince(known, now);
+    for (const { table, root, partition, id, condition } of attached) {
+      if (this.#isSnapshotted(root.schema, root.table)) {
+        await (await this.#orders()).add({ id: `attached-${id}`, action: 'begin', tables: [table], where: condition });
+        logger.info('a partition was attached with rows in it, of which the log has nothing: they are read', { table, partition });
+      } else logger.warn('a partition was attached with rows in it, of which the log has nothing', { table, partition });
+    }
+    for (const { table, count } of detached)
+      logger.warn('partitions were detached or dropped: the log has nothing of it, and their rows stay at destinations', { table, count });
+    if (this.#known !== known) return; // before the first save, or another reading has begun
+    const isOther = Object.entries(now.tables).some(([name, as]) => `${as.partitions}` !== `${known.tables[name]?.partitions}`);
+    if (isOther) await this.#store({ ...known, tables: { ...known.tables, ...withPartitions(known, now) } });
+  }
+
+  /** Are the rows of the table read? */
+  #isSnapshotted(schema: string, table: string): boolean {
+    return this.#config.snapshot_mode !== 'never' && this.#isRead(schema, table);
+  }
+
   // -- what is missing ---------------------------------------------------------------------------------------------------
 
   /** The tables to be read anew. Throws where nobody has said what becomes of one. */
@@ -191,7 +217,7 @@ export class Publishing {
       anew: string[] = [],
       refused: Missing[] = [];
     for (const m of missing) {
-      const isWanted = this.#config.snapshot_mode !== 'never' && this.#isRead(m.schema, m.name),
+      const isWanted = this.#isSnapshotted(m.schema, m.name),
         before = known.refused[m.table],
         order = before === undefined ? undefined : orders.of(m.table).findLast(({ id }) => !before.includes(id));
       const verdict = verdictOn(m.why, isWanted, this.#config.snapshot_mode, order?.action ?? null);
@@ -246,6 +272,15 @@ export class Publishing {
 function sqlOf({ statements, problems }: PublicationPlan): string {
   const parts = [...(statements.length === 0 ? [] : [`Run: ${statements.join('; ')};`]), ...problems.map((p) => p.fix)];
   return parts.map((part) => `${part} `).join('');
+}
+
+/** The tables as they are known, with their partitions of now. */
+function withPartitions(known: Published, now: Published): Published['tables'] {
+  const found = Object.entries(known.tables).map(([name, as]): [string, PublishedAs] => {
+    const partitions = now.tables[name]?.partitions;
+    return [name, partitions === undefined ? as : { ...as, partitions }];
+  });
+  return Object.fromEntries(found);
 }
 
 async function load(store: PluginStore): Promise<Stored | null> {

@@ -372,3 +372,74 @@ describe.skipIf(missing)('a publication', () => {
     ]);
   });
 });
+
+const PARTITIONED = `CREATE TABLE a (id int PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE a1 PARTITION OF a FOR VALUES FROM (0) TO (100);
+  INSERT INTO a VALUES (1, 'old'); CREATE TABLE b (id int PRIMARY KEY, v text)`;
+const bounds = (from: number): string => `FOR VALUES FROM (${from}) TO (${from + 100})`;
+/** A table with a row and a partition of its own, which becomes a partition. */
+const attach = (name: string, from: number): string =>
+  `CREATE TABLE ${name} (id int PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE ${name}_of PARTITION OF ${name} ${bounds(from)};
+  INSERT INTO ${name} VALUES (${from}, '${name}'); ALTER TABLE a ATTACH PARTITION ${name} ${bounds(from)}`;
+/** The same with rows of its own, in one transaction. */
+const attachAtOnce = (name: string, from: number): string =>
+  `BEGIN; CREATE TABLE ${name} AS SELECT ${from} AS id, '${name}' AS v; ALTER TABLE ${name} ALTER id SET NOT NULL;
+  ALTER TABLE a ATTACH PARTITION ${name} ${bounds(from)}; COMMIT`;
+
+/** Destinations have all that was handed over. */
+async function acknowledge(world: SourceWorld): Promise<void> {
+  const resume = world.batches.findLast((b) => b.resume !== null)?.resume;
+  if (resume != null) await world.source.acknowledge({ main: resume });
+}
+
+describe.skipIf(missing)('partitions that bring rows', () => {
+  it('have those read, while the stream runs and at the next start', async () => {
+    const { world, reader } = await started({}, PARTITIONED);
+    await using _ = world;
+    await world.db.query(attach('a2', 100));
+    await world.db.query(attachAtOnce('a3', 200));
+    await world.source.lag();
+    const all =
+      (...tables: string[]) =>
+      (events: readonly ChangeEvent[], progress: readonly SnapshotProgress[]) =>
+        tables.every((v) => has('a', v)(events)) && areDone(progress);
+    expect(rowsOf(await world.take(reader, all('a2', 'a3'), 'the rows'), 'a')).toEqual(await now(world, 'a'));
+    await acknowledge(world);
+    await world.stop();
+    await world.db.query(attach('a4', 300));
+    const events = await world.take(await world.open(), all('a4'), 'the rows of a4');
+    expect(rowsOf(events, 'a')).toEqual(await now(world, 'a'));
+    expect(events.filter((e) => e.op === 'r').map((e) => e.after?.['v'])).toEqual(['old', 'a2', 'a3', 'a4']);
+    expect(events.some((e) => e.op === 't')).toBe(false);
+  });
+
+  it('have them read once, and those that were made as partitions not at all', async () => {
+    const { world } = await started({}, PARTITIONED);
+    await using _ = world;
+    await world.db.query(attach('a2', 100));
+    await world.db.query(`CREATE TABLE a3 PARTITION OF a ${bounds(200)}; INSERT INTO a VALUES (201, 'made')`);
+    await world.take(await world.open(), (e, p) => has('a', 'a2')(e) && has('a', 'made')(e) && areDone(p), 'the rows');
+    await acknowledge(world);
+    const reader = await world.open();
+    await world.source.lag();
+    await world.db.query("INSERT INTO b VALUES (2, 'after')");
+    const events = await world.take(reader, (e, p) => has('b', 'after')(e) && areDone(p), 'what comes after');
+    expect(events.filter((e) => e.op === 'r').map((e) => e.after?.['v'])).toEqual(['old', 'a2']);
+    expect(rowsOf(events, 'a')).toEqual(await now(world, 'a'));
+  });
+
+  it('are told of where only changes are read, and so are those that go', async () => {
+    const { world, reader } = await started({ snapshot_mode: 'never' }, PARTITIONED);
+    await using _ = world;
+    await world.db.query(attach('a2', 100));
+    await world.source.lag();
+    await world.db.query('ALTER TABLE a DETACH PARTITION a1; DROP TABLE a2');
+    await world.source.lag();
+    await world.source.lag();
+    await world.db.query("INSERT INTO b VALUES (2, 'after')");
+    expect((await world.take(reader, has('b', 'after'), 'a change')).filter((e) => e.op === 'r')).toEqual([]);
+    expect(world.warnings.filter((w) => /partition/.test(w))).toEqual([
+      expect.stringMatching(/^a partition was attached with rows/),
+      expect.stringMatching(/^partitions were detached or dropped/),
+    ]);
+  });
+});

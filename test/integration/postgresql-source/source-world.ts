@@ -16,6 +16,8 @@ export class SourceWorld implements AsyncDisposable {
   store = memoryStore();
   /** What was handed over and stored. */
   batches: ChangeBatch[] = [];
+  /** What was warned of. */
+  readonly warnings: string[] = [];
   #source: Source | null = null;
   #reader: Reader | null = null;
 
@@ -34,7 +36,9 @@ export class SourceWorld implements AsyncDisposable {
   /** A new session behind what is stored. */
   async open(from: ReadFrom = {}, more: Partial<PostgresqlSourceConfig> = {}): Promise<Reader> {
     await this.stop();
-    this.#source = await descriptor.create({ ...this.config, ...more }, testContext('db', this.store));
+    const context = testContext('db', this.store),
+      logger = { ...context.logger, warn: (message: string): void => void this.warnings.push(message) };
+    this.#source = await descriptor.create({ ...this.config, ...more }, { ...context, logger });
     const stored = { partitions: positionsAfter(this.batches), snapshots: progressAfter(this.batches) };
     this.#reader = new Reader(this.#source, { ...stored, ...from });
     return this.#reader;

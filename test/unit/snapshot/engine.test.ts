@@ -359,6 +359,8 @@ describe('operations', () => {
     expect(progress).toMatchObject({ table: 'a', chunk: 0, run: '10+80000000' });
     expect(progress?.joining).toBeUndefined();
     expect(jobOf(engine, 'range').where).toBe('id > 5');
+    expect([...engine.request(['a'], 'id < 3')], 'rows that somebody else asked for').toEqual([['a', 'unfinished']]);
+    expect([...engine.request(['a'], 'id > 5')], 'the same once more').toEqual([['a', 'begun']]);
   });
 });
 

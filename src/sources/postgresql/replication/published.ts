@@ -12,6 +12,8 @@ export interface PublishedAs extends TableName {
   readonly relation: number;
   /** Rows of the catalog that make the publication send all its changes: of the table, its schema, or all tables. */
   readonly memberships: readonly number[];
+  /** Of a partitioned table: what it is divided into, at any depth. */
+  readonly partitions?: readonly number[];
 }
 
 export interface Published {
@@ -38,7 +40,7 @@ const HAS_SCHEMAS = "SELECT (to_regclass('pg_catalog.pg_publication_namespace') 
 const SCHEMA_MEMBERSHIP = `
     UNION ALL SELECT s.oid::int8 FROM pg_catalog.pg_publication_namespace AS s WHERE s.pnpubid = p.oid AND s.pnnspid = c.relnamespace`;
 
-/** A partition is in the view under its own name only where its changes come under it. */
+/** A partition is in the view under its own name only where its changes come under it. Partitions are found without locks. */
 const published = (schemas: string): string => `
 WITH p AS (
   SELECT oid, puballtables, pubviaroot, pubinsert AND pubupdate AND pubdelete AND (pubtruncate OR NOT $2::bool) AS complete,
@@ -53,7 +55,12 @@ SELECT p.oid::int8 AS publication, p.version, p.settings, c.oid::int8 AS relatio
   ) THEN (SELECT json_agg(m.id) FROM (
     SELECT p.oid::int8 AS id WHERE p.puballtables
     UNION ALL SELECT r.oid::int8 FROM pg_catalog.pg_publication_rel AS r WHERE r.prpubid = p.oid
-      AND (r.prrelid = c.oid OR r.prrelid IN (SELECT a.relid FROM pg_partition_ancestors(c.oid) AS a))${schemas}) AS m) END AS memberships
+      AND (r.prrelid = c.oid OR r.prrelid IN (SELECT a.relid FROM pg_partition_ancestors(c.oid) AS a))${schemas}) AS m) END AS memberships,
+  CASE WHEN c.relkind = 'p' THEN (
+    WITH RECURSIVE parts AS (
+      SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid
+      UNION ALL SELECT i.inhrelid FROM parts JOIN pg_catalog.pg_inherits AS i ON i.inhparent = parts.inhrelid)
+    SELECT coalesce(json_agg(inhrelid::int8 ORDER BY inhrelid), '[]') FROM parts) END AS partitions
 FROM (SELECT 1) AS one LEFT JOIN p ON true LEFT JOIN t AS c ON true`;
 
 /** `truncate`: TRUNCATE is to be sent, too. */
@@ -66,10 +73,11 @@ export async function lookAtPublished(queries: Queries, name: string, tables: re
     tables.map((t) => t.table),
   ]);
   const found: [string, PublishedAs][] = [];
-  for (const { relation, schema, table, memberships } of rows) {
+  for (const { relation, schema, table, memberships, partitions } of rows) {
     if (relation == null || schema == null || table == null) continue;
-    const ids = memberships == null ? [] : (JSON.parse(memberships) as number[]);
-    found.push([formatTableId({ database: null, schema, table }), { schema, table, relation: Number(relation), memberships: ids }]);
+    const as = { schema, table, relation: Number(relation), memberships: idsIn(memberships) ?? [] },
+      parts = idsIn(partitions);
+    found.push([formatTableId({ database: null, schema, table }), parts === null ? as : { ...as, partitions: parts }]);
   }
   const { publication, version, settings } = rows[0] ?? {};
   return {
@@ -78,6 +86,8 @@ export async function lookAtPublished(queries: Queries, name: string, tables: re
     tables: Object.fromEntries(found),
   };
 }
+
+const idsIn = (json: string | null | undefined): number[] | null => (json == null ? null : (JSON.parse(json) as number[]));
 
 /**
  * The row was written again and says the same: what it said in between nobody knows, and operations that it left out then were not sent.
