@@ -6,10 +6,12 @@ import { parseArgs } from 'node:util';
 import type { RowDataPacket } from 'mysql2/promise';
 import { mariadb, mysql } from '../../scripts/services/mysql.ts';
 import { round } from '../lib/cpu.ts';
-import { busySeconds, child, cpuOf, cpuSeconds, drainChild, inFolder, programMemory } from '../lib/processes.ts';
-import { least, type Run, ratio, rounds, runOf } from '../lib/rounds.ts';
+import { child, cpuOf, inFolder, type MemoryRun, programMemory } from '../lib/processes.ts';
+import { least, type Run, ratio, rounds } from '../lib/rounds.ts';
 import type { LatencyResult, LatencyTask } from './latency.ts';
-import { connect, LOGIN, rawReader, type Server, startServer } from './server.ts';
+import { type Bench, type DrainRun, drain, JSON_TO_NOWHERE, measured, pipelineOf } from './measure.ts';
+import { peers } from './peers.ts';
+import { connect, LOGIN, rawReader, startServer } from './server.ts';
 import type { ReaderResult, TransportTask } from './transport.ts';
 import { createWorkload, oneTransaction, type Phase } from './workload.ts';
 import type { ZongjiTask } from './zongji.ts';
@@ -23,24 +25,10 @@ const { values: given } = parseArgs({
     only: { type: 'string', default: '' },
     seconds: { type: 'string', default: '10' },
     transaction: { type: 'string', default: '0' },
+    peers: { type: 'boolean', default: false },
   },
 });
 const wants = (name: string): boolean => given.only === '' || given.only.split(',').includes(name);
-const JSON_TO_NOWHERE = { type: 'null', encode: true, envelope: 'debezium' };
-
-interface Bench {
-  readonly server: Server;
-  readonly flavor: 'mariadb' | 'mysql';
-}
-
-/** `work` gives the seconds that count and the CPU of the reader. */
-async function measured({ server }: Bench, { events }: Phase, work: () => Promise<{ seconds: number; cpu: number }>): Promise<Run> {
-  const busy = busySeconds(),
-    serverCpu = cpuSeconds(server.pid) ?? 0;
-  const { seconds, cpu } = await work();
-  return runOf(events, seconds, cpu, (cpuSeconds(server.pid) ?? 0) - serverCpu, busySeconds() - busy);
-}
-
 /** The file of the phase as it is, into memory that is a folder. */
 function raw(bench: Bench, phase: Phase, reader: string): Promise<Run> {
   const { server } = bench;
@@ -66,41 +54,6 @@ function reader(bench: Bench, phase: Phase, script: string, task: object): Promi
     const login = { ...LOGIN, port: bench.server.port };
     const { seconds, cpuSeconds: cpu } = await child<ReaderResult>(join(import.meta.dirname, script), { ...task, login });
     return { seconds, cpu };
-  });
-}
-
-function pipelineOf(server: Server, phase: Phase, folder: string, destination: object): object {
-  return {
-    name: 'bench',
-    source: {
-      type: 'mysql',
-      url: server.url,
-      tables: ['shop.orders'],
-      snapshot_mode: 'never',
-      binlog_config: { binlog_filename: phase.file, binlog_position: 4 },
-    },
-    destinations: [{ name: 'out', ...destination }],
-    sync: { mode: 'one_time' },
-    state: { path: join(folder, 'state.db') },
-    error_handling: { dead_letter_queue: { type: 'file', path: join(folder, 'dlq.ndjson') } },
-  };
-}
-
-/** `warmCpu`: of the second half, by when what is hot is compiled. */
-type DrainRun = Run & { readonly warmCpu?: number };
-
-function drain(bench: Bench, phase: Phase, type: 'null' | 'file'): Promise<DrainRun> {
-  return inFolder(async (folder) => {
-    let warm = Number.NaN;
-    const run = await measured(bench, phase, async () => {
-      const destination = type === 'null' ? JSON_TO_NOWHERE : { type, path: join(folder, 'out.ndjson'), envelope: 'debezium' },
-        pipeline = pipelineOf(bench.server, phase, folder, destination);
-      const result = await drainChild({ pipeline, source: 'mysql', destination: type, events: phase.events });
-      warm = result.warmCpuMicrosPerEvent;
-      // Without the time before the first event: the server's own reader loads nothing.
-      return { seconds: result.seconds - result.firstEventSeconds, cpu: (result.cpuMicrosPerEvent * phase.events) / 1e6 };
-    });
-    return { ...run, warmCpu: warm };
   });
 }
 
@@ -163,7 +116,7 @@ async function benchOf(flavor: Bench['flavor']): Promise<object> {
   process.stderr.write(`${flavor} ${server.version}: ${Math.round(bytes / inserts.events)} bytes per insert in the log\n`);
   const bench = { server, flavor },
     result: Record<string, unknown> = { version: server.version, ...(await streaming(bench, [inserts, updates], bytes - BYTES_AROUND)) };
-  const memoryOf = (file: string, events: number): Promise<object> =>
+  const memoryOf = (file: string, events: number): Promise<MemoryRun> =>
     inFolder((folder) => programMemory(folder, pipelineOf(server, { name: 'inserts', events, file }, folder, JSON_TO_NOWHERE), events));
   if (wants('memory')) result['memory'] = await memoryOf(inserts.file, inserts.events);
   if (wants('latency')) {
@@ -171,6 +124,10 @@ async function benchOf(flavor: Bench['flavor']): Promise<object> {
       at_1000_commits_per_second: await latency(bench, 1000, 100_000_000),
       at_10_commits_per_second: await latency(bench, 10, 200_000_000),
     };
+  }
+  if (given.peers) {
+    const { peakMb } = await memoryOf(inserts.file, inserts.events);
+    result['peers'] = await peers(bench, inserts, Number(given.rounds), peakMb, (line) => process.stderr.write(`${line}\n`));
   }
   const rows = Number(given.transaction);
   if (rows > 0) result['one_transaction'] = { rows, ...(await memoryOf(await oneTransaction(client, json, rows), rows)) };

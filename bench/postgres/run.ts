@@ -125,7 +125,7 @@ if (wants('latency')) {
     at_10_commits_per_second: await latency(cluster, client, 10, 200_000_000),
   };
 }
-if (wants('snapshot')) result['snapshot'] = await snapshotRun(cluster, client, Number(given.snapshot), ROUNDS, log);
+if (wants('snapshot')) result['snapshot'] = await snapshotRun(cluster, client, Number(given.snapshot), ROUNDS, given.peers, log);
 if (given.peers) result['peers'] = await peers(cluster, client, phases[0] as Phase, ROUNDS, log);
 if (Number(given.endurance) > 0) result['endurance'] = await endurance(cluster, client, Number(given.endurance));
 await client.end();

@@ -11,6 +11,12 @@ export interface Piece {
   readonly to: number;
 }
 
+/**
+ * Of so much of the log, and of as much before, the records are kept for lanes that come to it later; one further behind encodes again.
+ * Without a bound those of all that waits for a stalled destination would be held, and they are larger than the events.
+ */
+const KEPT_BYTES = 4 * 1024 * 1024;
+
 /** One per envelope configuration of a pipeline. */
 export class SharedEncoder {
   readonly #envelope: Envelope;
@@ -18,7 +24,10 @@ export class SharedEncoder {
   readonly description: BatchEnvelope;
   /** How many lanes use it: with one there is nothing to share. */
   users = 0;
-  readonly #cache = new WeakMap<LogBatch, EncodedBatch>();
+  /** Two, of which the older goes as a whole: a list of what is in them would keep batches that nobody has any more. */
+  #newer = new WeakMap<LogBatch, EncodedBatch>();
+  #older = new WeakMap<LogBatch, EncodedBatch>();
+  #newerBytes = 0;
 
   constructor(envelope: Envelope, description: BatchEnvelope) {
     this.#envelope = envelope;
@@ -39,10 +48,16 @@ export class SharedEncoder {
   }
 
   #whole(batch: LogBatch): EncodedBatch {
-    let encoded = this.#cache.get(batch);
+    let encoded = this.#newer.get(batch) ?? this.#older.get(batch);
     if (encoded === undefined) {
       encoded = this.#envelope.encode(batch.events);
-      this.#cache.set(batch, encoded);
+      if (this.#newerBytes > KEPT_BYTES) {
+        this.#older = this.#newer;
+        this.#newer = new WeakMap();
+        this.#newerBytes = 0;
+      }
+      this.#newer.set(batch, encoded);
+      this.#newerBytes += batch.bytes;
     }
     return encoded;
   }

@@ -18,9 +18,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Debezium's engine over the slots of bench.slots, one after another in one JVM: the first run is cold, the second has a warm JIT and is
- * the one to beat. Each ends after bench.stop events, written as JSON to /dev/null, and prints a line. Other arguments, as k=v, are the
- * connector's.
+ * Debezium's engine twice in one JVM: the first pass is cold, the second has a warm JIT and is the one to beat. Each ends after bench.stop
+ * events, written as JSON to /dev/null, and prints a line. Other arguments, as k=v, are the connector's; those of one pass begin with its
+ * number, as in 2:slot.name=x.
  */
 public class Main {
     static double cpuSeconds() { return ProcessHandle.current().info().totalCpuDuration().get().toNanos() / 1e9; }
@@ -33,13 +33,14 @@ public class Main {
     public static void main(String[] args) throws Exception {
         Properties all = new Properties();
         for (String a : args) all.setProperty(a.substring(0, a.indexOf('=')), a.substring(a.indexOf('=') + 1));
-        String[] slots = ((String) all.remove("bench.slots")).split(",");
         long stop = Long.parseLong((String) all.remove("bench.stop"));
         long from = ProcessHandle.current().info().startInstant().get().toEpochMilli();
-        for (String slot : slots) {
+        for (int pass = 1; pass <= 2; pass++) {
             Properties p = new Properties();
-            p.putAll(all);
-            p.setProperty("slot.name", slot);
+            for (String name : all.stringPropertyNames()) {
+                if (!name.matches("\\d:.*")) p.setProperty(name, all.getProperty(name));
+                else if (name.startsWith(pass + ":")) p.setProperty(name.substring(2), all.getProperty(name));
+            }
             run(p, stop, from);
             from = System.currentTimeMillis();
         }
