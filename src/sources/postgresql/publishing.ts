@@ -84,14 +84,15 @@ export class Publishing {
       const [problem] = plan.problems;
       if (problem !== undefined) throw this.#misconfigured(`${problem.message[0]?.toUpperCase()}${problem.message.slice(1)}.`, problem.fix);
       await applyPublication(session, plan);
-      if (known !== null && lost === null) await this.#lookAtPartitions(session, known, before);
+      const published = await this.#look(session, tables);
+      if (known !== null && lost === null) await this.#lookAtPartitions(session, known, published);
       const { rows } = await session.query('SELECT getdatabaseencoding() AS encoding');
       return {
         tables,
         sends: await sentBy(session, this.#name, tables),
         isRaw: rows[0]?.['encoding'] === 'SQL_ASCII',
         lost,
-        published: await this.#look(session, tables),
+        published,
         anew,
       };
     });

@@ -427,6 +427,17 @@ describe.skipIf(missing)('partitions that bring rows', () => {
     expect(rowsOf(events, 'a')).toEqual(await now(world, 'a'));
   });
 
+  it('have those read, too, where the default one is alone', async () => {
+    const { world, reader } = await started(
+      {},
+      'CREATE TABLE a (id int, v text) PARTITION BY LIST (id); CREATE TABLE b (id int PRIMARY KEY)',
+    );
+    await using _ = world;
+    await world.db.query("CREATE TABLE d (id int, v text); INSERT INTO d VALUES (1, 'd'); ALTER TABLE a ATTACH PARTITION d DEFAULT");
+    await world.source.lag();
+    expect(rowsOf(await world.take(reader, (e, p) => has('a', 'd')(e) && areDone(p), 'the rows'), 'a')).toEqual([[1, 'd']]);
+  });
+
   it('are told of where only changes are read, and so are those that go', async () => {
     const { world, reader } = await started({ snapshot_mode: 'never' }, PARTITIONED);
     await using _ = world;

@@ -14,7 +14,7 @@ export interface Attached {
   readonly partition: string;
   /** The same for one attaching. */
   readonly id: string;
-  /** Which rows of the partitioned table are its own, in SQL. */
+  /** Which rows of the partitioned table are its own, in SQL; `true` for a default partition that is alone. */
   readonly condition: string;
 }
 
@@ -45,7 +45,8 @@ export function detachedSince(known: Published, now: Published): Detached[] {
 
 /** Attaching writes each column of a table again; of a partition that was made as one those without a default are as its row type is. */
 const ATTACHED = `
-SELECT n.nspname AS schema, c.relname AS "table", i.inhrelid::int8 || '-' || i.xmin AS id, pg_get_partition_constraintdef(c.oid) AS condition
+SELECT n.nspname AS schema, c.relname AS "table", i.inhrelid::int8 || '-' || i.xmin AS id,
+  coalesce(pg_get_partition_constraintdef(c.oid), 'true') AS condition
 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = c.oid JOIN pg_catalog.pg_type AS t ON t.oid = c.reltype
 WHERE c.oid = ANY ($1::int8[]) AND NOT EXISTS (
