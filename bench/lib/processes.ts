@@ -98,8 +98,13 @@ export interface MemoryRun {
   readonly rssMb: readonly number[];
 }
 
-/** The built program as people run it, looked at from outside until it ends. */
-export async function programMemory(folder: string, pipeline: object, events: number): Promise<MemoryRun> {
+/** The built program as people run it, looked at from outside until it ends, or is ended after so many seconds. */
+export async function programMemory(
+  folder: string,
+  pipeline: object,
+  events: number,
+  seconds = Number.POSITIVE_INFINITY,
+): Promise<MemoryRun> {
   const file = join(folder, 'bench.yaml');
   writeFileSync(file, JSON.stringify(pipeline));
   const program = join(import.meta.dirname, '../../bin/cdc-run.js');
@@ -110,14 +115,16 @@ export async function programMemory(folder: string, pipeline: object, events: nu
   running.on('close', (status) => {
     code = status;
   });
+  const until = performance.now() + seconds * 1000;
   while (code === undefined) {
     await sleep(LOOK_MS);
+    if (performance.now() > until) running.kill('SIGKILL');
     const status = statusOf(running.pid as number);
     if (status === null) continue;
     samples.push(status.rss);
     peakMb = Math.max(peakMb, status.peak);
   }
-  if (code !== 0) throw new Error(`cdc-run ended with ${code}`);
+  if (code !== 0 && performance.now() < until) throw new Error(`cdc-run ended with ${code}`);
   const middle = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[list.length >> 1] ?? 0;
   return { peakMb, rssMb: [0, 1, 2, 3].map((n) => middle(samples.slice((samples.length * n) / 4, (samples.length * (n + 1)) / 4))) };
 }

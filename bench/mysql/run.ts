@@ -119,6 +119,12 @@ async function benchOf(flavor: Bench['flavor']): Promise<object> {
   const memoryOf = (file: string, events: number): Promise<MemoryRun> =>
     inFolder((folder) => programMemory(folder, pipelineOf(server, { name: 'inserts', events, file }, folder, JSON_TO_NOWHERE), events));
   if (wants('memory')) result['memory'] = await memoryOf(inserts.file, inserts.events);
+  if (wants('stalled')) {
+    const one = { ...JSON_TO_NOWHERE, rate_limit: { events_per_second: 1 } };
+    result['stalled'] = await inFolder((folder) =>
+      programMemory(folder, pipelineOf(server, inserts, folder, one), inserts.events, Number(given.seconds)),
+    );
+  }
   if (wants('latency')) {
     result['latency_ms'] = {
       at_1000_commits_per_second: await latency(bench, 1000, 100_000_000),

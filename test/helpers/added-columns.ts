@@ -3,15 +3,9 @@
 import { expect } from 'vitest';
 import type { ChangeEvent, Column, TableSchema } from '../../src/sdk/index.ts';
 import { Events } from '../../src/sdk/testing/index.ts';
+import { column } from './columns.ts';
 import { type Lane, STORED } from './postgresql-lane.ts';
 
-const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
-  name,
-  type,
-  nativeType: '',
-  nullable: true,
-  ...more,
-});
 const tableOf = (version: number, ...columns: Column[]): TableSchema => ({
   id: { database: null, schema: 'shop', table: 'orders' },
   columns,

@@ -6,18 +6,12 @@ import { descriptor } from '../../src/destinations/mysql/index.ts';
 import type { ChangeEvent, Column, SchemaEvolution, SchemaMode, SchemaPreview, TableSchema } from '../../src/sdk/index.ts';
 import { Events } from '../../src/sdk/testing/index.ts';
 import { NOTHING, writeAddedColumns } from '../helpers/added-columns.ts';
+import { column } from '../helpers/columns.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { createMysqlDatabase, describeOn, type MysqlDatabase, mysqlServers } from '../helpers/mysql.ts';
 import { joinMysql, mysqlConfig } from '../helpers/mysql-destination.ts';
 import { failed, type Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
 
-const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
-  name,
-  type,
-  nativeType: '',
-  nullable: true,
-  ...more,
-});
 const ORDERS: TableSchema = {
   id: { database: null, schema: 'shop', table: 'orders' },
   columns: [column('id', 'int32', { nullable: false }), column('amount', 'decimal', { precision: 6, scale: 2 })],

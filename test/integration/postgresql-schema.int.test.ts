@@ -16,19 +16,13 @@ import {
 } from '../../src/sdk/index.ts';
 import { Events } from '../../src/sdk/testing/index.ts';
 import { NOTHING, writeAddedColumns } from '../helpers/added-columns.ts';
+import { column } from '../helpers/columns.ts';
 import { failureOf } from '../helpers/failure.ts';
 import { createDatabase, skipReason, type TestDatabase } from '../helpers/postgres.ts';
 import { postgresqlConfig } from '../helpers/postgresql-destination.ts';
 import { failed, Lane, openReplica, STORED } from '../helpers/postgresql-lane.ts';
 
 const missing = (await skipReason()) !== null;
-const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
-  name,
-  type,
-  nativeType: '',
-  nullable: true,
-  ...more,
-});
 const ORDERS: TableSchema = {
   id: { database: null, schema: 'shop', table: 'orders' },
   columns: [column('id', 'int32', { nullable: false }), column('amount', 'decimal', { precision: 6, scale: 2 })],

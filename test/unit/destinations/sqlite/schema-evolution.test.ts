@@ -18,16 +18,10 @@ import {
   type TableSchema,
   type WriteResult,
 } from '../../../../src/sdk/index.ts';
+import { column } from '../../../helpers/columns.ts';
 import { at, batchAt, joinLane, LANE, openReplica } from '../../../helpers/sqlite-destination.ts';
 
 const never = new AbortController().signal;
-const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
-  name,
-  type,
-  nativeType: '',
-  nullable: true,
-  ...more,
-});
 const ITEMS: TableSchema = {
   id: { database: null, schema: null, table: 'items' },
   columns: [column('id', 'int64'), column('code', 'int64')],

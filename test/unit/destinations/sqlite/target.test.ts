@@ -8,22 +8,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   ChangeEvent,
   type ChangeEventInit,
-  type Column,
   type PointHoldingDestination,
   positionOfNumber,
   type TableSchema,
   type WriteResult,
 } from '../../../../src/sdk/index.ts';
+import { column } from '../../../helpers/columns.ts';
 import { batchAt, joinLane, openReplica } from '../../../helpers/sqlite-destination.ts';
 
 const never = new AbortController().signal;
-const column = (name: string, type: Column['type'], more: Partial<Column> = {}): Column => ({
-  name,
-  type,
-  nativeType: '',
-  nullable: true,
-  ...more,
-});
 const TABLE: TableSchema = {
   id: { database: null, schema: null, table: 'items' },
   columns: [column('id', 'int64'), column('code', 'string')],
